@@ -1,0 +1,103 @@
+// Package lock is espalier.lock: what the user's names meant on the day of
+// locking, as content. It reads, validates, compares and writes the file; it
+// never fetches and never decides what a pin should be.
+package lock
+
+import "espalier.dev/espalier/internal/store"
+
+// Version is the layout of espalier.lock that this package writes. A lock with
+// a higher one is refused: it may mean things that this program cannot know.
+const Version = 1
+
+// FileName is the lock's name beside the workspace's Cargo.lock.
+const FileName = "espalier.lock"
+
+// File is a whole espalier.lock. Slices are sorted by name, then version; the
+// encoder keeps one item per line group so that diffs read well.
+type File struct {
+	Version    int         `toml:"version"`
+	Tool       string      `toml:"tool"` // espalier version that wrote it, for people
+	Project    Project     `toml:"project"`
+	Toolchains []Toolchain `toml:"toolchain"`
+	Std        Std         `toml:"std"`
+	Crates     []Crate     `toml:"crate"`
+	Git        []Git       `toml:"git"`
+	Blobs      []Blob      `toml:"blob"`
+	Golden     *Golden     `toml:"golden,omitempty"`
+}
+
+// Project is what the pins were made for.
+type Project struct {
+	SourceDateEpoch int64        `toml:"source-date-epoch"` // seconds
+	Target          string       `toml:"target"`            // target triple
+	Layout          int          `toml:"layout"`            // action.Layout
+	CargoLock       store.Digest `toml:"cargo-lock"`        // of the user's Cargo.lock, size included
+}
+
+// Toolchain pins the compiler for one host platform.
+type Toolchain struct {
+	Host     string       `toml:"host"`     // "linux/amd64"
+	Supplier string       `toml:"supplier"` // "debian:bookworm+bookworm-security"
+	Channel  string       `toml:"channel"`  // what the project asked for, "stable" when nothing
+	Rustc    string       `toml:"rustc"`    // "1.96.0 (ac68faa20 2026-05-25)"
+	Prune    int          `toml:"prune"`    // version of the unpacking and pruning rule
+	Rootfs   store.Digest `toml:"rootfs"`   // REAPI Directory after unpacking and pruning
+	Index    []Evidence   `toml:"index"`
+	Packages []Package    `toml:"package"`
+}
+
+// Evidence records why the pins were believed on the day of locking.
+type Evidence struct {
+	File     string       `toml:"file"` // "bookworm-security InRelease"
+	Digest   store.Digest `toml:"digest"`
+	Signer   string       `toml:"signer,omitempty"` // OpenPGP fingerprint, upper-case hex
+	Date     string       `toml:"date,omitempty"`   // RFC 3339
+	Verified bool         `toml:"verified"`
+}
+
+// Package is one archive of a toolchain.
+type Package struct {
+	Name    string       `toml:"name"`
+	Version string       `toml:"version"`
+	Arch    string       `toml:"arch"`
+	Digest  store.Digest `toml:"digest"`
+	Path    string       `toml:"path"` // location-independent: pool/main/...; prefixes live in configuration
+}
+
+// Std pins the standard library's own dependencies.
+type Std struct {
+	Lock store.Digest `toml:"lock"` // std's Cargo.lock as found in rust-src; zero without build-std
+}
+
+// Crate is one registry crate of the project's or std's lock, or of both.
+type Crate struct {
+	Name    string       `toml:"name"`
+	Version string       `toml:"version"`
+	Source  string       `toml:"source,omitempty"` // registry URL as in Cargo.lock; empty for the default one
+	Digest  store.Digest `toml:"digest"`           // of the .crate file
+	For     []string     `toml:"for"`              // "project", "std"
+}
+
+// Git is one commit that crates come from.
+type Git struct {
+	URL    string       `toml:"url"`           // without query and fragment
+	Ref    string       `toml:"ref,omitempty"` // "rev=…", "tag=…", "branch=…" as the manifest says
+	Commit string       `toml:"commit"`        // full object id
+	Tree   store.Digest `toml:"tree"`          // REAPI Directory of the unpacked commit
+	Crates []string     `toml:"crates"`        // "name version" of the members that the lock uses
+}
+
+// Blob is a named input that is neither a package nor a crate: bootloader,
+// mask ROM, flasher stub.
+type Blob struct {
+	Name   string       `toml:"name"`   // "bootloader", "rom-rev3", "stub"
+	Digest store.Digest `toml:"digest"` // of the file itself
+	From   string       `toml:"from"`   // "espflash 4.7.0: resources/bootloaders/esp32c3-bootloader.bin"
+	Crate  store.Digest `toml:"crate"`  // of the .crate file that carries it
+}
+
+// Golden are the results that verify must reach again.
+type Golden struct {
+	ELF   store.Digest `toml:"elf"`
+	Image store.Digest `toml:"image"`
+}

@@ -1,50 +1,70 @@
-// Package project is what the user wrote, as one value: manifests, lock,
-// cargo configuration, toolchain file, espalier.toml and the files that make
-// the input tree, each field with its origin. It only reads the working tree
-// and the environment it is given; it never edits, fetches or runs anything.
 package project
 
-// Origin says where a value came from: file, line, column (1-based; 0 when it
-// has none) or a flag, a variable, or the default.
-type Origin struct {
-	File string // relative to the root, or "default", "flag --target", "environment ESPALIER_STORE"
-	Line int
-	Col  int
+import "time"
+
+// Options narrow what Open finds by itself. The zero value asks for nothing.
+type Options struct {
+	Package string // -p: the workspace member to build
+	Flags   Flags  // what the command line says about settings
+
+	// Lookup reads the environment, as os.LookupEnv does; nil is an empty one.
+	// Only ESPALIER_* names and the names under [build] env with from-env are
+	// ever asked for: RUSTFLAGS, RUSTUP_TOOLCHAIN, CARGO_* are not consulted.
+	Lookup func(name string) (string, bool)
+
+	// UserFile is the user's own configuration, lowest in rank above the
+	// defaults; a missing file is no error, "" means none.
+	UserFile string
 }
 
-// Value is a configured value with its origin.
-type Value[T any] struct {
-	V      T
-	Origin Origin
-}
-
-// Project is an opened cargo project. All paths are absolute unless said
-// otherwise.
+// Project is an opened cargo project. Root, Workspace and Member are absolute
+// directories; every other path is slash-separated and relative to Root unless
+// it says otherwise.
 type Project struct {
-	Root      string   // top of the input tree: workspace root, or the common root with path dependencies outside it
-	Workspace string   // directory of the workspace's Cargo.toml and Cargo.lock
-	Member    string   // directory of the package that is built; cargo's working directory
-	Package   string   // its name
-	Files     []File   // the input tree, sorted by path
-	Untracked []string // files in the tree that git does not track, relative to Root
+	Root      string // top of the input tree: workspace root, or the common root with path dependencies outside it
+	Workspace string // directory of the workspace's Cargo.toml, Cargo.lock and espalier.lock
+	Member    string // directory of the package that is built; cargo's working directory
+	Package   string // its name
 
-	CargoLock *CargoLock // nil when there is no Cargo.lock yet
+	Files     []File    // the input tree, sorted by path
+	Untracked []string  // files in the tree that git does not track; empty outside a repository
+	Ignored   []Ignored // what .gitignore kept out of the tree
+	Head      Head      // the commit that is checked out
+
+	Own       []OwnPackage // workspace members and path dependencies, sorted by Dir
+	CargoLock *CargoLock   // nil when there is no Cargo.lock yet
 	Toolchain ToolchainRequest
 	Cargo     CargoConfig
 	Espalier  Config
 	MSRV      []MSRV // rust-version of own packages
 
-	Binary  string // --bin to build; empty means the only one
+	Binary  string // --bin to build; empty when an example is built or the choice is open (see Artifact)
 	Example string // or --example
 	Profile string // "release" unless asked otherwise
+
+	Notes []Note // what the user should hear: parent configuration that does not apply, both toolchain files, ...
+
+	choices []Target // what Artifact offers when the choice is open
 }
 
 // File is one entry of the input tree.
 type File struct {
 	Path   string // slash-separated, relative to Project.Root
-	Target string // for a symlink; empty otherwise
+	Target string // for a symlink: its text; empty otherwise
 	Exec   bool
 	Size   int64
+}
+
+// Ignored is a path that .gitignore kept out of the input tree.
+type Ignored struct {
+	Path string // a directory ends in "/" and stands for all below it
+	By   Origin // the pattern's line; File "cargo" for a target directory
+}
+
+// Head is the checked-out commit of the repository around the project.
+type Head struct {
+	Commit string    // full object id; empty outside a repository or before the first commit
+	Time   time.Time // of the committer; zero likewise
 }
 
 // MSRV is a rust-version demand.
@@ -54,10 +74,69 @@ type MSRV struct {
 	Origin  Origin
 }
 
-// ToolchainRequest is what rust-toolchain(.toml) asks for.
-type ToolchainRequest struct {
-	Channel    Value[string] // "stable" by default
-	Components []string
-	Targets    []string
-	Profile    string
+// OwnPackage is a package whose sources belong to the user.
+type OwnPackage struct {
+	Name        string
+	Version     string // "0.0.0" when the manifest has none, as cargo says
+	Edition     string
+	RustVersion Value[string]
+	Dir         string // "." for Root itself
+	Manifest    string // Dir + "/Cargo.toml"
+	Member      bool   // of the workspace; false for a path dependency outside it
+	Links       string
+	DefaultRun  string
+	Build       string // path of the build script; empty when there is none
+	Targets     []Target
+	Features    map[string][]string // [features] as written
+	Depends     []Dependency
+}
+
+// Target kinds, named as cargo metadata names them.
+const (
+	KindLib         = "lib"
+	KindBin         = "bin"
+	KindExample     = "example"
+	KindTest        = "test"
+	KindBench       = "bench"
+	KindCustomBuild = "custom-build"
+)
+
+// Target is one crate root of an own package.
+type Target struct {
+	Package          string
+	Kind             string // one of the Kind constants
+	Name             string
+	Path             string // of the source file
+	CrateTypes       []string
+	ProcMacro        bool
+	Edition          string
+	RequiredFeatures []string
+}
+
+// Dependency is one line of an own package's manifest (or of [patch]), with
+// workspace inheritance resolved.
+type Dependency struct {
+	Name              string // as the manifest calls it
+	Package           string // real package name, differs from Name when renamed
+	Kind              string // "", "dev", "build", "patch", "replace"
+	Platform          string // target triple or "cfg(...)"; empty for all
+	Req               string // version requirement; empty for any
+	Path              string // relative to Root; of a path dependency
+	Git               string // URL as written
+	Ref               string // "rev=…", "tag=…", "branch=…" or empty for the default branch
+	Registry          string
+	Patches           string // for Kind "patch": what is patched, "crates-io" or a URL
+	Features          []string
+	NoDefaultFeatures bool
+	Optional          bool
+	Origin            Origin
+}
+
+// Open reads the project around dir.
+//
+// Faults of kind Usage: no Cargo.toml above dir, a file that does not parse, a
+// member that is missing, an open choice between members, a link that leaves
+// the tree. Everything else that can be said is in Notes.
+func Open(dir string, opts Options) (*Project, error) {
+	return open(dir, opts)
 }

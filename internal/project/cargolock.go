@@ -1,0 +1,49 @@
+package project
+
+import "espalier.dev/espalier/internal/store"
+
+// CargoLock is a parsed Cargo.lock (format versions 1 to 4).
+type CargoLock struct {
+	Path     string // relative to Root
+	Bytes    []byte
+	Version  int
+	Packages []LockedPackage // in file order
+	Unused   []LockedPackage // [[patch.unused]]
+}
+
+// LockedPackage is one [[package]] of a Cargo.lock.
+type LockedPackage struct {
+	Name         string
+	Version      string
+	Source       string // "registry+…", "sparse+…", "git+…?rev=…#<commit>" as written; empty for path packages
+	Checksum     string // SHA-256 of the .crate, hex; registry packages only
+	Dependencies []string
+	Origin       Origin
+}
+
+// GitSource is a decoded git source of a Cargo.lock.
+type GitSource struct {
+	URL    string // without query and fragment
+	Ref    string // "rev=…", "tag=…", "branch=…", percent-decoded; empty for the default branch
+	Commit string // full object id; empty when the lock does not say
+}
+
+// Digest names the bytes of the lock file.
+func (l *CargoLock) Digest() store.Digest { return store.DigestOf(l.Bytes) }
+
+// IsRegistry reports whether the package comes from a registry, and which:
+// the index URL without its "registry+" or "sparse+" prefix.
+func (p LockedPackage) IsRegistry() (index string, ok bool) { return registryIndex(p.Source) }
+
+// Git returns the decoded git source, ok when the package has one.
+func (p LockedPackage) Git() (GitSource, bool) { return parseGitSource(p.Source) }
+
+// ParseCargoLock reads a Cargo.lock. name stands in the origins of faults.
+func ParseCargoLock(name string, b []byte) (*CargoLock, error) { return parseCargoLock(name, b) }
+
+// ResolveGit returns the lock with "#<commit>" put on every git source without
+// one that commits names; everything else stays byte for byte. The key is
+// GitSource with an empty Commit.
+func ResolveGit(lock []byte, commits map[GitSource]string) ([]byte, error) {
+	return resolveGit(lock, commits)
+}

@@ -1,0 +1,112 @@
+package project
+
+import "time"
+
+// FileName is the name of espalier's own configuration, beside the workspace's
+// Cargo.toml.
+const FileName = "espalier.toml"
+
+// Flags are settings from the command line; nil or empty means not given.
+type Flags struct {
+	Bin, Example, Profile, Target string
+	Features                      []string
+	NoDefaultFeatures             bool
+	AllFeatures                   bool
+	Expect, Fail                  []string
+	Timeout, For                  *time.Duration
+	Log                           string
+	PartitionTable                string
+	FlashMode                     string
+	FlashSize                     string
+	FlashFreq                     string
+	Store                         string
+}
+
+// Config is the effective configuration: flag, then environment (ESPALIER_*),
+// then espalier.toml, then files of other tools that say the same, then the
+// user file, then the default.
+type Config struct {
+	Path   string // of espalier.toml relative to Root; empty when there is none
+	Build  BuildConfig
+	Image  ImageConfig
+	Run    RunConfig
+	Supply SupplyConfig
+	Store  Value[string] // [store] dir: absolute, or empty for the default place
+
+	settings []Setting
+}
+
+// BuildConfig is [build].
+type BuildConfig struct {
+	Package           Value[string]
+	Bin               Value[string]
+	Example           Value[string]
+	Profile           Value[string] // "release" by default
+	Target            Value[string] // triple; .cargo/config.toml's build.target stands in
+	Features          Value[[]string]
+	NoDefaultFeatures Value[bool]
+	AllFeatures       Value[bool]
+	Include           Value[[]string] // ignored files that are inputs nevertheless, gitignore patterns
+	Env               []BuildVar      // sorted by name
+}
+
+// BuildVar is one variable of [build.env], declared for the build step.
+type BuildVar struct {
+	Name    string
+	Value   string // for from-env: what the caller's environment had at Open
+	Set     bool   // false: from-env or secret, and the environment has no such variable
+	FromEnv bool   // taken from the caller's environment, recorded
+	Secret  bool   // taken from the caller's environment, never recorded, never shared
+	Origin  Origin
+}
+
+// ImageConfig is [image]; espflash.toml and [package.metadata.espflash] stand
+// in where it is silent.
+type ImageConfig struct {
+	FlashMode            Value[string] // "qio", "qout", "dio", "dout"; empty: the bootloader's own
+	FlashSize            Value[string] // "4MB"
+	FlashFreq            Value[string] // "80MHz"
+	PartitionTable       Value[string] // CSV or binary, relative to Root; empty: the default table
+	PartitionTableOffset Value[int64]  // bytes; 0: where the default is
+	TargetAppPartition   Value[string] // label
+	Bootloader           Value[string] // relative to Root; empty: the locked one
+	MinChipRev           Value[int64]  // major*100+minor
+}
+
+// RunConfig is [run].
+type RunConfig struct {
+	Expect  Value[[]string] // text or /regex/
+	Fail    Value[[]string]
+	Timeout Value[time.Duration] // wall time; 0: none
+	For     Value[time.Duration] // guest time; 0: no end
+	Log     Value[string]        // file, relative to Root
+}
+
+// SupplyConfig is [supply].
+type SupplyConfig struct {
+	Prefixes Value[[]string] // base URLs under which location-independent paths are looked up, in order
+	Sources  []SupplySource  // [[supply.source]]
+}
+
+// SupplySource is one [[supply.source]]: a package archive, in the terms of
+// deb822.
+type SupplySource struct {
+	URI        string
+	Suites     []string
+	Components []string
+	SignedBy   string // absolute path of a keyring; empty: the built-in keys
+	Origin     Origin
+}
+
+// Setting is one line of Config.Explain: a value, where it came from and what
+// it hides.
+type Setting struct {
+	Name   string   `json:"name"`  // "build.profile"
+	Env    string   `json:"env"`   // "ESPALIER_BUILD_PROFILE"
+	Value  string   `json:"value"` // secrets never appear
+	Origin Origin   `json:"origin"`
+	Hidden []Origin `json:"hidden,omitempty"` // lower layers that set it too
+}
+
+// Explain lists every setting in a fixed order with its value and its origin.
+func (c Config) Explain() []Setting { return append([]Setting(nil), c.settings...) }

@@ -1,0 +1,155 @@
+package image
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"espalier.dev/espalier/esp/chip"
+	"espalier.dev/espalier/esp/partition"
+)
+
+// Inputs are what a flash image needs besides the ELF.
+type Inputs struct {
+	Bootloader       []byte          // the second-stage bootloader's image
+	Table            partition.Table // without entries: partition.Default for the flash size
+	TableOffset      uint32          // 0: Table.Offset, one sector before the first partition
+	App              string          // name of the partition for the app; "": factory, else the first app
+	Params           Params
+	MinChipRev       uint16 // raises the lowest chip revision that the ELF declares; major*100 + minor
+	IgnoreDescriptor bool   // allow a program without application descriptor
+}
+
+// Part is something that stands at an offset in flash.
+type Part struct {
+	Name   string // "bootloader", "partition-table", "app"
+	Offset uint32
+	Bytes  []byte
+}
+
+// Flash is everything that a firmware puts into flash. Parts are in the order
+// of their offsets and do not overlap.
+type Flash struct {
+	Parts     []Part
+	Size      uint32 // of the flash chip in bytes
+	Table     partition.Table
+	Partition partition.Entry // that holds the app
+}
+
+// FromELF makes a flash image from a linked program. The result is byte for
+// byte what espflash save-image makes of the same inputs. Errors: those of
+// CheckELF, *NoDescriptorError, *TooLargeError, *SegmentsError, *OverlapError,
+// *FlashSizeError, *FormatError for the bootloader, and those of the partition
+// package.
+func FromELF(elf []byte, in Inputs) (*Flash, error) {
+	size := in.Params.FlashSize()
+	table := in.Table
+	if len(table.Entries) == 0 {
+		table = partition.Default(in.Params.Size)
+	}
+	if err := table.Check(size); err != nil {
+		return nil, err
+	}
+	target, err := table.App(in.App)
+	if err != nil {
+		return nil, err
+	}
+	boot, header, err := PatchBootloader(in.Bootloader, in.Params)
+	if err != nil {
+		return nil, fmt.Errorf("bootloader: %w", err)
+	}
+	app, err := appFromELF(elf, header, in.MinChipRev, in.IgnoreDescriptor)
+	if err != nil {
+		return nil, err
+	}
+	if len(app) > int(target.Size) {
+		return nil, tooLargeFor(len(app), target)
+	}
+	at := in.TableOffset
+	if at == 0 {
+		at = table.Offset()
+	}
+	if err := checkPlaces(boot, at, table); err != nil {
+		return nil, err
+	}
+	return &Flash{
+		Parts: []Part{
+			{"bootloader", chip.ESP32C3().BootloaderOffset, boot},
+			{"partition-table", at, table.Binary()},
+			{"app", target.Offset, app},
+		},
+		Size:      size,
+		Table:     table,
+		Partition: target,
+	}, nil
+}
+
+func appFromELF(elf []byte, header [headerSize]byte, minRev uint16, ignoreDescriptor bool) ([]byte, error) {
+	prog, err := readELF(elf)
+	if err != nil {
+		return nil, err
+	}
+	if !prog.hasDesc && !ignoreDescriptor {
+		return nil, &NoDescriptorError{EspHal: prog.espHal}
+	}
+	app, err := buildApp(prog, header, max(minRev, prog.minRev))
+	if err != nil {
+		return nil, err
+	}
+	if !ignoreDescriptor && binary.LittleEndian.Uint32(app[descOffset:]) != descMagic {
+		return nil, &NoDescriptorError{EspHal: prog.espHal, Misplaced: true}
+	}
+	return app, nil
+}
+
+// checkPlaces refuses a table that would be written over the bootloader or
+// over a partition.
+func checkPlaces(boot []byte, at uint32, table partition.Table) error {
+	if at%partition.SectorSize != 0 {
+		return &FormatError{0, fmt.Sprintf("partition table offset 0x%x is not a multiple of 0x%x", at, partition.SectorSize)}
+	}
+	if room := at - chip.ESP32C3().BootloaderOffset; len(boot) > int(room) {
+		return &TooLargeError{What: "bootloader", Size: len(boot), Place: fmt.Sprintf("the space before the partition table at 0x%x", at), Room: room}
+	}
+	for _, e := range table.Entries {
+		if e.Type == partition.Bootloader || e.Type == partition.PartitionTable {
+			continue
+		}
+		if uint64(e.Offset) < uint64(at)+partition.SectorSize && e.End() > uint64(chip.ESP32C3().BootloaderOffset) {
+			return &partition.RuleError{Entry: e,
+				Text: fmt.Sprintf("starts at 0x%x, but bootloader and partition table take everything below 0x%x", e.Offset, at+partition.SectorSize)}
+		}
+	}
+	return nil
+}
+
+// App returns the application image alone: espflash save-image without
+// --merge.
+func (f *Flash) App() []byte { return f.Parts[len(f.Parts)-1].Bytes }
+
+// Trimmed returns everything up to the last byte of the app, gaps filled with
+// 0xff: espflash save-image --merge --skip-padding.
+func (f *Flash) Trimmed() []byte {
+	last := f.Parts[len(f.Parts)-1]
+	return f.fill(int(last.Offset) + len(last.Bytes))
+}
+
+// Merged returns the whole flash chip's content, filled with 0xff: espflash
+// save-image --merge.
+func (f *Flash) Merged() []byte { return f.fill(int(f.Size)) }
+
+func (f *Flash) fill(size int) []byte {
+	b := make([]byte, size)
+	end := 0
+	for _, p := range f.Parts {
+		blank(b[end:p.Offset])
+		end = int(p.Offset) + copy(b[p.Offset:], p.Bytes)
+	}
+	blank(b[end:])
+	return b
+}
+
+func blank(b []byte) {
+	for i := range b {
+		b[i] = 0xff
+	}
+}

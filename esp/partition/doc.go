@@ -1,0 +1,9 @@
+// Package partition reads and writes ESP-IDF partition tables: the CSV that
+// people write and the binary that stands in flash. In comes either form, out
+// comes a Table whose rules have been checked, or an error that names the line
+// and column, or the partitions, at fault. It knows no files and nothing of
+// images.
+//
+// Sources: ESP-IDF Programming Guide, "Partition Tables" (CSV and rules);
+// components/bootloader_support, esp_flash_partitions.h (binary entries).
+package partition

@@ -1,0 +1,126 @@
+package partition
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SyntaxError is a field of a CSV that cannot be read.
+type SyntaxError struct {
+	Line, Col int // 1-based; the column counts bytes
+	Text      string
+	Hint      string // what to write instead; may be empty
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Col, e.Text)
+}
+
+// Position returns line and column, for callers that print them with a file
+// name.
+func (e *SyntaxError) Position() (line, col int, text string) { return e.Line, e.Col, e.Text }
+
+// Hints returns what to do about it.
+func (e *SyntaxError) Hints() []string { return nonEmpty(e.Hint) }
+
+// RuleError is a partition that breaks a rule of the format.
+type RuleError struct {
+	Entry Entry
+	Text  string // "has offset 0x9100, not a multiple of 0x1000"
+	Hint  string
+}
+
+func (e *RuleError) Error() string {
+	return fmt.Sprintf("%spartition %s: %s", atLine(e.Entry.Line), e.Entry.Name, e.Text)
+}
+
+// Hints returns what to do about it.
+func (e *RuleError) Hints() []string { return nonEmpty(e.Hint) }
+
+// OverlapError is two partitions that claim the same bytes.
+type OverlapError struct {
+	A, B Entry // A starts first
+}
+
+func (e *OverlapError) Error() string {
+	return fmt.Sprintf("%spartitions %s and %s overlap by %d bytes", atLine(max(e.A.Line, e.B.Line)), e.A, e.B, min(e.A.End(), e.B.End())-uint64(e.B.Offset))
+}
+
+// Hints returns what to do about it.
+func (e *OverlapError) Hints() []string {
+	return []string{fmt.Sprintf("leave the offset of %s empty: it is then placed behind the partition before it", e.B.Name)}
+}
+
+// FitError is a partition that ends behind the flash.
+type FitError struct {
+	Entry     Entry
+	FlashSize uint32
+}
+
+func (e *FitError) Error() string {
+	return fmt.Sprintf("%spartition %s ends %d bytes behind a flash of %d KiB", atLine(e.Entry.Line), e.Entry, e.Entry.End()-uint64(e.FlashSize), e.FlashSize>>10)
+}
+
+// Hints returns what to do about it.
+func (e *FitError) Hints() []string {
+	return []string{fmt.Sprintf("make %s smaller, or choose a larger flash size if the board has it", e.Entry.Name)}
+}
+
+// NoPartitionError is a table without the partition that was asked for.
+type NoPartitionError struct {
+	Name string // empty: any partition of type app
+	Have []string
+}
+
+func (e *NoPartitionError) Error() string {
+	if e.Name == "" {
+		return "the partition table has no partition of type app"
+	}
+	return fmt.Sprintf("the partition table has no partition called %s", e.Name)
+}
+
+// Hints returns what to do about it.
+func (e *NoPartitionError) Hints() []string {
+	if len(e.Have) == 0 {
+		return nil
+	}
+	return []string{"it has " + list(e.Have)}
+}
+
+// FormatError is a binary table that cannot be read.
+type FormatError struct {
+	Offset int // byte in the table
+	Text   string
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("partition table, byte 0x%x: %s", e.Offset, e.Text)
+}
+
+// DigestError is a binary table whose MD5 does not match its entries.
+type DigestError struct {
+	Want, Got [16]byte // as written in the table; of its entries
+}
+
+func (e *DigestError) Error() string {
+	return fmt.Sprintf("partition table: md5 mismatch: the table says %x, its entries have %x", e.Want, e.Got)
+}
+
+// Hints returns what to do about it.
+func (e *DigestError) Hints() []string {
+	return []string{"the table was changed or damaged after it was made; the bootloader refuses it too"}
+}
+
+func atLine(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("line %d: ", n)
+}
+
+func nonEmpty(s string) []string {
+	if strings.TrimSpace(s) == "" {
+		return nil
+	}
+	return []string{s}
+}

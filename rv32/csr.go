@@ -1,0 +1,162 @@
+package rv32
+
+const misaC3 = 0x40101104
+
+func resetCSRs(now uint64) CSRs {
+	// MPP 3 and an enabled performance counter, as start-up code finds them
+	return CSRs{Mtvec: 1, Mpcmr: 1, Upcmr: 1, MpccrBase: -uint32(now), UpccrBase: -uint32(now)}
+}
+
+// csrInst executes a Zicsr instruction; false is an illegal instruction.
+func (c *CPU) csrInst(in Inst) bool {
+	n := uint16(in.Imm >> 20)
+	if Mode(n>>8&3) > c.mode {
+		return false
+	}
+	operand, write := c.x[in.Rs1], true
+	if in.Op >= OpCSRRWI {
+		operand = uint32(in.Rs1)
+	}
+	var old uint32
+	if set := in.Op != OpCSRRW && in.Op != OpCSRRWI; set || in.Rd != SinkReg {
+		v, ok := c.CSR(n)
+		if !ok {
+			return false
+		}
+		old = v
+		write = !set || in.Rs1 != 0
+	}
+	if write {
+		v := operand
+		switch in.Op {
+		case OpCSRRS, OpCSRRSI:
+			v = old | operand
+		case OpCSRRC, OpCSRRCI:
+			v = old &^ operand
+		}
+		if !c.SetCSR(n, v) {
+			return false
+		}
+	}
+	if n == csrMpccr || n == csrUpccr {
+		c.TimerRead()
+	}
+	c.x[in.Rd] = old
+	return true
+}
+
+const (
+	csrMpccr = 0x7e2
+	csrUpccr = 0x802
+)
+
+// word returns where a CSR that is plain storage lives, and the bits of it
+// that can be written.
+func (c *CPU) csrWord(n uint16) (*uint32, uint32) {
+	s := &c.csr
+	const all = 0xffffffff
+	switch {
+	case n >= 0x3a0 && n <= 0x3a3:
+		return &s.Pmpcfg[n&3], all
+	case n >= 0x3b0 && n <= 0x3bf:
+		return &s.Pmpaddr[n&15], all
+	}
+	switch n {
+	case 0x000:
+		return &s.Ustatus, all
+	case 0x300:
+		return &s.Mstatus, mstatusMIE | mstatusMPIE | mstatusMPP | mstatusTW
+	case 0x304:
+		return &s.Mie, all
+	case 0x305:
+		return &s.Mtvec, all &^ 0xff // section 1.4.2: base aligned to 256 bytes, mode 1 only
+	case 0x340:
+		return &s.Mscratch, all
+	case 0x341:
+		return &s.Mepc, all &^ 1
+	case 0x342:
+		return &s.Mcause, CauseInterrupt | 31
+	case 0x343:
+		return &s.Mtval, all
+	case 0x344:
+		return &s.Mip, all
+	case 0x7a0:
+		return &s.Tselect, all
+	case 0x7a1:
+		return &s.Tdata1, all
+	case 0x7a2:
+		return &s.Tdata2, all
+	case 0x7a5:
+		return &s.Tcontrol, all
+	case 0x7e0:
+		return &s.Mpcer, all
+	case 0x7e1:
+		return &s.Mpcmr, all
+	case 0x800:
+		return &s.Upcer, all
+	case 0x801:
+		return &s.Upcmr, all
+	}
+	return nil, 0
+}
+
+// CSR reads a control and status register as machine mode would. ok is false
+// for one the chip has not.
+func (c *CPU) CSR(n uint16) (v uint32, ok bool) {
+	switch n {
+	case 0x301:
+		return misaC3, true
+	case 0xf11:
+		return 0x612, true
+	case 0xf12:
+		return 0x80000001, true
+	case 0xf13:
+		return 1, true
+	case 0xf14:
+		return 0, true
+	case csrMpccr:
+		return c.csr.MpccrBase + uint32(c.cycles), true
+	case csrUpccr:
+		return c.csr.UpccrBase + uint32(c.cycles), true
+	}
+	if p, _ := c.csrWord(n); p != nil {
+		return *p, true
+	}
+	if c.csrBus != nil {
+		return c.csrBus.LoadCSR(n)
+	}
+	return 0, false
+}
+
+// SetCSR writes a control and status register as machine mode would; bits the
+// chip hard-wires keep their value. ok is false for one that cannot be
+// written.
+func (c *CPU) SetCSR(n uint16, v uint32) (ok bool) {
+	if n>>10 == 3 {
+		return false
+	}
+	switch n {
+	case 0x300:
+		// MPP has one writable bit, the lower; the upper follows it
+		v = v&^mstatusMPP | (v>>11&1)*mstatusMPP
+		if c.irq != 0 {
+			c.attn = true
+		}
+	case 0x301:
+		return true
+	case csrMpccr:
+		c.csr.MpccrBase = v - uint32(c.cycles)
+		return true
+	case csrUpccr:
+		c.csr.UpccrBase = v - uint32(c.cycles)
+		return true
+	}
+	if p, mask := c.csrWord(n); p != nil {
+		*p = *p&^mask | v&mask
+		return true
+	}
+	if c.csrBus != nil {
+		return c.csrBus.StoreCSR(n, v)
+	}
+	return false
+}

@@ -1,0 +1,222 @@
+package rv32
+
+import "fmt"
+
+// Granularity of mappings and of decoded-code tracking.
+const (
+	PageSize  = 4096
+	pageShift = 12
+	lineShift = 6 // stores into a code page are told from stores into code by lines of 64 bytes
+)
+
+type page = [PageSize]byte
+
+// Bank is a run of bytes that exists once, wherever it is mapped: the SRAM
+// that the instruction and the data bus both see is one Bank mapped twice. It
+// remembers which of its bytes have been decoded, so that a store through any
+// mapping drops stale code.
+type Bank struct {
+	bytes []byte
+	code  []bankCode
+}
+
+// bankCode is what has been decoded from one page of a bank.
+type bankCode struct {
+	blocks []*block
+	lines  uint64 // bit n: line n holds decoded bytes
+}
+
+// NewBank returns zeroed memory of size bytes, rounded up to PageSize.
+func NewBank(size int) *Bank {
+	return BankOf(make([]byte, (size+PageSize-1)&^(PageSize-1)))
+}
+
+// BankOf makes a bank of existing bytes, such as a flash image. It panics if
+// the length is not a multiple of PageSize.
+func BankOf(b []byte) *Bank {
+	if len(b)%PageSize != 0 {
+		panic(fmt.Sprintf("rv32: bank of %d bytes is not a multiple of %d", len(b), PageSize))
+	}
+	return &Bank{bytes: b, code: make([]bankCode, len(b)>>pageShift)}
+}
+
+// Bytes is the bank's memory itself. After writing it behind the CPU's back,
+// as a DMA engine or the flash programmer does, call Memory.Written.
+func (b *Bank) Bytes() []byte { return b.bytes }
+
+// Perm says what the CPU may do to a mapped range without asking the Bus.
+type Perm uint8
+
+// What a mapping permits; see Memory.Map.
+const (
+	Read Perm = 1 << iota
+	Write
+	Exec
+)
+
+// mapping is one page of the address space.
+type mapping struct {
+	bank *Bank
+	page uint32 // index in the bank
+	perm Perm
+}
+
+// translation is an entry of the look-aside tables of the fast path. The tag
+// is the page's address; comparing it with the accessed address less the bits
+// that select an aligned word checks page and alignment at once.
+type translation struct {
+	tag  uint32
+	page *page
+}
+
+const (
+	tlbSize = 1024
+	noTag   = 1 // no aligned address has bit 0 set
+)
+
+// Memory is the CPU's view of plain memory: 4 KiB pages mapped to banks. What
+// is not mapped, or not with the needed permission, belongs to the Bus.
+type Memory struct {
+	dir  [1024]*[1024]mapping
+	rd   [tlbSize]translation
+	wr   [tlbSize]translation
+	code codeIndex
+}
+
+func (m *Memory) init() {
+	m.flush()
+	m.code.init()
+}
+
+func (m *Memory) flush() {
+	for i := range m.rd {
+		m.rd[i] = translation{tag: noTag}
+		m.wr[i] = translation{tag: noTag}
+	}
+}
+
+// at returns the mapping of addr; its bank is nil where nothing is mapped.
+func (m *Memory) at(addr uint32) mapping {
+	if t := m.dir[addr>>22]; t != nil {
+		return t[addr>>pageShift&1023]
+	}
+	return mapping{}
+}
+
+func (mp mapping) bytes() *page {
+	return (*page)(mp.bank.bytes[mp.page<<pageShift:])
+}
+
+// Map shows size bytes of bank b from offset off at address base, in place of
+// whatever was there; decoded code of the range is dropped. It panics unless
+// base, off and size are multiples of PageSize and the range is inside the
+// bank: a memory map is written by a programmer.
+func (m *Memory) Map(base uint32, b *Bank, off, size uint32, p Perm) {
+	if (base|off|size)%PageSize != 0 || uint64(off)+uint64(size) > uint64(len(b.bytes)) || uint64(base)+uint64(size) > 1<<32 {
+		panic(fmt.Sprintf("rv32: mapping 0x%08x+0x%x to offset 0x%x of a bank of 0x%x bytes", base, size, off, len(b.bytes)))
+	}
+	m.set(base, size, func(i uint32) mapping { return mapping{b, off>>pageShift + i, p} })
+}
+
+// Unmap gives a range back to the Bus.
+func (m *Memory) Unmap(base, size uint32) {
+	if (base|size)%PageSize != 0 {
+		panic(fmt.Sprintf("rv32: unmapping 0x%08x+0x%x", base, size))
+	}
+	m.set(base, size, func(uint32) mapping { return mapping{} })
+}
+
+func (m *Memory) set(base, size uint32, to func(i uint32) mapping) {
+	for i := uint32(0); i < size>>pageShift; i++ {
+		addr := base + i<<pageShift
+		t := m.dir[addr>>22]
+		if t == nil {
+			t = new([1024]mapping)
+			m.dir[addr>>22] = t
+		}
+		old, now := &t[addr>>pageShift&1023], to(i)
+		if *old == now {
+			continue
+		}
+		*old = now
+		m.evict(&m.rd, addr)
+		m.evict(&m.wr, addr)
+		m.code.dropPage(addr)
+	}
+}
+
+func (m *Memory) evict(tlb *[tlbSize]translation, addr uint32) {
+	if e := &tlb[addr>>pageShift%tlbSize]; e.tag == addr&^(PageSize-1) {
+		*e = translation{tag: noTag}
+	}
+}
+
+// Written says that n bytes of bank b from off were changed by something else
+// than the CPU: code decoded from them is dropped.
+func (m *Memory) Written(b *Bank, off, n uint32) {
+	for n > 0 {
+		k := min(n, PageSize-off%PageSize)
+		m.dropLines(b, off>>pageShift, linesOf(off, k))
+		off, n = off+k, n-k
+	}
+}
+
+// linesOf is the line mask of n bytes at off, which stay within one page.
+func linesOf(off, n uint32) uint64 {
+	first, last := off%PageSize>>lineShift, (off+n-1)%PageSize>>lineShift
+	return (2<<last - 1) &^ (1<<first - 1)
+}
+
+// Read copies plain memory at addr to p as a debugger or a DMA engine sees it.
+// It reports false, having copied what came before, at the first byte that is
+// not mapped; the Bus is not asked.
+func (m *Memory) Read(addr uint32, p []byte) bool {
+	return m.copy(addr, len(p), func(mp mapping, off uint32, i, n int) {
+		copy(p[i:i+n], mp.bytes()[off:])
+	})
+}
+
+// Write copies p to plain memory at addr, whatever the mapping permits, and
+// drops code decoded from it.
+func (m *Memory) Write(addr uint32, p []byte) bool {
+	return m.copy(addr, len(p), func(mp mapping, off uint32, i, n int) {
+		copy(mp.bytes()[off:], p[i:i+n])
+		m.dropLines(mp.bank, mp.page, linesOf(off, uint32(n)))
+	})
+}
+
+func (m *Memory) copy(addr uint32, size int, part func(mp mapping, off uint32, i, n int)) bool {
+	for i := 0; i < size; {
+		mp := m.at(addr)
+		if mp.bank == nil {
+			return false
+		}
+		off := addr % PageSize
+		n := min(size-i, int(PageSize-off))
+		part(mp, off, i, n)
+		i, addr = i+n, addr+uint32(n)
+	}
+	return true
+}
+
+// fetch reads the instruction at pc: the second half only if the first says
+// that there is one. ok is false where code may not be fetched; at is then the
+// address that faulted.
+func (m *Memory) fetch(pc uint32) (word, at uint32, ok bool) {
+	mp := m.at(pc)
+	if mp.perm&Exec == 0 {
+		return 0, pc, false
+	}
+	p, off := mp.bytes(), pc%PageSize
+	word = uint32(p[off]) | uint32(p[off+1])<<8
+	if word&3 != 3 {
+		return word, pc, true
+	}
+	if off += 2; off == PageSize {
+		if mp = m.at(pc + 2); mp.perm&Exec == 0 {
+			return 0, pc + 2, false
+		}
+		p, off = mp.bytes(), 0
+	}
+	return word | uint32(p[off])<<16 | uint32(p[off+1])<<24, pc, true
+}

@@ -19,6 +19,8 @@ type Symbol struct {
 	Func   bool   // STT_FUNC
 	Global bool   // global or weak binding
 	Abs    bool   // SHN_ABS: an address given by a linker script, e.g. a ROM function
+
+	section uint16 // index of its section
 }
 
 // Frame is one function at an address. Frames of one address are listed from
@@ -82,8 +84,8 @@ type AppDescriptor struct {
 }
 
 // Metadata is one entry of the section .espressif.metadata, in which esp
-// crates note facts for host tools: espflash.LOG_FORMAT,
-// build_info.CHIP_NAME, build_info.MIN_CHIP_REVISION.
+// crates note facts for host tools: bootloader.NAME, build_info.CHIP_NAME,
+// build_info.MIN_CHIP_REVISION, espflash.LOG_FORMAT.
 type Metadata struct {
 	Key, Value string
 }

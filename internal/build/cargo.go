@@ -1,0 +1,180 @@
+package build
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/supply/git"
+)
+
+// DefaultTarget is what is built when neither espalier.toml nor cargo's
+// configuration names a target.
+const DefaultTarget = "riscv32imc-unknown-none-elf"
+
+// Places of layout 1 that the plan names.
+const (
+	srcDir      = "/src"
+	targetDir   = "/target"
+	cargoHome   = "/cargo"
+	vendorDir   = "/cargo/registry/src/v"
+	Checkouts   = "/cargo/git/checkouts"
+	cargoConfig = "/cargo/espalier.toml"
+	cargoPath   = "/usr/bin/cargo"
+)
+
+// TargetOf returns the triple that p is built for.
+func TargetOf(p *project.Project) string {
+	if t := p.Espalier.Build.Target.V; t != "" {
+		return t
+	}
+	if t := p.Cargo.Target.V; t != "" {
+		return t
+	}
+	return DefaultTarget
+}
+
+// environment is the whole environment of a build step. Nothing of the
+// caller's is in it but the variables that espalier.toml declares.
+func environment(p *project.Project, pins *lock.File) (env, secrets map[string]string, err error) {
+	env = map[string]string{
+		"PATH":              "/usr/bin",
+		"HOME":              "/home/espalier",
+		"USER":              "espalier",
+		"CARGO_HOME":        cargoHome,
+		"CARGO_TARGET_DIR":  targetDir,
+		"CARGO_INCREMENTAL": "0",
+		"CARGO_NET_OFFLINE": "true",
+		// Colours are always in the messages: whether they are shown is decided
+		// where they are printed, so that it cannot change a step.
+		"CARGO_TERM_COLOR":         "always",
+		"CARGO_TERM_PROGRESS_WHEN": "never",
+		// A stable compiler has to accept -Zbuild-std; the distribution's has no
+		// prebuilt core for the chip.
+		"RUSTC_BOOTSTRAP":   "1",
+		"SOURCE_DATE_EPOCH": strconv.FormatInt(pins.Project.SourceDateEpoch, 10),
+		"TZ":                "UTC",
+		"LC_ALL":            "C.UTF-8",
+	}
+	for _, v := range p.Espalier.Build.Env {
+		if !v.Set {
+			return nil, nil, fault.New(fault.Usage,
+				fmt.Sprintf("%s:%d: the environment has no variable %s, which the build needs", v.Origin.File, v.Origin.Line, v.Name),
+				fmt.Sprintf("export %s=...", v.Name))
+		}
+		if _, taken := env[v.Name]; taken {
+			return nil, nil, fault.New(fault.Usage,
+				fmt.Sprintf("%s:%d: %s is set by espalier itself and cannot be declared", v.Origin.File, v.Origin.Line, v.Name))
+		}
+		if v.Secret {
+			if secrets == nil {
+				secrets = map[string]string{}
+			}
+			secrets[v.Name] = v.Value
+		} else {
+			env[v.Name] = v.Value
+		}
+	}
+	return env, secrets, nil
+}
+
+// config is the text of the configuration file that is passed with --config,
+// outside the project, so that the project's own stays in force.
+func config(p *project.Project, pins *lock.File) string {
+	var b strings.Builder
+	b.WriteString("# Made by espalier: where a build finds what is locked.\n\n")
+	if !p.Cargo.BuildStd.IsSet() || len(p.Cargo.BuildStd.V) == 0 {
+		b.WriteString("[unstable]\nbuild-std = [\"core\", \"alloc\"]\n\n")
+	}
+	fmt.Fprintf(&b, "[source.espalier-vendor]\ndirectory = %q\n\n", vendorDir)
+	b.WriteString("[source.crates-io]\nreplace-with = \"espalier-vendor\"\n\n")
+	for _, r := range registries(pins) {
+		fmt.Fprintf(&b, "[source.%q]\nregistry = %q\nreplace-with = \"espalier-vendor\"\n\n", r, strings.TrimPrefix(r, "registry+"))
+	}
+	b.WriteString(git.Sources(pins.Git, Checkouts))
+	return b.String()
+}
+
+// registries lists the sources of crates besides the default registry.
+func registries(pins *lock.File) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, c := range pins.Crates {
+		if c.Source != "" && !seen[c.Source] {
+			seen[c.Source] = true
+			out = append(out, c.Source)
+		}
+	}
+	return out
+}
+
+// command is cargo's command line up to the target selection; verb is "build"
+// or "rustc".
+func command(p *project.Project, t project.Target, verb string) []string {
+	argv := []string{cargoPath, verb, "--locked", "--offline", "--config", cargoConfig,
+		"--message-format", "json-diagnostic-rendered-ansi",
+		"--profile", profile(p), "--package", t.Package}
+	switch t.Kind {
+	case project.KindExample:
+		argv = append(argv, "--example", t.Name)
+	default:
+		argv = append(argv, "--bin", t.Name)
+	}
+	if !p.Cargo.Target.IsSet() || p.Cargo.Target.V != TargetOf(p) {
+		argv = append(argv, "--target", TargetOf(p))
+	}
+	b := p.Espalier.Build
+	if len(b.Features.V) > 0 {
+		argv = append(argv, "--features", strings.Join(b.Features.V, ","))
+	}
+	if b.NoDefaultFeatures.V {
+		argv = append(argv, "--no-default-features")
+	}
+	if b.AllFeatures.V {
+		argv = append(argv, "--all-features")
+	}
+	return argv
+}
+
+func profile(p *project.Project) string {
+	switch p.Profile {
+	case "", "release":
+		return "release"
+	case "debug":
+		return "dev"
+	}
+	return p.Profile
+}
+
+// profileDir is the folder that cargo uses for a profile.
+func profileDir(p *project.Project) string {
+	if n := profile(p); n != "dev" && n != "test" {
+		if n == "bench" {
+			return "release"
+		}
+		return n
+	}
+	return "debug"
+}
+
+// WorkDir is cargo's working directory inside the sandbox: the member, so that
+// cargo finds the configuration files that the user would get there.
+func WorkDir(p *project.Project) string {
+	rel, err := filepath.Rel(p.Root, p.Member)
+	if err != nil {
+		panic("build: member outside the root: " + p.Member)
+	}
+	return path.Join(srcDir, filepath.ToSlash(rel))
+}
+
+// platform is what a step asks of the machine that runs it. The recipe number
+// changes when the meaning of the plan does, although no command line shows it.
+func platform(pins *lock.File, recipe string) map[string]string {
+	return map[string]string{"OSFamily": "linux", "ISA": "x86-64", "recipe": recipe, "layout": strconv.Itoa(action.Layout)}
+}

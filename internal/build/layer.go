@@ -1,0 +1,89 @@
+package build
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+
+	"espalier.dev/espalier/internal/project"
+)
+
+// ownUnits decides what of the first step's target folder is no part of the
+// dependency layer: everything that cargo made of the user's own packages
+// (fingerprints, build script runs, compiled crates, finished programs).
+// Cargo compares times with <=, so own units that are left behind could be
+// taken for fresh ones (docs/step.md, condition 5).
+type ownUnits struct {
+	packages map[string]bool // "hello": names of .fingerprint/<name>-<hash>, build/<name>-<hash>
+	crates   map[string]bool // "hello", "libhello": names of deps/<name>-<hash>[.ext]
+	finished map[string]bool // "hello", "libhello": uplifted <name>[.ext]
+}
+
+func newOwnUnits(own []project.OwnPackage) ownUnits {
+	u := ownUnits{packages: map[string]bool{}, crates: map[string]bool{}, finished: map[string]bool{}}
+	for _, p := range own {
+		u.packages[p.Name] = true
+		for _, t := range p.Targets {
+			crate := strings.ReplaceAll(t.Name, "-", "_")
+			if t.Kind == project.KindCustomBuild {
+				continue // its crates lie in build/<package>-<hash>
+			}
+			for _, name := range []string{crate, "lib" + crate, t.Name} {
+				u.crates[name] = true
+				u.finished[name] = true
+			}
+		}
+	}
+	return u
+}
+
+// keep is a store.ImportOptions filter; name is relative to /target.
+func (u ownUnits) keep(name string, info fs.FileInfo) bool {
+	dir, base := path.Split(strings.TrimSuffix(name, "/"))
+	switch parent := path.Base(dir); parent {
+	case ".fingerprint", "build":
+		stem, ok := cutHash(base)
+		return !ok || !u.packages[stem]
+	case "deps", "examples":
+		stem := stripExt(base)
+		if s, ok := cutHash(stem); ok {
+			stem = s
+		}
+		return !u.crates[stem]
+	case "incremental":
+		stem, _, _ := strings.Cut(base, "-")
+		return !u.crates[stem]
+	}
+	if info.IsDir() {
+		return true
+	}
+	// Uplifted files lie beside deps: <triple>/<profile>/hello, hello.d.
+	if base == ".cargo-lock" || base == ".rustc_info.json" || base == "CACHEDIR.TAG" {
+		return true
+	}
+	if depth := strings.Count(name, "/"); depth <= 2 {
+		return !u.finished[stripExt(base)]
+	}
+	return true
+}
+
+// cutHash removes "-<16 hex digits>", cargo's unit hash.
+func cutHash(s string) (string, bool) {
+	i := strings.LastIndexByte(s, '-')
+	if i < 0 || len(s)-i-1 != 16 {
+		return s, false
+	}
+	for _, c := range s[i+1:] {
+		if !strings.ContainsRune("0123456789abcdef", c) {
+			return s, false
+		}
+	}
+	return s[:i], true
+}
+
+// stripExt removes everything after the first dot: "libx-0123.rmeta", and
+// object files such as "hello-0123.hello.7f3a-cgu.0.rcgu.o".
+func stripExt(s string) string {
+	stem, _, _ := strings.Cut(s, ".")
+	return stem
+}

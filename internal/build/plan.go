@@ -1,0 +1,109 @@
+package build
+
+import (
+	"context"
+	"slices"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/store"
+)
+
+// Recipes of the steps: raised when a step means something else although its
+// command line is the same.
+const (
+	recipeDeps = "deps-1"
+	recipeApp  = "app-1"
+)
+
+// layerOutput is where the first step leaves the dependency layer.
+const layerOutput = targetDir
+
+// Materials are the trees that the pins stand for.
+type Materials struct {
+	Rootfs store.Digest // the toolchain and what it needs of a system
+	Vendor store.Digest // registry crates of both locks
+	Git    store.Digest // trees of git commits; zero when there are none
+	Cargo  store.Digest // CARGO_HOME: the configuration of this build
+}
+
+// Inputs are the materials at their places in the input root.
+func (m Materials) Inputs() []action.Input {
+	in := []action.Input{
+		{Path: "rootfs", Tree: m.Rootfs},
+		{Path: "cargo", Tree: m.Cargo},
+		{Path: "vendor", Tree: m.Vendor},
+	}
+	if !m.Git.IsZero() {
+		in = append(in, action.Input{Path: "git", Tree: m.Git})
+	}
+	return in
+}
+
+// Plan is the steps that make one firmware.
+type Plan struct {
+	Target  project.Target // what becomes the firmware
+	Output  string         // the ELF's name among the outputs
+	Deps    action.Step    // the dependency layer
+	app     action.Step    // the application, without the layer
+	own     ownUnits
+	secrets bool
+}
+
+// App is the step that compiles the user's own crates on a layer.
+func (pl Plan) App(layer store.Digest) action.Step {
+	s := pl.app
+	s.Inputs = append(slices.Clone(s.Inputs), action.Input{Path: "target", Tree: layer})
+	return s
+}
+
+// Scratch is the step that compiles everything at once, without a layer. It
+// must make the same bytes.
+func (pl Plan) Scratch() action.Step { return pl.app }
+
+// PlanFor makes the plan of p. It writes the input trees to the store, and
+// reads nothing of the machine but the project's files.
+func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, m Materials) (Plan, error) {
+	t, err := p.Artifact()
+	if err != nil {
+		return Plan{}, err
+	}
+	env, secrets, err := environment(p, pins)
+	if err != nil {
+		return Plan{}, err
+	}
+	src, err := sourceTree(ctx, st, p)
+	if err != nil {
+		return Plan{}, err
+	}
+	stubs, err := StubTree(ctx, st, p, nil)
+	if err != nil {
+		return Plan{}, err
+	}
+
+	pl := Plan{Target: t, Output: t.Name, own: newOwnUnits(p.Own), secrets: len(secrets) > 0}
+	pl.Deps = action.Step{
+		Name: "dependencies",
+		// -Zno-link concerns the stub alone: no dependency gets another hash by
+		// it, and a stub that does not link needs no linker script.
+		Argv:     append(command(p, t, "rustc"), "--", "-Zno-link"),
+		Env:      env,
+		Dir:      WorkDir(p),
+		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
+		Outputs:  []string{layerOutput},
+		Platform: platform(pins, recipeDeps),
+		Secrets:  secrets,
+	}
+	pl.app = action.Step{
+		Name:     p.Package,
+		Argv:     append(command(p, t, "build"), "-Zunstable-options", "--artifact-dir", "/out"),
+		Env:      env,
+		Dir:      WorkDir(p),
+		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: src}),
+		Outputs:  []string{pl.Output},
+		Platform: platform(pins, recipeApp),
+		Secrets:  secrets,
+	}
+	return pl, nil
+}

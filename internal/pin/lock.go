@@ -1,0 +1,380 @@
+package pin
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/sandbox"
+	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/crates"
+	"espalier.dev/espalier/internal/supply/debian"
+	"espalier.dev/espalier/internal/supply/git"
+)
+
+// Values of lock.Crate.For.
+const (
+	forProject = "project"
+	forStd     = "std"
+)
+
+// Request says which pins may move.
+type Request struct {
+	Old       *lock.File // nil: there is none
+	Toolchain bool       // choose the compiler anew although the old one would do
+}
+
+// Locked is a new lock with what came to light on the way.
+type Locked struct {
+	File      *lock.File
+	CargoLock []byte // written by the pinned cargo because there was none; nil otherwise
+}
+
+// Lock asks what the project's names mean. Pins of the old lock that still fit
+// stay where they are. Everything that the lock names is in the store
+// afterwards.
+func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Locked, error) {
+	if err := p.CheckEnv(); err != nil {
+		return Locked{}, err
+	}
+	f := &lock.File{Version: lock.Version, Tool: s.Tool, Blobs: crates.Board()}
+	f.Project = lock.Project{
+		SourceDateEpoch: s.epoch(p, req.Old),
+		Target:          build.TargetOf(p),
+		Layout:          action.Layout,
+	}
+	if f.Project.Target != build.DefaultTarget && !p.Cargo.TargetIsFile {
+		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", f.Project.Target, build.DefaultTarget)
+	}
+
+	tc, stdLock, err := s.toolchain(ctx, p, req)
+	if err != nil {
+		return Locked{}, err
+	}
+	f.Toolchains = []lock.Toolchain{tc}
+	if req.Old != nil {
+		for _, other := range req.Old.Toolchains {
+			if other.Host != s.Host {
+				f.Toolchains = append(f.Toolchains, other)
+			}
+		}
+		slices.SortFunc(f.Toolchains, func(a, b lock.Toolchain) int { return cmp.Compare(a.Host, b.Host) })
+	}
+
+	var made []byte
+	if p.CargoLock == nil {
+		if made, err = s.resolve(ctx, p, tc.Rootfs); err != nil {
+			return Locked{}, err
+		}
+		if p.CargoLock, err = project.ParseCargoLock("Cargo.lock", made); err != nil {
+			return Locked{}, fault.Wrap(fault.Bug, err, "reading the Cargo.lock that cargo made")
+		}
+	}
+	f.Project.CargoLock = p.CargoLock.Digest()
+
+	if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {
+		return Locked{}, err
+	}
+	std, err := s.stdCrates(ctx, f, stdLock)
+	if err != nil {
+		return Locked{}, err
+	}
+	if f.Crates, err = union(p.CargoLock, std); err != nil {
+		return Locked{}, err
+	}
+	if err := s.fetchCrates(ctx, p, f, tc.Rootfs, made); err != nil {
+		return Locked{}, err
+	}
+	s.sizes(f.Crates)
+	if err := s.crates(tc.Rootfs).Blobs(ctx, f.Blobs); err != nil {
+		return Locked{}, err
+	}
+	if err := s.checkRustVersions(ctx, p, f, tc); err != nil {
+		return Locked{}, err
+	}
+	if req.Old != nil && req.Old.Golden != nil {
+		s.Report.Note("the golden results of the old lock are dropped: the pins moved; espalier verify --record makes new ones")
+	}
+	return Locked{File: f, CargoLock: made}, s.keep(ctx, p, f)
+}
+
+// epoch is the date that firmware may carry: it stays once it is locked, and
+// starts as the time of the checked-out commit.
+func (s *Session) epoch(p *project.Project, old *lock.File) int64 {
+	switch {
+	case old != nil && old.Project.SourceDateEpoch > 0:
+		return old.Project.SourceDateEpoch
+	case !p.Head.Time.IsZero():
+		return p.Head.Time.Unix()
+	}
+	return s.Now().Unix()
+}
+
+// toolchain chooses and assembles the compiler.
+func (s *Session) toolchain(ctx context.Context, p *project.Project, req Request) (lock.Toolchain, store.Digest, error) {
+	want := debian.Request{
+		Channel:       p.Toolchain.Channel.V,
+		ChannelOrigin: place(p.Toolchain.Channel.Origin),
+		Components:    p.Toolchain.Components,
+		Targets:       p.Toolchain.Targets,
+	}
+	for _, m := range p.MSRV {
+		if versionLess(want.MinRustc, m.Version) {
+			want.MinRustc, want.MinFor = m.Version, m.Package
+		}
+	}
+	var tc lock.Toolchain
+	if old, ok := reusable(req, s.Host, want); ok {
+		tc = old
+	} else {
+		sup, err := s.supplier()
+		if err != nil {
+			return tc, store.Digest{}, err
+		}
+		if tc, err = sup.Lock(ctx, s.Store, want, s.Report); err != nil {
+			return tc, store.Digest{}, err
+		}
+	}
+	root, err := s.rootfs(ctx, tc)
+	if err != nil {
+		return tc, store.Digest{}, err
+	}
+	tc.Rootfs = root.Digest
+	if tc.Rustc == "" {
+		if tc.Rustc, err = s.rustcVersion(ctx, root.Digest); err != nil {
+			return tc, store.Digest{}, err
+		}
+	}
+	if tc.Channel == "" {
+		tc.Channel = want.Channel
+	}
+	return tc, root.StdLock, nil
+}
+
+// reusable returns the old pin of this host when it still answers the request.
+func reusable(req Request, host string, want debian.Request) (lock.Toolchain, bool) {
+	if req.Old == nil || req.Toolchain {
+		return lock.Toolchain{}, false
+	}
+	for _, tc := range req.Old.Toolchains {
+		version, _, _ := strings.Cut(tc.Rustc, " ")
+		if tc.Host == host && tc.Channel == want.Channel && tc.Prune == debian.PruneVersion && !versionLess(version, want.MinRustc) {
+			return tc, true
+		}
+	}
+	return lock.Toolchain{}, false
+}
+
+// rustcVersion asks the compiler itself: "1.96.0 (ac68faa20 2026-05-25)".
+func (s *Session) rustcVersion(ctx context.Context, rootfs store.Digest) (string, error) {
+	var out bytes.Buffer
+	step := action.Step{
+		Name:   "rustc version",
+		Argv:   []string{"/usr/bin/rustc", "--version"},
+		Env:    map[string]string{"PATH": "/usr/bin"},
+		Dir:    "/",
+		Inputs: []action.Input{{Path: "rootfs", Tree: rootfs}},
+	}
+	res, err := s.Sandbox.Run(ctx, s.Store, step, sandbox.Streams{Stdout: &out})
+	if err != nil {
+		return "", err
+	}
+	// "rustc 1.96.0 (ac68faa20 2026-05-25) (built from a source tarball)"
+	text, ok := strings.CutPrefix(strings.TrimSpace(out.String()), "rustc ")
+	if res.ExitCode != 0 || !ok {
+		return "", fault.Newf(fault.Pins, "the locked compiler does not run: exit status %d, it said %q", res.ExitCode, strings.TrimSpace(out.String()))
+	}
+	if i := strings.IndexByte(text, ')'); i >= 0 {
+		text = text[:i+1]
+	}
+	return text, nil
+}
+
+// resolve makes the first Cargo.lock.
+func (s *Session) resolve(ctx context.Context, p *project.Project, rootfs store.Digest) ([]byte, error) {
+	gits, commits, err := s.heads(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	job, err := s.job(ctx, p, &lock.File{Git: gits}, nil)
+	if err != nil {
+		return nil, err
+	}
+	text, err := s.crates(rootfs).Resolve(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	return project.ResolveGit(text, commits)
+}
+
+// heads finds today's commits of the git dependencies that own manifests name.
+// All packages of such a commit are offered to cargo, which chooses.
+func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, map[project.GitSource]string, error) {
+	commits := map[project.GitSource]string{}
+	var gits []lock.Git
+	for _, own := range p.Own {
+		for _, d := range own.Depends {
+			key := project.GitSource{URL: d.Git, Ref: d.Ref}
+			if d.Git == "" || commits[key] != "" {
+				continue
+			}
+			commit, err := s.git().Head(ctx, d.Git, d.Ref)
+			if err != nil {
+				return nil, nil, err
+			}
+			commits[key] = commit
+			pin, err := s.git().FetchAll(ctx, git.Source{URL: d.Git, Ref: d.Ref, Commit: commit})
+			if err != nil {
+				return nil, nil, err
+			}
+			gits = append(gits, pin)
+		}
+	}
+	return gits, commits, nil
+}
+
+// lockGit pins the commits that Cargo.lock names, by content.
+func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.File) ([]lock.Git, error) {
+	used := map[project.GitSource][]git.Member{}
+	var order []project.GitSource
+	for _, pkg := range p.CargoLock.Packages {
+		src, ok := pkg.Git()
+		if !ok {
+			continue
+		}
+		if src.Commit == "" {
+			return nil, fault.New(fault.Pins, fmt.Sprintf("Cargo.lock names no commit for %s of git %s", pkg.Name, src.URL),
+				"cargo generate-lockfile   # or remove Cargo.lock, then: espalier lock")
+		}
+		if used[src] == nil {
+			order = append(order, src)
+		}
+		used[src] = append(used[src], git.Member{Name: pkg.Name, Version: pkg.Version})
+	}
+	var out []lock.Git
+	for _, src := range order {
+		pin, ok := oldGit(old, src, used[src])
+		if ok {
+			if err := s.fetchGit(ctx, pin); err != nil {
+				return nil, err
+			}
+		} else {
+			var err error
+			if pin, err = s.git().Fetch(ctx, git.Source{URL: src.URL, Ref: src.Ref, Commit: src.Commit}, used[src]); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, pin)
+	}
+	slices.SortFunc(out, func(a, b lock.Git) int {
+		return cmp.Or(cmp.Compare(a.URL, b.URL), cmp.Compare(a.Ref, b.Ref), cmp.Compare(a.Commit, b.Commit))
+	})
+	return out, nil
+}
+
+func oldGit(old *lock.File, src project.GitSource, m []git.Member) (lock.Git, bool) {
+	if old == nil {
+		return lock.Git{}, false
+	}
+	for _, g := range old.Git {
+		if g.URL == src.URL && g.Ref == src.Ref && g.Commit == src.Commit && slices.Equal(members(g), m) {
+			return g, true
+		}
+	}
+	return lock.Git{}, false
+}
+
+func sameTree(want, got lock.Git) error {
+	if want.Tree.Hash == got.Tree.Hash {
+		return nil
+	}
+	return fault.New(fault.Pins, fmt.Sprintf("git %s at %s: content differs: the lock says %s, the repository sent %s", want.URL, short(want.Commit), want.Tree, got.Tree),
+		"the commit's name is the same but its files are not; do not use the repository before you know why")
+}
+
+// stdCrates reads the standard library's own lock.
+func (s *Session) stdCrates(ctx context.Context, f *lock.File, stdLock store.Digest) (*project.CargoLock, error) {
+	text, err := s.Store.ReadBlob(ctx, stdLock, 16<<20)
+	if err != nil {
+		return nil, err
+	}
+	f.Std.Lock = stdLock
+	return project.ParseCargoLock("library/Cargo.lock", text)
+}
+
+// union merges the registry packages of the project's and the library's locks.
+func union(own, std *project.CargoLock) ([]lock.Crate, error) {
+	byKey := map[string]*lock.Crate{}
+	var keys []string
+	add := func(l *project.CargoLock, why string) error {
+		for _, pkg := range l.Packages {
+			index, ok := pkg.IsRegistry()
+			if !ok {
+				continue
+			}
+			if pkg.Checksum == "" {
+				return fault.New(fault.Pins, fmt.Sprintf("%s has no checksum for %s %s", l.Path, pkg.Name, pkg.Version))
+			}
+			source := pkg.Source
+			if isDefaultRegistry(index) {
+				source = ""
+			}
+			key := pkg.Name + " " + pkg.Version + " " + source
+			c := byKey[key]
+			if c == nil {
+				c = &lock.Crate{Name: pkg.Name, Version: pkg.Version, Source: source, Digest: store.Digest{Hash: pkg.Checksum, Size: -1}}
+				byKey[key] = c
+				keys = append(keys, key)
+			}
+			if c.Digest.Hash != pkg.Checksum {
+				return fault.New(fault.Pins, fmt.Sprintf("%s %s has two checksums: %s in Cargo.lock, %s in the standard library's", pkg.Name, pkg.Version, c.Digest.Hash, pkg.Checksum))
+			}
+			if !slices.Contains(c.For, why) {
+				c.For = append(c.For, why)
+			}
+		}
+		return nil
+	}
+	if err := add(own, forProject); err != nil {
+		return nil, err
+	}
+	if err := add(std, forStd); err != nil {
+		return nil, err
+	}
+	slices.Sort(keys)
+	out := make([]lock.Crate, len(keys))
+	for i, k := range keys {
+		out[i] = *byKey[k]
+	}
+	return out, nil
+}
+
+// isDefaultRegistry recognises the index that cargo calls crates-io, in its
+// git and its sparse form, by the path that both share in every lock.
+func isDefaultRegistry(index string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(index, "/"), "crates.io-index")
+}
+
+// sizes fills in what Cargo.lock does not tell.
+func (s *Session) sizes(list []lock.Crate) {
+	for i := range list {
+		if n, ok := s.Store.Size(list[i].Digest); ok {
+			list[i].Digest.Size = n
+		}
+	}
+}
+
+func place(o project.Origin) string {
+	if o.Line > 0 {
+		return fmt.Sprintf("%s:%d", o.File, o.Line)
+	}
+	return o.File
+}

@@ -1,0 +1,227 @@
+package pin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/sandbox"
+	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/crates"
+	"espalier.dev/espalier/internal/supply/debian"
+	"espalier.dev/espalier/internal/supply/fetch"
+	"espalier.dev/espalier/internal/supply/git"
+)
+
+// Session is what locking and fetching need of the surroundings.
+type Session struct {
+	Store   *store.Store
+	Sandbox sandbox.Local
+	Report  progress.Reporter
+	Host    string // "linux/amd64"
+	Offline bool
+	Tool    string // espalier's version, for the lock
+	Root    string // of the machine whose apt configuration is read; "/" but in tests
+	Lookup  func(string) (string, bool)
+	Now     func() time.Time // the clock that signatures and expiry are checked with
+
+	Prefixes []string // configured places of packages
+	Sources  []string // configured sources, one-line style
+	CargoEnv crates.HostCargo
+}
+
+// SourcesOf writes the configured archives of a project in apt's one-line
+// style.
+func SourcesOf(c project.SupplyConfig) []string {
+	var out []string
+	for _, s := range c.Sources {
+		opt := ""
+		if s.SignedBy != "" {
+			opt = "[signed-by=" + s.SignedBy + "] "
+		}
+		for _, suite := range s.Suites {
+			out = append(out, strings.TrimSpace("deb "+opt+s.URI+" "+suite+" "+strings.Join(s.Components, " ")))
+		}
+	}
+	return out
+}
+
+func (s *Session) env(name string) string {
+	v, _ := s.Lookup(name)
+	return v
+}
+
+func (s *Session) client() (*fetch.Client, error) {
+	return fetch.New(fetch.Config{Environ: s.env, Offline: s.Offline, Command: "espalier fetch"})
+}
+
+func (s *Session) supplier() (*debian.Supplier, error) {
+	c, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	return debian.Discover(s.Root, debian.Config{
+		Host:     s.Host,
+		Sources:  s.Sources,
+		Prefixes: s.Prefixes,
+		Fetch:    c,
+		Environ:  s.env,
+		Now:      s.Now,
+	})
+}
+
+func (s *Session) crates(rootfs store.Digest) *crates.Fetcher {
+	return &crates.Fetcher{
+		Store:   s.Store,
+		Rootfs:  rootfs,
+		Offline: s.Offline,
+		Host:    s.CargoEnv,
+		Report:  s.Report,
+		Run: func(ctx context.Context, step action.Step, stdout, stderr io.Writer) (action.Result, error) {
+			return s.Sandbox.Run(ctx, s.Store, step, sandbox.Streams{Stdout: stdout, Stderr: stderr})
+		},
+	}
+}
+
+func (s *Session) git() *git.Fetcher {
+	return &git.Fetcher{Store: s.Store, Offline: s.Offline, Report: s.Report}
+}
+
+// Fetch brings everything that f names into the store. What is there already
+// is not asked for again.
+func (s *Session) Fetch(ctx context.Context, p *project.Project, f *lock.File) error {
+	tc, err := build.ToolchainFor(f, s.Host)
+	if err != nil {
+		return err
+	}
+	if _, err := s.rootfs(ctx, tc); err != nil {
+		return err
+	}
+	for _, g := range f.Git {
+		if err := s.fetchGit(ctx, g); err != nil {
+			return err
+		}
+	}
+	if err := s.fetchCrates(ctx, p, f, tc.Rootfs, nil); err != nil {
+		return err
+	}
+	if err := s.crates(tc.Rootfs).Blobs(ctx, f.Blobs); err != nil {
+		return err
+	}
+	return s.keep(ctx, p, f)
+}
+
+// rootfs assembles the toolchain's tree; without a network when all packages
+// are in the store.
+func (s *Session) rootfs(ctx context.Context, tc lock.Toolchain) (debian.Rootfs, error) {
+	c, err := s.client()
+	if err != nil {
+		return debian.Rootfs{}, err
+	}
+	if sup, err := s.supplier(); err == nil {
+		return sup.Assemble(ctx, s.Store, tc, s.Report)
+	}
+	// A machine without any source can still unpack what it has.
+	return debian.Assemble(ctx, s.Store, c, tc, s.Prefixes, s.Report)
+}
+
+func (s *Session) fetchGit(ctx context.Context, g lock.Git) error {
+	if _, err := s.Store.TreePath(ctx, g.Tree); err == nil {
+		return nil
+	}
+	got, err := s.git().Fetch(ctx, git.Source{URL: g.URL, Ref: g.Ref, Commit: g.Commit}, members(g))
+	if err != nil {
+		return err
+	}
+	return sameTree(g, got)
+}
+
+func members(g lock.Git) []git.Member {
+	var out []git.Member
+	for _, c := range g.Crates {
+		name, version, _ := strings.Cut(c, " ")
+		out = append(out, git.Member{Name: name, Version: version})
+	}
+	return out
+}
+
+// fetchCrates brings the crates of both locks.
+func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.File, rootfs store.Digest, cargoLock []byte) error {
+	var own, std []lock.Crate
+	for _, c := range f.Crates {
+		for _, w := range c.For {
+			if w == forProject {
+				own = append(own, c)
+			} else if w == forStd {
+				std = append(std, c)
+			}
+		}
+	}
+	fetcher := s.crates(rootfs)
+	if len(fetcher.Missing(own)) > 0 {
+		job, err := s.job(ctx, p, f, cargoLock)
+		if err != nil {
+			return err
+		}
+		job.Want = own
+		if err := fetcher.Project(ctx, job); err != nil {
+			return err
+		}
+	}
+	return fetcher.Std(ctx, std)
+}
+
+// job describes the project to the fetching cargo.
+func (s *Session) job(ctx context.Context, p *project.Project, f *lock.File, cargoLock []byte) (crates.Job, error) {
+	src, err := build.StubTree(ctx, s.Store, p, cargoLock)
+	if err != nil {
+		return crates.Job{}, err
+	}
+	j := crates.Job{
+		Inputs: []action.Input{{Path: "src", Tree: src}},
+		Dir:    build.WorkDir(p),
+	}
+	gitTree, err := build.GitTree(ctx, s.Store, f.Git)
+	if err != nil {
+		return j, err
+	}
+	if !gitTree.IsZero() {
+		j.Inputs = append(j.Inputs, action.Input{Path: "git", Tree: gitTree})
+		j.ConfigText = git.Sources(f.Git, build.Checkouts)
+	}
+	return j, nil
+}
+
+// keep tells the store which things this lock needs.
+func (s *Session) keep(ctx context.Context, p *project.Project, f *lock.File) error {
+	name := p.Workspace + "/" + lock.FileName
+	r := store.Root{Name: name, Origin: name}
+	for _, tc := range f.Toolchains {
+		if tc.Host != s.Host {
+			continue
+		}
+		r.Pins = append(r.Pins, store.Pin{Kind: store.PinTree, Digest: tc.Rootfs})
+		for _, pkg := range tc.Packages {
+			r.Pins = append(r.Pins, store.Pin{Kind: store.PinBlob, Digest: pkg.Digest})
+		}
+	}
+	for _, c := range f.Crates {
+		r.Pins = append(r.Pins, store.Pin{Kind: store.PinBlob, Digest: c.Digest})
+	}
+	for _, g := range f.Git {
+		r.Pins = append(r.Pins, store.Pin{Kind: store.PinTree, Digest: g.Tree})
+	}
+	for _, b := range f.Blobs {
+		r.Pins = append(r.Pins, store.Pin{Kind: store.PinBlob, Digest: b.Digest})
+	}
+	return s.Store.SetRoot(ctx, r)
+}
+
+func short(commit string) string { return fmt.Sprintf("%.9s", commit) }

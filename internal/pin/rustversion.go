@@ -1,0 +1,105 @@
+package pin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/supply/crates"
+)
+
+// checkRustVersions compares what the locked crates ask for with the chosen
+// compiler. A dependency of the user's own manifests that is too new is a
+// fault. Others are a note: a lock also holds crates that this target never
+// compiles, and cargo decides about the rest.
+func (s *Session) checkRustVersions(ctx context.Context, p *project.Project, f *lock.File, tc lock.Toolchain) error {
+	vendor, err := crates.Vendor(ctx, s.Store, f.Crates, s.Report)
+	if err != nil {
+		return err
+	}
+	have, _, _ := strings.Cut(tc.Rustc, " ")
+	direct := map[string]bool{}
+	for _, own := range p.Own {
+		for _, d := range own.Depends {
+			if d.Kind != "dev" {
+				direct[d.Package] = true
+			}
+		}
+	}
+	for _, c := range f.Crates {
+		if len(c.For) == 1 && c.For[0] == forStd {
+			continue // the library belongs to the compiler
+		}
+		e, err := s.Store.Lookup(ctx, vendor, crates.Folder(c)+"/Cargo.toml")
+		if err != nil {
+			return err
+		}
+		r, err := s.Store.Open(ctx, e)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(r)
+		r.Close()
+		if err != nil {
+			return err
+		}
+		want := rustVersion(text)
+		if !versionLess(have, want) {
+			continue
+		}
+		if direct[c.Name] {
+			return fault.New(fault.Pins,
+				fmt.Sprintf("%s %s needs rustc %s; %s offers %s", c.Name, c.Version, want, tc.Supplier, have),
+				"espalier lock --toolchain   # takes the newest compiler that the supplier offers",
+				fmt.Sprintf("cargo update %s --precise <older version>", c.Name))
+		}
+		s.Report.Note("%s %s says that it needs rustc %s, the locked one is %s", c.Name, c.Version, want, have)
+	}
+	return nil
+}
+
+// rustVersion reads package.rust-version; empty when there is none.
+func rustVersion(manifest []byte) string {
+	var t struct {
+		Package struct {
+			RustVersion any `toml:"rust-version"`
+		}
+	}
+	if toml.Unmarshal(manifest, &t) != nil {
+		return ""
+	}
+	v, _ := t.Package.RustVersion.(string)
+	return v
+}
+
+// versionLess compares dotted numbers; missing ones are 0, an empty version is
+// less than every other.
+func versionLess(a, b string) bool {
+	if b == "" {
+		return false
+	}
+	x, y := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range 3 {
+		m, n := part(x, i), part(y, i)
+		if m != n {
+			return m < n
+		}
+	}
+	return false
+}
+
+func part(v []string, i int) int {
+	if i >= len(v) {
+		return 0
+	}
+	digits, _, _ := strings.Cut(v[i], "-")
+	n, _ := strconv.Atoi(digits)
+	return n
+}

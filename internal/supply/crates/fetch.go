@@ -1,0 +1,320 @@
+package crates
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/store"
+)
+
+// Fetcher downloads crates with the pinned cargo.
+type Fetcher struct {
+	Store   *store.Store
+	Rootfs  store.Digest // toolchain tree
+	Offline bool
+	Host    HostCargo // what the user's own cargo configuration says about registries
+	Report  progress.Reporter
+
+	// Run runs a step that sees the network.
+	Run func(ctx context.Context, step action.Step, stdout, stderr io.Writer) (action.Result, error)
+}
+
+const (
+	cargoHome  = "/cargo"
+	jobConfig  = "/cargo/espalier.toml"
+	cacheDir   = "/cargo/registry/cache" // <registry>/<name>-<version>.crate
+	stdLibrary = "/usr/lib/rustlib/src/rust/library"
+)
+
+// Missing returns the crates that are not in the store.
+func (f *Fetcher) Missing(crates []lock.Crate) []lock.Crate {
+	var out []lock.Crate
+	for _, c := range crates {
+		if !f.Store.Has(c.Digest) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Job is a workspace whose locked crates are wanted.
+type Job struct {
+	Inputs []action.Input // src, git, as the build uses them
+	Dir    string         // cargo's working directory
+	Want   []lock.Crate
+
+	ConfigText string // passed to cargo with --config: source replacement of git crates; may be empty
+}
+
+// Project brings the crates of a project's Cargo.lock. A yanked version that
+// is locked is fetched like any other.
+func (f *Fetcher) Project(ctx context.Context, j Job) error {
+	return f.fetch(ctx, j, nil)
+}
+
+// Std brings the crates of the standard library's own Cargo.lock. Cargo's
+// fetch for a project with build-std leaves out what other platforms need, but
+// its offline resolver wants them all, so the library is fetched as a
+// workspace of its own.
+func (f *Fetcher) Std(ctx context.Context, want []lock.Crate) error {
+	return f.fetch(ctx, Job{Dir: stdLibrary, Want: want}, []string{"--manifest-path", stdLibrary + "/Cargo.toml"})
+}
+
+func (f *Fetcher) fetch(ctx context.Context, j Job, extra []string) error {
+	missing := f.Missing(j.Want)
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := f.refuseOffline(missing); err != nil {
+		return err
+	}
+	task := f.Report.Start("fetching crates", progress.Crates, int64(len(missing)))
+	argv := []string{"/usr/bin/cargo", "fetch", "--locked"}
+	dir, err := f.cargo(ctx, j, append(argv, extra...), task)
+	if err == nil {
+		err = f.believe(ctx, dir, missing)
+	}
+	task.Done(err)
+	return err
+}
+
+// One brings a single crate without its dependencies.
+func (f *Fetcher) One(ctx context.Context, c lock.Crate) error {
+	missing := f.Missing([]lock.Crate{c})
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := f.refuseOffline(missing); err != nil {
+		return err
+	}
+	task := f.Report.Start("fetching "+c.Name, progress.Crates, 1)
+	dir, err := f.cargo(ctx, Job{Dir: "/tmp"}, []string{"/usr/bin/cargo", "info", "--quiet", "--color=never", c.Name + "@" + c.Version}, task)
+	if err == nil {
+		err = f.believe(ctx, dir, missing)
+	}
+	task.Done(err)
+	return err
+}
+
+func (f *Fetcher) refuseOffline(missing []lock.Crate) error {
+	if !f.Offline {
+		return nil
+	}
+	names := make([]string, 0, 3)
+	for i, c := range missing {
+		if i == 3 {
+			names = append(names, fmt.Sprintf("and %d more", len(missing)-3))
+			break
+		}
+		names = append(names, c.Name+" "+c.Version)
+	}
+	return fault.New(fault.Pins, "offline, and not in the store: "+strings.Join(names, ", "), "espalier fetch   # on a machine with a network")
+}
+
+// cargo runs one command of the pinned cargo with the network and returns the
+// tree of the downloaded archives.
+func (f *Fetcher) cargo(ctx context.Context, j Job, argv []string, task progress.Task) (store.Digest, error) {
+	res, log, err := f.networkStep(ctx, j, argv, []string{cacheDir}, task)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	dir, ok := res.Trees[cacheDir]
+	if !ok {
+		return store.Digest{}, fault.Newf(fault.Pins, "%s downloaded nothing: %s", strings.Join(argv[:2], " "), lastLine(log))
+	}
+	return dir, nil
+}
+
+func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string, task progress.Task) (action.Result, string, error) {
+	env := map[string]string{
+		"PATH":              "/usr/bin",
+		"HOME":              "/home/espalier",
+		"CARGO_HOME":        cargoHome,
+		"CARGO_TERM_COLOR":  "never",
+		"CARGO_NET_OFFLINE": "false",
+		// build-std and other unstable tables of the project's configuration
+		// must be accepted, as in the build itself.
+		"RUSTC_BOOTSTRAP": "1",
+		"TZ":              "UTC",
+		"LC_ALL":          "C.UTF-8",
+	}
+	for k, v := range f.Host.Env {
+		env[k] = v
+	}
+	inputs := append([]action.Input{{Path: "rootfs", Tree: f.Rootfs}}, j.Inputs...)
+	home, err := f.cargoHome(ctx, j)
+	if err != nil {
+		return action.Result{}, "", err
+	}
+	inputs = append(inputs, action.Input{Path: "cargo", Tree: home})
+	if j.ConfigText != "" {
+		argv = append(slices.Clone(argv), "--config", jobConfig)
+	}
+	var log bytes.Buffer
+	lines := &lineWriter{fn: func(line string) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "Downloaded "); ok {
+			task.Item(name)
+			task.Add(1)
+		}
+	}}
+	res, err := f.Run(ctx, action.Step{
+		Name:    "fetch",
+		Argv:    argv,
+		Env:     env,
+		Dir:     j.Dir,
+		Inputs:  inputs,
+		Outputs: outputs,
+		Network: true,
+	}, io.Discard, io.MultiWriter(limit(&log, 1<<20), lines))
+	if err != nil {
+		return res, log.String(), err
+	}
+	if res.ExitCode != 0 {
+		return res, log.String(), cargoFailed(argv, log.String())
+	}
+	return res, log.String(), nil
+}
+
+// cargoHome is the tree at CARGO_HOME: the user's own configuration and the
+// job's, and the mount point of git checkouts.
+func (f *Fetcher) cargoHome(ctx context.Context, j Job) (store.Digest, error) {
+	b, err := f.Store.NewTree()
+	if err != nil {
+		return store.Digest{}, err
+	}
+	defer b.Close()
+	src := b.Source("cargo configuration")
+	for name, text := range map[string]string{"config.toml": f.Host.Config, "espalier.toml": j.ConfigText} {
+		if text == "" {
+			continue
+		}
+		if _, err := src.File(ctx, name, false, strings.NewReader(text)); err != nil {
+			return store.Digest{}, err
+		}
+	}
+	if err := src.Dir("git/checkouts"); err != nil {
+		return store.Digest{}, err
+	}
+	return b.Commit(ctx)
+}
+
+// cargoFailed turns cargo's own words into a fault: first its error, then the
+// causes that it lists below.
+func cargoFailed(argv []string, log string) error {
+	var cause []string
+	for _, line := range strings.Split(log, "\n") {
+		t := strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(t, "error: "):
+			cause = []string{strings.TrimPrefix(t, "error: ")}
+		case len(cause) > 0 && t != "" && t != "Caused by:" && len(cause) < 4:
+			cause = append(cause, t)
+		}
+	}
+	if len(cause) == 0 {
+		cause = []string{lastLine(log)}
+	}
+	hints := []string{"espalier doctor   # checks the network, proxy and certificates that a fetch step sees"}
+	if strings.Contains(log, "--locked was passed") {
+		hints = []string{"espalier update   # or change Cargo.lock with cargo, then: espalier lock"}
+	}
+	return fault.Wrap(fault.Pins, errors.New(strings.Join(cause, ": ")), strings.Join(argv[:2], " ")[len("/usr/bin/"):], hints...)
+}
+
+// believe moves the archives that a lock names into the store. Everything else
+// that cargo brought along is dropped.
+func (f *Fetcher) believe(ctx context.Context, dir store.Digest, want []lock.Crate) error {
+	found := map[string][]store.Entry{}
+	err := f.Store.Walk(ctx, dir, func(e store.Entry) error {
+		if e.Type == store.TypeFile && strings.HasSuffix(e.Path, ".crate") {
+			name := strings.TrimSuffix(path.Base(e.Path), ".crate")
+			found[name] = append(found[name], e)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+next:
+	for _, c := range want {
+		var other store.Digest
+		for _, e := range found[Folder(c)] {
+			if e.Digest.Hash != c.Digest.Hash {
+				other = e.Digest
+				continue
+			}
+			r, err := f.Store.Open(ctx, e)
+			if err != nil {
+				return err
+			}
+			_, err = f.Store.PutExpected(ctx, r, c.Digest)
+			r.Close()
+			if err != nil {
+				return err
+			}
+			continue next
+		}
+		if !other.IsZero() {
+			return fault.New(fault.Pins,
+				fmt.Sprintf("crate %s %s: checksum mismatch: Cargo.lock says sha256:%s, the registry sent %s", c.Name, c.Version, c.Digest.Hash, other),
+				"the registry or a mirror changed a published crate; compare with another source before you trust either")
+		}
+		return fault.New(fault.Pins, fmt.Sprintf("crate %s %s: the registry did not send it", c.Name, c.Version),
+			"espalier lock   # when Cargo.lock was changed by hand")
+	}
+	return nil
+}
+
+// lineWriter calls fn for each complete line.
+type lineWriter struct {
+	rest []byte
+	fn   func(string)
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.rest = append(w.rest, p...)
+	for {
+		i := bytes.IndexByte(w.rest, '\n')
+		if i < 0 {
+			if len(w.rest) > 64<<10 {
+				w.rest = w.rest[:0]
+			}
+			return len(p), nil
+		}
+		w.fn(string(w.rest[:i]))
+		w.rest = w.rest[i+1:]
+	}
+}
+
+// limit drops what is written after n bytes.
+func limit(w io.Writer, n int) io.Writer { return &limitWriter{w, n} }
+
+type limitWriter struct {
+	w io.Writer
+	n int
+}
+
+func (l *limitWriter) Write(p []byte) (int, error) {
+	if k := min(len(p), l.n); k > 0 {
+		l.n -= k
+		if _, err := l.w.Write(p[:k]); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}

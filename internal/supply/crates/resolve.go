@@ -1,0 +1,41 @@
+package crates
+
+import (
+	"context"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/store"
+)
+
+// Resolve makes a Cargo.lock for a workspace that has none, with the pinned
+// cargo and today's registry. dir is the workspace's directory inside the
+// sandbox; the bytes are what cargo wrote.
+func (f *Fetcher) Resolve(ctx context.Context, j Job) ([]byte, error) {
+	if f.Offline {
+		return nil, fault.New(fault.Pins, "there is no Cargo.lock, and choosing versions needs the network",
+			"espalier lock   # on a machine with a network")
+	}
+	return f.rewrite(ctx, j, []string{"/usr/bin/cargo", "generate-lockfile"})
+}
+
+// Update lets cargo choose newer versions for the named packages, for all of
+// them when there are no names.
+func (f *Fetcher) Update(ctx context.Context, j Job, names ...string) ([]byte, error) {
+	if f.Offline {
+		return nil, fault.New(fault.Pins, "choosing newer versions needs the network")
+	}
+	return f.rewrite(ctx, j, append([]string{"/usr/bin/cargo", "update"}, names...))
+}
+
+func (f *Fetcher) rewrite(ctx context.Context, j Job, argv []string) (_ []byte, err error) {
+	task := f.Report.Start("choosing crate versions", progress.Crates, 0)
+	defer func() { task.Done(err) }()
+	name := j.Dir + "/Cargo.lock"
+	res, _, err := f.networkStep(ctx, j, argv, []string{name}, task)
+	if err != nil {
+		return nil, err
+	}
+	return f.Store.ReadBlob(ctx, res.Outputs[name], 64<<20)
+}

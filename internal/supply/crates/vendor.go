@@ -1,0 +1,189 @@
+package crates
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/store"
+)
+
+// VendorVersion numbers the form of the vendor tree. A change of the form
+// changes the bytes that a build sees, so it takes a new number.
+const VendorVersion = 1
+
+// Limits of a crate; registries accept 10 MiB archives, and a bomb must not
+// fill the disk.
+const (
+	maxCrateBytes   = 512 << 20
+	maxCrateEntries = 100_000
+)
+
+// Folder is the name of a crate's folder in the directory source. Cargo does
+// not care; several versions of one crate need different names.
+func Folder(c lock.Crate) string { return c.Name + "-" + c.Version }
+
+// Vendor unpacks the crates into one tree that cargo accepts as a directory
+// source: <name>-<version>/ with a .cargo-checksum.json that names the crate
+// and no files. The list must be free of repetitions. A vendor tree that was
+// made of the same crates before is returned as it is.
+//
+// A crate that is not in the store is fault.Pins.
+func Vendor(ctx context.Context, st *store.Store, crates []lock.Crate, rep progress.Reporter) (store.Digest, error) {
+	key := vendorKey(crates)
+	memo := store.DigestOf(key)
+	if tree, err := st.Memo(ctx, memo); err == nil {
+		if _, err := st.TreePath(ctx, tree); err == nil {
+			return tree, nil
+		}
+	}
+
+	task := rep.Start("unpacking crates", progress.Crates, int64(len(crates)))
+	tree, err := vendor(ctx, st, crates, task)
+	if err == nil {
+		err = st.PutMemo(ctx, key, tree)
+	}
+	task.Done(err)
+	return tree, err
+}
+
+func vendorKey(crates []lock.Crate) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "vendor %d\n", VendorVersion)
+	lines := make([]string, len(crates))
+	for i, c := range crates {
+		lines[i] = fmt.Sprintf("%s %s %s\n", c.Name, c.Version, c.Digest.Hash)
+	}
+	slices.Sort(lines)
+	b.WriteString(strings.Join(lines, ""))
+	return []byte(b.String())
+}
+
+func vendor(ctx context.Context, st *store.Store, crates []lock.Crate, task progress.Task) (store.Digest, error) {
+	b, err := st.NewTree()
+	if err != nil {
+		return store.Digest{}, err
+	}
+	defer b.Close()
+
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, c := range crates {
+		g.Go(func() error {
+			task.Item(c.Name)
+			if err := unpack(gctx, st, b.Source(Folder(c)), c); err != nil {
+				return err
+			}
+			task.Add(1)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return store.Digest{}, err
+	}
+	return b.Commit(ctx)
+}
+
+// unpack writes one crate below its folder.
+func unpack(ctx context.Context, st *store.Store, dst store.TreeSource, c lock.Crate) error {
+	blob, err := st.Get(ctx, c.Digest)
+	if errors.Is(err, store.ErrMissing) || errors.Is(err, store.ErrCorrupt) {
+		return fault.Wrap(fault.Pins, err, fmt.Sprintf("crate %s %s", c.Name, c.Version), "espalier fetch")
+	}
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	if err := Extract(blob, Folder(c), func(name string, exec bool, target string, r io.Reader) error {
+		if target != "" {
+			return dst.Symlink(path.Join(Folder(c), name), target)
+		}
+		_, err := dst.File(ctx, path.Join(Folder(c), name), exec, r)
+		return err
+	}); err != nil {
+		return fault.Wrap(fault.Pins, err, fmt.Sprintf("unpacking crate %s %s", c.Name, c.Version))
+	}
+	if err := blob.Close(); err != nil {
+		return fault.Wrap(fault.Pins, err, fmt.Sprintf("crate %s %s", c.Name, c.Version), "espalier fetch")
+	}
+	// An empty files map is accepted for every source that is a directory; the
+	// package checksum must be the one in Cargo.lock.
+	sum := fmt.Sprintf(`{"files":{},"package":"%s"}`, c.Digest.Hash)
+	_, err = dst.File(ctx, path.Join(Folder(c), checksumFile), false, strings.NewReader(sum))
+	return err
+}
+
+const checksumFile = ".cargo-checksum.json"
+
+// Extract reads a .crate archive (a gzipped tar whose entries all lie below
+// folder) and calls fn for each file (target "") and symbolic link with its
+// path inside the folder. Every other kind of entry, a path that leaves the
+// folder and an archive beyond the limits are errors. A checksum file in the
+// archive is left out: the caller writes its own.
+func Extract(r io.Reader, folder string, fn func(name string, exec bool, target string, r io.Reader) error) error {
+	zr, err := gzip.NewReader(bufio.NewReaderSize(r, 64<<10))
+	if err != nil {
+		return err
+	}
+	limited := &io.LimitedReader{R: zr, N: maxCrateBytes}
+	tr := tar.NewReader(limited)
+	for n := 0; ; n++ {
+		h, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if limited.N <= 0 || n > maxCrateEntries {
+			return fmt.Errorf("larger than %d bytes or %d files unpacked", maxCrateBytes, maxCrateEntries)
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		clean := path.Clean(h.Name)
+		name, ok := strings.CutPrefix(clean, folder+"/")
+		if clean == folder && h.Typeflag == tar.TypeDir {
+			continue
+		}
+		if !ok || path.IsAbs(h.Name) || strings.Contains(h.Name, "\\") || strings.ContainsRune(h.Name, 0) {
+			return fmt.Errorf("entry %q lies outside %s", h.Name, folder)
+		}
+		if name == checksumFile {
+			continue
+		}
+		switch h.Typeflag {
+		case tar.TypeDir:
+		case tar.TypeReg:
+			if err := fn(name, h.Mode&0o111 != 0, "", tr); err != nil {
+				return err
+			}
+		case tar.TypeSymlink:
+			to := path.Join(path.Dir(name), h.Linkname)
+			if path.IsAbs(h.Linkname) || to == ".." || strings.HasPrefix(to, "../") {
+				return fmt.Errorf("symbolic link %q leaves %s", h.Name, folder)
+			}
+			if err := fn(name, false, h.Linkname, nil); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("entry %q: unexpected type %q", h.Name, h.Typeflag)
+		}
+	}
+	// The rest of the stream carries the gzip checksum.
+	_, err = io.Copy(io.Discard, limited)
+	return err
+}

@@ -1,0 +1,244 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	gogit "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// LinkDir is the folder of links to members inside the tree of a commit. It is
+// the directory source that cargo sees: cargo looks for the workspace root
+// lexically, so ".espalier/<member>/.." must lie inside the tree.
+const LinkDir = ".espalier"
+
+const maxManifest = 1 << 20
+
+var errEOF = io.EOF
+
+// manifest is a Cargo.toml of the commit.
+type manifest struct {
+	dir       string // "" for the root
+	text      []byte
+	name      string
+	version   string // "" when inherited
+	inherits  bool   // version.workspace = true
+	workspace bool   // has [workspace]
+	wsVersion string // workspace.package.version
+	explicit  bool   // has package.workspace
+}
+
+// file writes one file; manifests are held back until link knows whether they
+// need a line more.
+func (w *writer) file(ctx context.Context, r *gogit.Repository, entry object.TreeEntry, full string) error {
+	blob, err := r.BlobObject(entry.Hash)
+	if err != nil {
+		return err
+	}
+	rd, err := blob.Reader()
+	if err != nil {
+		return err
+	}
+	defer rd.Close()
+	w.task.Add(1)
+	if path.Base(full) != "Cargo.toml" || blob.Size > maxManifest {
+		_, err = w.tree.File(ctx, full, entry.Mode == filemode.Executable, rd)
+		return err
+	}
+	text, err := io.ReadAll(rd)
+	if err != nil {
+		return err
+	}
+	m := parseManifest(text)
+	m.dir = path.Dir(full)
+	if m.dir == "." {
+		m.dir = ""
+	}
+	w.manifests = append(w.manifests, m)
+	return nil
+}
+
+func blobText(r *gogit.Repository, h plumbing.Hash) (string, error) {
+	blob, err := r.BlobObject(h)
+	if err != nil {
+		return "", err
+	}
+	rd, err := blob.Reader()
+	if err != nil {
+		return "", err
+	}
+	defer rd.Close()
+	b, err := io.ReadAll(io.LimitReader(rd, 64<<10))
+	return string(b), err
+}
+
+// parseManifest reads what the choice of members needs. A manifest that does
+// not parse names no package: repositories hold broken ones as test data.
+func parseManifest(text []byte) manifest {
+	var t struct {
+		Package *struct {
+			Name      string
+			Version   any
+			Workspace any
+		}
+		Workspace *struct {
+			Package struct{ Version string }
+		}
+	}
+	m := manifest{text: text}
+	if toml.Unmarshal(text, &t) != nil {
+		return m
+	}
+	if t.Workspace != nil {
+		m.workspace = true
+		m.wsVersion = t.Workspace.Package.Version
+	}
+	if t.Package == nil {
+		return m
+	}
+	m.name = t.Package.Name
+	m.explicit = t.Package.Workspace != nil
+	switch v := t.Package.Version.(type) {
+	case string:
+		m.version = v
+	case map[string]any:
+		m.inherits = v["workspace"] == true
+	case nil:
+		m.version = "0.0.0"
+	}
+	return m
+}
+
+// link writes the manifests, the checksum files of the members and the folder
+// of links.
+func (w *writer) link(ctx context.Context, src Source, members []Member) error {
+	slices.SortFunc(w.manifests, func(a, b manifest) int { return strings.Compare(a.dir, b.dir) })
+	chosen := map[string]bool{}
+	for _, m := range members {
+		mf, err := w.find(m)
+		if err != nil {
+			return failed(src.URL, err)
+		}
+		if err := w.tree.Symlink(path.Join(LinkDir, m.Name+"-"+m.Version), path.Join("..", mf.dir)); err != nil {
+			return failed(src.URL, err)
+		}
+		if chosen[mf.dir] {
+			continue
+		}
+		chosen[mf.dir] = true
+		if _, err := w.tree.File(ctx, path.Join(mf.dir, ".cargo-checksum.json"), false,
+			strings.NewReader(`{"files":{},"package":null}`)); err != nil {
+			return failed(src.URL, err)
+		}
+	}
+	for _, mf := range w.manifests {
+		text := mf.text
+		if chosen[mf.dir] && mf.dir != "" && !mf.workspace && !mf.explicit {
+			// Seen from the link folder the only workspace root is the top of the
+			// tree; a member of a nested workspace would inherit from the wrong one.
+			if root, ok := w.nearestRoot(mf.dir); ok && root != "" {
+				text = injectWorkspace(text, path.Join("..", root))
+			}
+		}
+		if _, err := w.tree.File(ctx, path.Join(mf.dir, "Cargo.toml"), false, bytes.NewReader(text)); err != nil {
+			return failed(src.URL, err)
+		}
+	}
+	return nil
+}
+
+// all lists every package of the commit; of several with one name and version
+// the one that find prefers.
+func (w *writer) all() []Member {
+	var out []Member
+	for _, mf := range w.manifests {
+		v := w.versionOf(mf)
+		m := Member{mf.name, v}
+		if mf.name != "" && v != "" && !slices.Contains(out, m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func (w *writer) versionOf(mf manifest) string {
+	if mf.inherits {
+		if root, ok := w.nearestRoot(mf.dir); ok {
+			return w.at(root).wsVersion
+		}
+	}
+	return mf.version
+}
+
+// find returns the manifest of a locked package. When several have its name,
+// the version decides; when that leaves several, the one nearest to the top.
+func (w *writer) find(m Member) (manifest, error) {
+	var found []manifest
+	for _, mf := range w.manifests {
+		if mf.name != m.Name {
+			continue
+		}
+		if w.versionOf(mf) == m.Version {
+			found = append(found, mf)
+		}
+	}
+	if len(found) == 0 {
+		return manifest{}, fmt.Errorf("no package %s %s in the commit", m.Name, m.Version)
+	}
+	slices.SortStableFunc(found, func(a, b manifest) int {
+		return strings.Count(a.dir, "/") - strings.Count(b.dir, "/")
+	})
+	return found[0], nil
+}
+
+func (w *writer) at(dir string) manifest {
+	for _, mf := range w.manifests {
+		if mf.dir == dir {
+			return mf
+		}
+	}
+	return manifest{}
+}
+
+// nearestRoot returns the directory of the closest [workspace] at or above dir.
+func (w *writer) nearestRoot(dir string) (string, bool) {
+	for {
+		for _, mf := range w.manifests {
+			if mf.dir == dir && mf.workspace {
+				return dir, true
+			}
+		}
+		if dir == "" {
+			return "", false
+		}
+		if dir = path.Dir(dir); dir == "." {
+			dir = ""
+		}
+	}
+}
+
+// injectWorkspace adds package.workspace to a manifest, right after [package].
+func injectWorkspace(text []byte, root string) []byte {
+	var out bytes.Buffer
+	done := false
+	for _, line := range bytes.SplitAfter(text, []byte("\n")) {
+		out.Write(line)
+		if head, _, _ := bytes.Cut(line, []byte("#")); !done && string(bytes.TrimSpace(head)) == "[package]" {
+			if !bytes.HasSuffix(line, []byte("\n")) {
+				out.WriteByte('\n')
+			}
+			fmt.Fprintf(&out, "workspace = %q\n", root)
+			done = true
+		}
+	}
+	return out.Bytes()
+}

@@ -1,11 +1,217 @@
 package rv32
 
-type block struct{}
+// A block is a run of instructions as they follow each other: through
+// unconditional jumps and calls, and past forward branches, which leave it by
+// a link when taken. It is decoded once and executed until a byte of it is
+// overwritten or its mapping changes.
+type block struct {
+	pc   uint32
+	fall uint32 // address behind the last instruction, also its link value
+	n    int64  // instructions, so cycles, from start to end
+	ins  []Inst
+	meta []slot
+	link [maxLinks]link // 0 is the fall-through
+	in   []*link        // links of other blocks that may lead here
+	dead bool
+	span []span
+}
 
-type codeIndex struct{}
+const (
+	maxBlock = 64
+	maxLinks = 8
+)
 
-func (*codeIndex) init()                                       {}
-func (*codeIndex) dropPage(addr uint32)                        {}
-func (*codeIndex) dropAll(m *Memory)                           {}
-func (m *Memory) dropLines(b *Bank, page uint32, lines uint64) {}
-func (c *CPU) runBlocks() Exit                                 { return c.runReference() }
+// slot says where the instruction at the same index of ins came from; it is
+// looked at only off the fast path.
+type slot struct {
+	pc   uint32
+	done uint8 // instructions of the block before it
+	size uint8
+}
+
+// link is a way out of a block.
+type link struct {
+	to   *block
+	back int64 // cycles charged at entry and not used when leaving here
+	from *block
+}
+
+// span is a run of bytes the block was decoded from, within one page of the
+// address space.
+type span struct {
+	addr  uint32 // of the page
+	bank  *Bank
+	page  uint32
+	lines uint64
+}
+
+// codeIndex finds decoded blocks.
+type codeIndex struct {
+	dir  [1024]*[1024]*codePage
+	jump [jumpSize]jumpEntry // recent targets of indirect jumps
+}
+
+const jumpSize = 2048
+
+type jumpEntry struct {
+	pc uint32
+	to *block
+}
+
+// codePage is what has been decoded of one page of the address space.
+type codePage struct {
+	at       [PageSize / 2]*block // by start address
+	touching []*block             // blocks with an instruction here
+}
+
+func (ci *codeIndex) init() {
+	for i := range ci.jump {
+		ci.jump[i] = jumpEntry{pc: noTag}
+	}
+}
+
+func (ci *codeIndex) page(addr uint32, make bool) *codePage {
+	d := ci.dir[addr>>22]
+	if d == nil {
+		if !make {
+			return nil
+		}
+		d = new([1024]*codePage)
+		ci.dir[addr>>22] = d
+	}
+	p := &d[addr>>pageShift&1023]
+	if *p == nil && make {
+		*p = new(codePage)
+	}
+	return *p
+}
+
+// find returns the block that starts at pc, or nil.
+func (ci *codeIndex) find(pc uint32) *block {
+	if p := ci.page(pc, false); p != nil {
+		return p.at[pc%PageSize/2]
+	}
+	return nil
+}
+
+func (ci *codeIndex) drop(b *block) {
+	if b.dead {
+		return
+	}
+	b.dead = true
+	for _, l := range b.in {
+		if l.to == b {
+			l.to = nil
+		}
+	}
+	b.in = nil
+	ci.page(b.pc, true).at[b.pc%PageSize/2] = nil
+	if e := &ci.jump[b.pc/2%jumpSize]; e.to == b {
+		*e = jumpEntry{pc: noTag}
+	}
+}
+
+// add files a new block under its start and under every page it touches.
+func (m *Memory) addBlock(b *block) {
+	m.code.page(b.pc, true).at[b.pc%PageSize/2] = b
+	for _, s := range b.span {
+		p := m.code.page(s.addr, true)
+		p.touching = appendLive(p.touching, b)
+		bc := &s.bank.code[s.page]
+		if bc.lines == 0 {
+			m.protect(mapping{bank: s.bank, page: s.page}.bytes())
+		}
+		bc.lines |= s.lines
+		bc.blocks = appendLive(bc.blocks, b)
+	}
+}
+
+// appendLive appends b, and now and then leaves out what has been dropped.
+func appendLive(list []*block, b *block) []*block {
+	if n := len(list); n >= 64 && n&(n-1) == 0 {
+		live := list[:0]
+		for _, o := range list {
+			if !o.dead {
+				live = append(live, o)
+			}
+		}
+		clear(list[len(live):])
+		list = live
+	}
+	return append(list, b)
+}
+
+// protect takes a page from the fast path of stores, under all its addresses.
+func (m *Memory) protect(p *page) {
+	for i := range m.wr {
+		if m.wr[i].page == p {
+			m.wr[i] = translation{tag: noTag}
+		}
+	}
+}
+
+// dropPage drops the blocks with an instruction in the page at addr.
+func (m *Memory) dropPage(addr uint32) {
+	p := m.code.page(addr, false)
+	if p == nil || len(p.touching) == 0 {
+		return
+	}
+	for _, b := range p.touching {
+		m.code.drop(b)
+	}
+	p.touching = nil
+	m.changed()
+}
+
+// dropLines drops the blocks decoded from the given lines of a bank's page.
+func (m *Memory) dropLines(bank *Bank, page uint32, lines uint64) {
+	bc := &bank.code[page]
+	if bc.lines&lines == 0 {
+		return
+	}
+	m.changed()
+	kept, left := bc.blocks[:0], uint64(0)
+	for _, b := range bc.blocks {
+		if b.dead {
+			continue
+		}
+		var here uint64
+		for _, s := range b.span {
+			if s.bank == bank && s.page == page {
+				here |= s.lines
+			}
+		}
+		if here&lines != 0 {
+			m.code.drop(b)
+			continue
+		}
+		kept, left = append(kept, b), left|here
+	}
+	clear(bc.blocks[len(kept):])
+	bc.blocks, bc.lines = kept, left
+}
+
+// dropAll forgets every block.
+func (m *Memory) dropAll() {
+	m.changed()
+	for _, d := range m.code.dir {
+		if d == nil {
+			continue
+		}
+		for i, p := range d {
+			if p == nil {
+				continue
+			}
+			for _, b := range p.touching {
+				for _, s := range b.span {
+					s.bank.code[s.page] = bankCode{}
+				}
+				m.code.drop(b)
+			}
+			d[i] = nil
+		}
+	}
+}
+
+// changed makes the engine leave the running block, which may be stale.
+func (m *Memory) changed() { *m.attn = true }

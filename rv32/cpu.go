@@ -80,6 +80,7 @@ type CPU struct {
 	pc     uint32
 	cycles uint64
 	until  uint64 // Run returns here
+	base   uint64 // block engine: cycles + what is left of its budget
 	mem    Memory
 	// attn makes both engines consult boundary before the next instruction.
 	attn    bool
@@ -122,7 +123,7 @@ func New(cfg Config) *CPU {
 	}
 	c.csrBus, _ = cfg.Bus.(CSRBus)
 	c.spinBus, _ = cfg.Bus.(SpinBus)
-	c.mem.init()
+	c.mem.init(&c.attn)
 	c.Reset(0)
 	return c
 }
@@ -219,7 +220,7 @@ func (c *CPU) SetBreakpoint(pc uint32, on bool) {
 	} else {
 		delete(c.breaks, pc)
 	}
-	c.mem.code.dropAll(&c.mem)
+	c.mem.dropAll()
 }
 
 // Trace turns the running hash over retired instructions on or off and, when
@@ -231,7 +232,7 @@ func (c *CPU) Trace(on bool) {
 	}
 	if on != c.traced {
 		c.traced = on
-		c.mem.code.dropAll(&c.mem) // traced blocks are not fused
+		c.mem.dropAll() // traced blocks are not fused
 	}
 }
 
@@ -278,32 +279,37 @@ func (c *CPU) Step() Exit {
 // fast-forward, enter an interrupt, or nothing. Engines call it when attn is
 // set.
 func (c *CPU) boundary() Exit {
-	c.attn = false
-	if e := c.exit; e != exitNone {
-		c.exit = exitNone
-		return e
-	}
-	if c.yield {
-		c.yield = false
-		return ExitYield
-	}
-	if c.spin.armed {
-		c.spin.armed = false
-		c.fastForward()
-	}
-	if c.cycles >= c.until {
-		return ExitBudget
-	}
-	if c.waiting {
-		if c.irq == 0 {
-			return ExitWFI
+	for {
+		c.attn = false
+		if e := c.exit; e != exitNone {
+			c.exit = exitNone
+			return e
 		}
-		c.waiting = false
-	}
-	if c.irq != 0 && c.interruptible() {
+		if c.yield {
+			c.yield = false
+			return ExitYield
+		}
+		if c.spin.armed {
+			c.spin.armed = false
+			c.fastForward()
+		}
+		if c.cycles >= c.until {
+			return ExitBudget
+		}
+		if c.waiting {
+			if c.irq == 0 {
+				return ExitWFI
+			}
+			c.waiting = false
+		}
+		if c.irq == 0 || !c.interruptible() {
+			return exitNone
+		}
 		c.interrupt()
+		if !c.attn {
+			return exitNone
+		}
 	}
-	return exitNone
 }
 
 // breakHere reports whether to stop at a breakpoint at pc; not a second time

@@ -75,6 +75,11 @@ var branches = []row{
 	{name: "BGEU", cond: "$a >= $b"},
 }
 
+// Neighbours that the block engine executes as one.
+var pairs = [][2]string{
+	{"ADDI", "ADDI"},
+}
+
 var terminators = []string{"JAL", "JALR", "FENCEI", "ECALL", "EBREAK", "MRET", "WFI", "Illegal"}
 
 func subst(s, in string) string {
@@ -97,6 +102,7 @@ func write(name string, b *bytes.Buffer) {
 func main() {
 	ops()
 	reference()
+	blocks()
 }
 
 func ops() {
@@ -115,7 +121,26 @@ func ops() {
 	for i, n := range names {
 		fmt.Fprintf(&b, "\tOp%s Op = %d\n", n, i)
 	}
-	fmt.Fprintf(&b, "\tfirstTerminator Op = %d\n\tfirstFused Op = %d\n)\n", first, len(names))
+	fmt.Fprintf(&b, "\tfirstTerminator Op = %d\n\tfirstFused Op = %d\n", first, len(names))
+	fmt.Fprintf(&b, "\topJumpSelf Op = %d\n\topBreakpoint Op = %d\n", len(names), len(names)+1)
+	for i, p := range pairs {
+		fmt.Fprintf(&b, "\top%s%s Op = %d\n", p[0], p[1], len(names)+2+i)
+	}
+	if len(names)+2+len(pairs) > 256 {
+		log.Fatal("too many operations for a byte")
+	}
+	b.WriteString(")\n\n// fused is the operation for two neighbours, 0 if there is none.\nvar fused = [256][256]Op{\n")
+	for _, p := range pairs {
+		first := "Op" + p[0]
+		fmt.Fprintf(&b, "%s: {", first)
+		for _, q := range pairs {
+			if q[0] == p[0] {
+				fmt.Fprintf(&b, "Op%s: op%s%s,", q[1], q[0], q[1])
+			}
+		}
+		b.WriteString("},\n")
+	}
+	b.WriteString("}\n")
 	b.WriteString("\nvar opNames = [...]string{\n")
 	for _, n := range names {
 		fmt.Fprintf(&b, "%q,\n", strings.ToLower(n))
@@ -164,4 +189,211 @@ func (c *CPU) execute(in *Inst, next uint32) {
 }
 `)
 	write("zreference.go", &b)
+}
+
+// rows finds an instruction of the tables by name.
+func find(name string) (row, bool) {
+	for _, r := range plain {
+		if r.name == name {
+			return r, false
+		}
+	}
+	for _, r := range branches {
+		if r.name == name {
+			return r, true
+		}
+	}
+	log.Fatal("no instruction ", name)
+	return row{}, false
+}
+
+func blocks() {
+	var b bytes.Buffer
+	b.WriteString(head + "import \"encoding/binary\"\n\n")
+	loop(&b, "runFast", false)
+	loop(&b, "runTraced", true)
+	write("zblock.go", &b)
+}
+
+// body writes what one instruction does in a block: in names its Inst, at its
+// index.
+func body(b *bytes.Buffer, r row, branch bool, in, at string, traced bool) {
+	hash := ""
+	if traced {
+		hash = "c.hash = mix(c.hash, b.meta[" + at + "].pc, x[" + in + ".Rd])\n"
+	}
+	switch {
+	case branch:
+		if traced {
+			b.WriteString("c.hash = mix(c.hash, b.meta[" + at + "].pc, 0)\n")
+		}
+		fmt.Fprintf(b, `if %s {
+			l := &b.link[%s.Rd%%maxLinks]
+			left += l.back
+			if l.to != nil {
+				b = l.to
+				continue blocks
+			}
+			if b = c.chain(l, %s.Imm, left); b == nil {
+				continue run
+			}
+			continue blocks
+		}
+`, subst(r.cond, in), in, in)
+	case r.size != 0:
+		mask := 0x1000 - r.size
+		if r.load != "" {
+			fmt.Fprintf(b, `{
+				addr := %s
+				if e := &m.rd[addr>>pageShift%%tlbSize]; e.tag == addr&^0x%x {
+					v := %s
+					%s = %s
+				} else {
+					v, out := c.slowLoad(b, %s, left, addr, %d)
+					if out == trapped {
+						continue run
+					}
+					%s = %s
+					if out == stop {
+						%scontinue run
+					}
+				}
+			}
+`, subst("$a + $i", in), mask, access("e.page", mask, r.size), subst("$d", in), r.load, at, r.size, subst("$d", in), r.load, hash)
+		} else {
+			fmt.Fprintf(b, `{
+				addr := %s
+				if e := &m.wr[addr>>pageShift%%tlbSize]; e.tag == addr&^0x%x {
+					%s
+				} else if out := c.slowStore(b, %s, left, addr, %d, %s); out != goOn {
+`, subst("$a + $i", in), mask, put("e.page", mask, r.size, subst("$b", in)), at, r.size, subst("$b", in))
+			if traced {
+				fmt.Fprintf(b, "if out == stop {\n%s}\n", hash)
+			}
+			b.WriteString("continue run\n}\n}\n")
+		}
+		b.WriteString(hash)
+	default:
+		b.WriteString(subst(r.do, in) + "\n" + hash)
+	}
+}
+
+func access(p string, mask, size int) string {
+	switch size {
+	case 1:
+		return fmt.Sprintf("uint32(%s[addr&0x%x])", p, mask)
+	case 2:
+		return fmt.Sprintf("uint32(binary.LittleEndian.Uint16(%s[addr&0x%x:]))", p, mask)
+	}
+	return fmt.Sprintf("binary.LittleEndian.Uint32(%s[addr&0x%x:])", p, mask)
+}
+
+func put(p string, mask, size int, v string) string {
+	switch size {
+	case 1:
+		return fmt.Sprintf("%s[addr&0x%x] = uint8(%s)", p, mask, v)
+	case 2:
+		return fmt.Sprintf("binary.LittleEndian.PutUint16(%s[addr&0x%x:], uint16(%s))", p, mask, v)
+	}
+	return fmt.Sprintf("binary.LittleEndian.PutUint32(%s[addr&0x%x:], %s)", p, mask, v)
+}
+
+func loop(b *bytes.Buffer, name string, traced bool) {
+	hash := ""
+	if traced {
+		hash = "c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])\n"
+	}
+	fmt.Fprintf(b, `func (c *CPU) %s() Exit {
+	x, m := &c.x, &c.mem
+run:
+	for {
+		if e := c.boundary(); e != exitNone {
+			return e
+		}
+		b := c.blockAt(c.pc)
+		if b == nil {
+			c.fetchFault()
+			continue
+		}
+		left := c.budget()
+	blocks:
+		for {
+			if left -= b.n; left < 0 {
+				c.pc, c.cycles = b.pc, c.base-uint64(left+b.n)
+				c.tail()
+				continue run
+			}
+			ins := b.ins
+			for i := 0; i < len(ins); i++ {
+				in := &ins[i]
+				switch in.Op {
+`, name)
+	for _, r := range plain {
+		fmt.Fprintf(b, "case Op%s:\n", r.name)
+		body(b, r, false, "in", "i", traced)
+	}
+	for _, r := range branches {
+		fmt.Fprintf(b, "case Op%s:\n", r.name)
+		body(b, r, true, "in", "i", traced)
+	}
+	b.WriteString("case ")
+	for i, n := range slow {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("Op" + n)
+	}
+	fmt.Fprintf(b, `:
+		if c.slowSystem(b, i, left) != goOn {
+			continue run
+		}
+	case OpJAL:
+		x[in.Rd] = b.fall
+		%sl := &b.link[in.Rs2%%maxLinks]
+		if l.to != nil {
+			b = l.to
+			continue blocks
+		}
+		if b = c.chain(l, in.Imm, left); b == nil {
+			continue run
+		}
+		continue blocks
+	case OpJALR:
+		target := (x[in.Rs1] + in.Imm) &^ 1
+		x[in.Rd] = b.fall
+		%sif e := &m.code.jump[target/2%%jumpSize]; e.pc == target {
+			b = e.to
+			continue blocks
+		}
+		c.pc, c.cycles = target, c.base-uint64(left)
+		continue run
+`, hash, hash)
+	if !traced {
+		for _, p := range pairs {
+			fmt.Fprintf(b, "case op%s%s:\n", p[0], p[1])
+			r, br := find(p[0])
+			body(b, r, br, "in", "i", false)
+			b.WriteString("i++\nin = &ins[i]\n")
+			r, br = find(p[1])
+			body(b, r, br, "in", "i", false)
+		}
+	}
+	b.WriteString(`default:
+					c.slowSystem(b, i, left)
+					continue run
+				}
+			}
+			l := &b.link[0]
+			if l.to != nil {
+				b = l.to
+				continue blocks
+			}
+			if b = c.chain(l, b.fall, left); b == nil {
+				continue run
+			}
+		}
+	}
+}
+
+`)
 }

@@ -81,9 +81,11 @@ type Memory struct {
 	rd   [tlbSize]translation
 	wr   [tlbSize]translation
 	code codeIndex
+	attn *bool // the CPU's
 }
 
-func (m *Memory) init() {
+func (m *Memory) init(attn *bool) {
+	m.attn = attn
 	m.flush()
 	m.code.init()
 }
@@ -141,7 +143,7 @@ func (m *Memory) set(base, size uint32, to func(i uint32) mapping) {
 		*old = now
 		m.evict(&m.rd, addr)
 		m.evict(&m.wr, addr)
-		m.code.dropPage(addr)
+		m.dropPage(addr)
 	}
 }
 

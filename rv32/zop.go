@@ -63,7 +63,15 @@ const (
 	OpIllegal       Op = 56
 	firstTerminator Op = 43
 	firstFused      Op = 57
+	opJumpSelf      Op = 57
+	opBreakpoint    Op = 58
+	opADDIADDI      Op = 59
 )
+
+// fused is the operation for two neighbours, 0 if there is none.
+var fused = [256][256]Op{
+	OpADDI: {OpADDI: opADDIADDI},
+}
 
 var opNames = [...]string{
 	"li",

@@ -52,8 +52,9 @@ func (e *ELF) data(s *section) ([]byte, error) {
 		return nil, formatError(Malformed, what+" is compressed and shorter than its header")
 	}
 	size := binary.LittleEndian.Uint32(b[4:])
-	if size > maxSectionSize {
-		return nil, formatError(TooLarge, fmt.Sprintf("%s unpacks to %d bytes, at most %d are read", what, size, maxSectionSize))
+	// Zlib cannot pack tighter than 1:1032; debug information packs 1:3.
+	if size > maxSectionSize || size/1100 > uint32(len(b)) {
+		return nil, formatError(TooLarge, fmt.Sprintf("%s of %d bytes unpacks to %d", what, len(b), size))
 	}
 	var from io.Reader
 	switch t := elf.CompressionType(binary.LittleEndian.Uint32(b)); t {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 	"sync"
 )
 
@@ -260,10 +261,15 @@ func (e *ELF) ExecutableRanges() []Range { return e.exec }
 
 // Executable reports whether addr lies in code.
 func (e *ELF) Executable(addr uint32) bool {
-	for _, r := range e.exec { // two to five
-		if r.Contains(addr) {
-			return true
-		}
+	return uint64(addr) < e.rangeEnd(addr)
+}
+
+// rangeEnd is the end of the executable range that holds addr; addr itself if
+// none does.
+func (e *ELF) rangeEnd(addr uint32) uint64 {
+	i := sort.Search(len(e.exec), func(i int) bool { return e.exec[i].Start > addr }) - 1
+	if i >= 0 && e.exec[i].Contains(addr) {
+		return e.exec[i].End
 	}
-	return false
+	return uint64(addr)
 }

@@ -356,6 +356,9 @@ func (t *lineTable) run(h lineHeader, program []byte, keep func(uint32) bool) {
 	}
 	emit := func(end bool) {
 		r := lineRow{addr: st.addr, file: t.file(st.file), line: st.line, col: st.col, end: end}
+		if int32(r.line) < 0 {
+			r.line = 0
+		}
 		if n := len(rows); n > 0 && rows[n-1].addr == r.addr {
 			rows[n-1] = r // of several rows at one address the last one counts
 			return

@@ -158,16 +158,6 @@ func (e *ELF) functionSpans(funcs []Symbol) []span {
 	return flatten(in)
 }
 
-// rangeEnd is the end of the executable range that holds addr.
-func (e *ELF) rangeEnd(addr uint32) uint64 {
-	for _, r := range e.exec {
-		if r.Contains(addr) {
-			return r.End
-		}
-	}
-	return uint64(addr)
-}
-
 // Functions returns all named code, by address, one symbol per address. The
 // caller must not change the slice.
 func (e *ELF) Functions() []Symbol { return e.table().funcs }

@@ -70,10 +70,6 @@ const (
 	columns
 )
 
-func columnName(i int) string {
-	return []string{"name", "type", "subtype", "offset", "size", "flags"}[i]
-}
-
 func (p *row) split(line string) {
 	pos := 0
 	for field := range strings.SplitSeq(line, ",") {

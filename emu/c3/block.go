@@ -1,0 +1,89 @@
+package c3
+
+// device is a hardware block as the bus sees it. Offsets are multiples of four
+// and less than the block's size.
+type device interface {
+	// read returns a register's value and does what reading it does.
+	read(off uint32) uint32
+	// write does what writing a register does.
+	write(off, v uint32)
+	// reset restores the values after a reset of the block.
+	reset()
+	// store returns the plain storage behind the registers.
+	store() *block
+}
+
+// reg is one register: its offset in the block, its name in the TRM and its
+// value after reset.
+type reg struct {
+	off   uint32
+	name  string
+	value uint32
+}
+
+// block is the storage behind a hardware block: one word for every register,
+// and which of them are modelled. A device embeds it and overrides what is
+// more than memory.
+type block struct {
+	name  string
+	base  uint32
+	words [1024]uint32
+	known [32]uint32
+	table []reg
+}
+
+func newBlock(name string, base uint32, table []reg) block {
+	b := block{name: name, base: base, table: table}
+	for _, r := range table {
+		b.know(r.off, r.off)
+	}
+	b.reset()
+	return b
+}
+
+// know marks the registers from first to last as modelled.
+func (b *block) know(first, last uint32) {
+	for off := first; off <= last; off += 4 {
+		b.known[off>>7] |= 1 << (off >> 2 & 31)
+	}
+}
+
+func (b *block) knows(off uint32) bool { return b.known[off>>7]>>(off>>2&31)&1 != 0 }
+
+func (b *block) read(off uint32) uint32 { return b.words[off>>2] }
+func (b *block) write(off, v uint32)    { b.words[off>>2] = v }
+func (b *block) store() *block          { return b }
+
+func (b *block) reset() {
+	b.words = [1024]uint32{}
+	for _, r := range b.table {
+		b.words[r.off>>2] = r.value
+	}
+}
+
+// set stores v at off. It is for registers that hardware writes.
+func (b *block) set(off, v uint32) { b.words[off>>2] = v }
+
+// get returns what is stored at off without the side effects of a read.
+func (b *block) get(off uint32) uint32 { return b.words[off>>2] }
+
+// field returns bits hi:lo of v.
+func field(v uint32, hi, lo uint) uint32 { return v >> lo & (1<<(hi-lo+1) - 1) }
+
+// interrupts is the group of four registers that most blocks have: RAW, ST
+// (RAW and ENA), ENA and CLR (write one to clear, reads as zero; drivers clear
+// by read-modify-write, so an echo would clear what has just been raised).
+type interrupts struct {
+	Raw, Ena uint32
+	line     *line
+}
+
+func (i *interrupts) status() uint32 { return i.Raw & i.Ena }
+
+func (i *interrupts) raise(bits uint32)  { i.Raw |= bits; i.update() }
+func (i *interrupts) clear(bits uint32)  { i.Raw &^= bits; i.update() }
+func (i *interrupts) enable(bits uint32) { i.Ena = bits; i.update() }
+
+func (i *interrupts) update() { i.line.set(i.Raw&i.Ena != 0) }
+
+func (i *interrupts) reset(raw uint32) { i.Raw, i.Ena = raw, 0; i.update() }

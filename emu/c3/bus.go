@@ -1,0 +1,130 @@
+package c3
+
+import "espalier.dev/espalier/emu"
+
+// Peripheral address space, TRM 3.3.5.
+const (
+	periBase  = 0x60000000
+	periEnd   = 0x600d1000
+	periPages = (periEnd - periBase) >> 12
+)
+
+// page is 4 KiB of peripheral space: one block, or two that meet at split.
+type page struct {
+	low, high device
+	lowStore  *block
+	highStore *block
+	split     uint32
+}
+
+// bus dispatches accesses that are not to plain memory. Pages are found by
+// index, not by search: firmware that waits in a loop on a timer register does
+// little else than come here.
+type bus struct {
+	soc   *soc
+	pages [periPages]page
+}
+
+// attach puts a block at its base address; the page's other half, if there is
+// one, must be attached already or after.
+func (b *bus) attach(d device) {
+	base := d.store().base
+	p := &b.pages[(base-periBase)>>12]
+	if off := base & 0xfff; off != 0 {
+		p.high, p.highStore, p.split = d, d.store(), off
+		return
+	}
+	p.low, p.lowStore = d, d.store()
+	if p.split == 0 {
+		p.split = 0x1000
+	}
+}
+
+// find returns the block at addr, its storage and the offset in it.
+func (b *bus) find(addr uint32) (device, *block, uint32) {
+	p := &b.pages[(addr-periBase)>>12]
+	off := addr & 0xfff
+	if off < p.split {
+		return p.low, p.lowStore, off
+	}
+	return p.high, p.highStore, off - p.split
+}
+
+// Load implements rv32.Bus. A narrow load reads the register and takes its
+// part.
+func (b *bus) Load(addr uint32, size int) (uint32, bool) {
+	if addr-periBase >= periEnd-periBase {
+		return 0, b.outside(addr)
+	}
+	d, st, off := b.find(addr &^ 3)
+	v := d.read(off)
+	if !st.knows(off) {
+		b.soc.m.Unmodelled(st.name, addr&^3, false, v)
+	}
+	switch size {
+	case 1:
+		return v >> (addr & 3 * 8) & 0xff, true
+	case 2:
+		return v >> (addr & 2 * 8) & 0xffff, true
+	}
+	return v, true
+}
+
+// Store implements rv32.Bus. A narrow store is merged with what is stored in
+// the register, without the side effects of reading it.
+func (b *bus) Store(addr uint32, size int, v uint32) bool {
+	if addr-periBase >= periEnd-periBase {
+		return b.outside(addr)
+	}
+	d, st, off := b.find(addr &^ 3)
+	switch size {
+	case 1:
+		shift := addr & 3 * 8
+		v = st.get(off)&^(0xff<<shift) | v&0xff<<shift
+	case 2:
+		shift := addr & 2 * 8
+		v = st.get(off)&^(0xffff<<shift) | v&0xffff<<shift
+	}
+	if !st.knows(off) {
+		b.soc.m.Unmodelled(st.name, addr&^3, true, v)
+	}
+	b.soc.m.NoteWrite(addr, v)
+	d.write(off, v)
+	return true
+}
+
+// outside is an access to what is neither memory nor peripheral: a fault. In a
+// flash window the cache records it.
+func (b *bus) outside(addr uint32) bool {
+	if addr-iromBase < windowSize || addr-dromBase < windowSize {
+		b.soc.extmem.fault(addr)
+	}
+	return false
+}
+
+// hole is peripheral space without a block. It behaves as memory and every use
+// of it is recorded.
+type hole struct{ block }
+
+func (h *hole) state(s *emu.State) { s.Fixed(&h.words) }
+
+// fillHoles puts a hole wherever nothing is attached.
+func (b *bus) fillHoles() (holes []device) {
+	add := func(base uint32) *hole {
+		h := &hole{newBlock("", base, nil)}
+		holes = append(holes, h)
+		return h
+	}
+	for i := range b.pages {
+		p := &b.pages[i]
+		base := periBase + uint32(i)<<12
+		if p.low == nil {
+			h := add(base)
+			p.low, p.lowStore = h, &h.block
+			if p.split == 0 {
+				p.split = 0x1000
+			}
+		}
+	}
+	return holes
+}

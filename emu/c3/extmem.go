@@ -1,0 +1,205 @@
+package c3
+
+import (
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/rv32"
+)
+
+// EXTMEM registers, TRM 3.3.3 and 14 (names as in the vendor's register
+// header: the manual leaves the cache to software).
+const (
+	exCtrl        = 0x00
+	exCtrl1       = 0x04
+	exLockCtrl    = 0x1c
+	exSyncCtrl    = 0x28
+	exPreload     = 0x34
+	exAutoload    = 0x40
+	exIlgClr      = 0x7c
+	exIlgSt       = 0x80
+	exMMUFault    = 0xa0
+	exMMUFaultVA  = 0xa4
+	exCacheState  = 0xb0
+	exFreeze      = 0xcc
+	exEnable      = 1 << 0
+	exShutIbus    = 1 << 0
+	exShutDbus    = 1 << 1
+	exMMUFaultBit = 1 << 5
+)
+
+// The flash windows, TRM 3.3.3. One table of 128 entries serves both: the
+// entry of an address is (address & 7fffff) / 64 KiB.
+const (
+	dromBase   = 0x3c000000
+	iromBase   = 0x42000000
+	windowSize = 8 << 20
+	mmuPage    = 64 << 10
+	mmuEntries = 128
+	mmuInvalid = 1 << 8
+	mmuBase    = 0x600c5000
+)
+
+// extmem is EXTMEM, the cache in front of the flash. The cache holds nothing
+// of its own: an access through a window sees the flash as it is, a lock, a
+// preload and an invalidation are done at once. What matters is who may see
+// which page: the MMU table, the enable bit and the two shut bits.
+type extmem struct {
+	block
+	soc *soc
+	mmu mmu
+	s   struct {
+		IbusOpen, DbusOpen bool
+		Fault              uint32 // ILG_INT_ST
+	}
+}
+
+// mmu is the table at 600C5000.
+type mmu struct {
+	block
+	cache *extmem
+}
+
+func newExtmem(c *soc) *extmem {
+	x := &extmem{soc: c}
+	x.block = newBlock("EXTMEM", 0x600c4000, []reg{
+		{exCtrl, "ICACHE_CTRL", 0}, {exCtrl1, "ICACHE_CTRL1", 3}, {0x08, "ICACHE_TAG_POWER_CTRL", 5}, {0x0c, "ICACHE_PRELOCK_CTRL", 0},
+		{0x10, "ICACHE_PRELOCK_SCT0_ADDR", 0}, {0x14, "ICACHE_PRELOCK_SCT1_ADDR", 0}, {0x18, "ICACHE_PRELOCK_SCT_SIZE", 0},
+		{exLockCtrl, "ICACHE_LOCK_CTRL", 4}, {0x20, "ICACHE_LOCK_ADDR", 0}, {0x24, "ICACHE_LOCK_SIZE", 0}, {exSyncCtrl, "ICACHE_SYNC_CTRL", 1},
+		{0x2c, "ICACHE_SYNC_ADDR", 0}, {0x30, "ICACHE_SYNC_SIZE", 0}, {exPreload, "ICACHE_PRELOAD_CTRL", 2}, {0x38, "ICACHE_PRELOAD_ADDR", 0},
+		{0x3c, "ICACHE_PRELOAD_SIZE", 0}, {exAutoload, "ICACHE_AUTOLOAD_CTRL", 8}, {0x44, "ICACHE_AUTOLOAD_SCT0_ADDR", 0},
+		{0x48, "ICACHE_AUTOLOAD_SCT0_SIZE", 0}, {0x4c, "ICACHE_AUTOLOAD_SCT1_ADDR", 0}, {0x50, "ICACHE_AUTOLOAD_SCT1_SIZE", 0},
+		{0x54, "IBUS_TO_FLASH_START_VADDR", iromBase}, {0x58, "IBUS_TO_FLASH_END_VADDR", iromBase + windowSize - 1},
+		{0x5c, "DBUS_TO_FLASH_START_VADDR", dromBase}, {0x60, "DBUS_TO_FLASH_END_VADDR", dromBase + windowSize - 1},
+		{0x64, "CACHE_ACS_CNT_CLR", 0}, {0x78, "CACHE_ILG_INT_ENA", 0}, {exIlgClr, "CACHE_ILG_INT_CLR", 0}, {exIlgSt, "CACHE_ILG_INT_ST", 0},
+		{0x84, "CORE0_ACS_CACHE_INT_ENA", 0}, {0x88, "CORE0_ACS_CACHE_INT_CLR", 0}, {0x8c, "CORE0_ACS_CACHE_INT_ST", 0},
+		{0x90, "CORE0_DBUS_REJECT_ST", 0}, {0x94, "CORE0_DBUS_REJECT_VADDR", 0xffffffff}, {0x98, "CORE0_IBUS_REJECT_ST", 0},
+		{0x9c, "CORE0_IBUS_REJECT_VADDR", 0xffffffff}, {exMMUFault, "CACHE_MMU_FAULT_CONTENT", 0}, {exMMUFaultVA, "CACHE_MMU_FAULT_VADDR", 0},
+		{0xa8, "CACHE_WRAP_AROUND_CTRL", 0}, {0xac, "CACHE_MMU_POWER_CTRL", 5}, {exCacheState, "CACHE_STATE", 1},
+		{0xb4, "CACHE_ENCRYPT_DECRYPT_RECORD_DISABLE", 0}, {0xb8, "CACHE_ENCRYPT_DECRYPT_CLK_FORCE_ON", 7}, {0xbc, "CACHE_PRELOAD_INT_CTRL", 0},
+		{0xc0, "CACHE_SYNC_INT_CTRL", 0}, {0xc4, "CACHE_MMU_OWNER", 0}, {0xc8, "CACHE_CONF_MISC", 7}, {exFreeze, "ICACHE_FREEZE", 0},
+		{0xd0, "ICACHE_ATOMIC_OPERATE_ENA", 1}, {0xd4, "CACHE_REQUEST", 0}, {0x100, "CLOCK_GATE", 1}, {0x3fc, "DATE", 0x2007160},
+	})
+	x.mmu.cache = x
+	x.mmu.block = newBlock("MMU_TABLE", mmuBase, nil)
+	x.mmu.know(0, 4*(mmuEntries-1))
+	for i := range mmuEntries {
+		x.mmu.words[i] = mmuInvalid
+	}
+	return x
+}
+
+func (x *extmem) write(off, v uint32) {
+	switch off {
+	case exLockCtrl:
+		v = v&^3 | 1<<2
+	case exSyncCtrl:
+		v = v&^1 | 1<<1 // INVALIDATE_ENA clears itself when it is done
+	case exPreload:
+		v = v&^1 | 1<<1
+	case exAutoload:
+		v |= 1 << 3
+	case exFreeze:
+		v = v&3 | v&1<<2
+	case exIlgClr:
+		x.s.Fault &^= v
+		if v&exMMUFaultBit != 0 {
+			x.set(exMMUFault, 0)
+			x.set(exMMUFaultVA, 0)
+		}
+		return
+	case exCacheState, exIlgSt, exMMUFault, exMMUFaultVA, 0x8c, 0x90, 0x94, 0x98, 0x9c:
+		return
+	}
+	x.block.write(off, v)
+	if off == exCtrl || off == exCtrl1 {
+		x.open()
+	}
+}
+
+func (x *extmem) read(off uint32) uint32 {
+	if off == exIlgSt {
+		return x.s.Fault
+	}
+	return x.block.read(off)
+}
+
+// open maps or unmaps the windows after a change of enable or shut bits.
+func (x *extmem) open() {
+	on := x.get(exCtrl)&exEnable != 0
+	ibus := on && x.get(exCtrl1)&exShutIbus == 0
+	dbus := on && x.get(exCtrl1)&exShutDbus == 0
+	if ibus != x.s.IbusOpen {
+		x.s.IbusOpen = ibus
+		x.mapWindow(iromBase, ibus)
+	}
+	if dbus != x.s.DbusOpen {
+		x.s.DbusOpen = dbus
+		x.mapWindow(dromBase, dbus)
+	}
+}
+
+func (x *extmem) mapWindow(base uint32, open bool) {
+	for n := range uint32(mmuEntries) {
+		if x.mmu.words[n]&mmuInvalid == 0 {
+			x.mapPage(base, n, open)
+		}
+	}
+}
+
+// mapPage shows or hides the page of entry n in one window. The flash ignores
+// address bits beyond its size.
+func (x *extmem) mapPage(base, n uint32, open bool) {
+	mem := x.soc.m.CPU.Memory()
+	entry := x.mmu.words[n]
+	if !open || entry&mmuInvalid != 0 {
+		mem.Unmap(base+n*mmuPage, mmuPage)
+		return
+	}
+	page := entry & 0xff & uint32(len(x.soc.flash.data)/mmuPage-1)
+	mem.Map(base+n*mmuPage, x.soc.flashBank, page*mmuPage, mmuPage, rv32.Read|rv32.Exec)
+}
+
+// remap shows every window as registers and table say, after a snapshot.
+func (x *extmem) remap() {
+	for n := range uint32(mmuEntries) {
+		x.mapPage(iromBase, n, x.s.IbusOpen)
+		x.mapPage(dromBase, n, x.s.DbusOpen)
+	}
+}
+
+// fault records an access to a window that shows nothing there.
+func (x *extmem) fault(addr uint32) {
+	x.s.Fault |= exMMUFaultBit
+	x.set(exMMUFault, x.mmu.words[addr&(windowSize-1)/mmuPage])
+	x.set(exMMUFaultVA, addr)
+}
+
+// reset leaves the MMU table as it is: it is memory, software clears it.
+func (x *extmem) reset() {
+	x.block.reset()
+	x.s.Fault = 0
+	x.open()
+}
+
+func (x *extmem) state(s *emu.State) {
+	s.Fixed(&x.words, &x.s, &x.mmu.words)
+	if s.Loading() {
+		x.remap()
+	}
+}
+
+func (t *mmu) write(off, v uint32) {
+	n := off / 4
+	if n >= mmuEntries {
+		t.block.write(off, v)
+		return
+	}
+	v &= 0x1ff
+	if t.words[n] == v {
+		return
+	}
+	t.words[n] = v
+	t.cache.mapPage(iromBase, n, t.cache.s.IbusOpen)
+	t.cache.mapPage(dromBase, n, t.cache.s.DbusOpen)
+}
+
+func (t *mmu) reset() {}

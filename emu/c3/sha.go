@@ -1,0 +1,186 @@
+package c3
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"espalier.dev/espalier/emu"
+)
+
+// SHA registers, TRM 18.5.
+const (
+	shaMode     = 0x00
+	shaTString  = 0x04
+	shaTLength  = 0x08
+	shaDMABlock = 0x0c
+	shaStart    = 0x10
+	shaContinue = 0x14
+	shaBusy     = 0x18
+	shaDMAStart = 0x1c
+	shaDMACont  = 0x20
+	shaClearIRQ = 0x24
+	shaIRQEna   = 0x28
+	shaH        = 0x40 // 16 words, of which the algorithm uses 5, 7 or 8
+	shaM        = 0x80 // 16 words
+	shaMode1    = 0
+	shaMode224  = 1
+	shaMode256  = 2
+)
+
+// sha is the SHA accelerator, TRM 18, in typical mode: software writes a block
+// to M_MEM and starts it. Its memories hold the message and the digest in
+// their own byte order, so a word read by the CPU is byte-swapped. A block
+// takes no time. The DMA mode is not modelled: its start registers count as
+// unmodelled.
+type sha struct {
+	block
+}
+
+func newSHA() *sha {
+	h := &sha{}
+	h.block = newBlock("SHA", 0x6003b000, []reg{
+		{shaMode, "MODE", 0}, {shaTString, "T_STRING", 0}, {shaTLength, "T_LENGTH", 0}, {shaDMABlock, "DMA_BLOCK_NUM", 0}, {shaStart, "START", 0},
+		{shaContinue, "CONTINUE", 0}, {shaBusy, "BUSY", 0}, {shaClearIRQ, "CLEAR_IRQ", 0}, {shaIRQEna, "IRQ_ENA", 0}, {0x2c, "DATE", 0x20200616},
+	})
+	h.know(shaH, shaM+15*4)
+	return h
+}
+
+func (h *sha) read(off uint32) uint32 {
+	switch off {
+	case shaStart, shaContinue, shaBusy, shaDMAStart, shaDMACont, shaClearIRQ:
+		return 0
+	}
+	return h.block.read(off)
+}
+
+func (h *sha) write(off, v uint32) {
+	switch off {
+	case shaStart:
+		if v&1 != 0 {
+			h.initial()
+			h.compress()
+		}
+	case shaContinue:
+		if v&1 != 0 {
+			h.compress()
+		}
+	case shaBusy, shaClearIRQ:
+	default:
+		h.block.write(off, v)
+	}
+}
+
+// Initial hash values, FIPS 180-4 section 5.3.
+var (
+	sha1Initial   = [8]uint32{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0}
+	sha224Initial = [8]uint32{0xc1059ed8, 0x367cd507, 0x3070dd17, 0xf70e5939, 0xffc00b31, 0x68581511, 0x64f98fa7, 0xbefa4fa4}
+	sha256Initial = [8]uint32{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}
+)
+
+func (h *sha) initial() {
+	state := sha256Initial
+	switch h.get(shaMode) {
+	case shaMode1:
+		state = sha1Initial
+	case shaMode224:
+		state = sha224Initial
+	}
+	h.setState(state)
+}
+
+func (h *sha) state8() (s [8]uint32) {
+	for i := range s {
+		s[i] = bits.ReverseBytes32(h.words[shaH/4+i])
+	}
+	return s
+}
+
+func (h *sha) setState(s [8]uint32) {
+	for i, v := range s {
+		h.words[shaH/4+i] = bits.ReverseBytes32(v)
+	}
+}
+
+func (h *sha) compress() {
+	var m [64]byte
+	for i := range 16 {
+		binary.LittleEndian.PutUint32(m[4*i:], h.words[shaM/4+i])
+	}
+	s := h.state8()
+	if h.get(shaMode) == shaMode1 {
+		sha1Block(&s, &m)
+	} else {
+		sha256Block(&s, &m)
+	}
+	h.setState(s)
+}
+
+func (h *sha) state(s *emu.State) { s.Fixed(&h.words) }
+
+// sha1Block is the compression function of FIPS 180-4 section 6.1.2; the
+// standard library does not give it away without padding.
+func sha1Block(s *[8]uint32, m *[64]byte) {
+	var w [80]uint32
+	for i := range 16 {
+		w[i] = binary.BigEndian.Uint32(m[4*i:])
+	}
+	for i := 16; i < 80; i++ {
+		w[i] = bits.RotateLeft32(w[i-3]^w[i-8]^w[i-14]^w[i-16], 1)
+	}
+	a, b, c, d, e := s[0], s[1], s[2], s[3], s[4]
+	for i, x := range w {
+		var f, k uint32
+		switch {
+		case i < 20:
+			f, k = b&c|^b&d, 0x5a827999
+		case i < 40:
+			f, k = b^c^d, 0x6ed9eba1
+		case i < 60:
+			f, k = b&c|b&d|c&d, 0x8f1bbcdc
+		default:
+			f, k = b^c^d, 0xca62c1d6
+		}
+		a, b, c, d, e = bits.RotateLeft32(a, 5)+f+e+k+x, a, bits.RotateLeft32(b, 30), c, d
+	}
+	s[0], s[1], s[2], s[3], s[4] = s[0]+a, s[1]+b, s[2]+c, s[3]+d, s[4]+e
+}
+
+// sha256K are the constants of FIPS 180-4 section 4.2.2.
+var sha256K = [64]uint32{
+	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+	0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+	0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+	0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+}
+
+// sha256Block is the compression function of FIPS 180-4 section 6.2.2, which
+// SHA-224 shares.
+func sha256Block(s *[8]uint32, m *[64]byte) {
+	var w [64]uint32
+	for i := range 16 {
+		w[i] = binary.BigEndian.Uint32(m[4*i:])
+	}
+	for i := 16; i < 64; i++ {
+		x, y := w[i-15], w[i-2]
+		s0 := bits.RotateLeft32(x, -7) ^ bits.RotateLeft32(x, -18) ^ x>>3
+		s1 := bits.RotateLeft32(y, -17) ^ bits.RotateLeft32(y, -19) ^ y>>10
+		w[i] = w[i-16] + s0 + w[i-7] + s1
+	}
+	v := *s
+	for i := range 64 {
+		a, e := v[0], v[4]
+		s1 := bits.RotateLeft32(e, -6) ^ bits.RotateLeft32(e, -11) ^ bits.RotateLeft32(e, -25)
+		t1 := v[7] + s1 + (e&v[5] ^ ^e&v[6]) + sha256K[i] + w[i]
+		s0 := bits.RotateLeft32(a, -2) ^ bits.RotateLeft32(a, -13) ^ bits.RotateLeft32(a, -22)
+		t2 := s0 + (a&v[1] ^ a&v[2] ^ v[1]&v[2])
+		v = [8]uint32{t1 + t2, a, v[1], v[2], v[3] + t1, e, v[5], v[6]}
+	}
+	for i := range s {
+		s[i] += v[i]
+	}
+}

@@ -1,0 +1,182 @@
+package c3
+
+import (
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/rv32"
+)
+
+// Memories, TRM 3.3.2.
+const (
+	sram0Base   = 0x4037c000 // instruction bus only; the cache's when enabled
+	sram0Size   = 16 << 10
+	sram1Code   = 0x40380000 // instruction bus
+	sram1Data   = 0x3fc80000 // data bus, the same bytes
+	sram1Size   = 384 << 10
+	rtcFastBase = 0x50000000
+	rtcFastSize = 8 << 10
+)
+
+// soc is the chip: memories, bus and blocks.
+type soc struct {
+	m   *emu.Machine
+	bus bus
+
+	sram0, sram1, rtcFast, romBank, flashBank *rv32.Bank
+
+	flash   *flash
+	intc    *intMatrix
+	uarts   [2]*uart
+	usb     *usbSerialJTAG
+	systm   *systimer
+	timgs   [2]*timg
+	rtc     *rtc
+	efuse   *efuse
+	gpio    *gpio
+	system  *system
+	extmem  *extmem
+	devices []device // every block, in the order of attachment
+
+	s struct {
+		Cause uint8 // of a reset that was requested
+	}
+}
+
+// New returns an ESP32-C3 with power on, before its first instruction. The
+// error is one of *emu.FlashSizeError, *emu.ROMError, *emu.EFuseSizeError.
+func New(cfg emu.Config) (*emu.Board, error) {
+	c := &soc{}
+	c.bus.soc = c
+	rom, err := loadROM(cfg.ROM)
+	if err != nil {
+		return nil, err
+	}
+	if c.flash, err = newFlash(cfg.Flash); err != nil {
+		return nil, err
+	}
+	c.m = emu.NewMachine(&cfg, &c.bus)
+	c.mapMemory(rom)
+	if err := c.build(&cfg); err != nil {
+		return nil, err
+	}
+	c.resetTo(causePowerOn)
+	c.usb.plug(cfg.USBHost)
+	return emu.NewBoard(c.m, c), nil
+}
+
+func (c *soc) mapMemory(rom []byte) {
+	mem := c.m.CPU.Memory()
+	c.romBank = rv32.BankOf(rom)
+	c.sram0, c.sram1, c.rtcFast = rv32.NewBank(sram0Size), rv32.NewBank(sram1Size), rv32.NewBank(rtcFastSize)
+	c.flashBank = rv32.BankOf(c.flash.data)
+	const all = rv32.Read | rv32.Write | rv32.Exec
+	mem.Map(romBase, c.romBank, 0, romSize, rv32.Read|rv32.Exec)
+	mem.Map(dromROMBase, c.romBank, dromROMOff, dromROMSize, rv32.Read)
+	mem.Map(sram0Base, c.sram0, 0, sram0Size, all)
+	mem.Map(sram1Code, c.sram1, 0, sram1Size, all)
+	mem.Map(sram1Data, c.sram1, 0, sram1Size, rv32.Read|rv32.Write)
+	mem.Map(rtcFastBase, c.rtcFast, 0, rtcFastSize, all)
+	c.flash.changed = func(off, n uint32) { mem.Written(c.flashBank, off, n) }
+}
+
+// build makes the blocks. The order is part of the machine: timers that are
+// due at the same time fire in the order of their making.
+func (c *soc) build(cfg *emu.Config) error {
+	c.intc = newIntMatrix(func(line uint32) { c.m.CPU.SetIRQ(uint8(line)) })
+	c.system = newSystem(c)
+	var err error
+	if c.efuse, err = newEFuse(c, cfg); err != nil {
+		return err
+	}
+	c.rtc = newRTC(c)
+	c.systm = newSystimer(c)
+	c.timgs[0] = newTIMG(c, 0, 0x6001f000, srcTIMG0T0, srcTIMG0WDT, causeTG0WDTCPU, causeTG0WDT)
+	c.timgs[1] = newTIMG(c, 1, 0x60020000, srcTIMG1T0, srcTIMG1WDT, causeTG1WDTCPU, causeTG1WDT)
+	c.uarts[0] = newUART(c, "UART0", 0x60000000, emu.UART0, srcUART0)
+	c.uarts[1] = newUART(c, "UART1", 0x60010000, emu.UART1, srcUART1)
+	c.usb = newUSBSerialJTAG(c)
+	c.gpio = newGPIO(c, cfg.Strap)
+	c.extmem = newExtmem(c)
+	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
+	hash, adc, ctrl := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed)
+
+	c.devices = []device{
+		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
+		c.extmem, &c.extmem.mmu, spi0, spi1, hash, adc, ctrl, newAnalog(), newAssistDebug(), newSensitive(), newGPIOSD(),
+	}
+	for _, d := range unmodelled() {
+		c.devices = append(c.devices, d)
+	}
+	for _, d := range c.devices {
+		c.bus.attach(d)
+	}
+	c.devices = append(c.devices, c.bus.fillHoles()...)
+
+	c.system.resets = peripheralResets(c, hash, adc)
+	return nil
+}
+
+// peripheralResets lists the blocks behind the bits of PERIP_RST_EN0 and 1,
+// TRM 16.4. Bits of blocks that are not modelled have no effect.
+func peripheralResets(c *soc, hash, adc device) (r [2][32][]device) {
+	r[0][2] = []device{c.uarts[0]}
+	r[0][5] = []device{c.uarts[1]}
+	r[0][13] = []device{c.timgs[0]}
+	r[0][15] = []device{c.timgs[1]}
+	r[0][14] = []device{c.efuse}
+	r[0][23] = []device{c.usb}
+	r[0][28] = []device{adc}
+	r[0][29] = []device{c.systm}
+	r[1][2] = []device{hash}
+	return r
+}
+
+// Input implements emu.Chip.
+func (c *soc) Input(in emu.Input) {
+	switch in.Kind {
+	case emu.InputSerial:
+		switch in.Port {
+		case emu.UART0:
+			c.uarts[0].send(in.Data)
+		case emu.UART1:
+			c.uarts[1].send(in.Data)
+		case emu.USB:
+			c.usb.send(in.Data)
+		}
+	case emu.InputPin:
+		c.gpio.drive(in.Pin, in.Level)
+	case emu.InputUSBHost:
+		c.usb.plug(in.Level == emu.High)
+	case emu.InputReset:
+		c.gpio.strap(in.Strap)
+		c.requestReset(causePowerOn) // CHIP_PU: the whole chip
+	}
+}
+
+// Pin implements emu.Chip.
+func (c *soc) Pin(n int) emu.Level { return c.gpio.pin(n) }
+
+// Flash implements emu.Chip.
+func (c *soc) Flash() []byte { return append([]byte(nil), c.flash.data...) }
+
+// EFuse implements emu.Chip.
+func (c *soc) EFuse() []byte { return append([]byte(nil), c.efuse.fuses[:]...) }
+
+// State implements emu.Chip.
+func (c *soc) State(s *emu.State) {
+	for _, b := range []*rv32.Bank{c.sram0, c.sram1, c.rtcFast} {
+		s.Memory(b.Bytes())
+		if s.Loading() {
+			c.m.CPU.Memory().Written(b, 0, uint32(len(b.Bytes())))
+		}
+	}
+	c.flash.state(s)
+	if s.Loading() {
+		c.m.CPU.Memory().Written(c.flashBank, 0, uint32(len(c.flash.data)))
+	}
+	for _, d := range c.devices {
+		if d, ok := d.(interface{ state(*emu.State) }); ok {
+			d.state(s)
+		}
+	}
+	s.Fixed(&c.s)
+}

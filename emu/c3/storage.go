@@ -1,0 +1,75 @@
+package c3
+
+import "espalier.dev/espalier/emu"
+
+// storage is a block whose registers only keep what is written. Those in its
+// table are known to need no more on this board; any other counts as
+// unmodelled when it is used.
+type storage struct{ block }
+
+func (d *storage) state(s *emu.State) { s.Fixed(&d.words) }
+
+// newAssistDebug is ASSIST_DEBUG, TRM 17: monitors of bus regions and the
+// stack pointer, which never trip, and the state of the debugger, which is
+// absent (DEBUG_MODE, +98, reads 0; IDF looks before it sleeps).
+func newAssistDebug() *storage {
+	d := &storage{newBlock("ASSIST_DEBUG", 0x600ce000, []reg{{0x1fc, "DATE", 0x2008010}})}
+	d.know(0, 0x98)
+	return d
+}
+
+// newSensitive is SENSITIVE, TRM 14: permission control. What is configured is
+// kept and not enforced.
+func newSensitive() *storage {
+	d := &storage{newBlock("SENSITIVE", 0x600c1000, []reg{{0xffc, "DATE", 0x2010200}})}
+	d.know(0, 0x170)
+	return d
+}
+
+// newGPIOSD is GPIO_SD, the sigma-delta part of GPIO at +F00; its clock gate
+// is all that is known.
+func newGPIOSD() *storage {
+	return &storage{newBlock("GPIO_SD", 0x60004f00, []reg{{0x20, "CLOCK_GATE", 0}, {0x28, "SIGMADELTA_VERSION", 0x2006230}})}
+}
+
+// unmodelled are the blocks that exist on the chip and not on this board.
+// Registers that a driver waits for have the value that lets it go on; their
+// use is recorded like that of all others.
+func unmodelled() []*storage {
+	list := []struct {
+		name string
+		base uint32
+		regs []reg
+	}{
+		{"FE2", 0x60005000, nil},
+		{"FE", 0x60006000, nil},
+		{"UNDOCUMENTED_60011000", 0x60011000, nil},
+		{"I2C0", 0x60013000, []reg{{0x08, "SR", 0xc000}, {0x20, "INT_RAW", 2}}},
+		{"UHCI0", 0x60014000, nil},
+		{"RMT", 0x60016000, nil},
+		{"LEDC", 0x60019000, nil},
+		{"NRX", 0x6001c000, nil},
+		{"BB", 0x6001d000, nil},
+		{"SPI2", 0x60024000, nil},
+		{"TWAI", 0x6002b000, nil},
+		{"I2S0", 0x6002d000, nil},
+		{"WIFI_MAC", 0x60033000, nil},
+		{"WIFI_MAC_PLCP", 0x60034000, nil},
+		{"WIFI_MAC_WDEV", 0x60035000, nil},
+		{"AES", 0x6003a000, nil},
+		{"RSA", 0x6003c000, []reg{{0x808, "QUERY_CLEAN", 1}, {0x818, "QUERY_IDLE", 1}}},
+		{"DS", 0x6003d000, nil},
+		{"HMAC", 0x6003e000, nil},
+		{"GDMA", 0x6003f000, nil},
+		{"XTS_AES", 0x600cc000, nil},
+		{"DEDIC_GPIO", 0x600cf000, nil},
+		{"WORLD", 0x600d0000, nil},
+	}
+	var out []*storage
+	for _, b := range list {
+		d := &storage{newBlock(b.name, b.base, b.regs)}
+		d.known = [32]uint32{}
+		out = append(out, d)
+	}
+	return out
+}

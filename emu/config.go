@@ -1,0 +1,76 @@
+package emu
+
+import "espalier.dev/espalier/rv32"
+
+// Config describes a board and what is on it. ROM and Flash are copied; the
+// caller's slices are not written to. Board.Flash gives the content back.
+type Config struct {
+	// ROM is the chip's mask ROM: the vendor's ELF or a flat dump.
+	ROM []byte
+
+	// Flash is the whole content of the SPI flash. Its length is the size of
+	// the flash chip: 1, 2, 4, 8 or 16 MiB, else *FlashSizeError. Nil is an
+	// erased flash of 4 MiB.
+	Flash []byte
+
+	// EFuse is the content of the eFuse blocks as Board.EFuse returned it.
+	// Nil is a healthy chip of the newest revision.
+	EFuse []byte
+
+	// MAC is the base MAC address in the eFuse of a board made without EFuse;
+	// all zero is 02:00:00:00:00:01.
+	MAC [6]byte
+
+	// Strap says what the strapping pins select at power-on.
+	Strap Strap
+
+	// Seed starts the hardware random number generator.
+	Seed uint64
+
+	// USBHost says that a host is connected to USB-Serial-JTAG at power-on: it
+	// sends start-of-frame packets and takes what the guest writes. Without a
+	// host, the endpoint fills up and stays full, as on a board that is
+	// powered through other pins.
+	USBHost bool
+
+	// Engine chooses how instructions are executed; results are the same.
+	Engine rv32.Engine
+
+	// Strict stops the run at the first access to a register that is not
+	// modelled, with a *StrictError.
+	Strict bool
+
+	// Output receives what the guest writes to its serial ports, as it is
+	// written and on the goroutine that called Run. The Data of the record is
+	// only valid during the call. It must not call Run.
+	Output func(Output)
+
+	// Pin receives every change of a pin that is driven by the guest, as it
+	// happens and on the goroutine that called Run.
+	Pin func(PinChange)
+
+	// Replay are inputs to deliver at their times, as Board.Inputs of another
+	// run returned them.
+	Replay []Input
+}
+
+// Strap selects what the ROM does after reset.
+type Strap uint8
+
+// Boot modes, by the value of the strapping pins that selects them.
+const (
+	// StrapFlash boots from SPI flash.
+	StrapFlash Strap = iota
+	// StrapDownload starts the ROM's serial loader on UART0 and USB.
+	StrapDownload
+)
+
+func (s Strap) String() string {
+	switch s {
+	case StrapFlash:
+		return "flash"
+	case StrapDownload:
+		return "download"
+	}
+	return "unknown"
+}

@@ -1,0 +1,31 @@
+package emu
+
+import "fmt"
+
+// FlashSizeError says that a flash image has a size that no flash chip has.
+type FlashSizeError struct{ Size int }
+
+func (e *FlashSizeError) Error() string {
+	return fmt.Sprintf("flash image of %d bytes: the emulated flash chip has 1, 2, 4, 8 or 16 MiB (%d, %d, %d, %d or %d bytes)",
+		e.Size, 1<<20, 2<<20, 4<<20, 8<<20, 16<<20)
+}
+
+// ROMError says that the bytes given as mask ROM are not one.
+type ROMError struct{ Reason string }
+
+func (e *ROMError) Error() string { return "mask ROM: " + e.Reason }
+
+// EFuseSizeError says that eFuse content has the wrong length.
+type EFuseSizeError struct{ Size, Want int }
+
+func (e *EFuseSizeError) Error() string {
+	return fmt.Sprintf("efuse content of %d bytes: want %d", e.Size, e.Want)
+}
+
+// StrictError is the end of a strict run: the guest used something that is not
+// modelled.
+type StrictError struct{ Access Access }
+
+func (e *StrictError) Error() string {
+	return "not modelled: " + e.Access.String()
+}

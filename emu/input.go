@@ -1,0 +1,91 @@
+package emu
+
+import "slices"
+
+// Input is something that happens to the board from outside at an instant of
+// guest time. The inputs of a run together with the bytes of the Config
+// determine it: Board.Inputs records them, Config.Replay plays them back.
+type Input struct {
+	At   Time
+	Kind InputKind
+	// Port is the stream that Data arrives on (InputSerial).
+	Port Stream
+	// Data are the bytes that arrive (InputSerial).
+	Data []byte
+	// Pin is the number of the pin (InputPin).
+	Pin int
+	// Level is the new level or presence (InputPin, InputUSBHost).
+	Level Level
+	// Strap is what the strapping pins select (InputReset).
+	Strap Strap
+}
+
+// InputKind says what an Input is.
+type InputKind uint8
+
+// Kinds of input.
+const (
+	// InputSerial: bytes arrive on a serial port.
+	InputSerial InputKind = iota
+	// InputPin: something outside drives a pin low or high, or lets go of it.
+	InputPin
+	// InputUSBHost: a host is plugged in (High) or removed (Low).
+	InputUSBHost
+	// InputReset: the strapping pins are set and the reset pin is pulsed.
+	InputReset
+)
+
+// Level is what a pin is driven to.
+type Level uint8
+
+// Levels of a pin.
+const (
+	Low Level = iota
+	High
+	// Floating is a pin that nothing outside drives: pull resistors decide.
+	Floating
+)
+
+func (l Level) String() string {
+	switch l {
+	case Low:
+		return "low"
+	case High:
+		return "high"
+	case Floating:
+		return "floating"
+	}
+	return "unknown"
+}
+
+// inputs holds the inputs that are still to come, in the order of their time
+// and, at the same time, of their arrival, and those that were delivered.
+type inputs struct {
+	pending []Input
+	done    []Input
+}
+
+func (q *inputs) add(in Input) {
+	in.Data = slices.Clone(in.Data)
+	i, _ := slices.BinarySearchFunc(q.pending, in.At, func(e Input, at Time) int {
+		if e.At <= at {
+			return -1
+		}
+		return 1
+	})
+	q.pending = slices.Insert(q.pending, i, in)
+}
+
+func (q *inputs) next() Time {
+	if len(q.pending) == 0 {
+		return Never
+	}
+	return q.pending[0].At
+}
+
+func (q *inputs) pop() Input {
+	in := q.pending[0]
+	q.pending = q.pending[1:]
+	q.done = append(q.done, in)
+	return in
+}

@@ -1,0 +1,174 @@
+package emu
+
+import "espalier.dev/espalier/rv32"
+
+// Machine is what a chip package builds on: the CPU, guest time, deadlines and
+// the ways out of the chip. Its methods are for devices, which call them from
+// register accesses, timers and inputs; users of a board have a *Board.
+type Machine struct {
+	CPU *rv32.CPU
+
+	cfg    *Config
+	clock  clock
+	timers timers
+	trace  trace
+	access accesses
+	resets []Reset
+
+	stops  *stops // of the running Run, nil between runs
+	reason stopCause
+	period uint64 // CPU clock to switch to after this instruction, 0: none
+	reset  bool   // a device asked for a reset
+	inRun  bool
+}
+
+// stopCause is a reason to stop that came up while the CPU was running.
+type stopCause struct {
+	set    bool
+	reason StopReason
+	text   string
+	err    error
+}
+
+// clock converts between CPU cycles and guest time. The CPU clock may change;
+// time is continuous.
+type clock struct {
+	Base   Time   // time at BaseCycle
+	Cycle  uint64 // cycle count at Base
+	Period uint64 // ticks per CPU cycle
+	Idle   uint64 // cycles that passed without instructions
+}
+
+func (c *clock) at(cycle uint64) Time { return c.Base + Time((cycle-c.Cycle)*c.Period) }
+
+// cycle returns the first cycle that is not before t.
+func (c *clock) cycle(t Time) uint64 {
+	if t == Never {
+		return ^uint64(0)
+	}
+	if t <= c.Base {
+		return c.Cycle
+	}
+	return c.Cycle + (uint64(t-c.Base)+c.Period-1)/c.Period
+}
+
+// NewMachine returns a machine whose CPU sees bus where no memory is mapped.
+// The CPU clock is one cycle per tick until SetCPUPeriod.
+func NewMachine(cfg *Config, bus rv32.Bus) *Machine {
+	m := &Machine{
+		CPU:   rv32.New(rv32.Config{Bus: bus, Engine: cfg.Engine}),
+		cfg:   cfg,
+		clock: clock{Period: 1},
+	}
+	m.timers.changed = func() {
+		if m.inRun {
+			m.CPU.Limit(m.clock.cycle(m.timers.next()))
+		}
+	}
+	return m
+}
+
+// Now returns the guest time of the instruction that is being executed.
+func (m *Machine) Now() Time { return m.clock.at(m.CPU.Cycles()) }
+
+// NewTimer makes a timer that calls fire at its deadline, between two
+// instructions. Timers that are due at the same time fire in the order of
+// their making, so a chip makes all of them when it is built.
+func (m *Machine) NewTimer(fire func()) *Timer { return m.timers.add(fire) }
+
+// CPUPeriod returns the length of a CPU cycle.
+func (m *Machine) CPUPeriod() Duration { return Duration(m.clock.Period) }
+
+// SetCPUPeriod changes the CPU clock after the instruction that is being
+// executed. The period is at least one tick.
+func (m *Machine) SetCPUPeriod(d Duration) {
+	if d < 1 {
+		d = 1
+	}
+	m.period = uint64(d)
+	if m.inRun {
+		m.CPU.Yield()
+	}
+}
+
+// applyPeriod switches the CPU clock between two instructions.
+func (m *Machine) applyPeriod() {
+	now := m.CPU.Cycles()
+	m.clock.Base, m.clock.Cycle, m.clock.Period = m.clock.at(now), now, m.period
+	m.period = 0
+}
+
+// RequestReset asks for Chip.Reset before the next instruction.
+func (m *Machine) RequestReset() {
+	m.reset = true
+	if m.inRun {
+		m.CPU.Yield()
+	}
+}
+
+// NoteReset records a reset of the chip; Chip.Reset calls it.
+func (m *Machine) NoteReset(cause uint8, name string) {
+	m.resets = append(m.resets, Reset{At: m.Now(), Cause: cause, Name: name})
+	m.trace.mix(uint64(m.Now()), uint64(cause)|1<<32)
+	if m.stops != nil && m.stops.reset {
+		m.stop(stopCause{reason: StopReset})
+	}
+}
+
+// NoteWrite adds a write to a device register to the trace hash. The bus calls
+// it for every one.
+func (m *Machine) NoteWrite(addr, v uint32) {
+	m.trace.mix(m.CPU.Cycles(), uint64(addr)<<32|uint64(v))
+}
+
+// Emit sends bytes out of a serial port now.
+func (m *Machine) Emit(s Stream, p ...byte) {
+	if len(p) == 0 {
+		return
+	}
+	o := Output{At: m.Now(), Stream: s, Data: p}
+	if m.cfg.Output != nil {
+		m.cfg.Output(o)
+	}
+	if m.stops == nil {
+		return
+	}
+	for _, t := range m.stops.texts {
+		if t.feed(o) {
+			m.stop(stopCause{reason: StopText, text: string(t.text)})
+		}
+	}
+	for _, f := range m.stops.outputs {
+		if f(o) {
+			m.stop(stopCause{reason: StopOutput})
+		}
+	}
+}
+
+// EmitPin says that the guest drives a pin to another level.
+func (m *Machine) EmitPin(pin int, l Level) {
+	if m.cfg.Pin != nil {
+		m.cfg.Pin(PinChange{At: m.Now(), Pin: pin, Level: l})
+	}
+}
+
+// Unmodelled records the use of a register that the chip does not model and,
+// on a strict board, ends the run.
+func (m *Machine) Unmodelled(block string, addr uint32, write bool, v uint32) {
+	m.access.note(block, addr, write, v, m.CPU.PC(), m.Now())
+	if m.cfg.Strict {
+		m.stop(stopCause{reason: StopStrict, err: &StrictError{*m.access.byAddr[addr]}})
+	}
+}
+
+// stop ends the run before the next instruction. The first cause wins.
+func (m *Machine) stop(c stopCause) {
+	if m.reason.set {
+		return
+	}
+	c.set = true
+	m.reason = c
+	if m.inRun {
+		m.CPU.Yield()
+	}
+}

@@ -1,0 +1,42 @@
+package emu
+
+// Stream is a serial port of the board.
+type Stream uint8
+
+// Serial ports. ROM, bootloader and most firmware write to UART0 and, when a
+// host is there, to USB; they are never merged.
+const (
+	UART0 Stream = iota
+	UART1
+	USB
+	streams
+)
+
+func (s Stream) String() string {
+	switch s {
+	case UART0:
+		return "uart0"
+	case UART1:
+		return "uart1"
+	case USB:
+		return "usb"
+	}
+	return "unknown"
+}
+
+// Output is what the guest wrote to a serial port: Data left the chip at At.
+// Bytes come as they are written, usually one at a time from a UART and up to
+// 64 at a time from USB.
+type Output struct {
+	At     Time
+	Stream Stream
+	Data   []byte
+}
+
+// PinChange says that the guest drives a pin to another level since At, or
+// let go of it (Floating).
+type PinChange struct {
+	At    Time
+	Pin   int
+	Level Level
+}

@@ -1,0 +1,73 @@
+package emu
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"reflect"
+)
+
+// State reads or writes the state of a device, in one walk that serves both
+// directions: a device lists its fields once and a snapshot can neither forget
+// one nor mix up their order.
+type State struct {
+	buf     bytes.Buffer
+	loading bool
+	err     error
+}
+
+// Loading reports whether the walk restores a snapshot.
+func (s *State) Loading() bool { return s.loading }
+
+// Err returns the first error of a restoring walk.
+func (s *State) Err() error { return s.err }
+
+// Fixed saves or loads values of fixed size: pointers to integers, to arrays,
+// or to structs of exported fields that are such values.
+func (s *State) Fixed(values ...any) {
+	for _, v := range values {
+		if s.loading {
+			if s.err == nil {
+				s.err = binary.Read(&s.buf, binary.LittleEndian, v)
+			}
+			continue
+		}
+		if err := binary.Write(&s.buf, binary.LittleEndian, reflect.ValueOf(v).Elem().Interface()); err != nil {
+			panic(fmt.Sprintf("emu: state of type %T: %v", v, err))
+		}
+	}
+}
+
+// Bytes saves or loads a slice whose length may differ between snapshots.
+func (s *State) Bytes(p *[]byte) {
+	n := uint32(len(*p))
+	s.Fixed(&n)
+	if !s.loading {
+		s.buf.Write(*p)
+		return
+	}
+	if s.err != nil {
+		return
+	}
+	if int(n) > s.buf.Len() {
+		s.err = fmt.Errorf("field of %d bytes in %d", n, s.buf.Len())
+		return
+	}
+	*p = append((*p)[:0], s.buf.Next(int(n))...)
+}
+
+// Memory saves or loads a memory in place: its length does not change.
+func (s *State) Memory(p []byte) {
+	if !s.loading {
+		s.buf.Write(p)
+		return
+	}
+	if s.err != nil {
+		return
+	}
+	if len(p) > s.buf.Len() {
+		s.err = fmt.Errorf("memory of %d bytes in %d", len(p), s.buf.Len())
+		return
+	}
+	copy(p, s.buf.Next(len(p)))
+}

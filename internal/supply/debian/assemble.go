@@ -1,0 +1,233 @@
+package debian
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/fetch"
+)
+
+// Rootfs describes an assembled toolchain tree.
+type Rootfs struct {
+	Digest    store.Digest // REAPI Directory
+	Rustc     string       // version by the package: "1.96.0"
+	StdSource string       // absolute inside the tree: "/usr/src/rustc-1.96.0/library"
+	StdLock   store.Digest // std's Cargo.lock, a blob of the tree; zero when there is none
+}
+
+// sysrootSource is where rustc looks for the sources of its library.
+const sysrootSource = "usr/lib/rustlib/src/rust"
+
+// Assemble brings the tree of a locked toolchain into being: every package is
+// unpacked as soon as it has arrived, all cores at once, and the digest of the
+// result depends on nothing but the lock. When tc.Rootfs is known and its tree
+// present, nothing is done; when the result differs from it, that is a
+// fault.Pins.
+func (s *Supplier) Assemble(ctx context.Context, st *store.Store, tc lock.Toolchain, rep progress.Reporter) (Rootfs, error) {
+	return Assemble(ctx, st, s.client, tc, s.prefixes, rep)
+}
+
+// Assemble is Supplier.Assemble with any client; prefixes lists the locations
+// for a path, in the order in which they are tried.
+func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, prefixes func(path string) []string, rep progress.Reporter) (Rootfs, error) {
+	if !tc.Rootfs.IsZero() {
+		_, err := st.TreePath(ctx, tc.Rootfs)
+		if err == nil {
+			return describe(ctx, st, tc, tc.Rootfs)
+		}
+		if !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
+			return Rootfs{}, err
+		}
+	}
+	if tc.Prune != PruneVersion {
+		return Rootfs{}, fault.New(fault.Pins, fmt.Sprintf("the toolchain in espalier.lock was unpacked by rule %d, and this espalier knows rule %d", tc.Prune, PruneVersion),
+			"use the espalier that wrote the lock, or make a new one: espalier lock")
+	}
+	root, err := assemble(ctx, st, client, tc, prefixes, rep)
+	if err != nil {
+		return Rootfs{}, err
+	}
+	if !tc.Rootfs.IsZero() && root != tc.Rootfs {
+		return Rootfs{}, fault.New(fault.Pins, fmt.Sprintf("the unpacked toolchain is %s, and espalier.lock says %s", root, tc.Rootfs),
+			"the lock was edited by hand or this is a bug of espalier; make a new lock: espalier lock")
+	}
+	return describe(ctx, st, tc, root)
+}
+
+func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, prefixes func(string) []string, rep progress.Reporter) (store.Digest, error) {
+	// Largest first: the last core must not be left with the largest package.
+	packages := slices.Clone(tc.Packages)
+	slices.SortStableFunc(packages, func(a, b lock.Package) int {
+		if a.Digest.Size != b.Digest.Size {
+			return int(min(max(b.Digest.Size-a.Digest.Size, -1), 1))
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	files := make([]fetch.File, len(packages))
+	var total int64
+	for i, p := range packages {
+		where := prefixes(p.Path)
+		if len(where) == 0 && !st.Has(p.Digest) {
+			return store.Digest{}, fault.New(fault.Usage, "no location for "+p.Path+": this machine has no apt sources and [supply] names no prefixes", sourcesHint)
+		}
+		files[i] = fetch.File{Name: p.Name + " " + p.Version, Digest: p.Digest, Path: p.Path, Prefixes: where}
+		total += max(p.Digest.Size, 0)
+	}
+	tree, err := st.NewTree()
+	if err != nil {
+		return store.Digest{}, err
+	}
+	defer tree.Close()
+
+	task := rep.Start("fetching and unpacking the toolchain", progress.Bytes, total)
+	seen := &witness{}
+	err = client.Fetch(ctx, st, files, task, func(ctx context.Context, i int, f fetch.File) error {
+		open := func() (io.ReadCloser, error) { return st.Get(ctx, f.Digest) }
+		if err := unpack(ctx, open, seen.watch(tree.Source(f.Name))); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return wrapPins(err, "unpacking "+f.Name)
+		}
+		return nil
+	})
+	if err == nil {
+		err = furnish(ctx, tree.Source("espalier"), seen)
+	}
+	var root store.Digest
+	if err == nil {
+		root, err = tree.Commit(ctx)
+	}
+	if err == nil {
+		task.Detail(fmt.Sprintf("%d packages, %d MB, %d files", len(files), total/1e6, seen.files()))
+	}
+	task.Done(err)
+	return root, err
+}
+
+// wrapPins keeps the kind of a fault and makes anything else one of pins.
+func wrapPins(err error, text string) error {
+	k := fault.KindOf(err)
+	if k == fault.Bug {
+		k = fault.Pins
+	}
+	return fault.Wrap(k, err, text)
+}
+
+// witness remembers which of the names that furnish cares about exist, and
+// counts files. It is safe for concurrent use.
+type witness struct {
+	mu    sync.Mutex
+	names map[string]bool
+	n     int
+}
+
+func (w *witness) files() int { return w.n }
+
+func (w *witness) has(name string) bool { return w.names[name] }
+
+// in lists the names in a folder, sorted.
+func (w *witness) in(dir string) []string {
+	var list []string
+	for n := range w.names {
+		if path.Dir(n) == dir {
+			list = append(list, path.Base(n))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (w *witness) see(name string, file bool) {
+	dir := path.Dir(name)
+	keep := dir == "usr/bin" || dir == "etc" || strings.HasPrefix(dir, "usr/lib/rust-")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if file {
+		w.n++
+	}
+	if keep {
+		if w.names == nil {
+			w.names = map[string]bool{}
+		}
+		w.names[name] = true
+	}
+}
+
+func (w *witness) watch(to sink) sink { return watched{w, to} }
+
+type watched struct {
+	w  *witness
+	to sink
+}
+
+func (v watched) File(ctx context.Context, name string, exec bool, r io.Reader) (store.Digest, error) {
+	v.w.see(name, true)
+	return v.to.File(ctx, name, exec, r)
+}
+
+func (v watched) Symlink(name, target string) error {
+	v.w.see(name, true)
+	return v.to.Symlink(name, target)
+}
+
+func (v watched) Dir(name string) error { return v.to.Dir(name) }
+
+// describe looks up what a build wants to know of a tree.
+func describe(ctx context.Context, st *store.Store, tc lock.Toolchain, root store.Digest) (Rootfs, error) {
+	r := Rootfs{Digest: root}
+	for _, p := range tc.Packages {
+		if p.Name == "rustc" || p.Name == "rustc-web" || versionedRustc.MatchString(p.Name) {
+			r.Rustc = upstreamOf(p.Version)
+		}
+	}
+	base, err := followLinks(ctx, st, root, sysrootSource)
+	if err != nil {
+		return Rootfs{}, fault.Wrap(fault.Pins, err, "the toolchain has no sources of the standard library")
+	}
+	r.StdSource = "/" + base + "/library"
+	// The lock moved into library/ with rustc 1.82.
+	for _, name := range []string{base + "/library/Cargo.lock", base + "/Cargo.lock"} {
+		e, err := st.Lookup(ctx, root, name)
+		if err == nil && e.Type == store.TypeFile {
+			r.StdLock = e.Digest
+			break
+		}
+	}
+	return r, nil
+}
+
+// followLinks resolves symlinks of a tree along a path.
+func followLinks(ctx context.Context, st *store.Store, root store.Digest, p string) (string, error) {
+	rest := strings.Split(p, "/")
+	at := ""
+	for hops := 0; len(rest) > 0; {
+		next := path.Join(at, rest[0])
+		rest = rest[1:]
+		e, err := st.Lookup(ctx, root, next)
+		if err != nil {
+			return "", err
+		}
+		if e.Type != store.TypeSymlink {
+			at = next
+			continue
+		}
+		if hops++; hops > 40 {
+			return "", fmt.Errorf("too many symlinks at %s", next)
+		}
+		full := path.Join("/", at, e.Target)
+		rest = append(strings.Split(strings.TrimPrefix(full, "/"), "/"), rest...)
+		at = ""
+	}
+	return at, nil
+}

@@ -1,0 +1,55 @@
+package debian
+
+import "strings"
+
+// PruneVersion numbers the rule by which packages become a tree: what is left
+// out (pruned), how paths are rewritten (linkTarget) and what is added
+// (furnish). The tree's digest depends on it, so it stands in the lock, and
+// every change of the rule takes a new number.
+const PruneVersion = 1
+
+// prunedDirs hold nothing that a compiler reads.
+var prunedDirs = []string{
+	"usr/share/doc/", "usr/share/doc-base/", "usr/share/man/", "usr/share/info/", "usr/share/locale/",
+	"usr/share/lintian/", "usr/share/bug/", "usr/share/gdb/", "usr/share/zsh/", "usr/share/bash-completion/",
+	"usr/share/fish/", "usr/share/menu/", "usr/share/applications/", "usr/share/icons/", "usr/share/pixmaps/",
+	"usr/share/metainfo/", "usr/share/emacs/", "usr/share/vim/",
+	"usr/lib/debug/",
+}
+
+// pruned reports whether a merged path is left out by rule 1. Folders are
+// asked for with a trailing slash.
+func pruned(p string) bool {
+	for _, d := range prunedDirs {
+		if strings.HasPrefix(p, d) {
+			return true
+		}
+	}
+	if rest, ok := strings.CutPrefix(p, "usr/src/rustc-"); ok {
+		return prunedRustSource(rest)
+	}
+	if rest, ok := strings.CutPrefix(p, "usr/bin/"); ok {
+		// 31 MB for reading gcc's own bytecode, and a profiler.
+		return strings.Contains(rest, "lto-dump") || strings.Contains(rest, "gprofng") || strings.HasPrefix(rest, "gp-")
+	}
+	return false
+}
+
+// prunedRustSource keeps of the compiler's source only the standard library
+// with its lock: library/ (with its own Cargo.lock since 1.82), the outer
+// Cargo.lock (std's lock before) and manifest, and the licences. rest is
+// "1.96.0/library/core/…".
+func prunedRustSource(rest string) bool {
+	_, below, ok := strings.Cut(rest, "/")
+	if !ok || below == "" {
+		return false
+	}
+	if strings.HasPrefix(below, "library/") || strings.HasPrefix(below, "LICENSE") {
+		return false
+	}
+	switch below {
+	case "Cargo.lock", "Cargo.toml", "COPYRIGHT", "version", "git-commit-hash", "git-commit-info", "vendor/":
+		return false
+	}
+	return !strings.HasPrefix(below, "vendor/")
+}

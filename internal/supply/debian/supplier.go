@@ -1,0 +1,473 @@
+package debian
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/fetch"
+)
+
+// Config is what the user's configuration adds to what the machine knows.
+type Config struct {
+	Host     string       // "linux/amd64"; default this machine
+	Sources  []string     // [supply] sources, lines of sources.list(5); used when the machine has none
+	Prefixes []string     // [supply] prefixes for package files, tried after the machine's own archives
+	Fetch    fetch.Config // Proxy and Auth are taken from apt's configuration when unset
+	Now      func() time.Time
+}
+
+// Supplier is an archive that was discovered. It is safe for concurrent use.
+type Supplier struct {
+	root    string
+	host    string
+	arch    string // Debian's name
+	conf    *aptConf
+	sources []Source // binary packages of arch only
+	extra   []string // configured prefixes
+	release string   // VERSION_CODENAME of the machine, "" when unknown or not from the machine
+	client  *fetch.Client
+	now     func() time.Time
+
+	mu       sync.Mutex
+	universe *universe // nil until refreshed
+	suites   []*suite
+}
+
+// suite is one source whose index was read.
+type suite struct {
+	src     *Source
+	order   int
+	rel     *release
+	indexes []index
+}
+
+// index is one Packages file.
+type index struct {
+	path   string // below the suite: "main/binary-amd64/Packages.xz"
+	digest store.Digest
+}
+
+// Discover reads apt's sources, keys, proxies and logins below root ("/" for
+// the machine). It asks nobody. No sources at all is not an error yet: a lock
+// can be fetched through prefixes alone.
+func Discover(root string, cfg Config) (*Supplier, error) {
+	if cfg.Host == "" {
+		cfg.Host = "linux/" + runtime.GOARCH
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	arch, err := debianArch(cfg.Host)
+	if err != nil {
+		return nil, err
+	}
+	conf, err := readAptConf(root)
+	if err != nil {
+		return nil, err
+	}
+	s := &Supplier{root: root, host: cfg.Host, arch: arch, conf: conf, extra: cfg.Prefixes, now: cfg.Now}
+	all, err := readSources(root, conf)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(src Source) bool { return !src.wantsArch(arch) })
+	if len(all) > 0 {
+		s.release = codename(root)
+	} else {
+		for i, line := range cfg.Sources {
+			src, ok, err := parseSourceLine(line)
+			if err != nil {
+				return nil, fault.Wrap(fault.Usage, err, fmt.Sprintf("sources in [supply], entry %d", i+1), sourcesHint)
+			}
+			if ok {
+				all = append(all, src)
+			}
+		}
+	}
+	s.sources = all
+	if cfg.Fetch.Proxy == nil {
+		env := cfg.Fetch.Environ
+		if env == nil {
+			env = os.Getenv
+		}
+		cfg.Fetch.Proxy = conf.proxy(fetch.EnvironProxy(env))
+	}
+	if cfg.Fetch.Auth == nil {
+		cfg.Fetch.Auth = readAuth(root, conf).lookup
+	}
+	s.client = fetch.New(cfg.Fetch)
+	return s, nil
+}
+
+// sourcesHint shows what to write on a machine without apt.
+const sourcesHint = `write where packages come from into espalier.toml, for example:
+[supply]
+sources = ["deb http://<mirror>/debian bookworm main", "deb http://<mirror>/debian-security bookworm-security main"]
+prefixes = ["http://<archive that keeps old versions>/debian/"]`
+
+// debianArch gives Debian's name for a host platform.
+func debianArch(host string) (string, error) {
+	goos, arch, _ := strings.Cut(host, "/")
+	names := map[string]string{"amd64": "amd64", "arm64": "arm64", "386": "i386", "arm": "armhf", "riscv64": "riscv64", "ppc64le": "ppc64el", "s390x": "s390x", "loong64": "loong64"}
+	name, ok := names[arch]
+	if goos != "linux" || !ok {
+		return "", fault.New(fault.Usage, "there are no Debian packages for the host platform "+host)
+	}
+	return name, nil
+}
+
+// codename reads VERSION_CODENAME of os-release(5).
+func codename(root string) string {
+	b, err := os.ReadFile(filepath.Join(root, "etc/os-release"))
+	if err != nil {
+		return ""
+	}
+	for _, line := range strings.Split(string(b), "\n") {
+		if v, ok := strings.CutPrefix(line, "VERSION_CODENAME="); ok {
+			return strings.Trim(strings.TrimSpace(v), `"'`)
+		}
+	}
+	return ""
+}
+
+// proxy applies Acquire::http::Proxy and Acquire::https::Proxy, also per host,
+// before the environment, as apt does. "DIRECT" means none.
+func (c *aptConf) proxy(environ func(*url.URL) (*url.URL, error)) func(*url.URL) (*url.URL, error) {
+	return func(u *url.URL) (*url.URL, error) {
+		schemes := []string{u.Scheme}
+		if u.Scheme == "https" {
+			schemes = append(schemes, "http")
+		}
+		for _, item := range []string{"::Proxy::" + u.Hostname(), "::Proxy"} {
+			for _, scheme := range schemes {
+				v := c.get("Acquire::" + scheme + item)
+				if v == "" || v == "false" {
+					continue
+				}
+				if v == "DIRECT" {
+					return nil, nil
+				}
+				p, err := url.Parse(v)
+				if err != nil || p.Host == "" {
+					return nil, errors.New("Acquire::" + scheme + item + " of apt.conf is not an address")
+				}
+				return p, nil
+			}
+		}
+		return environ(u)
+	}
+}
+
+// essential reports whether a package choice without this source could be
+// silently wrong: main of the machine's own release with its security and
+// update suites, or anything that the user configured for this purpose.
+func (s *Supplier) essential(src *Source) bool {
+	if src.File == "" || s.release == "" {
+		return true
+	}
+	base := src.Suite
+	for _, tail := range []string{"/updates", "-security", "-updates"} {
+		base = strings.TrimSuffix(base, tail)
+	}
+	return base == s.release && slices.Contains(src.Components, "main")
+}
+
+// String names the supplier with the suites of the machine's own release.
+func (s *Supplier) String() string {
+	var names []string
+	for i := range s.sources {
+		if src := &s.sources[i]; s.essential(src) {
+			names = append(names, src.Suite)
+		}
+	}
+	return supplierName(names)
+}
+
+func supplierName(suites []string) string {
+	suites = slices.Compact(slices.Sorted(slices.Values(suites)))
+	return "debian:" + strings.Join(suites, "+")
+}
+
+// Client is the fetch client with apt's proxies and logins.
+func (s *Supplier) Client() *fetch.Client { return s.client }
+
+// Refresh reads the indexes of all sources, verified, once. A source that is
+// not essential may fail: that is a note. Called by Offers and Lock.
+func (s *Supplier) Refresh(ctx context.Context, st *store.Store, rep progress.Reporter) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.universe != nil {
+		return nil
+	}
+	if len(s.sources) == 0 {
+		return fault.New(fault.Usage, "no package source: this machine has no apt sources for "+s.arch+" and [supply] names none", sourcesHint)
+	}
+	task := rep.Start("reading package indexes", progress.Bytes, 0)
+	suites, err := s.loadAll(ctx, st, rep, task)
+	if err != nil {
+		task.Done(err)
+		return err
+	}
+	u := newUniverse(s.arch)
+	for _, su := range suites {
+		for _, ix := range su.indexes {
+			if err := readIndex(ctx, st, u, su, ix); err != nil {
+				err = s.explain(su.src, err)
+				task.Done(err)
+				return err
+			}
+		}
+	}
+	u.seal()
+	s.universe, s.suites = u, suites
+	task.Detail(fmt.Sprintf("%d suites, %d packages", len(suites), len(u.byName)))
+	task.Done(nil)
+	return nil
+}
+
+// loadAll brings the releases and index blobs of all sources at once and
+// returns those that are usable, in the order of the sources.
+func (s *Supplier) loadAll(ctx context.Context, st *store.Store, rep progress.Reporter, task progress.Task) ([]*suite, error) {
+	type outcome struct {
+		suite *suite
+		err   error
+	}
+	results := make([]outcome, len(s.sources))
+	var wg sync.WaitGroup
+	for i := range s.sources {
+		wg.Go(func() {
+			su, err := s.load(ctx, st, &s.sources[i], task)
+			if su != nil {
+				su.order = i
+			}
+			results[i] = outcome{su, err}
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var suites []*suite
+	var notes []error
+	for i, r := range results {
+		src := &s.sources[i]
+		switch {
+		case r.err == nil:
+			suites = append(suites, r.suite)
+		case s.essential(src):
+			return nil, s.explain(src, r.err)
+		default:
+			notes = append(notes, r.err)
+			rep.Note("skipping the package source %s %s (%s): %v", src.publicURI(), src.Suite, src.where(), r.err)
+		}
+	}
+	if len(suites) == 0 {
+		return nil, fault.Wrap(fault.Usage, errors.Join(notes...), "no package source can be used", sourcesHint)
+	}
+	return suites, nil
+}
+
+// publicURI is the source's address without a login.
+func (s *Source) publicURI() string {
+	u, err := url.Parse(s.URI)
+	if err != nil {
+		return "(unreadable address)"
+	}
+	u.User = nil
+	return u.String()
+}
+
+// explain turns a failure of one source into an error with its cure.
+func (s *Supplier) explain(src *Source, err error) error {
+	what := fmt.Sprintf("package index %s of %s", src.Suite, src.publicURI())
+	var stale *staleError
+	var missing *missingKeyError
+	var f *fault.Error
+	switch {
+	case errors.As(err, &stale):
+		return fault.Wrap(fault.Pins, err, what, "choose a mirror that is kept up (see "+src.where()+")",
+			"for an archive that is frozen on purpose, write [check-valid-until=no] into its source")
+	case errors.As(err, &missing):
+		return fault.Wrap(fault.Pins, err, what, "install the archive's current keyring package, or name the key file with signed-by in "+src.where())
+	case errors.As(err, &f):
+		return fault.Wrap(f.Kind, err, what)
+	}
+	return fault.Wrap(fault.Pins, err, what, "try another mirror, or compare with: apt-get update (source: "+src.where()+")")
+}
+
+// load verifies one source and brings its indexes into the store.
+func (s *Supplier) load(ctx context.Context, st *store.Store, src *Source, task progress.Task) (*suite, error) {
+	if src.Trusted == "no" {
+		return nil, errors.New("it is marked trusted=no")
+	}
+	keys, err := keysFor(s.root, s.conf, src)
+	if err != nil {
+		return nil, err
+	}
+	task.Item(src.Suite)
+	rel, err := s.loadRelease(ctx, st, src, keys)
+	if err != nil {
+		return nil, err
+	}
+	if !src.flat() && !rel.isFor(src.Suite) {
+		return nil, fmt.Errorf("its Release file is that of %s (%s)", rel.suite, rel.codename)
+	}
+	if err := rel.fresh(src, s.conf, s.now()); err != nil {
+		return nil, err
+	}
+	su := &suite{src: src, rel: rel}
+	for _, dir := range indexDirs(src, rel, s.arch) {
+		ix, ok := chooseIndex(rel, dir)
+		if !ok {
+			if len(rel.archs) > 0 && !slices.Contains(rel.archs, s.arch) {
+				return nil, fmt.Errorf("it has no packages for %s", s.arch)
+			}
+			continue // apt passes over a component that the release does not list
+		}
+		if err := s.fetchIndex(ctx, st, src, rel, ix, task); err != nil {
+			return nil, err
+		}
+		su.indexes = append(su.indexes, ix)
+	}
+	return su, nil
+}
+
+// base is the folder of the suite's Release file.
+func (s *Source) base() string {
+	if s.flat() {
+		return strings.TrimPrefix(strings.TrimSuffix(s.Suite, "/")+"/", "./")
+	}
+	return "dists/" + s.Suite + "/"
+}
+
+func (s *Supplier) loadRelease(ctx context.Context, st *store.Store, src *Source, keys *keyring) (*release, error) {
+	b, _, err := s.client.Get(ctx, src.base()+"InRelease", []string{src.URI}, maxRelease)
+	if err == nil {
+		rel, err := openInRelease(b, keys, s.now())
+		if err != nil {
+			return nil, err
+		}
+		_, err = st.PutBytes(ctx, b)
+		return rel, err
+	}
+	if !fetch.NotFound(err) {
+		return nil, err
+	}
+	notFound := err
+	if b, _, err = s.client.Get(ctx, src.base()+"Release", []string{src.URI}, maxRelease); err != nil {
+		return nil, notFound
+	}
+	sig, _, err := s.client.Get(ctx, src.base()+"Release.gpg", []string{src.URI}, maxRelease)
+	if err != nil {
+		return nil, fmt.Errorf("its Release file is not signed: %w", err)
+	}
+	rel, err := openRelease(b, sig, keys, s.now())
+	if err != nil {
+		return nil, err
+	}
+	_, err = st.PutBytes(ctx, b)
+	return rel, err
+}
+
+// indexDirs lists the folders whose Packages file the source needs.
+func indexDirs(src *Source, rel *release, arch string) []string {
+	if src.flat() {
+		return []string{""}
+	}
+	var dirs []string
+	for _, comp := range src.Components {
+		dirs = append(dirs, comp+"/binary-"+arch+"/")
+		if slices.Contains(rel.archs, "all") && !rel.allIsNot {
+			dirs = append(dirs, comp+"/binary-all/")
+		}
+	}
+	return dirs
+}
+
+// chooseIndex takes the smallest form of a Packages file that can be read here.
+func chooseIndex(rel *release, dir string) (index, bool) {
+	for _, ext := range []string{".xz", ".zst", ".gz", ""} {
+		if d, ok := rel.files[dir+"Packages"+ext]; ok {
+			return index{dir + "Packages" + ext, d}, true
+		}
+	}
+	return index{}, false
+}
+
+// fetchIndex brings one index by its digest: from by-hash when the archive
+// has it, so that an update in between does no harm, else by name.
+func (s *Supplier) fetchIndex(ctx context.Context, st *store.Store, src *Source, rel *release, ix index, task progress.Task) error {
+	dir, _ := filepath.Split(ix.path)
+	paths := []string{src.base() + ix.path}
+	if src.ByHash == "force" || src.ByHash != "no" && rel.byHash {
+		paths = slices.Insert(paths, 0, src.base()+dir+"by-hash/SHA256/"+ix.digest.Hash)
+	}
+	var last error
+	for _, path := range paths {
+		last = s.client.Fetch(ctx, st, []fetch.File{{
+			Name: src.Suite + " " + ix.path, Digest: ix.digest, Path: path, Prefixes: []string{src.URI},
+			Hints: []string{"the mirror may be in the middle of an update: try again in some minutes"},
+		}}, task, nil)
+		if last == nil || ctx.Err() != nil {
+			return last
+		}
+	}
+	return last
+}
+
+// readIndex adds one Packages blob to the universe.
+func readIndex(ctx context.Context, st *store.Store, u *universe, su *suite, ix index) error {
+	if ix.digest.Size == 0 {
+		return nil
+	}
+	blob, err := st.Get(ctx, ix.digest)
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	r, err := decompress(blob, ix.path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", ix.path, err)
+	}
+	defer r.Close()
+	if err := u.add(r, su.src.Suite+" "+ix.path, su); err != nil {
+		return err
+	}
+	return blob.Close() // verifies what was read
+}
+
+// prefixes lists the archives for package files, those most likely to have
+// path first. Every one is tried; this only saves questions.
+func (s *Supplier) prefixes(path string) []string {
+	var list []string
+	for i := range s.sources {
+		list = append(list, s.sources[i].URI)
+	}
+	list = append(list, s.extra...)
+	security := func(uri string) int {
+		if strings.Contains(uri, "security") == strings.HasPrefix(path, "pool/updates/") {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(list, func(a, b string) int { return cmp.Compare(security(a), security(b)) })
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(u string) bool {
+		dup := seen[u]
+		seen[u] = true
+		return dup
+	})
+}

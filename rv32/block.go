@@ -51,7 +51,10 @@ type codeIndex struct {
 	jump [jumpSize]jumpEntry // recent targets of indirect jumps
 }
 
-const jumpSize = 2048
+const (
+	jumpSize = 2048
+	noJump   = 1 // targets are even
+)
 
 type jumpEntry struct {
 	pc uint32
@@ -66,7 +69,7 @@ type codePage struct {
 
 func (ci *codeIndex) init() {
 	for i := range ci.jump {
-		ci.jump[i] = jumpEntry{pc: noTag}
+		ci.jump[i] = jumpEntry{pc: noJump}
 	}
 }
 
@@ -107,7 +110,7 @@ func (ci *codeIndex) drop(b *block) {
 	b.in = nil
 	ci.page(b.pc, true).at[b.pc%PageSize/2] = nil
 	if e := &ci.jump[b.pc/2%jumpSize]; e.to == b {
-		*e = jumpEntry{pc: noTag}
+		*e = jumpEntry{pc: noJump}
 	}
 }
 

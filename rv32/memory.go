@@ -71,7 +71,7 @@ type translation struct {
 
 const (
 	tlbSize = 1024
-	noTag   = 1 // no aligned address has bit 0 set
+	noTag   = 4 // every comparison clears bit 2 of the address
 )
 
 // Memory is the CPU's view of plain memory: 4 KiB pages mapped to banks. What

@@ -2,20 +2,83 @@ package c3
 
 import "espalier.dev/espalier/emu"
 
-// calibrate starts RTC clock calibration, TRM 6.2.4: RTCCALICFG counts crystal
-// cycles during MAX cycles of a slow clock. The result is ready after that
-// time; software waits for RDY.
-func (t *timg) calibrate(v uint32) {
+// Bits of RTCCALICFG and RTCCALICFG2.
+const (
+	tgCaliCycling = 1 << 12
+	tgCaliRdy     = 1 << 15
+	tgCaliStart   = 1 << 31
+	tgCaliTimeout = 1 << 0
+)
+
+// calibration is the RTC clock calibration of a timer group, TRM 6.2.4: it
+// counts crystal cycles during MAX cycles of a slow clock, once (START) or
+// again and again (START_CYCLING, which is set at reset). Nothing happens on
+// its own: what the registers show is computed when they are read.
+type calibration struct {
+	Begun   emu.Time
+	Active  bool
+	Ready   bool // of the last one, once it is stopped
+	Timeout bool
+	Result  uint32
+}
+
+// begin restarts calibration as the configuration says.
+func (t *timg) beginCalibration() {
+	t.s.Cali = calibration{Begun: t.soc.m.Now(), Active: t.get(tgCaliCfg)&(tgCaliStart|tgCaliCycling) != 0, Result: t.s.Cali.Result}
+}
+
+// writeCali writes RTCCALICFG.
+func (t *timg) writeCali(v uint32) {
 	old := t.get(tgCaliCfg)
-	t.set(tgCaliCfg, v&^tgCaliRdy|old&tgCaliRdy)
-	const cycling = 1 << 12
+	t.settleCali()
+	t.set(tgCaliCfg, v&^tgCaliRdy)
+	const on = tgCaliStart | tgCaliCycling
 	switch {
-	case v&tgCaliStart != 0 && old&tgCaliStart == 0, v&cycling != 0 && !t.cali.Armed():
-		t.set(tgCaliCfg, v&^tgCaliRdy)
-		t.cali.Set(t.soc.m.Now().Add(emu.Duration(t.caliCycles() * xtalTicks)))
-	case v&(tgCaliStart|cycling) == 0:
-		t.cali.Stop()
+	case v&on&^old != 0:
+		t.beginCalibration()
+	case v&on == 0:
+		t.s.Cali.Active = false
 	}
+}
+
+// settleCali brings the state up to now.
+func (t *timg) settleCali() {
+	c := &t.s.Cali
+	if !c.Active {
+		return
+	}
+	elapsed := uint64(t.soc.m.Now()-c.Begun) / xtalTicks
+	need := t.caliCycles()
+	limit := uint64(field(t.get(tgCaliCfg2), 31, 7))
+	if elapsed >= need {
+		c.Ready, c.Result = true, uint32(min(need, 1<<25-1))
+	}
+	if limit < need && elapsed >= limit {
+		c.Timeout = true
+	}
+}
+
+// readCali returns RTCCALICFG, RTCCALICFG1 or RTCCALICFG2.
+func (t *timg) readCali(off uint32) uint32 {
+	t.settleCali()
+	c, v := &t.s.Cali, t.get(off)
+	switch off {
+	case tgCaliCfg:
+		if c.Ready {
+			v |= tgCaliRdy
+		}
+	case tgCaliCfg1:
+		v = c.Result << 7
+		if c.Ready {
+			v |= 1 // CYCLING_DATA_VLD
+		}
+	case tgCaliCfg2:
+		v &^= tgCaliTimeout
+		if c.Timeout {
+			v |= tgCaliTimeout
+		}
+	}
+	return v
 }
 
 // caliCycles returns how many crystal cycles MAX slow cycles take.
@@ -29,12 +92,4 @@ func (t *timg) caliCycles() uint64 {
 		hz = xtal32kHz
 	}
 	return max(1, uint64(field(cfg, 30, 16))*xtalHz/hz)
-}
-
-func (t *timg) calibrated() {
-	t.set(tgCaliCfg1, uint32(min(t.caliCycles(), 1<<25-1))<<7|1) // CYCLING_DATA_VLD
-	t.set(tgCaliCfg, t.get(tgCaliCfg)|tgCaliRdy)
-	if t.get(tgCaliCfg)>>12&1 != 0 { // START_CYCLING: again and again
-		t.cali.Set(t.soc.m.Now().Add(emu.Duration(t.caliCycles() * xtalTicks)))
-	}
 }

@@ -36,9 +36,6 @@ const (
 	tgIntT0  = 1 << 0
 	tgIntWDT = 1 << 1
 
-	tgCaliRdy   = 1 << 15
-	tgCaliStart = 1 << 31
-
 	wdtKey = 0x50d83aa1 // opens the write protection of TIMG and RTC watchdogs
 )
 
@@ -50,19 +47,18 @@ type timg struct {
 	t0line *line
 	wdline *line
 	alarm  *emu.Timer
-	cali   *emu.Timer
 	wdt    watchdog
 	s      struct {
 		Base     uint64 // count at Since
 		Since    emu.Time
 		Raw, Ena uint32
+		Cali     calibration
 	}
 }
 
 func newTIMG(c *soc, n int, base uint32, t0, wdt uint, cpuReset, sysReset resetCause) *timg {
 	t := &timg{soc: c, t0line: c.intc.source(t0), wdline: c.intc.source(wdt)}
 	t.alarm = c.m.NewTimer(t.fire)
-	t.cali = c.m.NewTimer(t.calibrated)
 	t.wdt = watchdog{soc: c, act: func(action uint32) {
 		switch action {
 		case 1:
@@ -102,6 +98,8 @@ func (t *timg) read(off uint32) uint32 {
 		return t.s.Raw & t.s.Ena
 	case tgIntEna:
 		return t.s.Ena
+	case tgCaliCfg, tgCaliCfg1, tgCaliCfg2:
+		return t.readCali(off)
 	}
 	return t.block.read(off)
 }
@@ -130,7 +128,7 @@ func (t *timg) write(off, v uint32) {
 		t.s.Raw &^= v
 		t.update()
 	case tgCaliCfg:
-		t.calibrate(v)
+		t.writeCali(v)
 	case tgWDTKey:
 		t.block.write(off, v)
 	case tgT0Lo, tgT0Hi, tgIntRaw, tgIntSt, tgCaliCfg1:
@@ -234,7 +232,7 @@ func (t *timg) reset() {
 	t.s.Base, t.s.Since = 0, t.soc.m.Now()
 	t.s.Raw, t.s.Ena = 0, 0
 	t.alarm.Stop()
-	t.cali.Stop()
+	t.beginCalibration()
 	t.update()
 	t.startWDT()
 }

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+)
+
+// TreeBuilder makes a tree: files are written once, to their final form,
+// while they are hashed. Several goroutines may add entries at once, each
+// through a TreeSource of its own or a shared one.
+type TreeBuilder struct {
+	s     *Store
+	stage *stage
+}
+
+// NewTree starts a tree. The caller defers Close.
+func (s *Store) NewTree() (*TreeBuilder, error) {
+	if err := s.mayWrite("a tree"); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(s.path(tempDir), "tree-")
+	if err != nil {
+		return nil, s.writing("a tree", err)
+	}
+	return &TreeBuilder{s: s, stage: newStage(s, dir, treeTime)}, nil
+}
+
+// Source returns a view of the builder whose entries bear name in errors, such
+// as "rustc-web 1.96.0".
+func (b *TreeBuilder) Source(name string) TreeSource { return TreeSource{b.stage, name} }
+
+// TreeSource adds entries to a tree. Paths are relative, slash-separated and
+// clean; parents are made when missing. An entry that another source has
+// already added is fine when it is equal in type, content, executable bit and
+// target; otherwise, and when a parent is not a directory (a symlink is not),
+// it is a *ConflictError, and the tree cannot be committed any more.
+type TreeSource struct {
+	stage *stage
+	name  string
+}
+
+// File adds a regular file. When two goroutines add the same path at once,
+// the conflict may be reported to either of them.
+func (t TreeSource) File(ctx context.Context, path string, executable bool, r io.Reader) (Digest, error) {
+	return t.stage.file(path, t.name, executable, t.stage.stream(ctx, r, executable))
+}
+
+// Symlink adds a symbolic link. The target is kept as it is; it may dangle.
+func (t TreeSource) Symlink(path, target string) error {
+	return t.stage.entry(path, &node{kind: TypeSymlink, source: t.name, target: target})
+}
+
+// Dir adds a directory.
+func (t TreeSource) Dir(path string) error {
+	return t.stage.entry(path, &node{kind: TypeDir, source: t.name})
+}
+
+// Commit stores the Directory messages, gives the folder its name and seals
+// it. Files of a tree are not synced one by one: a seal is only believed
+// within the boot of the machine that wrote it, later the tree is hashed once.
+func (b *TreeBuilder) Commit(ctx context.Context) (Digest, error) {
+	root, err := b.stage.finish(ctx, b.s.keepDirectory(ctx))
+	if err != nil {
+		return Digest{}, err
+	}
+	return root, b.s.install(ctx, b.stage.dir, root)
+}
+
+// Close discards what was not committed.
+func (b *TreeBuilder) Close() error { return removeTree(b.stage.dir) }
+
+// keepDirectory stores Directory messages. They can be made again from the
+// same inputs and are verified when read, so they are not synced.
+func (s *Store) keepDirectory(ctx context.Context) func(Digest, []byte) error {
+	return func(d Digest, b []byte) error {
+		if s.Has(d) {
+			return nil
+		}
+		_, err := s.put(ctx, bytes.NewReader(b), d, false)
+		return err
+	}
+}

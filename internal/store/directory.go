@@ -1,0 +1,145 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
+	"google.golang.org/protobuf/proto"
+)
+
+// maxDirectory bounds one encoded Directory: 64 MiB are some 600,000 entries.
+const maxDirectory = 64 << 20
+
+// emptyDir is the digest of the REAPI Directory without entries.
+var emptyDir = DigestOf(nil)
+
+// ToProto returns d as an REAPI Digest.
+func (d Digest) ToProto() *repb.Digest { return &repb.Digest{Hash: d.Hash, SizeBytes: d.Size} }
+
+// DigestFromProto is the inverse of ToProto; it refuses what is not a SHA-256.
+func DigestFromProto(p *repb.Digest) (Digest, error) {
+	d := Digest{p.GetHash(), p.GetSizeBytes()}
+	if err := checkHash(d.Hash); err != nil {
+		return Digest{}, err
+	}
+	if d.Size < 0 {
+		return Digest{}, fmt.Errorf("digest %q: bad size %d", d.Hash, d.Size)
+	}
+	return d, nil
+}
+
+// encodeDirectory returns the one encoding of a directory: entries sorted by
+// the bytes of their names, no node properties, fields in tag order (REAPI,
+// comments on Directory and Digest). It sorts d in place.
+func encodeDirectory(d *repb.Directory) ([]byte, error) {
+	slices.SortFunc(d.Files, func(a, b *repb.FileNode) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(d.Directories, func(a, b *repb.DirectoryNode) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(d.Symlinks, func(a, b *repb.SymlinkNode) int { return cmp.Compare(a.Name, b.Name) })
+	return proto.MarshalOptions{Deterministic: true}.Marshal(d)
+}
+
+// decodeDirectory reads an encoded Directory and accepts exactly what
+// encodeDirectory writes for valid entries: everything else, unknown fields
+// and node properties included, would be a second digest for the same tree.
+func decodeDirectory(b []byte) (*repb.Directory, error) {
+	var in repb.Directory
+	if err := proto.Unmarshal(b, &in); err != nil {
+		return nil, fmt.Errorf("decoding Directory: %w", err)
+	}
+	names := map[string]bool{}
+	check := func(name string) error {
+		if err := checkName(name); err != nil {
+			return fmt.Errorf("decoding Directory: %w", err)
+		}
+		if names[name] {
+			return fmt.Errorf("decoding Directory: two entries %q", name)
+		}
+		names[name] = true
+		return nil
+	}
+	out := &repb.Directory{}
+	for _, f := range in.Files {
+		d, err := DigestFromProto(f.Digest)
+		if err := cmp.Or(err, check(f.Name)); err != nil {
+			return nil, err
+		}
+		out.Files = append(out.Files, &repb.FileNode{Name: f.Name, Digest: d.ToProto(), IsExecutable: f.IsExecutable})
+	}
+	for _, sub := range in.Directories {
+		d, err := DigestFromProto(sub.Digest)
+		if err := cmp.Or(err, check(sub.Name)); err != nil {
+			return nil, err
+		}
+		out.Directories = append(out.Directories, &repb.DirectoryNode{Name: sub.Name, Digest: d.ToProto()})
+	}
+	for _, l := range in.Symlinks {
+		if err := cmp.Or(check(l.Name), checkTarget(l.Target)); err != nil {
+			return nil, err
+		}
+		out.Symlinks = append(out.Symlinks, &repb.SymlinkNode{Name: l.Name, Target: l.Target})
+	}
+	again, err := encodeDirectory(out)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(again, b) {
+		return nil, fmt.Errorf("decoding Directory: not in the canonical form")
+	}
+	return out, nil
+}
+
+// directory reads one Directory message from the blobs.
+func (s *Store) directory(ctx context.Context, d Digest) (*repb.Directory, error) {
+	if d.Hash == emptyDir.Hash {
+		return &repb.Directory{}, nil // REAPI: the empty blob is always there
+	}
+	b, err := s.ReadBlob(ctx, d, maxDirectory)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := decodeDirectory(b)
+	if err != nil {
+		return nil, fmt.Errorf("tree %s: %w", d, err)
+	}
+	return dir, nil
+}
+
+// checkName refuses what cannot be one name of a Merkle tree.
+func checkName(name string) error {
+	switch {
+	case name == "" || name == "." || name == "..":
+		return fmt.Errorf("bad name %q", name)
+	case strings.ContainsAny(name, "/\x00"):
+		return fmt.Errorf("bad name %q", name)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("name %q is not UTF-8, which REAPI trees require", name)
+	}
+	return nil
+}
+
+func checkTarget(target string) error {
+	if target == "" || strings.ContainsRune(target, 0) || !utf8.ValidString(target) {
+		return fmt.Errorf("bad symlink target %q", target)
+	}
+	return nil
+}
+
+// splitPath checks a tree path and returns its names.
+func splitPath(path string) ([]string, error) {
+	if path == "" {
+		return nil, fmt.Errorf("bad path %q", path)
+	}
+	names := strings.Split(path, "/")
+	for _, n := range names {
+		if err := checkName(n); err != nil {
+			return nil, fmt.Errorf("path %q: %w", path, err)
+		}
+	}
+	return names, nil
+}

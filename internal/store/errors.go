@@ -1,0 +1,103 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"espalier.dev/espalier/internal/fault"
+)
+
+// Sentinels for errors.Is. What is missing or corrupt can be brought back by
+// whoever knows where it came from; the store does not.
+var (
+	ErrMissing = errors.New("not in the store")
+	ErrCorrupt = errors.New("damaged in the store")
+	ErrPresent = errors.New("already in the store")
+)
+
+// MismatchError is what PutExpected and Partial.Commit return for bytes that
+// are not the wanted ones. Nothing of them is kept.
+type MismatchError struct {
+	Want, Got Digest // Got is zero when the stream was cut off because it was too long
+}
+
+func (e *MismatchError) Error() string {
+	if e.Got.IsZero() {
+		return fmt.Sprintf("sha256 mismatch: want %s, got more than %d bytes", e.Want, e.Want.Size)
+	}
+	return fmt.Sprintf("sha256 mismatch: want %s, got %s", e.Want, e.Got)
+}
+
+// ConflictError tells that two sources of one tree disagree about a path.
+type ConflictError struct {
+	Path              string
+	First, Second     string // names of the sources
+	FirstIs, SecondIs string // what each wants there, e.g. "symlink to usr/lib"
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("conflict at %s: %s from %s, %s from %s",
+		e.Path, e.FirstIs, nameOf(e.First), e.SecondIs, nameOf(e.Second))
+}
+
+func nameOf(source string) string {
+	if source == "" {
+		return "an unnamed source"
+	}
+	return source
+}
+
+// mismatch is the error for bytes from outside that are not the wanted ones.
+func mismatch(want, got Digest) error {
+	return fault.Wrap(fault.Pins, &MismatchError{Want: want, Got: got}, "")
+}
+
+// missing is the error for a blob, tree or result that is not there.
+func missing(kind string, d Digest) error {
+	return fault.Wrap(fault.Pins, ErrMissing, kind+" "+d.String(),
+		"espalier fetch   # brings everything that espalier.lock names")
+}
+
+// corrupt is the error for something whose bytes are not what its name says.
+func corrupt(kind string, d Digest, detail string) error {
+	return fault.Wrap(fault.Pins, fmt.Errorf("%w: %s", ErrCorrupt, detail), kind+" "+d.String(),
+		"espalier fetch   # replaces it; the damaged bytes are in quarantine")
+}
+
+// writing classifies an error of the file system while something was written
+// to the store: a full disk and a store that cannot be written are the two
+// that a user can cure, and the store's place is configuration.
+func (s *Store) writing(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := "writing " + what + " to the store " + s.dir
+	switch {
+	case isFull(err):
+		return fault.Wrap(fault.Usage, err, text,
+			"espalier gc   # removes what no lock and no recent build needs",
+			"ESPALIER_STORE=/path/on/a/larger/disk espalier ...   # puts the store elsewhere")
+	case isReadOnly(err):
+		return s.readOnlyError(text, err)
+	}
+	return fmt.Errorf("%s: %w", text, err)
+}
+
+func (s *Store) readOnlyError(text string, err error) error {
+	return fault.Wrap(fault.Usage, err, text,
+		"ESPALIER_STORE=/path/that/you/can/write espalier ...   # the store here can only be read")
+}
+
+// mayWrite is the first line of everything that writes.
+func (s *Store) mayWrite(what string) error {
+	if s.readOnly {
+		return s.readOnlyError("writing "+what+" to the store "+s.dir, fs.ErrPermission)
+	}
+	return nil
+}
+
+func isReadOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}

@@ -1,0 +1,322 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Policy says what GC may remove.
+type Policy struct {
+	MaxAge time.Duration // what was used within it stays even when nothing pins it; 0 keeps only what is pinned
+	DryRun bool          // only count
+	Wait   bool          // wait for other processes until ctx ends instead of giving up
+}
+
+// Report is what GC removed, or would remove.
+type Report struct {
+	Freed       int64 // bytes of file content
+	Blobs       int
+	Trees       int // unpacked folders
+	Results     int
+	Roots       int // whose origin is gone
+	Partials    int // unfinished downloads
+	Quarantined int
+	Temporary   int   // left by killed processes
+	Kept        int64 // bytes of blobs that stay
+}
+
+// GC removes what nothing needs from the store in dir. It runs alone: a store
+// that another process has open, or this one, is a fault, or is waited for. A
+// pinned byte is never removed; a root that cannot be read stops everything.
+// It may be killed at any moment.
+func GC(ctx context.Context, dir string, p Policy) (Report, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return Report{}, err
+	}
+	s := &Store{dir: abs, trees: map[string]*treeState{}}
+	s.buffers.New = newBuffer
+	if err := s.create(); err != nil {
+		return Report{}, s.writing("its folders", err)
+	}
+	f, err := os.OpenFile(s.path(lockName), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return Report{}, s.writing("its lock", err)
+	}
+	s.lock = f
+	defer s.Close()
+	if p.Wait {
+		err = waitLock(ctx, f, true)
+	} else if alone, lockErr := tryLock(f, true); lockErr != nil {
+		err = lockErr
+	} else if !alone {
+		err = s.inUse()
+	}
+	if err != nil {
+		return Report{}, err
+	}
+	g := &collector{s: s, p: p, now: time.Now(), live: map[string]bool{}, liveResults: map[string]bool{}, walked: map[string]bool{}}
+	if err := g.mark(ctx); err != nil {
+		return Report{}, fmt.Errorf("nothing was removed: %w", err)
+	}
+	return g.report, g.sweep(ctx)
+}
+
+// collector is one run of GC.
+type collector struct {
+	s      *Store
+	p      Policy
+	now    time.Time
+	report Report
+
+	live        map[string]bool // hashes of blobs and of unpacked trees
+	liveResults map[string]bool // action hashes
+	walked      map[string]bool // Directory hashes whose children are marked
+}
+
+func (g *collector) young(t time.Time) bool { return g.now.Sub(t) < g.p.MaxAge }
+
+// mark finds everything that must stay.
+func (g *collector) mark(ctx context.Context) error {
+	err := g.s.eachRoot(func(r Root, set time.Time) error {
+		if !g.young(set) {
+			if _, err := os.Lstat(r.Origin); r.Origin == "" || errors.Is(err, fs.ErrNotExist) {
+				g.report.Roots++
+				if !g.p.DryRun {
+					return g.s.DropRoot(r.Name)
+				}
+				return nil
+			}
+		}
+		for _, p := range r.Pins {
+			switch p.Kind {
+			case PinBlob:
+				g.live[p.Digest.Hash] = true
+			case PinTree:
+				if err := g.markTree(ctx, p.Digest, 0); err != nil {
+					return err
+				}
+			case PinResult:
+				g.liveResults[p.Digest.Hash] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := g.markIndex(ctx); err != nil {
+		return err
+	}
+	for _, name := range []string{resultDir, privateDir} {
+		err := g.each(name, func(e fs.DirEntry, info fs.FileInfo) error {
+			if !g.young(info.ModTime()) && !g.liveResults[e.Name()] {
+				return nil
+			}
+			g.liveResults[e.Name()] = true
+			return g.markResult(ctx, e.Name(), name == resultDir)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return g.each(treeDir, func(e fs.DirEntry, info fs.FileInfo) error {
+		if g.live[e.Name()] || !g.young(g.treeUsed(e.Name())) {
+			return nil
+		}
+		return g.markTree(ctx, Digest{e.Name(), -1}, 0)
+	})
+}
+
+// treeUsed is the time of a tree's seal: the folder's own times are fixed.
+func (g *collector) treeUsed(hash string) time.Time {
+	if info, err := os.Lstat(g.s.path(sealDir, hash)); err == nil {
+		return info.ModTime()
+	}
+	m, _ := lstat(g.s.path(treeDir, hash))
+	return time.Unix(0, m.ctime)
+}
+
+// markTree keeps a tree's messages, files and unpacked folders. What is
+// missing cannot be kept and is no error.
+func (g *collector) markTree(ctx context.Context, root Digest, depth int) error {
+	g.live[root.Hash] = true
+	if g.walked[root.Hash] || depth > maxDepth {
+		return nil
+	}
+	g.walked[root.Hash] = true
+	dir, err := g.s.directory(ctx, root)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, ErrMissing) || errors.Is(err, ErrCorrupt) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range dir.Files {
+		g.live[f.Digest.Hash] = true
+	}
+	for _, sub := range dir.Directories {
+		if err := g.markTree(ctx, Digest{sub.Digest.Hash, sub.Digest.SizeBytes}, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *collector) markResult(ctx context.Context, hash string, hermetic bool) error {
+	r, err := g.s.readResult(hash, hermetic)
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	blobs, trees, err := outputs(r)
+	if err != nil {
+		return nil // names nothing that could be kept
+	}
+	for _, d := range blobs {
+		g.live[d.Hash] = true
+	}
+	for _, d := range trees {
+		if err := g.markTree(ctx, d, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each visits the entries of a folder that bear the name of a hash.
+func (g *collector) each(folder string, fn func(fs.DirEntry, fs.FileInfo) error) error {
+	entries, err := os.ReadDir(g.s.path(folder))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if checkHash(e.Name()) != nil {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // gone meanwhile: a quarantined file
+		}
+		if err := fn(e, info); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep removes the rest. What names things goes before the things.
+func (g *collector) sweep(ctx context.Context) error {
+	for _, name := range []string{resultDir, privateDir} {
+		err := g.each(name, func(e fs.DirEntry, info fs.FileInfo) error {
+			if g.liveResults[e.Name()] {
+				return nil
+			}
+			return g.remove(ctx, filepath.Join(name, e.Name()), &g.report.Results)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err := g.each(treeDir, func(e fs.DirEntry, _ fs.FileInfo) error {
+		if g.live[e.Name()] {
+			return nil
+		}
+		if !g.p.DryRun {
+			os.Remove(g.s.path(sealDir, e.Name()))
+		}
+		return g.remove(ctx, filepath.Join(treeDir, e.Name()), &g.report.Trees)
+	})
+	if err != nil {
+		return err
+	}
+	err = g.each(sealDir, func(e fs.DirEntry, _ fs.FileInfo) error {
+		if _, err := os.Lstat(g.s.path(treeDir, e.Name())); errors.Is(err, fs.ErrNotExist) && !g.p.DryRun {
+			os.Remove(g.s.path(sealDir, e.Name()))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = g.each(blobDir, func(e fs.DirEntry, info fs.FileInfo) error {
+		if g.live[e.Name()] || g.young(info.ModTime()) {
+			g.report.Kept += info.Size()
+			return nil
+		}
+		return g.remove(ctx, filepath.Join(blobDir, e.Name()), &g.report.Blobs)
+	})
+	if err != nil {
+		return err
+	}
+	for folder, count := range map[string]*int{partialDir: &g.report.Partials, quarantineDir: &g.report.Quarantined, tempDir: &g.report.Temporary} {
+		entries, err := os.ReadDir(g.s.path(folder))
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			// A quarantined tree keeps the fixed times of its files.
+			m, err := lstat(g.s.path(folder, e.Name()))
+			if err != nil || folder != tempDir && g.young(time.Unix(0, max(m.mtime, m.ctime))) {
+				continue
+			}
+			if err := g.remove(ctx, filepath.Join(folder, e.Name()), count); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// remove deletes a file or a folder. A folder loses its name first, so that
+// nobody can ever find a half of it.
+func (g *collector) remove(ctx context.Context, name string, count *int) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	path := g.s.path(name)
+	size := sizeOf(path)
+	*count++
+	g.report.Freed += size
+	if g.p.DryRun {
+		return nil
+	}
+	info, err := os.Lstat(path)
+	if err == nil && info.IsDir() {
+		aside := g.s.path(tempDir, "gc-"+filepath.Base(name))
+		if filepath.Dir(path) == g.s.path(tempDir) {
+			aside = path
+		} else if err := os.Rename(path, aside); err != nil {
+			return g.s.writing("less", err)
+		}
+		return removeTree(aside)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing %s: %w", path, err)
+	}
+	return nil
+}
+
+func sizeOf(path string) int64 {
+	var n int64
+	_ = filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+		return nil
+	})
+	return n
+}

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ImportOptions say how ImportDir takes a folder.
+type ImportOptions struct {
+	// Filter chooses what becomes part of the tree by its slash-separated path
+	// relative to the folder; false for a directory leaves out all below it.
+	// nil takes everything.
+	Filter func(path string, info fs.FileInfo) bool
+	// Move takes the files instead of copying them, for outputs that nobody
+	// needs where they are. Across file systems, and for files with further
+	// hard links, it copies. What is left of the folder is the caller's.
+	Move bool
+}
+
+// ImportDir makes a tree of a host folder: regular files with their executable
+// bit, directories, symlinks; owners, times and other bits are dropped, and
+// anything else (sockets, devices) is an error. The folder must be quiet
+// meanwhile. When the tree is in the store already, nothing is written.
+func (s *Store) ImportDir(ctx context.Context, hostDir string, o ImportOptions) (Digest, error) {
+	if !o.Move {
+		// Hashing first spares an unchanged folder, the usual case for
+		// sources, the copy.
+		g := newStage(s, "", treeTime)
+		if err := g.load(ctx, hostDir, o); err != nil {
+			return Digest{}, err
+		}
+		root, err := g.finish(ctx, func(d Digest, b []byte) error {
+			if !s.Has(d) && d != emptyDir {
+				return ErrMissing
+			}
+			return nil
+		})
+		if err == nil && s.sealed(ctx, root) {
+			return root, nil
+		}
+		if err != nil && !errors.Is(err, ErrMissing) {
+			return Digest{}, err
+		}
+	}
+	b, err := s.NewTree()
+	if err != nil {
+		return Digest{}, err
+	}
+	defer b.Close()
+	if err := b.stage.load(ctx, hostDir, o); err != nil {
+		return Digest{}, err
+	}
+	return b.Commit(ctx)
+}
+
+// load adds everything below hostDir.
+func (g *stage) load(ctx context.Context, hostDir string, o ImportOptions) error {
+	info, err := os.Lstat(hostDir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "import", Path: hostDir, Err: errors.New("not a directory")}
+	}
+	if err != nil {
+		return err
+	}
+	var work errgroup.Group
+	work.SetLimit(runtime.GOMAXPROCS(0))
+	err = filepath.WalkDir(hostDir, func(host string, e fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil || host == hostDir {
+			return err
+		}
+		rel, err := filepath.Rel(hostDir, host)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if o.Filter != nil && !o.Filter(rel, info) {
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		switch info.Mode().Type() {
+		case fs.ModeDir:
+			return g.entry(rel, &node{kind: TypeDir, source: hostDir})
+		case fs.ModeSymlink:
+			target, err := os.Readlink(host)
+			if err != nil {
+				return err
+			}
+			return g.entry(rel, &node{kind: TypeSymlink, source: hostDir, target: target})
+		case 0:
+			work.Go(func() error { return g.take(ctx, rel, host, info, o.Move) })
+			return nil
+		}
+		return fmt.Errorf("%s: is a %s, a tree holds files, directories and symlinks", host, info.Mode().Type())
+	})
+	if workErr := work.Wait(); err == nil {
+		err = workErr
+	}
+	return err
+}
+
+// take adds one host file.
+func (g *stage) take(ctx context.Context, rel, host string, info fs.FileInfo, move bool) error {
+	exec := info.Mode()&0o111 != 0
+	f, err := openNoFollow(host)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	write := g.stream(ctx, f, exec)
+	if move && linkCount(info) == 1 {
+		write = func(to string) (Digest, error) {
+			err := os.Rename(host, to)
+			if isCrossDevice(err) {
+				return g.stream(ctx, f, exec)(to)
+			}
+			if err != nil {
+				return Digest{}, g.s.writing("a file", err)
+			}
+			if err := f.Chmod(fileMode(exec)); err != nil {
+				return Digest{}, g.s.writing("a file", err)
+			}
+			return g.s.copyHash(ctx, nil, f, Digest{Size: -1})
+		}
+	}
+	_, err = g.file(rel, filepath.Dir(host), exec, write)
+	return err
+}

@@ -1,0 +1,17 @@
+package store
+
+import "os"
+
+func lstat(path string) (meta, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return meta{}, err
+	}
+	m := meta{mode: uint32(info.Mode()), size: info.Size(), mtime: info.ModTime().UnixNano()}
+	if info.IsDir() {
+		m.size = 0
+	}
+	return m, nil
+}
+
+func bootID() string { return "" }

@@ -1,0 +1,219 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// A seal says how an unpacked tree looked to stat(2) right after it was known
+// to be good. As long as every file, directory and symlink still looks so, no
+// write has gone through the file system: a write moves mtime and ctime, a new
+// or removed name moves those of its directory, and nobody can set a ctime.
+// What a seal cannot see, a bit that flips on the disk, VerifyTree and every
+// verifying Reader do.
+type seal struct {
+	root    Digest
+	boot    string // boot of the machine that wrote it; "" once hashed after a later boot
+	entries []sealEntry
+}
+
+type sealEntry struct {
+	path string // slash-separated; "" is the folder itself
+	meta
+}
+
+// meta is the part of stat(2) that a seal compares. Sizes of directories are
+// left out: some file systems change them on their own.
+type meta struct {
+	mode         uint32 // as in fs.FileMode
+	size         int64
+	mtime, ctime int64 // ns
+	inode        uint64
+}
+
+const (
+	sealMagic   = "espalier-seal 1"
+	maxSeal     = 256 << 20
+	sealEndWord = "end "
+)
+
+// record makes the seal of a folder.
+func record(folder string, root Digest, boot string) (*seal, error) {
+	s := &seal{root: root, boot: boot}
+	err := filepath.WalkDir(folder, func(host string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		m, err := lstat(host)
+		if err != nil {
+			return err
+		}
+		rel := ""
+		if host != folder {
+			rel = filepath.ToSlash(host[len(folder)+1:])
+		}
+		s.entries = append(s.entries, sealEntry{rel, m})
+		return nil
+	})
+	return s, err
+}
+
+// holds compares a folder with its seal: one lstat per entry, no listing,
+// because a directory's times tell of new names.
+func (s *seal) holds(folder string) bool {
+	prefix := folder + string(filepath.Separator)
+	for _, e := range s.entries {
+		host := folder
+		if e.path != "" {
+			host = prefix + filepath.FromSlash(e.path)
+		}
+		if m, err := lstat(host); err != nil || m != e.meta {
+			return false
+		}
+	}
+	return len(s.entries) > 0
+}
+
+// encode writes the record as text that ends with its own hash.
+func (s *seal) encode() []byte {
+	boot := s.boot
+	if boot == "" {
+		boot = "-"
+	}
+	b := fmt.Appendf(nil, "%s\nroot %s\nboot %s\n", sealMagic, s.root, boot)
+	for _, e := range s.entries {
+		b = strconv.AppendUint(b, uint64(e.mode), 8)
+		for _, v := range [...]int64{e.size, e.mtime, e.ctime} {
+			b = append(b, ' ')
+			b = strconv.AppendInt(b, v, 10)
+		}
+		b = append(b, ' ')
+		b = strconv.AppendUint(b, e.inode, 10)
+		b = append(b, ' ')
+		if needsQuote(e.path) {
+			b = strconv.AppendQuote(b, e.path)
+		} else {
+			b = append(b, e.path...)
+		}
+		b = append(b, '\n')
+	}
+	return fmt.Appendf(b, "%s%s\n", sealEndWord, DigestOf(b).Hash)
+}
+
+func needsQuote(path string) bool {
+	return strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == '"' || r == 0x7f })
+}
+
+var errSeal = errors.New("bad seal record")
+
+// decodeSeal reads what encode writes, and only that.
+func decodeSeal(b []byte) (*seal, error) {
+	body, ok := bytes.CutSuffix(b, []byte("\n"))
+	if !ok {
+		return nil, errSeal
+	}
+	end := bytes.LastIndexByte(body, '\n') + 1
+	if string(body[end:]) != sealEndWord+DigestOf(b[:end]).Hash {
+		return nil, errSeal
+	}
+	lines := strings.Split(string(b[:end]), "\n")
+	if len(lines) < 4 || lines[0] != sealMagic {
+		return nil, errSeal
+	}
+	rootText, ok1 := strings.CutPrefix(lines[1], "root ")
+	boot, ok2 := strings.CutPrefix(lines[2], "boot ")
+	root, err := ParseDigest(rootText)
+	if !ok1 || !ok2 || boot == "" || err != nil {
+		return nil, errSeal
+	}
+	s := &seal{root: root, boot: boot}
+	if boot == "-" {
+		s.boot = ""
+	}
+	lines = lines[3 : len(lines)-1]
+	s.entries = make([]sealEntry, len(lines))
+	for i, line := range lines {
+		if err := s.entries[i].parse(line); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (e *sealEntry) parse(line string) error {
+	var fields [5]string
+	for i := range fields {
+		var ok bool
+		if fields[i], line, ok = strings.Cut(line, " "); !ok {
+			return errSeal
+		}
+	}
+	mode, err1 := strconv.ParseUint(fields[0], 8, 32)
+	size, err2 := strconv.ParseInt(fields[1], 10, 64)
+	mtime, err3 := strconv.ParseInt(fields[2], 10, 64)
+	ctime, err4 := strconv.ParseInt(fields[3], 10, 64)
+	inode, err5 := strconv.ParseUint(fields[4], 10, 64)
+	if strings.HasPrefix(line, `"`) {
+		var err error
+		if line, err = strconv.Unquote(line); err != nil {
+			return errSeal
+		}
+	}
+	if line != "" {
+		if _, err := splitPath(line); err != nil {
+			return errSeal
+		}
+	}
+	*e = sealEntry{line, meta{uint32(mode), size, mtime, ctime, inode}}
+	return errors.Join(err1, err2, err3, err4, err5)
+}
+
+func (s *Store) readSeal(root Digest) (*seal, error) {
+	path := s.path(sealDir, root.Hash)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxSeal {
+		return nil, errSeal
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	sl, err := decodeSeal(b)
+	if err != nil {
+		return nil, err
+	}
+	if sl.root.Hash != root.Hash {
+		return nil, errSeal
+	}
+	s.used(path, info)
+	return sl, nil
+}
+
+// writeSeal is not synced: a lost seal costs one hashing of the tree.
+func (s *Store) writeSeal(sl *seal) error {
+	f, err := os.CreateTemp(s.path(tempDir), "seal-")
+	if err != nil {
+		return s.writing("a seal", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(sl.encode())
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), s.path(sealDir, sl.root.Hash))
+	}
+	return s.writing("a seal", err)
+}

@@ -1,0 +1,252 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"espalier.dev/espalier/internal/fault"
+)
+
+// Folders of a store. Everything that appears under a final name was complete
+// when it got that name.
+const (
+	blobDir       = "blobs/sha256" // content by hash
+	treeDir       = "trees"        // unpacked trees by the hash of their root Directory
+	sealDir       = "seals"        // one seal record per unpacked tree
+	resultDir     = "results"      // hermetic results by action hash
+	privateDir    = "unhermetic"   // results of weakened sandboxes, never shared
+	rootDir       = "roots"        // what gc must keep
+	partialDir    = "partial"      // downloads by expected hash
+	quarantineDir = "quarantine"   // what failed a check, for a look before gc removes it
+	tempDir       = "tmp"          // without meaning once its process is gone
+	lockName      = "lock"
+)
+
+var folders = [...]string{blobDir, treeDir, sealDir, resultDir, privateDir, rootDir, partialDir, quarantineDir, tempDir}
+
+// The two files that make the folder an OCI image layout.
+const (
+	ociLayout = `{"imageLayoutVersion":"1.0.0"}`
+	ociIndex  = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
+)
+
+// lockPoll is how often a wait for another process looks again.
+const lockPoll = 20 * time.Millisecond
+
+// Store is an open store. Its methods are safe for concurrent use, and any
+// number of processes may have the same folder open on one machine: writers
+// only ever add complete files by rename, and gc waits until it is alone.
+// Network file systems without working flock(2) are not promised.
+type Store struct {
+	dir      string
+	readOnly bool
+	lock     *os.File // nil in a read-only store without a lock file
+	buffers  sync.Pool
+
+	mu    sync.Mutex
+	trees map[string]*treeState // by root hash: what this process has checked
+}
+
+// Open opens the store in dir and creates it when it is not there. It waits
+// for a running gc until ctx ends. A store that cannot be written is opened
+// for reading; see ReadOnly.
+func Open(ctx context.Context, dir string) (*Store, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{dir: abs, trees: map[string]*treeState{}}
+	s.buffers.New = newBuffer
+	if err := s.create(); err != nil {
+		if !isReadOnly(err) {
+			return nil, s.writing("its folders", err)
+		}
+		if _, statErr := os.Stat(s.path(blobDir)); statErr != nil {
+			return nil, s.readOnlyError("creating the store "+s.dir, err)
+		}
+		s.readOnly = true
+	}
+	if err := s.share(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newBuffer() any { b := make([]byte, 256<<10); return &b }
+
+// create makes what is missing of the layout and finds out whether the store
+// can be written.
+func (s *Store) create() error {
+	for _, name := range folders {
+		if err := os.MkdirAll(s.path(name), 0o777); err != nil {
+			return err
+		}
+	}
+	for name, text := range map[string]string{"oci-layout": ociLayout, "index.json": ociIndex} {
+		if _, err := os.Stat(s.path(name)); err == nil {
+			continue
+		}
+		if err := s.writeFile(name, []byte(text)); err != nil {
+			return err
+		}
+	}
+	probe, err := os.CreateTemp(s.path(tempDir), "probe-")
+	if err != nil {
+		return err
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
+}
+
+// share takes the shared lock. Whoever happens to be alone sweeps what killed
+// processes left in tmp.
+func (s *Store) share(ctx context.Context) error {
+	flags := os.O_RDWR | os.O_CREATE
+	if s.readOnly {
+		flags = os.O_RDONLY
+	}
+	f, err := os.OpenFile(s.path(lockName), flags, 0o666)
+	if s.readOnly && err != nil {
+		return nil // nobody who could run gc has ever opened it
+	}
+	if err != nil {
+		return s.writing("its lock", err)
+	}
+	if !s.readOnly {
+		if alone, _ := tryLock(f, true); alone {
+			if left, _ := os.ReadDir(s.path(tempDir)); len(left) > 0 {
+				_ = s.emptyTemp()
+			}
+		}
+	}
+	if err := waitLock(ctx, f, false); err != nil {
+		f.Close()
+		return fmt.Errorf("waiting for the store %s, which espalier gc is using: %w", s.dir, err)
+	}
+	s.lock = f
+	return nil
+}
+
+// waitLock polls, because flock(2) cannot be interrupted by a context.
+func waitLock(ctx context.Context, f *os.File, exclusive bool) error {
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	for {
+		ok, err := tryLock(f, exclusive)
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// Close releases the store. A program that goes on for long without it (a
+// monitor) closes it first: gc waits for every open store.
+func (s *Store) Close() error {
+	if s.lock == nil {
+		return nil
+	}
+	err := s.lock.Close()
+	s.lock = nil
+	return err
+}
+
+// Dir returns the absolute path of the store's folder.
+func (s *Store) Dir() string { return s.dir }
+
+// ReadOnly reports whether the store can only be read.
+func (s *Store) ReadOnly() bool { return s.readOnly }
+
+func (s *Store) path(elem ...string) string {
+	return filepath.Join(append([]string{s.dir}, elem...)...)
+}
+
+// writeFile puts a small file of the store in place: aside, synced, renamed.
+func (s *Store) writeFile(name string, data []byte) error {
+	f, err := os.CreateTemp(s.path(tempDir), "file-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails after the rename, as it should
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), s.path(name)); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(s.path(name)))
+}
+
+func (s *Store) emptyTemp() error {
+	left, err := os.ReadDir(s.path(tempDir))
+	for _, e := range left {
+		err = errors.Join(err, removeTree(s.path(tempDir, e.Name())))
+	}
+	return err
+}
+
+// removeTree removes a folder even when a build left directories in it that
+// cannot be written.
+func removeTree(path string) error {
+	err := os.RemoveAll(path)
+	if err == nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = filepath.WalkDir(path, func(p string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			_ = os.Chmod(p, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(path)
+}
+
+// quarantine moves a damaged thing out of the way so that nobody is served it
+// again. It is best effort: the caller has already refused the bytes.
+func (s *Store) quarantine(path string) {
+	if s.readOnly {
+		return
+	}
+	for n := range 1000 {
+		aside := s.path(quarantineDir, fmt.Sprintf("%s.%d", filepath.Base(path), n))
+		if _, err := os.Lstat(aside); err == nil {
+			continue
+		}
+		_ = os.Rename(path, aside)
+		return
+	}
+}
+
+// used notes that a file of the store was needed, for gc. Once an hour is
+// enough and spares the disk.
+func (s *Store) used(path string, info fs.FileInfo) {
+	if now := time.Now(); !s.readOnly && now.Sub(info.ModTime()) > time.Hour {
+		_ = os.Chtimes(path, now, now)
+	}
+}
+
+// inUse is the error of an exclusive operation that others prevent.
+func (s *Store) inUse() error {
+	return fault.New(fault.Usage, "the store "+s.dir+" is in use by another espalier process",
+		"espalier gc   # again when the other one is done")
+}

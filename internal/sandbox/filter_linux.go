@@ -1,0 +1,110 @@
+package sandbox
+
+import "golang.org/x/sys/unix"
+
+// The system call filter is a second belt: the namespaces are what makes a
+// step hermetic. It closes what they leave open: kernel keyrings and BPF are
+// not namespaced, a new user namespace would give capabilities back, and
+// io_uring would walk past the filter itself.
+//
+// It is classic BPF over struct seccomp_data (seccomp(2)):
+// nr at 0, arch at 4, arguments from 16, 8 bytes each, low word first on the
+// architectures that have a filter here.
+const (
+	dataNR   = 0
+	dataArch = 4
+	dataArg0 = 16
+	dataArg1 = 24
+)
+
+// forbidden answer EPERM.
+var forbidden = [...]uint32{
+	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
+	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
+	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
+	unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR,
+	unix.SYS_UNSHARE, unix.SYS_SETNS,
+	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
+	unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_OPEN_BY_HANDLE_AT,
+	unix.SYS_KEXEC_LOAD, unix.SYS_KEXEC_FILE_LOAD, unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE,
+	unix.SYS_REBOOT, unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_QUOTACTL, unix.SYS_SYSLOG,
+	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME,
+}
+
+// absent answer ENOSYS: callers know how to do without. The filter cannot look
+// into clone3's arguments, libraries fall back to clone.
+var absent = [...]uint32{
+	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER, unix.SYS_CLONE3,
+}
+
+// newNamespaces are the clone flags that make namespaces. CLONE_NEWTIME shares
+// its bit with the exit signal of clone and cannot be asked for there.
+const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
+	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
+
+const (
+	retAllow  = unix.SECCOMP_RET_ALLOW
+	retEPERM  = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+	retENOSYS = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
+	retNoAF   = unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)
+)
+
+// filterProgram returns the filter, empty on an architecture whose system
+// call numbers were not checked.
+func filterProgram(network bool) []unix.SockFilter {
+	if auditArch == 0 {
+		return nil
+	}
+	var p []unix.SockFilter
+	load := func(off uint32) {
+		p = append(p, unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: off})
+	}
+	ret := func(v uint32) { p = append(p, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: v}) }
+	// unless jumps over the next n instructions when the comparison is false.
+	unless := func(op uint16, k uint32, n uint8) {
+		p = append(p, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | op, K: k, Jf: n})
+	}
+	load(dataArch)
+	p = append(p, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | unix.BPF_JEQ, K: auditArch, Jt: 1})
+	ret(retENOSYS) // 32-bit calls have other numbers
+	load(dataNR)
+	if foreignBit != 0 {
+		unless(unix.BPF_JSET, foreignBit, 1)
+		ret(retENOSYS)
+	}
+	for _, nr := range forbidden {
+		unless(unix.BPF_JEQ, nr, 1)
+		ret(retEPERM)
+	}
+	for _, nr := range absent {
+		unless(unix.BPF_JEQ, nr, 1)
+		ret(retENOSYS)
+	}
+	unless(unix.BPF_JEQ, unix.SYS_CLONE, 4)
+	load(dataArg0)
+	unless(unix.BPF_JSET, newNamespaces, 1)
+	ret(retEPERM)
+	ret(retAllow)
+	// Pushing characters into a terminal is how a child takes over its
+	// parent's shell.
+	unless(unix.BPF_JEQ, unix.SYS_IOCTL, 6)
+	load(dataArg1)
+	unless(unix.BPF_JEQ, unix.TIOCSTI, 1)
+	ret(retEPERM)
+	unless(unix.BPF_JEQ, unix.TIOCLINUX, 1)
+	ret(retEPERM)
+	ret(retAllow)
+	if network {
+		// In the host's network namespace a step reaches the host's abstract
+		// Unix sockets, and as root it would be believed there.
+		unless(unix.BPF_JEQ, unix.SYS_SOCKET, 8)
+		load(dataArg0)
+		for _, family := range []uint32{unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK} {
+			unless(unix.BPF_JEQ, family, 1)
+			ret(retAllow)
+		}
+		ret(retNoAF)
+	}
+	ret(retAllow)
+	return p
+}

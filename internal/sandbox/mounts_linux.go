@@ -1,0 +1,441 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Where the layout has mount points; they are laid over the rootfs as empty
+// folders, so that a rootfs needs none of them and cannot turn one into a
+// symbolic link.
+var mountPoints = [...]string{"dev", "proc", "tmp", "home", "home/espalier", "out", "src", "cargo", "target"}
+
+// sealedSeconds is the modification time of everything that the sandbox lays
+// over the rootfs: the constant of the layout.
+const sealedSeconds = 1
+
+// mountAll builds the new root and leaves r.root open on it.
+//
+// Every host folder is opened before anything is mounted over it, and named
+// through its descriptor from then on: such a name has no comma or colon that
+// overlay options would split at, it works when a folder above it cannot be
+// entered, and it does not tell the command where the store is (mount options
+// are visible in /proc/self/mountinfo).
+func (r *runner) mountAll() error {
+	scratch, err := openFolder(r.Scratch)
+	if err != nil {
+		return &stageError{stageFolders, r.Scratch, err}
+	}
+	rootfs, err := openFolder(r.Rootfs)
+	if err != nil {
+		return &stageError{stageFolders, r.Rootfs, err}
+	}
+	trees, err := r.openTrees()
+	if err != nil {
+		return err
+	}
+	devices, err := openDevices(r.Terminal)
+	if err != nil {
+		return err
+	}
+	r.passed(stageFolders)
+
+	if err := r.privateMounts(); err != nil {
+		return &stageError{stagePrivate, "", err}
+	}
+	r.passed(stagePrivate)
+
+	base := fdPath(scratch) + "/m"
+	if err := unix.Mount("tmpfs", base, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
+		return &stageError{stageTmpfs, "", err}
+	}
+	r.passed(stageTmpfs)
+	if err := unix.Chdir(base); err != nil {
+		return &stageError{stageTmpfs, "", err}
+	}
+	if err := r.makeSkeleton(); err != nil {
+		return &stageError{stageTmpfs, "", err}
+	}
+	if r.Overlay {
+		err = r.rootOverlay(rootfs)
+	} else {
+		err = r.rootBinds(rootfs)
+	}
+	if err != nil {
+		return err
+	}
+	if r.root, err = unix.Open("root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return &stageError{stageRootfs, "", err}
+	}
+	if err := r.mountDevices(devices); err != nil {
+		return err
+	}
+	r.passed(stageDevices)
+	// Read-only as a whole: a command that is user 0 outside could otherwise
+	// write to /proc/sys, where the kernel asks for the user and not for a
+	// capability.
+	if err := r.mountAt("proc", "proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_RDONLY, ""); err != nil {
+		return &stageError{stageProc, "", err}
+	}
+	r.passed(stageProc)
+	owner := fmt.Sprintf("uid=%d,gid=%d", r.UID, r.UID)
+	if err := r.mountAt("tmp", "tmpfs", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777,"+owner); err != nil {
+		return &stageError{stageTmpfs, "/tmp", err}
+	}
+	if err := r.mountAt("home/espalier", "tmpfs", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755,"+owner); err != nil {
+		return &stageError{stageTmpfs, "/home/espalier", err}
+	}
+	for i, m := range r.Mounts {
+		if err := r.mountTree(m, trees[i]); err != nil {
+			return err
+		}
+	}
+	r.passed(stageTrees)
+	if !r.Overlay {
+		if err := remountReadOnly(fdPath(r.root), unix.MS_NOSUID|unix.MS_NODEV); err != nil {
+			return &stageError{stageRootfs, "read-only", err}
+		}
+	}
+	if err := unix.Sethostname([]byte(r.Hostname)); err != nil {
+		return &stageError{stageHostname, "", err}
+	}
+	r.passed(stageHostname)
+	if !r.Network {
+		if err := loopbackUp(); err != nil {
+			return &stageError{stageLoopback, "", err}
+		}
+		r.passed(stageLoopback)
+	}
+	return nil
+}
+
+// treeFolders are the open folders of a treeMount, -1 where it has none.
+type treeFolders struct{ lower, upper, work int }
+
+func (r *runner) openTrees() ([]treeFolders, error) {
+	out := make([]treeFolders, len(r.Mounts))
+	for i, m := range r.Mounts {
+		for _, f := range []struct {
+			path string
+			fd   *int
+		}{{m.Lower, &out[i].lower}, {m.Upper, &out[i].upper}, {m.Work, &out[i].work}} {
+			*f.fd = -1
+			if f.path == "" {
+				continue
+			}
+			fd, err := openFolder(f.path)
+			if err != nil {
+				return nil, &stageError{stageFolders, f.path, err}
+			}
+			*f.fd = fd
+		}
+	}
+	return out, nil
+}
+
+// privateMounts keeps what is mounted here from the host.
+func (r *runner) privateMounts() error {
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+	if err != unix.EINVAL || r.UserNS {
+		return err
+	}
+	// In a chroot "/" is no mount point. Joining the mount namespace that we
+	// are in already moves this thread to its real root; for that the thread
+	// must not share its root with others.
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return err
+	}
+	ns, err := unix.Open("/proc/self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(ns)
+	if err := unix.Setns(ns, unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+}
+
+// makeSkeleton writes what is laid over the rootfs below the current folder.
+func (r *runner) makeSkeleton() error {
+	unix.Umask(0o022)
+	for _, d := range []string{"skeleton", "empty", "root"} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return err
+		}
+	}
+	dirs := []string{"skeleton"}
+	for _, d := range mountPoints {
+		dirs = append(dirs, path.Join("skeleton", d))
+		if err := os.Mkdir(dirs[len(dirs)-1], 0o755); err != nil {
+			return err
+		}
+	}
+	for _, f := range r.Files {
+		name := path.Join("skeleton", f.Path)
+		for d := path.Dir(name); d != "skeleton"; d = path.Dir(d) {
+			if os.Mkdir(d, 0o755) == nil {
+				dirs = append(dirs, d)
+			}
+		}
+		if err := os.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+			return err
+		}
+		if err := seal(name); err != nil {
+			return err
+		}
+	}
+	for _, d := range dirs {
+		if err := seal(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seal gives name the layout's modification time.
+func seal(name string) error {
+	t := unix.Timespec{Sec: sealedSeconds}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, name, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// rootOverlay lays the skeleton over the rootfs. Without an upper layer the
+// result is read-only by construction.
+func (r *runner) rootOverlay(rootfs int) error {
+	if err := r.overlay("root", "skeleton:"+fdPath(rootfs), -1, -1); err != nil {
+		return &stageError{stageOverlay, "", err}
+	}
+	r.passed(stageOverlay)
+	return nil
+}
+
+// overlay mounts an overlay at a path. upper and work are descriptors, -1 for
+// none.
+func (r *runner) overlay(at, lower string, upper, work int) error {
+	options := []string{"lowerdir=" + lower}
+	if r.UserNS {
+		options = append(options, "userxattr") // trusted.* attributes need the first user namespace
+	}
+	flags := uintptr(unix.MS_NOSUID | unix.MS_NODEV)
+	if upper < 0 {
+		return unix.Mount("overlay", at, "overlay", flags|unix.MS_RDONLY, strings.Join(options, ","))
+	}
+	options = append(options, "upperdir="+fdPath(upper), "workdir="+fdPath(work))
+	// Without "volatile" the end of the mount syncs the whole file system
+	// below, which takes seconds after a build.
+	err := unix.Mount("overlay", at, "overlay", flags, strings.Join(append(options, "volatile"), ","))
+	if err == unix.EINVAL {
+		err = unix.Mount("overlay", at, "overlay", flags, strings.Join(options, ","))
+	}
+	return err
+}
+
+// rootBinds is the root without overlay: a tmpfs with the skeleton, and each
+// folder of the rootfs bound. Small things at the top are copied, and so is
+// /etc, because generated files lie in it.
+func (r *runner) rootBinds(rootfs int) error {
+	if err := unix.Mount("tmpfs", "root", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
+		return &stageError{stageTmpfs, "", err}
+	}
+	if err := copyTree("skeleton", "root", copyOptions{}); err != nil {
+		return &stageError{stageRootfs, "", err}
+	}
+	entries, err := os.ReadDir(fdPath(rootfs))
+	if err != nil {
+		return &stageError{stageRootfs, "", err}
+	}
+	for _, e := range entries {
+		from, to := fdPath(rootfs)+"/"+e.Name(), "root/"+e.Name()
+		if e.Name() == "etc" && e.IsDir() {
+			if err := copyTree(from, to, copyOptions{keepExisting: true}); err != nil {
+				return &stageError{stageRootfs, "/etc", err}
+			}
+			continue
+		}
+		if _, err := os.Lstat(to); err == nil {
+			continue // a mount point of the layout
+		}
+		if !e.IsDir() {
+			if err := copyTree(from, to, copyOptions{}); err != nil {
+				return &stageError{stageRootfs, "/" + e.Name(), err}
+			}
+			continue
+		}
+		if err := os.Mkdir(to, 0o755); err != nil {
+			return &stageError{stageRootfs, "/" + e.Name(), err}
+		}
+		if err := bind(from, to, true); err != nil {
+			return &stageError{stageBind, "/" + e.Name(), err}
+		}
+	}
+	if err := seal("root"); err != nil {
+		return &stageError{stageRootfs, "", err}
+	}
+	r.passed(stageBind)
+	return nil
+}
+
+// mountTree mounts one input tree or writable folder.
+func (r *runner) mountTree(m treeMount, f treeFolders) error {
+	at, err := r.target(m.At, true)
+	if err != nil {
+		return &stageError{stageTrees, "/" + m.At, err}
+	}
+	defer unix.Close(at)
+	switch {
+	case !r.Overlay && f.upper >= 0: // a copy or empty
+		err = bind(fdPath(f.upper), fdPath(at), false)
+	case !r.Overlay:
+		err = bind(fdPath(f.lower), fdPath(at), true)
+	case f.upper < 0:
+		err = r.overlay(fdPath(at), "empty:"+fdPath(f.lower), -1, -1)
+	case f.lower < 0:
+		err = r.overlay(fdPath(at), "empty", f.upper, f.work)
+	default:
+		err = r.overlay(fdPath(at), fdPath(f.lower), f.upper, f.work)
+	}
+	if err != nil {
+		stage := stageOverlay
+		if !r.Overlay {
+			stage = stageBind
+		}
+		return &stageError{stage, "/" + m.At, err}
+	}
+	return nil
+}
+
+// target opens a folder below the new root without following symbolic links:
+// a tree must not be able to move a mount to somewhere else.
+func (r *runner) target(rel string, create bool) (int, error) {
+	fd, err := unix.Openat(r.root, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	for _, name := range strings.Split(rel, "/") {
+		next, err := unix.Openat(fd, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err == unix.ENOENT && create {
+			if err = unix.Mkdirat(fd, name, 0o755); err == nil {
+				next, err = unix.Openat(fd, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+				if err == nil && !r.UserNS {
+					err = unix.Fchownat(next, "", r.UID, r.UID, unix.AT_EMPTY_PATH)
+				}
+			}
+		}
+		unix.Close(fd)
+		if err != nil {
+			return -1, err
+		}
+		fd = next
+	}
+	return fd, nil
+}
+
+// mountAt mounts a file system at a folder below the new root.
+func (r *runner) mountAt(rel, source, fstype string, flags uintptr, options string) error {
+	at, err := r.target(rel, false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	return unix.Mount(source, fdPath(at), fstype, flags, options)
+}
+
+// pivot makes the new root the root and lets go of the old one.
+func (r *runner) pivot() error {
+	if err := unix.Fchdir(r.root); err != nil {
+		return err
+	}
+	unix.Close(r.root)
+	err := unix.PivotRoot(".", ".")
+	if err == unix.EINVAL {
+		// The first root of a booted system (an initramfs) cannot be pivoted
+		// away from; it is covered instead.
+		if err = unix.Mount(".", "/", "", unix.MS_MOVE, ""); err == nil {
+			err = unix.Chroot(".")
+		}
+		if err != nil {
+			return err
+		}
+		return unix.Chdir("/")
+	}
+	if err != nil {
+		return err
+	}
+	// The old root lies on top of the new one now.
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return err
+	}
+	return unix.Chdir("/")
+}
+
+// bind makes the folder from visible at to.
+func bind(from, to string, readOnly bool) error {
+	if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	// A descriptor of a mount point is below the mount: walk to it again.
+	top := to
+	if strings.HasPrefix(to, "/proc/self/fd/") {
+		fd, err := unix.Open(to+"/../"+baseOf(to), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		top = fdPath(fd)
+	}
+	if readOnly {
+		return remountReadOnly(top, unix.MS_NOSUID|unix.MS_NODEV)
+	}
+	return remount(top, unix.MS_NOSUID|unix.MS_NODEV)
+}
+
+// baseOf returns the last name of the path that a descriptor path stands for.
+func baseOf(fdName string) string {
+	p, err := os.Readlink(fdName)
+	if err != nil {
+		return "."
+	}
+	return filepath.Base(p)
+}
+
+func remountReadOnly(at string, flags uintptr) error { return remount(at, flags|unix.MS_RDONLY) }
+
+// remount changes the flags of a bind mount. Flags that the mount has already
+// stay: in a user namespace they are locked and leaving one out is refused.
+func remount(at string, flags uintptr) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(at, &st); err != nil {
+		return err
+	}
+	for _, f := range []struct{ st, ms int64 }{
+		{unix.ST_RDONLY, unix.MS_RDONLY}, {unix.ST_NOSUID, unix.MS_NOSUID}, {unix.ST_NODEV, unix.MS_NODEV},
+		{unix.ST_NOEXEC, unix.MS_NOEXEC}, {unix.ST_NOATIME, unix.MS_NOATIME},
+		{unix.ST_NODIRATIME, unix.MS_NODIRATIME}, {unix.ST_RELATIME, unix.MS_RELATIME},
+	} {
+		if int64(st.Flags)&f.st != 0 {
+			flags |= uintptr(f.ms)
+		}
+	}
+	return unix.Mount("", at, "", unix.MS_REMOUNT|unix.MS_BIND|flags, "")
+}
+
+// openFolder opens a host folder for mounting only.
+func openFolder(p string) (int, error) {
+	fd, err := unix.Open(p, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.EINTR) {
+		fd, err = unix.Open(p, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	}
+	return fd, err
+}
+
+func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

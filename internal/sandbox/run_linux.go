@@ -1,0 +1,291 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/store"
+)
+
+// sourceTime is the modification time of everything in /src: one second later
+// than all other inputs, because cargo takes equal times for unchanged.
+var sourceTime = time.Unix(2, 0)
+
+func (l Local) run(ctx context.Context, st *store.Store, step action.Step, streams Streams) (action.Result, error) {
+	digest, err := action.Digest(ctx, st, step)
+	if err != nil {
+		return action.Result{}, err
+	}
+	s, err := newScratch(l.scratchBase(st))
+	if err != nil {
+		return action.Result{}, err
+	}
+	defer s.remove()
+	j := &job{Local: l, step: step, scratch: s}
+	if err := j.resolve(ctx, st); err != nil {
+		return action.Result{}, err
+	}
+	defer j.kept.release()
+	logs, err := j.openStreams(streams)
+	if err != nil {
+		return action.Result{}, err
+	}
+	code, out, err := j.runAny(ctx)
+	j.closeStdio()
+	logErr := logs.close()
+	if err != nil {
+		return action.Result{}, err
+	}
+	if logErr != nil {
+		return action.Result{}, fault.Wrap(fault.Usage, logErr, "keeping the output of "+step.Name)
+	}
+	r := action.Result{
+		Digest: digest, ExitCode: code, Hermetic: l.hermetic(step),
+		Outputs: map[string]store.Digest{}, Trees: map[string]store.Digest{},
+	}
+	if r.Stdout, err = logs.out.put(ctx, st); err != nil {
+		return action.Result{}, err
+	}
+	if r.Stderr, err = logs.err.put(ctx, st); err != nil {
+		return action.Result{}, err
+	}
+	if code != 0 {
+		return r, nil
+	}
+	for _, name := range step.Outputs {
+		if err := importOutput(ctx, st, out, name, &r); err != nil {
+			return action.Result{}, fault.Wrap(fault.Build, err, "step "+step.Name)
+		}
+	}
+	return r, nil
+}
+
+// hermetic reports whether results may be shared.
+func (l Local) hermetic(step action.Step) bool {
+	p := l.Perturb
+	perturbed := p.Hostname != "" || p.UID != 0 || p.CPUs != 0 || len(p.Env) != 0 || p.Shuffle != 0
+	return !step.Network && !l.NoSandbox && l.KeepTarget == "" && !perturbed
+}
+
+func (j *job) runAny(ctx context.Context) (int, string, error) {
+	if j.NoSandbox {
+		return j.runWeak(ctx)
+	}
+	return j.run(ctx)
+}
+
+// resolve finds the folders of the input trees.
+func (j *job) resolve(ctx context.Context, st *store.Store) error {
+	j.trees = map[string]string{}
+	var src, target store.Digest
+	for _, in := range j.step.Inputs {
+		if _, twice := j.trees[in.Path]; twice {
+			return fault.Newf(fault.Bug, "step %s: input %s twice", j.step.Name, in.Path)
+		}
+		switch in.Path {
+		case "src":
+			src = in.Tree
+			dir := filepath.Join(j.scratch.dir, "source")
+			if err := st.Materialise(ctx, in.Tree, dir, store.MaterialiseOptions{MTime: sourceTime}); err != nil {
+				return err
+			}
+			j.trees["src"], j.ownSrc = dir, true
+			continue
+		case "target":
+			target = in.Tree
+		}
+		dir, err := st.TreePath(ctx, in.Tree)
+		if err != nil {
+			return err
+		}
+		j.trees[in.Path] = dir
+	}
+	if j.KeepTarget == "" || j.NoSandbox {
+		return nil
+	}
+	kept, err := openKept(j.KeepTarget, target)
+	if err != nil || kept == nil {
+		return err
+	}
+	j.kept = kept
+	if src.IsZero() {
+		return nil
+	}
+	files := map[string]store.Digest{}
+	err = st.Walk(ctx, src, func(e store.Entry) error {
+		if e.Type == store.TypeFile {
+			files[e.Path] = e.Digest
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return kept.touch(j.trees["src"], files)
+}
+
+// logs are the two output streams of a step.
+type logs struct{ out, err *logStream }
+
+// logStream copies one stream to a file and to the caller's writer.
+type logStream struct {
+	read *os.File
+	file *os.File
+	done chan error
+	size int64
+}
+
+// openStreams makes the command's standard input and output.
+func (j *job) openStreams(streams Streams) (*logs, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, fault.Wrap(fault.Sandbox, err, "opening the null device")
+	}
+	j.stdio[0] = null
+	l := &logs{}
+	for i, w := range []io.Writer{streams.Stdout, streams.Stderr} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		file, err := os.OpenFile(filepath.Join(j.scratch.dir, fmt.Sprintf("log%d", i+1)), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fault.Wrap(fault.Usage, err, "keeping the output of "+j.step.Name)
+		}
+		s := &logStream{read: read, file: file, done: make(chan error, 1)}
+		go s.copy(w)
+		j.stdio[i+1] = write
+		if i == 0 {
+			l.out = s
+		} else {
+			l.err = s
+		}
+	}
+	return l, nil
+}
+
+// closeStdio closes the launcher's copies of the command's descriptors, which
+// is what ends the streams. An attempt that failed leaves them for the next.
+func (j *job) closeStdio() {
+	for _, f := range j.stdio {
+		f.Close()
+	}
+}
+
+func (s *logStream) copy(w io.Writer) {
+	buf := make([]byte, 32<<10)
+	var fileErr error
+	for {
+		n, err := s.read.Read(buf)
+		if n > 0 {
+			// A reader that stops would stop the command: go on whatever fails.
+			if fileErr == nil {
+				_, fileErr = s.file.Write(buf[:n])
+				s.size += int64(n)
+			}
+			if w != nil {
+				if _, err := w.Write(buf[:n]); err != nil {
+					w = nil
+				}
+			}
+		}
+		if err != nil {
+			s.read.Close()
+			if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) {
+				err = nil
+			}
+			s.done <- errors.Join(fileErr, err)
+			return
+		}
+	}
+}
+
+// close waits for the rest of the output. Everything that could still write is
+// dead in a sandbox; without one a survivor may hold the pipe, so there is a
+// limit.
+func (l *logs) close() error {
+	var all error
+	for _, s := range []*logStream{l.out, l.err} {
+		_ = s.read.SetReadDeadline(time.Now().Add(10 * time.Second))
+		all = errors.Join(all, <-s.done)
+	}
+	return all
+}
+
+// put stores the stream; the zero digest stands for nothing written.
+func (s *logStream) put(ctx context.Context, st *store.Store) (store.Digest, error) {
+	defer s.file.Close()
+	if s.size == 0 {
+		return store.Digest{}, nil
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return store.Digest{}, err
+	}
+	return st.Put(ctx, s.file)
+}
+
+// importOutput stores one declared output. The step wrote the folder, so no
+// part of the path may be a symbolic link.
+func importOutput(ctx context.Context, st *store.Store, out, name string, r *action.Result) error {
+	p := out
+	for _, elem := range strings.Split(name, "/") {
+		p = filepath.Join(p, elem)
+		info, err := os.Lstat(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the command ended well but did not make /out/%s", name)
+		}
+		if err != nil {
+			return err
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("output /out/%s: %s is a symbolic link", name, elem)
+		}
+	}
+	if err := makeReadable(p); err != nil {
+		return err
+	}
+	info, err := os.Lstat(p)
+	if err != nil {
+		return err
+	}
+	switch {
+	case info.IsDir():
+		r.Trees[name], err = st.ImportDir(ctx, p, store.ImportOptions{Move: ownedByUs(p)})
+	case info.Mode().IsRegular():
+		r.Outputs[name], err = st.PutFile(ctx, p)
+	default:
+		err = fmt.Errorf("output /out/%s is neither a file nor a folder", name)
+	}
+	return err
+}
+
+// makeReadable undoes permissions with which the step locked its outputs.
+// WalkDir calls before it lists a folder, so the folder is open by then.
+func makeReadable(p string) error {
+	return filepath.WalkDir(p, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		need := fs.FileMode(0o400)
+		switch {
+		case d.IsDir():
+			need = 0o700
+		case !d.Type().IsRegular():
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil || info.Mode().Perm()&need == need {
+			return err
+		}
+		return os.Chmod(p, info.Mode().Perm()|need)
+	})
+}

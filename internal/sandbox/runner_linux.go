@@ -1,0 +1,230 @@
+package sandbox
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// The runner is process 1 of the sandbox. It sets the mounts up, starts the
+// command as its child, reaps whatever becomes orphaned, and ends when the
+// command has ended; the kernel then kills every other process of the PID
+// namespace. It must not be the command itself: process 1 ignores signals
+// without a handler, and nobody would reap.
+
+// stageError is a failed stage.
+type stageError struct {
+	stage string
+	what  string // e.g. "/dev/null"; may be empty
+	err   error
+}
+
+func (e *stageError) Error() string {
+	if e.what == "" {
+		return e.stage + ": " + e.err.Error()
+	}
+	return e.stage + ": " + e.what + ": " + e.err.Error()
+}
+
+func (e *stageError) Unwrap() error { return e.err }
+
+func runnerMain() {
+	// Credentials, capabilities and the system call filter belong to a thread;
+	// the child gets those of the thread that forks it.
+	runtime.LockOSThread()
+	closeAllOnExec()
+	ctl := &control{f: os.NewFile(fdControl, "control")}
+	in := bufio.NewReader(ctl.f)
+	var sp spec
+	line, err := in.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &sp)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "reading the specification:", err)
+		os.Exit(1)
+	}
+	// The launcher never writes again: the end of the stream means that it is
+	// gone. The parent-death signal alone is not enough, because the kernel
+	// sends it when the launching *thread* ends.
+	go func() {
+		_, _ = in.ReadByte()
+		os.Exit(1)
+	}()
+
+	r := &runner{spec: sp, ctl: ctl}
+	pid, err := r.start()
+	if err != nil {
+		m := message{Text: err.Error()}
+		var se *stageError
+		if errors.As(err, &se) {
+			m.Stage, m.Text = se.stage, se.what
+		}
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			m.Errno = int(errno)
+		} else if se != nil {
+			m.Text = se.Error()
+		}
+		ctl.send(m)
+		os.Exit(1)
+	}
+	if sp.ProbeOnly {
+		os.Exit(0)
+	}
+	ctl.send(message{Started: true})
+	ctl.send(message{Ended: true, Code: reap(pid)})
+	os.Exit(0)
+}
+
+// closeAllOnExec keeps every descriptor from the command but those that it is
+// given: also what espalier itself inherited from its caller.
+func closeAllOnExec() {
+	if unix.CloseRange(fdControl, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	entries, err := os.ReadDir("/proc/self/fd") // kernel before 5.11
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= fdControl {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+// control is the runner's end of the socket to the launcher.
+type control struct{ f *os.File }
+
+func (c *control) send(m message) { c.sendWith(m, nil) }
+
+func (c *control) sendWith(m message, rights []byte) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return
+	}
+	// A launcher that is gone is noticed by the reading side.
+	_ = unix.Sendmsg(fdControl, append(b, '\n'), rights, nil, 0)
+}
+
+// reap waits for all children until the command has ended, and passes signals
+// from outside on to it.
+func reap(command int) int {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
+	go func() {
+		for s := range signals {
+			_ = unix.Kill(-command, s.(syscall.Signal)) // it leads a process group
+		}
+	}()
+	for {
+		var ws unix.WaitStatus
+		pid, err := unix.Wait4(-1, &ws, 0, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 255
+		case pid != command:
+			continue
+		case ws.Signaled():
+			return 128 + int(ws.Signal())
+		case ws.Exited():
+			return ws.ExitStatus()
+		}
+	}
+}
+
+// commandPID is the command's process id inside.
+const commandPID = 100
+
+// runner sets one sandbox up.
+type runner struct {
+	spec
+	ctl  *control
+	root int // O_PATH descriptor of the new root
+	pids int // /proc/sys/kernel/ns_last_pid, or -1
+}
+
+// start does all stages and returns the command's process id.
+func (r *runner) start() (int, error) {
+	r.pids = -1
+	if fd, err := unix.Open("/proc/sys/kernel/ns_last_pid", unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
+		r.pids = fd
+	}
+	if err := r.mountAll(); err != nil {
+		return 0, err
+	}
+	stdio := []uintptr{fdStdin, fdStdout, fdStderr}
+	if r.Terminal {
+		slave, err := r.openTerminal()
+		if err != nil {
+			return 0, &stageError{stageTerminal, "", err}
+		}
+		stdio = []uintptr{uintptr(slave), uintptr(slave), uintptr(slave)}
+	}
+	if err := r.pivot(); err != nil {
+		return 0, &stageError{stagePivot, "", err}
+	}
+	r.passed(stagePivot)
+	if err := r.limit(); err != nil {
+		return 0, err
+	}
+	r.passed(stageLimits)
+	if r.pids >= 0 {
+		// Our own threads took a varying number of process ids; the command
+		// gets the same one each time, for programs that name files by it.
+		// Kernels without checkpoint support do not have this.
+		_, _ = unix.Write(r.pids, []byte(strconv.Itoa(commandPID-1)))
+		unix.Close(r.pids)
+	}
+	if err := r.dropPrivileges(); err != nil {
+		return 0, err
+	}
+	r.passed(stagePrivilege)
+	if err := installFilter(r.Network); err != nil {
+		return 0, &stageError{stageSeccomp, "", err}
+	}
+	r.passed(stageSeccomp)
+	if r.ProbeOnly {
+		return 0, nil
+	}
+	// Only the locked thread is restricted so far; the rest of this process
+	// must not be reachable from the child: not dumpable means that /proc/1
+	// belongs to nobody in here and that no memory can be read.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return 0, &stageError{stagePrivilege, "not dumpable", err}
+	}
+	pid, err := syscall.ForkExec(r.Argv[0], r.Argv, &syscall.ProcAttr{
+		Dir:   r.Dir,
+		Env:   r.Env,
+		Files: stdio,
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: r.Terminal, Ctty: 0},
+	})
+	if err != nil {
+		return 0, &stageError{stageCommand, r.Argv[0], err}
+	}
+	for _, fd := range []int{fdStdin, fdStdout, fdStderr} {
+		unix.Close(fd)
+	}
+	if r.Terminal {
+		unix.Close(int(stdio[0]))
+	}
+	return pid, nil
+}
+
+func (r *runner) passed(stage string) {
+	if r.ProbeOnly {
+		r.ctl.send(message{Stage: stage})
+	}
+}

@@ -1,0 +1,159 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/store"
+)
+
+// A run's temporary folder is <base>/run-<n>, and <base>/run-<n>.lock is a
+// file that the run holds locked. The kernel lets go of the lock when the
+// process dies, however it dies, so a lock that can be taken marks a folder
+// that nobody uses.
+
+// scratch is the temporary folder of one run.
+type scratch struct {
+	dir  string
+	lock *os.File
+}
+
+// scratchBase returns where temporary folders go.
+func (l Local) scratchBase(st *store.Store) string {
+	switch {
+	case l.Scratch != "":
+		return l.Scratch
+	case st != nil && !st.ReadOnly():
+		return filepath.Join(st.Dir(), "sandbox")
+	}
+	return filepath.Join(os.TempDir(), "espalier-"+strconv.Itoa(os.Geteuid()))
+}
+
+// newScratch makes a temporary folder below base and removes those of runs
+// that were killed.
+func newScratch(base string) (*scratch, error) {
+	fail := func(err error) error {
+		return fault.Wrap(fault.Usage, err, "making a temporary folder for the sandbox",
+			"choose a folder on a disk with space that you may write to: export TMPDIR=/path/to/folder")
+	}
+	if err := os.MkdirAll(base, 0o700); err != nil {
+		return nil, fail(err)
+	}
+	var owner unix.Stat_t
+	if err := unix.Lstat(base, &owner); err != nil {
+		return nil, fail(err)
+	}
+	if int(owner.Uid) != os.Geteuid() && os.Geteuid() != 0 {
+		return nil, fail(fmt.Errorf("%s belongs to user %d", base, owner.Uid))
+	}
+	sweep(base)
+	for range 100 {
+		name := filepath.Join(base, "run-"+strconv.FormatUint(rand.Uint64(), 36))
+		lock, err := os.OpenFile(name+".lock", os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fail(err)
+		}
+		if !tryLock(lock) { // a sweeper was faster, it removes the file
+			lock.Close()
+			continue
+		}
+		s := &scratch{dir: name, lock: lock}
+		if err := os.Mkdir(name, 0o700); err != nil {
+			s.remove()
+			return nil, fail(err)
+		}
+		if err := os.Mkdir(filepath.Join(name, "m"), 0o700); err != nil {
+			s.remove()
+			return nil, fail(err)
+		}
+		return s, nil
+	}
+	return nil, fail(errors.New("no free name"))
+}
+
+// tryLock takes the lock of f if nobody has it and if f still has its name.
+func tryLock(f *os.File) bool {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return false
+		}
+		break
+	}
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(f.Name())
+	return err == nil && os.SameFile(mine, named)
+}
+
+// sweep removes the folders of dead runs. What cannot be removed stays for the
+// next time.
+func sweep(base string) {
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".lock")
+		if !ok || !strings.HasPrefix(name, "run-") {
+			continue
+		}
+		lock, err := os.OpenFile(filepath.Join(base, e.Name()), os.O_RDWR, 0)
+		if err != nil {
+			continue
+		}
+		s := &scratch{dir: filepath.Join(base, name), lock: lock}
+		if tryLock(lock) {
+			s.remove()
+		} else {
+			lock.Close()
+		}
+	}
+}
+
+// remove deletes the folder, then the lock file, then lets go of the lock.
+func (s *scratch) remove() {
+	if err := removeAll(s.dir); err == nil {
+		_ = os.Remove(s.lock.Name())
+	}
+	s.lock.Close()
+}
+
+// sub makes a folder in the scratch folder.
+func (s *scratch) sub(elem ...string) (string, error) {
+	dir := filepath.Join(append([]string{s.dir}, elem...)...)
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+// removeAll removes a folder even where a step took the permissions from
+// folders, or an overlay left its work folder without any. WalkDir calls
+// before it lists a folder, so the folder is open by then.
+func removeAll(dir string) error {
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			_ = os.Chmod(p, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}

@@ -1,5 +1,16 @@
 package project
 
+import (
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"espalier.dev/espalier/internal/project/tomldoc"
+)
+
+// DefaultTarget is the chip's triple, for projects that name none.
+const DefaultTarget = "riscv32imc-unknown-none-elf"
+
 // CargoConfig is what the project's .cargo/config.toml files mean, after
 // includes and the discovery order of cargo's hierarchy inside the input tree.
 type CargoConfig struct {
@@ -47,4 +58,248 @@ type Registry struct {
 	Name   string
 	Index  string
 	Origin Origin
+}
+
+// cargoConfig reads the meaning out of the merged files. want is the target
+// asked for above cargo's configuration; empty takes build.target.
+func (l *loader) cargoConfig(member, root, want string) (CargoConfig, error) {
+	v, files, outside, err := l.cargoFiles(member, root)
+	if err != nil {
+		return CargoConfig{}, err
+	}
+	c := CargoConfig{Files: files, Outside: outside}
+	l.noteOutside(outside)
+	if v == nil {
+		return c, nil
+	}
+	r := &tomldoc.Reader{}
+	if err := c.buildTarget(v, want, r); err != nil {
+		return c, l.fault(err)
+	}
+	triple := want
+	if triple == "" {
+		triple = c.Target.V
+	}
+	if triple == "" {
+		triple = DefaultTarget
+	}
+	c.BuildStd = v.get("unstable", "build-std").commaList(r, "unstable.build-std")
+	c.BuildStdFeatures = v.get("unstable", "build-std-features").commaList(r, "unstable.build-std-features")
+	c.TargetDir = v.get("build", "target-dir").str(r, "build.target-dir")
+	if c.TargetDir.V != "" && !filepath.IsAbs(c.TargetDir.V) {
+		c.TargetDir.V = filepath.Join(v.get("build", "target-dir").relativeTo(), filepath.FromSlash(c.TargetDir.V))
+	}
+	l.perTarget(&c, v, triple, r)
+	c.Env = envTable(v.get("env"), r)
+	c.Alias = map[string]Value[[]string]{}
+	if t := v.get("alias"); t != nil {
+		for _, k := range sortedKeys(t.table) {
+			c.Alias[k] = t.table[k].words(r, "alias."+k)
+		}
+	}
+	c.sources(v, r)
+	if t := v.get("profile"); t != nil {
+		c.Profiles = sortedKeys(t.table)
+	}
+	if r.Err() != nil {
+		return c, l.fault(r.Err())
+	}
+	return c, nil
+}
+
+// buildTarget reads build.target, a string or a list of which one can be meant.
+func (c *CargoConfig) buildTarget(v *cargoValue, want string, r *tomldoc.Reader) error {
+	t := v.get("build", "target")
+	if t == nil {
+		return nil
+	}
+	list := t.words(r, "build.target")
+	if r.Err() != nil {
+		return r.Err()
+	}
+	switch {
+	case len(list.V) == 0:
+		return nil
+	case len(list.V) == 1:
+		c.Target = Value[string]{list.V[0], list.Origin}
+	default:
+		for _, s := range list.V {
+			if s == DefaultTarget || s == want {
+				c.Target = Value[string]{s, list.Origin}
+			}
+		}
+		if c.Target.V == "" && want == "" {
+			return t.node.Errorf("build.target names several targets (%s); choose one with --target", strings.Join(list.V, ", "))
+		}
+	}
+	if strings.HasSuffix(c.Target.V, ".json") {
+		c.TargetIsFile = true
+		if !filepath.IsAbs(c.Target.V) {
+			c.Target.V = filepath.Join(t.relativeTo(), filepath.FromSlash(c.Target.V))
+		}
+	}
+	return nil
+}
+
+// perTarget finds rustflags, linker and runner by cargo's precedence: all
+// [target.<triple>] and matching [target.'cfg(…)'] flags joined, the latter in
+// the order of their keys; [build] rustflags only when those are empty.
+func (l *loader) perTarget(c *CargoConfig, v *cargoValue, triple string, r *tomldoc.Reader) {
+	name := triple
+	if strings.HasSuffix(name, ".json") {
+		name = strings.TrimSuffix(filepath.Base(name), ".json")
+	}
+	build := v.get("build", "rustflags").words(r, "build.rustflags")
+	set := targetCfg(name)
+	// Flags may add to the set that selects flags; cargo asks the compiler
+	// again with the flags found and stops when nothing changes.
+	for round := 0; round < 2; round++ {
+		tables := matchingTables(v.get("target"), name, set)
+		var flags Value[[]string]
+		c.Linker, c.Runner = Value[string]{}, Value[[]string]{}
+		for _, t := range tables {
+			f := t.get("rustflags").words(r, "target.rustflags")
+			if len(f.V) > 0 {
+				flags.V, flags.Origin = append(flags.V, f.V...), f.Origin
+			}
+			if s := t.get("linker").str(r, "target.linker"); c.Linker.Origin.IsZero() {
+				c.Linker = s
+			}
+			if s := t.get("runner").words(r, "target.runner"); c.Runner.Origin.IsZero() {
+				c.Runner = s
+			}
+		}
+		c.Rustflags, c.RustflagsTable = flags, "target"
+		if len(flags.V) == 0 {
+			c.Rustflags, c.RustflagsTable = build, "build"
+		}
+		if len(c.Rustflags.V) == 0 {
+			c.RustflagsTable = ""
+		}
+		set = targetCfg(name).with(c.Rustflags.V)
+	}
+	for _, key := range sortedKeys(v.get("target").tableOrNil()) {
+		if strings.HasPrefix(key, "cfg(") {
+			if _, err := matchCfg(key, set); err != nil {
+				l.note(at(v.get("target").table[key].node.File(), v.get("target").keys[key]), "[target."+key+"] never applies: "+err.Error())
+			}
+		}
+	}
+	if c.RustflagsTable == "target" && len(build.V) > 0 {
+		l.note(build.Origin, "[build] rustflags do not apply: "+c.Rustflags.Origin.String()+" sets rustflags for the target, and cargo takes those alone")
+	}
+}
+
+// matchingTables are the [target] tables that apply: the triple's, then the
+// cfg ones sorted by key.
+func matchingTables(target *cargoValue, name string, set cfgSet) []*cargoValue {
+	var out []*cargoValue
+	if t := target.get(name); t != nil {
+		out = append(out, t)
+	}
+	for _, key := range sortedKeys(target.tableOrNil()) {
+		if strings.HasPrefix(key, "cfg(") {
+			if ok, err := matchCfg(key, set); ok && err == nil {
+				out = append(out, target.table[key])
+			}
+		}
+	}
+	return out
+}
+
+func (v *cargoValue) tableOrNil() map[string]*cargoValue {
+	if v == nil {
+		return nil
+	}
+	return v.table
+}
+
+// commaList is a list; a string stands for its comma-separated words.
+func (v *cargoValue) commaList(r *tomldoc.Reader, key string) Value[[]string] {
+	if v != nil && v.node.Kind == tomldoc.String {
+		return Value[[]string]{strings.FieldsFunc(v.node.Text, func(c rune) bool { return c == ',' || c == ' ' }), v.origin()}
+	}
+	return v.words(r, key)
+}
+
+// envTable reads [env]. The three names are refused as cargo refuses them.
+func envTable(t *cargoValue, r *tomldoc.Reader) []EnvVar {
+	var out []EnvVar
+	for _, name := range sortedKeys(t.tableOrNil()) {
+		v := t.table[name]
+		where := at(v.node.File(), t.keys[name])
+		e := EnvVar{Name: name, Origin: where}
+		switch {
+		case name == "CARGO_HOME" || name == "RUSTUP_HOME" || name == "RUSTUP_TOOLCHAIN":
+			r.Fail(v.node.ErrorAt(t.keys[name], "[env] cannot set %s; cargo refuses it", name))
+		case v.table != nil:
+			if v.get("value") == nil {
+				r.Fail(v.node.Errorf("env.%s: the table has no value", name))
+			}
+			e.Value = v.get("value").str(r, "env."+name+".value").V
+			e.Force = v.get("force").boolean(r, "env."+name+".force")
+			e.Relative = v.get("relative").boolean(r, "env."+name+".relative")
+		default:
+			e.Value = v.str(r, "env."+name).V
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func (c *CargoConfig) sources(v *cargoValue, r *tomldoc.Reader) {
+	src := v.get("source")
+	for _, name := range sortedKeys(src.tableOrNil()) {
+		t := src.table[name]
+		s := Source{Name: name, Origin: at(t.node.File(), src.keys[name])}
+		s.ReplaceWith = t.get("replace-with").str(r, "source.replace-with").V
+		s.Registry = t.get("registry").str(r, "source.registry").V
+		s.LocalReg = t.get("local-registry").str(r, "source.local-registry").V
+		s.Directory = t.get("directory").str(r, "source.directory").V
+		s.Git = t.get("git").str(r, "source.git").V
+		for _, ref := range []string{"rev", "tag", "branch"} {
+			if x := t.get(ref).str(r, "source."+ref).V; x != "" {
+				s.Ref = ref + "=" + x
+			}
+		}
+		c.Sources = append(c.Sources, s)
+	}
+	regs := v.get("registries")
+	for _, name := range sortedKeys(regs.tableOrNil()) {
+		t := regs.table[name]
+		c.Registries = append(c.Registries, Registry{name, t.get("index").str(r, "registries.index").V, at(t.node.File(), regs.keys[name])})
+	}
+	if t := v.get("registry"); t.get("default") != nil {
+		d := t.get("default")
+		c.Registries = append(c.Registries, Registry{"", d.str(r, "registry.default").V, d.origin()})
+	}
+}
+
+// noteOutside names configurations above the input tree that would have
+// changed the build had cargo been called by hand.
+func (l *loader) noteOutside(paths []string) {
+	for _, p := range paths {
+		n, err := l.toml(p)
+		if err != nil || n == nil {
+			continue
+		}
+		var keys []string
+		for _, k := range []string{"build", "target", "env", "unstable", "profile", "patch", "paths", "include"} {
+			if n.Get(k) != nil {
+				keys = append(keys, "["+k+"]")
+			}
+		}
+		if len(keys) > 0 {
+			l.note(Origin{File: p}, "outside the project and not applied: "+strings.Join(keys, ", ")+"; copy what the build needs into the project's .cargo/config.toml")
+		}
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
 }

@@ -6,7 +6,7 @@ import "time"
 // Cargo.toml.
 const FileName = "espalier.toml"
 
-// Flags are settings from the command line; nil or empty means not given.
+// Flags are settings from the command line; empty or nil means not given.
 type Flags struct {
 	Bin, Example, Profile, Target string
 	Features                      []string
@@ -15,7 +15,7 @@ type Flags struct {
 	Expect, Fail                  []string
 	Timeout, For                  *time.Duration
 	Log                           string
-	PartitionTable                string
+	PartitionTable                string // relative to the directory that is opened, or absolute
 	FlashMode                     string
 	FlashSize                     string
 	FlashFreq                     string
@@ -23,7 +23,8 @@ type Flags struct {
 }
 
 // Config is the effective configuration: flag, then environment (ESPALIER_*),
-// then espalier.toml, then files of other tools that say the same, then the
+// then espalier.toml, then files of other tools that say the same
+// (.cargo/config.toml, espflash.toml, [package.metadata.espflash]), then the
 // user file, then the default.
 type Config struct {
 	Path   string // of espalier.toml relative to Root; empty when there is none
@@ -38,11 +39,11 @@ type Config struct {
 
 // BuildConfig is [build].
 type BuildConfig struct {
-	Package           Value[string]
+	Package           Value[string] // the workspace member to build
 	Bin               Value[string]
 	Example           Value[string]
 	Profile           Value[string] // "release" by default
-	Target            Value[string] // triple; .cargo/config.toml's build.target stands in
+	Target            Value[string] // triple, or a specification file relative to Root
 	Features          Value[[]string]
 	NoDefaultFeatures Value[bool]
 	AllFeatures       Value[bool]
@@ -53,15 +54,14 @@ type BuildConfig struct {
 // BuildVar is one variable of [build.env], declared for the build step.
 type BuildVar struct {
 	Name    string
-	Value   string // for from-env: what the caller's environment had at Open
+	Value   string // for from-env and secret: what the caller's environment had at Open
 	Set     bool   // false: from-env or secret, and the environment has no such variable
 	FromEnv bool   // taken from the caller's environment, recorded
 	Secret  bool   // taken from the caller's environment, never recorded, never shared
 	Origin  Origin
 }
 
-// ImageConfig is [image]; espflash.toml and [package.metadata.espflash] stand
-// in where it is silent.
+// ImageConfig is [image].
 type ImageConfig struct {
 	FlashMode            Value[string] // "qio", "qout", "dio", "dout"; empty: the bootloader's own
 	FlashSize            Value[string] // "4MB"
@@ -75,17 +75,17 @@ type ImageConfig struct {
 
 // RunConfig is [run].
 type RunConfig struct {
-	Expect  Value[[]string] // text or /regex/
-	Fail    Value[[]string]
+	Expect  Value[[]string]      // text or /regex/
+	Fail    Value[[]string]      // the same
 	Timeout Value[time.Duration] // wall time; 0: none
 	For     Value[time.Duration] // guest time; 0: no end
-	Log     Value[string]        // file, relative to Root
+	Log     Value[string]        // file; relative to the directory that was opened
 }
 
 // SupplyConfig is [supply].
 type SupplyConfig struct {
 	Prefixes Value[[]string] // base URLs under which location-independent paths are looked up, in order
-	Sources  []SupplySource  // [[supply.source]]
+	Sources  []SupplySource  // [[supply.source]], the project's before the user's
 }
 
 // SupplySource is one [[supply.source]]: a package archive, in the terms of
@@ -93,17 +93,17 @@ type SupplyConfig struct {
 type SupplySource struct {
 	URI        string
 	Suites     []string
-	Components []string
-	SignedBy   string // absolute path of a keyring; empty: the built-in keys
+	Components []string // "main" when not given
+	SignedBy   string   // absolute path of a keyring; empty: the built-in keys
 	Origin     Origin
 }
 
 // Setting is one line of Config.Explain: a value, where it came from and what
 // it hides.
 type Setting struct {
-	Name   string   `json:"name"`  // "build.profile"
-	Env    string   `json:"env"`   // "ESPALIER_BUILD_PROFILE"
-	Value  string   `json:"value"` // secrets never appear
+	Name   string   `json:"name"`          // "build.profile"
+	Env    string   `json:"env,omitempty"` // "ESPALIER_PROFILE"
+	Value  string   `json:"value"`         // secrets never appear
 	Origin Origin   `json:"origin"`
 	Hidden []Origin `json:"hidden,omitempty"` // lower layers that set it too
 }

@@ -1,18 +1,418 @@
 package project
 
+import (
+	"bytes"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"espalier.dev/espalier/internal/fault"
+)
+
 // EnvUse is one env!("X") or option_env!("X") in own sources.
 type EnvUse struct {
-	Name     string
-	Optional bool   // option_env!
-	Origin   Origin // of the macro's name
-	Package  string
-	Declared string // who declares it: "cargo", "espalier.toml", ".cargo/config.toml", "build script"; empty: nobody
+	Name        string
+	Optional    bool   // option_env!
+	Conditional bool   // under a #[cfg(…)] that cannot be decided here: a feature, a build script's cfg
+	Origin      Origin // of the macro's name
+	Package     string
+	Declared    string // who declares it: "cargo", "espalier.toml", ".cargo/config.toml", "build script"; empty: nobody
 }
 
-// ScanEnv finds the variables that own sources read when they are compiled.
-func (p *Project) ScanEnv() ([]EnvUse, error) { return scanEnv(p) }
+// ScanEnv finds the variables that own sources read when they are compiled, in
+// the order of files and lines. Sources are those of Package and of its path
+// dependencies, without tests, benches and the binaries and examples that are
+// not built; code under #[cfg(test)] does not count.
+func (p *Project) ScanEnv() ([]EnvUse, error) {
+	var out []EnvUse
+	target, _ := p.Artifact()
+	for _, own := range p.reachable() {
+		decl, err := p.declarations(own)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range p.sources(own, target) {
+			b, err := os.ReadFile(filepath.Join(p.Root, filepath.FromSlash(f)))
+			if err != nil {
+				return nil, failf(nil, "reading %s: %w", f, pathless(err))
+			}
+			for _, u := range envUses(b) {
+				u.Origin.File, u.Package = f, own.Name
+				u.Declared = decl.who(u.Name)
+				out = append(out, u)
+			}
+		}
+	}
+	return out, nil
+}
 
 // CheckEnv is a fault of kind Usage when own sources need a variable that
 // nothing declares; its hints are the lines to add. A missing option_env! is
-// no fault.
-func (p *Project) CheckEnv() error { return checkEnv(p) }
+// no fault, nor is a use whose #[cfg] cannot be decided.
+func (p *Project) CheckEnv() error {
+	uses, err := p.ScanEnv()
+	if err != nil {
+		return err
+	}
+	var first *EnvUse
+	var names, more []string
+	seen := map[string]bool{}
+	for _, u := range uses {
+		if u.Optional || u.Conditional || u.Declared != "" || seen[u.Name] {
+			continue
+		}
+		seen[u.Name] = true
+		names = append(names, u.Name)
+		if first == nil {
+			first = &u
+		} else {
+			more = append(more, u.Name+" at "+u.Origin.String())
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	text := first.Origin.String() + ": env!(" + quoted(first.Name) + ") needs a value when it is compiled, and nothing declares " + first.Name
+	if len(more) > 0 {
+		text += "; nor " + strings.Join(more, ", ")
+	}
+	return fault.New(fault.Usage, text, p.declareHints(names)...)
+}
+
+// CheckEnvValues is a fault of kind Usage when a variable that espalier.toml
+// takes from the environment is not set. A lock does not need the values, a
+// build does.
+func (p *Project) CheckEnvValues() error {
+	for _, v := range p.Espalier.Build.Env {
+		if !v.Set {
+			return fault.New(fault.Usage, v.Origin.String()+": "+v.Name+" comes from the environment, which does not have it", "export "+v.Name+"=…")
+		}
+	}
+	return nil
+}
+
+// declareHints are commands that add the missing lines.
+func (p *Project) declareHints(names []string) []string {
+	line := func(n string) string {
+		for _, w := range []string{"PASS", "SECRET", "KEY", "TOKEN", "PSK"} {
+			if strings.Contains(strings.ToUpper(n), w) {
+				return n + " = { secret = true }"
+			}
+		}
+		return n + ` = "value"`
+	}
+	where := relTo(p.Root, filepath.Join(p.Workspace, FileName))
+	if len(p.Espalier.Build.Env) > 0 {
+		var hints []string
+		for _, n := range names {
+			hints = append(hints, "under [build.env] in "+filepath.ToSlash(where)+" add: "+line(n))
+		}
+		return hints
+	}
+	cmd := `printf '[build.env]\n`
+	for _, n := range names {
+		cmd += line(n) + `\n`
+	}
+	hints := []string{cmd + "' >> " + filepath.ToSlash(where)}
+	if len(p.Cargo.Files) == 0 || len(p.Cargo.Env) > 0 {
+		return hints
+	}
+	return append(hints, "or, for cargo too: under [env] in "+p.Cargo.Files[0]+" add: "+names[0]+` = "value"`)
+}
+
+// reachable are the own packages that the build of Package compiles.
+func (p *Project) reachable() []OwnPackage {
+	byDir := map[string]OwnPackage{}
+	for _, o := range p.Own {
+		byDir[o.Dir] = o
+	}
+	var out []OwnPackage
+	seen := map[string]bool{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		o, ok := byDir[dir]
+		if !ok || seen[dir] {
+			return
+		}
+		seen[dir] = true
+		out = append(out, o)
+		for _, d := range o.Depends {
+			if d.Path != "" && (d.Kind != "dev" || p.Example != "" && o.Name == p.Package) {
+				visit(d.Path)
+			}
+		}
+	}
+	visit(filepath.ToSlash(relTo(p.Root, p.Member)))
+	for _, d := range p.Patches {
+		if d.Path != "" {
+			visit(d.Path)
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Dir < out[j].Dir })
+	return out
+}
+
+// sources are the Rust files of a package that a build may compile.
+func (p *Project) sources(own OwnPackage, target Target) []string {
+	skipFile, skipDir := map[string]bool{}, []string{}
+	for _, t := range own.Targets {
+		switch {
+		case t.Kind == KindLib || t.Kind == KindCustomBuild,
+			t.Kind == target.Kind && t.Name == target.Name && t.Package == target.Package,
+			t.Kind == KindBin && target.Name == "":
+			continue
+		}
+		skipFile[t.Path] = true
+		if path.Base(t.Path) == "main.rs" && path.Dir(t.Path) != path.Join(own.Dir, "src") {
+			skipDir = append(skipDir, path.Dir(t.Path)+"/")
+		}
+	}
+	prefix := own.Dir + "/"
+	if own.Dir == "." {
+		prefix = ""
+	}
+	for _, d := range []string{"tests/", "benches/"} {
+		skipDir = append(skipDir, prefix+d)
+	}
+	for _, o := range p.Own { // packages inside this one have their own turn
+		if o.Dir != own.Dir && strings.HasPrefix(o.Dir+"/", prefix) {
+			skipDir = append(skipDir, o.Dir+"/")
+		}
+	}
+	var out []string
+files:
+	for _, f := range p.Files {
+		if !strings.HasSuffix(f.Path, ".rs") || f.Target != "" || !strings.HasPrefix(f.Path, prefix) || skipFile[f.Path] {
+			continue
+		}
+		for _, d := range skipDir {
+			if strings.HasPrefix(f.Path, d) {
+				continue files
+			}
+		}
+		out = append(out, f.Path)
+	}
+	return out
+}
+
+// declarations is who may set a variable for a package.
+type declarations struct {
+	names map[string]string
+	any   string // a build script that prints names which cannot be read off
+	conf  bool   // esp-config declares <PREFIX>_CONFIG_<NAME>
+	out   bool   // the package has a build script, hence OUT_DIR
+}
+
+func (d declarations) who(name string) string {
+	if w := d.names[name]; w != "" {
+		return w
+	}
+	switch {
+	case strings.HasPrefix(name, "CARGO_PKG_"), strings.HasPrefix(name, "CARGO_BIN_EXE_"), name == "OUT_DIR" && d.out:
+		return "cargo"
+	case d.conf && strings.Contains(name, "_CONFIG_"):
+		return "build script"
+	}
+	switch name {
+	case "CARGO", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_CRATE_NAME", "CARGO_BIN_NAME", "CARGO_PRIMARY_PACKAGE":
+		return "cargo"
+	case "SOURCE_DATE_EPOCH":
+		return "espalier.lock"
+	}
+	return d.any
+}
+
+// silentBuildDeps are build dependencies known to set no variable themselves.
+var silentBuildDeps = []string{"cc", "bindgen", "esp-config", "esp-metadata-generated", "chrono", "serde", "serde_json", "toml", "anyhow", "quote", "syn", "proc-macro2", "walkdir", "glob", "regex"}
+
+func (p *Project) declarations(own OwnPackage) (declarations, error) {
+	d := declarations{names: map[string]string{}, out: own.Build != ""}
+	for _, v := range p.Espalier.Build.Env {
+		d.names[v.Name] = FileName
+	}
+	for _, v := range p.Cargo.Env {
+		d.names[v.Name] = ".cargo/config.toml"
+	}
+	if own.Build == "" {
+		return d, nil
+	}
+	b, err := os.ReadFile(filepath.Join(p.Root, filepath.FromSlash(own.Build)))
+	if err != nil {
+		return d, failf(nil, "reading %s: %w", own.Build, pathless(err))
+	}
+	for x := newRustLexer(b); ; {
+		t, ok := x.next()
+		if !ok {
+			break
+		}
+		for _, line := range strings.Split(t.text, "\n") {
+			if t.kind != rustString {
+				break
+			}
+			rest, ok := strings.CutPrefix(line, "cargo::rustc-env=")
+			if !ok {
+				rest, ok = strings.CutPrefix(line, "cargo:rustc-env=")
+			}
+			if !ok {
+				continue
+			}
+			name, _, _ := strings.Cut(rest, "=")
+			if name == "" || strings.ContainsAny(name, "{}") {
+				d.any = "build script"
+			} else {
+				d.names[name] = "build script"
+			}
+		}
+	}
+dependencies:
+	for _, dep := range own.Depends {
+		if dep.Kind != "build" {
+			continue
+		}
+		d.conf = d.conf || dep.Package == "esp-config"
+		for _, s := range silentBuildDeps {
+			if dep.Package == s {
+				continue dependencies
+			}
+		}
+		d.any = "build script"
+	}
+	return d, nil
+}
+
+// envUses reads the macros out of one source file.
+func envUses(src []byte) []EnvUse {
+	if !bytes.Contains(src, []byte("env!")) && !bytes.Contains(src, []byte("env !")) {
+		return nil
+	}
+	var ts []rustToken
+	for x := newRustLexer(src); ; {
+		t, ok := x.next()
+		if !ok {
+			break
+		}
+		ts = append(ts, t)
+	}
+	off, maybe := cfgRanges(ts)
+	var out []EnvUse
+	for i := 0; i+3 < len(ts); i++ {
+		t := ts[i]
+		if t.kind != rustIdent || t.text != "env" && t.text != "option_env" || off[i] {
+			continue
+		}
+		open := ts[i+2]
+		if ts[i+1].kind != rustPunct || ts[i+1].text != "!" || open.kind != rustPunct || !strings.Contains("([{", open.text) || ts[i+3].kind != rustString {
+			continue
+		}
+		if name := ts[i+3].text; name != "" {
+			out = append(out, EnvUse{Name: name, Optional: t.text == "option_env", Conditional: maybe[i], Origin: Origin{Line: t.line, Col: t.col}})
+		}
+	}
+	return out
+}
+
+// cfgRanges marks the tokens under #[cfg(…)]: off where the chip's build
+// certainly leaves them out, maybe where that depends on features or on names
+// that build scripts set.
+func cfgRanges(ts []rustToken) (off, maybe map[int]bool) {
+	off, maybe = map[int]bool{}, map[int]bool{}
+	set := targetCfg(DefaultTarget)
+	for i := 0; i+3 < len(ts); i++ {
+		if ts[i].text != "#" || ts[i].kind != rustPunct {
+			continue
+		}
+		j := i + 1
+		inner := ts[j].text == "!" && ts[j].kind == rustPunct
+		if inner {
+			j++
+		}
+		if j+2 >= len(ts) || ts[j].text != "[" || ts[j+1].text != "cfg" || ts[j+2].text != "(" {
+			continue
+		}
+		end := closing(ts, j)
+		expr, known := cfgText(ts[j+1:end], set)
+		on, err := matchCfg(expr, set)
+		mark := maybe
+		switch {
+		case err == nil && known && on:
+			continue
+		case err == nil && known:
+			mark = off
+		}
+		last := len(ts) - 1
+		if !inner {
+			last = itemEnd(ts, end+1)
+		}
+		for k := end + 1; k <= last; k++ {
+			mark[k] = true
+		}
+	}
+	return off, maybe
+}
+
+// cfgText writes cfg(…) back from tokens; known is false when it asks for
+// something that only the build decides.
+func cfgText(ts []rustToken, set cfgSet) (text string, known bool) {
+	known = true
+	for i, t := range ts {
+		switch t.kind {
+		case rustString:
+			text += quoted(t.text)
+		case rustIdent:
+			text += t.text
+			call := i+1 < len(ts) && ts[i+1].text == "("
+			switch {
+			case call, t.text == "test", strings.HasPrefix(t.text, "target_"), t.text == "unix", t.text == "windows", t.text == "panic":
+			default:
+				known = false
+			}
+		default:
+			text += t.text
+		}
+	}
+	return text, known
+}
+
+// closing is the index of the bracket that closes ts[open], or of the last
+// token.
+func closing(ts []rustToken, open int) int {
+	depth := 0
+	for i := open; i < len(ts); i++ {
+		if ts[i].kind != rustPunct {
+			continue
+		}
+		switch ts[i].text {
+		case "(", "[", "{":
+			depth++
+		case ")", "]", "}":
+			if depth--; depth <= 0 {
+				return i
+			}
+		}
+	}
+	return len(ts) - 1
+}
+
+// itemEnd is the last token of the item, statement or field that starts at
+// ts[i]: its semicolon or comma, or the brace that closes its body, or the
+// token before the brace of what contains it.
+func itemEnd(ts []rustToken, i int) int {
+	for ; i < len(ts); i++ {
+		if ts[i].kind != rustPunct {
+			continue
+		}
+		switch ts[i].text {
+		case "{":
+			return closing(ts, i)
+		case "(", "[":
+			i = closing(ts, i)
+		case ";", ",":
+			return i
+		case ")", "]", "}":
+			return i - 1
+		}
+	}
+	return len(ts) - 1
+}

@@ -36,15 +36,14 @@ type Project struct {
 	Toolchain ToolchainRequest
 	Cargo     CargoConfig
 	Espalier  Config
-	MSRV      []MSRV // rust-version of own packages
+	MSRV      []MSRV       // rust-version of own packages
+	Patches   []Dependency // [patch] and [replace] of the workspace
 
 	Binary  string // --bin to build; empty when an example is built or the choice is open (see Artifact)
 	Example string // or --example
 	Profile string // "release" unless asked otherwise
 
 	Notes []Note // what the user should hear: parent configuration that does not apply, both toolchain files, ...
-
-	choices []Target // what Artifact offers when the choice is open
 }
 
 // File is one entry of the input tree.
@@ -130,13 +129,4 @@ type Dependency struct {
 	NoDefaultFeatures bool
 	Optional          bool
 	Origin            Origin
-}
-
-// Open reads the project around dir.
-//
-// Faults of kind Usage: no Cargo.toml above dir, a file that does not parse, a
-// member that is missing, an open choice between members, a link that leaves
-// the tree. Everything else that can be said is in Notes.
-func Open(dir string, opts Options) (*Project, error) {
-	return open(dir, opts)
 }

@@ -1,0 +1,296 @@
+package project
+
+import (
+	"path/filepath"
+	"sort"
+
+	"espalier.dev/espalier/internal/project/tomldoc"
+)
+
+// workspace is the set of manifests around the one where the user stands.
+type workspace struct {
+	current *manifest
+	root    *manifest   // equal to current when nothing above claims it
+	members []*manifest // sorted by directory
+	others  []*manifest // path dependencies that are no members, transitively
+}
+
+// findManifest looks for Cargo.toml from dir upwards, like cargo.
+func (l *loader) findManifest(dir string) (string, error) {
+	for _, d := range parents(dir) {
+		p := filepath.Join(d, "Cargo.toml")
+		if isFile(p) {
+			return p, nil
+		}
+	}
+	hints := []string{"espalier new hello"}
+	if isFile(filepath.Join(dir, "cargo.toml")) {
+		hints = []string{"mv cargo.toml Cargo.toml"}
+	}
+	return "", failf(hints, "opening %s: no Cargo.toml here or in any directory above", filepath.ToSlash(dir))
+}
+
+// workspaceRoot returns the manifest that claims m as part of its workspace,
+// or nil. The search is lexical and stops at the first claim.
+func (l *loader) workspaceRoot(m *manifest) (*manifest, error) {
+	if m.ws != nil {
+		return m, nil
+	}
+	if ptr := m.pkg.Get("workspace"); ptr != nil {
+		if ptr.Kind != tomldoc.String {
+			return nil, l.fault(ptr.Errorf("package.workspace: want a string, found %s", ptr.Kind))
+		}
+		p := filepath.Join(m.dir, filepath.FromSlash(ptr.Text), "Cargo.toml")
+		if !isFile(p) {
+			return nil, l.fault(ptr.Errorf("package.workspace names %s, which has no Cargo.toml", ptr.Text))
+		}
+		root, err := l.manifest(p)
+		if err != nil {
+			return nil, err
+		}
+		if root.ws == nil {
+			return nil, l.fault(ptr.Errorf("package.workspace names %s, which has no [workspace]", l.show(p)))
+		}
+		return root, nil
+	}
+	for _, d := range parents(m.dir)[1:] {
+		p := filepath.Join(d, "Cargo.toml")
+		if !isFile(p) {
+			continue
+		}
+		up, err := l.manifest(p)
+		if err != nil {
+			return nil, err
+		}
+		if up.ws != nil && !excluded(up, m.path) {
+			return up, nil
+		}
+		if ptr := up.pkg.Get("workspace"); up.ws == nil && ptr != nil && ptr.Kind == tomldoc.String {
+			return l.workspaceRoot(up)
+		}
+	}
+	return nil, nil
+}
+
+// excluded is cargo's rule: below an excluded directory and not below one that
+// members lists literally.
+func excluded(root *manifest, manifestPath string) bool {
+	under := func(key string) bool {
+		list := root.ws.Get(key)
+		if list == nil {
+			return false
+		}
+		for _, e := range list.Elem {
+			if e.Kind == tomldoc.String && within(manifestPath, filepath.Join(root.dir, filepath.FromSlash(e.Text))) {
+				return true
+			}
+		}
+		return false
+	}
+	return under("exclude") && !under("members")
+}
+
+// workspace reads the manifest at path and everything that belongs to it.
+func (l *loader) workspace(path string) (*workspace, error) {
+	cur, err := l.manifest(path)
+	if err != nil {
+		return nil, err
+	}
+	w := &workspace{current: cur}
+	if w.root, err = l.workspaceRoot(cur); err != nil {
+		return nil, err
+	}
+	if w.root == nil {
+		// A package without a workspace has no members but itself: its path
+		// dependencies are its own, but other packages to cargo.
+		w.root = cur
+		w.members = []*manifest{cur}
+	} else if err := l.members(w); err != nil {
+		return nil, err
+	}
+	if err := l.others(w); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// members follows the globs of the root and the path dependencies below it.
+func (l *loader) members(w *workspace) error {
+	seen := map[string]bool{}
+	var visit func(path string, dependency bool) error
+	visit = func(path string, dependency bool) error {
+		if seen[path] {
+			return nil
+		}
+		m, err := l.manifest(path)
+		if err != nil {
+			return err
+		}
+		if dependency && !within(m.dir, w.root.dir) {
+			claimed, err := l.workspaceRoot(m)
+			if err != nil {
+				return err
+			}
+			if claimed != w.root {
+				return nil
+			}
+		}
+		if excluded(w.root, path) {
+			return nil
+		}
+		if dependency && m.ws != nil && m != w.root {
+			return nil // a workspace of its own inside ours: cargo refuses it as a member
+		}
+		seen[path] = true
+		m.root = w.root
+		if m.pkg == nil {
+			return nil
+		}
+		w.members = append(w.members, m)
+		deps, err := m.depend()
+		if err != nil {
+			return l.fault(err)
+		}
+		for _, d := range deps {
+			if d.Path == "" {
+				continue
+			}
+			if err := l.needManifest(d); err != nil {
+				return err
+			}
+			if err := visit(filepath.Join(d.Path, "Cargo.toml"), true); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if list := w.root.ws.Get("members"); list != nil {
+		r := &tomldoc.Reader{}
+		for i, pattern := range r.Strings(w.root.ws, "members") {
+			e := list.Elem[i]
+			dirs := glob(filepath.Join(w.root.dir, filepath.FromSlash(pattern)))
+			if len(dirs) == 0 {
+				return l.fault(e.Errorf("workspace member %q: no such directory", pattern), "remove "+quoted(pattern)+" from members in "+l.show(w.root.path))
+			}
+			for _, d := range dirs {
+				if !isDir(d) {
+					continue
+				}
+				if !isFile(filepath.Join(d, "Cargo.toml")) {
+					return l.fault(e.Errorf("workspace member %q: %s has no Cargo.toml", pattern, l.show(d)),
+						"add exclude = ["+quoted(filepath.ToSlash(relTo(w.root.dir, d)))+"] to [workspace] in "+l.show(w.root.path))
+				}
+				if err := visit(filepath.Join(d, "Cargo.toml"), false); err != nil {
+					return err
+				}
+			}
+		}
+		if r.Err() != nil {
+			return l.fault(r.Err())
+		}
+	}
+	if err := visit(w.root.path, false); err != nil {
+		return err
+	}
+	if w.current != w.root && !seen[w.current.path] {
+		rel := filepath.ToSlash(relTo(w.root.dir, w.current.dir))
+		return failf([]string{
+			"add " + quoted(rel) + " to members in " + l.show(w.root.path),
+			"or add " + quoted(rel) + " to exclude there",
+			"or add an empty [workspace] table to " + l.show(w.current.path),
+		}, "%s: package %q is below the workspace %s, which does not list it", l.show(w.current.path), w.current.name(), l.show(w.root.path))
+	}
+	sort.Slice(w.members, func(i, j int) bool { return w.members[i].dir < w.members[j].dir })
+	return l.sameNames(w.members)
+}
+
+// others collects the path dependencies that are no members: of [patch] and
+// [replace] too, and theirs in turn. Their dev-dependencies are never built.
+func (l *loader) others(w *workspace) error {
+	seen := map[*manifest]bool{}
+	for _, m := range w.members {
+		seen[m] = true
+	}
+	var follow func(m *manifest, deps []Dependency, all bool) error
+	follow = func(m *manifest, deps []Dependency, all bool) error {
+		for _, d := range deps {
+			if d.Path == "" || d.Kind == "dev" && !all {
+				continue
+			}
+			if err := l.needManifest(d); err != nil {
+				return err
+			}
+			o, err := l.manifest(filepath.Join(d.Path, "Cargo.toml"))
+			if err != nil {
+				return err
+			}
+			if seen[o] || o.pkg == nil {
+				continue
+			}
+			seen[o] = true
+			if o.root, err = l.workspaceRoot(o); err != nil {
+				return err
+			}
+			w.others = append(w.others, o)
+			theirs, err := o.depend()
+			if err != nil {
+				return l.fault(err)
+			}
+			if err := follow(o, theirs, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, m := range w.members {
+		deps, err := m.depend()
+		if err != nil {
+			return l.fault(err)
+		}
+		if err := follow(m, deps, true); err != nil {
+			return err
+		}
+	}
+	patches, err := w.root.patches()
+	if err != nil {
+		return l.fault(err)
+	}
+	if err := follow(w.root, patches, false); err != nil {
+		return err
+	}
+	sort.Slice(w.others, func(i, j int) bool { return w.others[i].dir < w.others[j].dir })
+	return nil
+}
+
+// needManifest checks that a path dependency is there.
+func (l *loader) needManifest(d Dependency) error {
+	if isFile(filepath.Join(d.Path, "Cargo.toml")) {
+		return nil
+	}
+	e := &tomldoc.Error{File: d.Origin.File, Pos: tomldoc.Pos{Line: d.Origin.Line, Col: d.Origin.Col},
+		Msg: "path dependency " + quoted(d.Name) + ": " + l.show(d.Path) + " has no Cargo.toml"}
+	return l.fault(e)
+}
+
+// sameNames refuses two members of one name, which cargo cannot address.
+func (l *loader) sameNames(ms []*manifest) error {
+	by := map[string]*manifest{}
+	for _, m := range ms {
+		if o, ok := by[m.name()]; ok {
+			n := m.pkg.Get("name")
+			return l.fault(n.Errorf("package name %q is taken by %s of the same workspace", m.name(), l.show(o.path)),
+				"rename one of them, or list its directory under exclude of [workspace]")
+		}
+		by[m.name()] = m
+	}
+	return nil
+}
+
+func quoted(s string) string { return `"` + s + `"` }
+
+func relTo(base, path string) string {
+	if rel, err := filepath.Rel(base, path); err == nil {
+		return rel
+	}
+	return path
+}

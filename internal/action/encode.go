@@ -1,0 +1,158 @@
+package action
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
+	"google.golang.org/protobuf/proto"
+
+	"espalier.dev/espalier/internal/store"
+)
+
+// Platform properties that espalier adds to Step.Platform.
+const (
+	PropertyLayout = "layout"           // Layout as a decimal number
+	PropertyDir    = "workingDirectory" // Step.Dir
+	PropertyOS     = "OSFamily"         // "linux" unless the step says otherwise; from REAPI's platform.md
+	PropertyISA    = "ISA"              // from REAPI's platform.md; the step says it
+)
+
+// outDir is the output folder of the layout, seen from the input root.
+const outDir = "out"
+
+// Digest returns the identity of a step: the digest of the Action message
+// that Put would write. It writes nothing.
+func Digest(ctx context.Context, st *store.Store, step Step) (store.Digest, error) {
+	m, err := encode(ctx, st.Composed, step)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	return store.DigestOf(m.action), nil
+}
+
+// Put writes a step's Action and Command and the Directory messages of its
+// input root to the store, and returns the Action's digest.
+func Put(ctx context.Context, st *store.Store, step Step) (store.Digest, error) {
+	m, err := encode(ctx, st.Compose, step)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	if _, err := st.PutBytes(ctx, m.command); err != nil {
+		return store.Digest{}, err
+	}
+	return st.PutBytes(ctx, m.action)
+}
+
+type messages struct{ action, command []byte }
+
+// encode makes the one encoding of a step. The working directory of the REAPI
+// Command stays empty, which means the input root: output paths are relative
+// to it, and "../out/x" is refused by some servers. Where the process really
+// starts is a place of the layout, so it is a platform property like the
+// layout itself.
+func encode(ctx context.Context, compose func(context.Context, map[string]store.Digest) (store.Digest, error), step Step) (*messages, error) {
+	if err := step.check(); err != nil {
+		return nil, err
+	}
+	trees := map[string]store.Digest{}
+	for _, in := range step.Inputs {
+		trees[in.Path] = in.Tree
+	}
+	root, err := compose(ctx, trees)
+	if err != nil {
+		return nil, fmt.Errorf("step %s: %w", step.Name, err)
+	}
+	command := &repb.Command{Arguments: step.Argv}
+	for _, name := range slices.Sorted(maps.Keys(step.Env)) {
+		command.EnvironmentVariables = append(command.EnvironmentVariables,
+			&repb.Command_EnvironmentVariable{Name: name, Value: step.Env[name]})
+	}
+	for _, out := range step.Outputs {
+		command.OutputPaths = append(command.OutputPaths, path.Join(outDir, out))
+	}
+	slices.Sort(command.OutputPaths)
+	m := &messages{}
+	if m.command, err = marshal(command); err != nil {
+		return nil, fmt.Errorf("step %s: %w", step.Name, err)
+	}
+	m.action, err = marshal(&repb.Action{
+		CommandDigest:   store.DigestOf(m.command).ToProto(),
+		InputRootDigest: root.ToProto(),
+		DoNotCache:      step.Network,
+		Platform:        platform(step),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("step %s: %w", step.Name, err)
+	}
+	return m, nil
+}
+
+// marshal: these messages have no maps and get no unknown fields, so the
+// deterministic order is the tag order that REAPI asks for (comment on its
+// Digest message).
+func marshal(m proto.Message) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
+func platform(step Step) *repb.Platform {
+	properties := map[string]string{PropertyOS: "linux"}
+	maps.Copy(properties, step.Platform)
+	properties[PropertyLayout] = strconv.Itoa(Layout)
+	properties[PropertyDir] = step.Dir
+	p := &repb.Platform{}
+	for name, value := range properties {
+		p.Properties = append(p.Properties, &repb.Platform_Property{Name: name, Value: value})
+	}
+	slices.SortFunc(p.Properties, func(a, b *repb.Platform_Property) int { return cmp.Compare(a.Name, b.Name) })
+	return p
+}
+
+// check refuses what two machines could understand differently.
+func (s Step) check() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("step %s: "+format, append([]any{s.Name}, args...)...)
+	}
+	if len(s.Argv) == 0 || !path.IsAbs(s.Argv[0]) {
+		return bad("the program must be an absolute path: %q", s.Argv)
+	}
+	if !path.IsAbs(s.Dir) || path.Clean(s.Dir) != s.Dir {
+		return bad("working directory %q: want a clean absolute path", s.Dir)
+	}
+	for name := range s.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return bad("bad name of an environment variable %q", name)
+		}
+	}
+	places := map[string]bool{}
+	for _, in := range s.Inputs {
+		if in.Path == "" || strings.Contains(in.Path, "/") || in.Path == outDir {
+			return bad("input path %q: want a first level name of the layout", in.Path)
+		}
+		if places[in.Path] {
+			return bad("two inputs at %q", in.Path)
+		}
+		places[in.Path] = true
+	}
+	outs := slices.Sorted(slices.Values(s.Outputs))
+	for i, out := range outs {
+		if out == "" || path.IsAbs(out) || path.Clean(out) != out || out == "." || strings.HasPrefix(out, "../") || out == ".." {
+			return bad("output %q: want a clean path below /out", out)
+		}
+		if i > 0 && outs[i-1] == out {
+			return bad("two outputs %q", out)
+		}
+	}
+	for _, name := range []string{PropertyLayout, PropertyDir} {
+		if _, there := s.Platform[name]; there {
+			return bad("platform property %q is not the step's to set", name)
+		}
+	}
+	return nil
+}

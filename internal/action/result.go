@@ -1,0 +1,133 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
+
+	"espalier.dev/espalier/internal/store"
+)
+
+// Save files a result under its Digest. A result with another exit code than 0
+// is an error; one that is not hermetic goes to an area that is never shared.
+// Whether a step may be cached at all (Step.Network) its caller knows: Save
+// asks the Action in the store, and refuses when that says do_not_cache.
+func Save(ctx context.Context, st *store.Store, r Result) error {
+	var a repb.Action
+	err := read(ctx, st, r.Digest, &a)
+	if err != nil && !errors.Is(err, store.ErrMissing) {
+		return err
+	}
+	if a.DoNotCache {
+		return fmt.Errorf("action %s had a network: its result is not kept", r.Digest)
+	}
+	p, err := ToProto(ctx, st, r)
+	if err != nil {
+		return err
+	}
+	return st.PutResult(ctx, r.Digest, p, r.Hermetic)
+}
+
+// Load returns the result of an action with Cached set. With hermetic, only a
+// result of a complete sandbox will do. The error is store.ErrMissing when
+// there is none, or when something that it names is gone: the step has to run.
+func Load(ctx context.Context, st *store.Store, action store.Digest, hermetic bool) (Result, error) {
+	p, isHermetic, err := st.Result(ctx, action, hermetic)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := FromProto(ctx, st, p)
+	if err != nil {
+		return Result{}, err
+	}
+	r.Digest, r.Hermetic, r.Cached = action, isHermetic, true
+	return r, nil
+}
+
+// ToProto returns a result as an REAPI ActionResult. Output paths are those of
+// the Command, below "out". Directories bear their Tree message, which is what
+// servers and other clients know, and which is stored on the way, and the
+// digest of their root Directory.
+func ToProto(ctx context.Context, st *store.Store, r Result) (*repb.ActionResult, error) {
+	p := &repb.ActionResult{ExitCode: int32(r.ExitCode)}
+	for _, name := range slices.Sorted(maps.Keys(r.Outputs)) {
+		if _, both := r.Trees[name]; both {
+			return nil, fmt.Errorf("output %q is a file and a directory", name)
+		}
+		p.OutputFiles = append(p.OutputFiles, &repb.OutputFile{Path: path.Join(outDir, name), Digest: r.Outputs[name].ToProto()})
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Trees)) {
+		tree, err := st.PutTreeMessage(ctx, r.Trees[name])
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", name, err)
+		}
+		p.OutputDirectories = append(p.OutputDirectories, &repb.OutputDirectory{
+			Path: path.Join(outDir, name), TreeDigest: tree.ToProto(),
+			RootDirectoryDigest: r.Trees[name].ToProto(), IsTopologicallySorted: true,
+		})
+	}
+	if !r.Stdout.IsZero() {
+		p.StdoutDigest = r.Stdout.ToProto()
+	}
+	if !r.Stderr.IsZero() {
+		p.StderrDigest = r.Stderr.ToProto()
+	}
+	return p, nil
+}
+
+// FromProto is the inverse of ToProto; Digest, Hermetic and Cached are the
+// caller's to set. A directory that only has a Tree message, as most servers
+// send it, gets its Directory messages into the store; the message itself has
+// to be there.
+func FromProto(ctx context.Context, st *store.Store, p *repb.ActionResult) (Result, error) {
+	r := Result{ExitCode: int(p.ExitCode), Outputs: map[string]store.Digest{}, Trees: map[string]store.Digest{}}
+	name := func(p string) (string, error) {
+		out, ok := strings.CutPrefix(p, outDir+"/")
+		if !ok || path.Clean(out) != out || strings.HasPrefix(out, "..") {
+			return "", fmt.Errorf("action result: output %q is not below %s", p, outDir)
+		}
+		return out, nil
+	}
+	for _, f := range p.OutputFiles {
+		n, err1 := name(f.Path)
+		d, err2 := store.DigestFromProto(f.Digest)
+		if err := errors.Join(err1, err2); err != nil {
+			return Result{}, err
+		}
+		r.Outputs[n] = d
+	}
+	for _, dir := range p.OutputDirectories {
+		n, err := name(dir.Path)
+		if err != nil {
+			return Result{}, err
+		}
+		if dir.RootDirectoryDigest.GetHash() != "" {
+			r.Trees[n], err = store.DigestFromProto(dir.RootDirectoryDigest)
+		} else {
+			var tree store.Digest
+			if tree, err = store.DigestFromProto(dir.TreeDigest); err == nil {
+				r.Trees[n], err = st.OpenTreeMessage(ctx, tree)
+			}
+		}
+		if err != nil {
+			return Result{}, fmt.Errorf("action result: output %q: %w", n, err)
+		}
+	}
+	if len(p.OutputSymlinks) > 0 {
+		return Result{}, errors.New("action result: an output is a symlink")
+	}
+	var err1, err2 error
+	if p.StdoutDigest.GetHash() != "" {
+		r.Stdout, err1 = store.DigestFromProto(p.StdoutDigest)
+	}
+	if p.StderrDigest.GetHash() != "" {
+		r.Stderr, err2 = store.DigestFromProto(p.StderrDigest)
+	}
+	return r, errors.Join(err1, err2)
+}

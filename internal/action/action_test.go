@@ -149,7 +149,7 @@ func TestBuildGridAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(bgd), "python3"), "testdata/buildgrid.py")
+		cmd := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(bgd), "python3"), "testdata/peer.py")
 		cmd.Stdin = bytes.NewReader(in)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()

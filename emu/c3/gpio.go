@@ -25,7 +25,7 @@ const (
 	gpOEnInv     = 1 << 10
 
 	// GPIO_STRAP values that the ROM takes as its boot modes, TRM 7.2.
-	strapFlash    = 0xd
+	strapFlash    = 0xd // bit 3 is GPIO9
 	strapDownload = 0x5
 )
 
@@ -86,6 +86,10 @@ func (g *gpio) strap(s emu.Strap) {
 
 // latchStraps samples the strapping pins, TRM 7.1.
 func (g *gpio) latchStraps() { g.set(gpStrap, g.s.Strap) }
+
+// flashBoot reports whether the chip was strapped to boot from flash. Only then
+// do the watchdogs guard the boot, TRM 12.2.2.3.
+func (g *gpio) flashBoot() bool { return g.get(gpStrap)>>3&1 != 0 }
 
 func (g *gpio) read(off uint32) uint32 {
 	switch off {
@@ -248,9 +252,10 @@ func (g *gpio) pin(n int) emu.Level {
 }
 
 func (g *gpio) reset() {
+	strap := g.get(gpStrap)
 	g.block.reset()
+	g.set(gpStrap, strap)
 	g.s.Status = 0
-	g.latchStraps()
 	g.update()
 }
 

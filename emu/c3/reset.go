@@ -86,7 +86,9 @@ func (c *soc) Reset() {
 
 func (c *soc) resetTo(cause resetCause) {
 	level := cause.level()
+	c.assist.record(c.m.CPU.PC(), c.m.CPU.Reg(2))
 	if level >= resetCore {
+		c.gpio.latchStraps() // before the watchdogs, which go by the boot mode
 		for _, d := range c.devices {
 			if d != device(c.rtc) && d != device(c.efuse) {
 				d.reset()
@@ -96,10 +98,8 @@ func (c *soc) resetTo(cause resetCause) {
 	}
 	if level >= resetChip {
 		c.rtc.reset()
+		c.assist.powerOn()
 	}
 	c.rtc.booted(cause)
-	if level >= resetCore {
-		c.gpio.latchStraps()
-	}
 	c.m.CPU.Reset(resetVector)
 }

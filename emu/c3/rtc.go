@@ -26,6 +26,7 @@ const (
 	rtcTimeLow1    = 0xdc
 	rtcTimeHigh1   = 0xe0
 	rtcOption1     = 0xf4
+	rtcFibSel      = 0x10c
 	rtcWakeupCause = 0xf8
 	rtcIntEnaW1TS  = 0x100
 	rtcIntEnaW1TC  = 0x104
@@ -38,8 +39,10 @@ const (
 	rtcIntMainTimer = 1 << 10
 	rtcIntSWD       = 1 << 15
 
+	rtcFibSuperWDT = 1 << 1 // the analog part, not SWD_CONF, rules over the super watchdog's reset
+
 	rtcSWDAutoFeed = 1 << 31
-	rtcSWDDisable  = 1 << 30
+	rtcSWDBypass   = 1 << 30 // SWD_BYPASS_RST
 	rtcSWDFeed     = 1 << 29
 	swdKey         = 0x8f1d312a
 	// swdTimeout is the super watchdog's, TRM 12.3: slightly less than a second.
@@ -163,6 +166,9 @@ func (r *rtc) write(off, v uint32) {
 		r.writeWDT(off, v)
 	case rtcSWDConf:
 		r.writeSWD(v)
+	case rtcFibSel:
+		r.set(off, v)
+		r.feedSWD()
 	case rtcIntRaw, rtcIntSt, rtcTimeLow0, rtcTimeHigh0, rtcTimeLow1, rtcTimeHigh1, rtcWakeupCause:
 	default:
 		r.block.write(off, v)
@@ -201,9 +207,14 @@ func (r *rtc) arm() {
 
 func (r *rtc) alarm() { r.intr.raise(rtcIntMainTimer) }
 
-// booted sets what software finds after a reset.
+// booted sets what software finds after a reset. A reset of the core feeds the
+// watchdog: a chip that finds nothing to boot is reset by timer group 0 again
+// and again, never by this one.
 func (r *rtc) booted(cause resetCause) {
 	r.set(rtcResetState, r.get(rtcResetState)&^0xfff|uint32(cause)|uint32(cause)<<6)
+	if cause.level() >= resetCore {
+		r.startWDT()
+	}
 }
 
 // reset is a reset of the RTC domain.

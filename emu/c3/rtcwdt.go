@@ -37,10 +37,11 @@ func (r *rtc) loadWDT() {
 	}
 	// Stage 0 is stretched by the eFuse field WDT_DELAY_SEL.
 	r.wdt.s.Hold[0] <<= 1 + r.soc.efuse.wdtDelay()
-	if cfg&wdtFlashboot(12) != 0 {
+	guard := cfg&wdtFlashboot(12) != 0 && r.soc.gpio.flashBoot()
+	if guard {
 		r.wdt.s.Action[0] = 4
 	}
-	r.wdt.s.On = cfg>>31 != 0 || cfg&wdtFlashboot(12) != 0
+	r.wdt.s.On = cfg>>31 != 0 || guard
 	r.wdt.s.Step = r.wdtStep()
 }
 
@@ -61,9 +62,12 @@ func (r *rtc) writeSWD(v uint32) {
 	r.feedSWD()
 }
 
-// feedSWD starts the super watchdog again, or stops it when hardware feeds it.
+// feedSWD starts the super watchdog again, or stops it when hardware feeds it
+// or its reset is held off. Until the second-stage bootloader clears the bit in
+// FIB_SEL, the digital side does not reset the chip: the ROM's loader waits for
+// hours without feeding.
 func (r *rtc) feedSWD() {
-	if r.get(rtcSWDConf)&(rtcSWDAutoFeed|rtcSWDDisable) != 0 {
+	if r.get(rtcSWDConf)&(rtcSWDAutoFeed|rtcSWDBypass) != 0 || r.get(rtcFibSel)&rtcFibSuperWDT != 0 {
 		r.swd.Stop()
 		return
 	}

@@ -32,6 +32,7 @@ type soc struct {
 	rtc     *rtc
 	efuse   *efuse
 	gpio    *gpio
+	assist  *assistDebug
 	system  *system
 	extmem  *extmem
 	devices []device // every block, in the order of attachment
@@ -97,11 +98,12 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.gpio = newGPIO(c, cfg.Strap)
 	c.extmem = newExtmem(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
+	c.assist = newAssistDebug()
 	hash, adc, ctrl := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed)
 
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, hash, adc, ctrl, newAnalog(), newAssistDebug(), newSensitive(), newGPIOSD(),
+		c.extmem, &c.extmem.mmu, spi0, spi1, hash, adc, ctrl, newAnalog(), c.assist, newSensitive(), newGPIOSD(),
 	}
 	for _, d := range unmodelled() {
 		c.devices = append(c.devices, d)

@@ -9,15 +9,6 @@ type storage struct{ block }
 
 func (d *storage) state(s *emu.State) { s.Fixed(&d.words) }
 
-// newAssistDebug is ASSIST_DEBUG, TRM 17: monitors of bus regions and the
-// stack pointer, which never trip, and the state of the debugger, which is
-// absent (DEBUG_MODE, +98, reads 0; IDF looks before it sleeps).
-func newAssistDebug() *storage {
-	d := &storage{newBlock("ASSIST_DEBUG", 0x600ce000, []reg{{0x1fc, "DATE", 0x2008010}})}
-	d.know(0, 0x98)
-	return d
-}
-
 // newSensitive is SENSITIVE, TRM 14: permission control. What is configured is
 // kept and not enforced.
 func newSensitive() *storage {

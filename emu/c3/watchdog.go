@@ -109,11 +109,12 @@ func (t *timg) loadWDT() {
 		t.wdt.s.Hold[n] = uint64(t.get(tgWDTConfig + 8 + 4*n))
 		t.wdt.s.Action[n] = cfg >> (29 - 2*n) & 3
 	}
-	if cfg&wdtFlashboot(14) != 0 {
+	guard := cfg&wdtFlashboot(14) != 0 && t.soc.gpio.flashBoot()
+	if guard {
 		// Flash boot protection: stage 0 resets the system whatever STG0 says.
 		t.wdt.s.Action[0] = 3
 	}
-	t.wdt.s.On = cfg>>31 != 0 || cfg&wdtFlashboot(14) != 0
+	t.wdt.s.On = cfg>>31 != 0 || guard
 	t.wdt.s.Step = t.wdtStep()
 }
 

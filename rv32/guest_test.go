@@ -14,16 +14,16 @@ func compile(t testing.TB, source string, flags ...string) string {
 	t.Helper()
 	gcc := devtest.Tool(t, "riscv64-unknown-elf-gcc")
 	out := filepath.Join(t.TempDir(), "guest")
-	args := append([]string{"-O2", "-march=rv32imc_zicsr_zifencei", "-mabi=ilp32", "-nostdlib", "-nostartfiles", "-ffreestanding",
+	args := append([]string{"-O2", "-march=rv32imc", "-mabi=ilp32", "-nostdlib", "-nostartfiles", "-ffreestanding",
 		"-Wl,-Ttext=0x10000", "-Wl,--build-id=none", "-o", out}, flags...)
-	if msg, err := exec.Command(gcc, append(args, source)...).CombinedOutput(); err != nil {
+	if msg, err := exec.Command(gcc, append(args, source, "-lgcc")...).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", gcc, err, msg)
 	}
 	return out
 }
 
 // userMachine is a machine for statically linked user programs: 1 MiB at
-// 0x8000 with the stack on top. An ecall ends the run.
+// 0x8000 with the stack on top; run it with runUser.
 func userMachine(t testing.TB, e Engine, program string) *CPU {
 	t.Helper()
 	f, err := elf.Open(program)
@@ -47,6 +47,27 @@ func userMachine(t testing.TB, e Engine, program string) *CPU {
 	}
 	c.Reset(uint32(f.Entry))
 	c.SetReg(2, 0x107000)
-	c.OnTrap = func(Trap) { c.Yield() }
 	return c
+}
+
+// runUser runs a program to its exit and returns what it wrote to file 1.
+func runUser(t testing.TB, c *CPU) (out []byte) {
+	t.Helper()
+	failed := false
+	c.OnTrap = func(tr Trap) {
+		failed = tr.Cause != CauseEcallM
+		c.Yield()
+	}
+	for {
+		if x := c.Run(1 << 40); x != ExitYield || failed {
+			t.Fatalf("%v, mcause %d at 0x%08x, mtval 0x%08x", x, c.csr.Mcause, c.csr.Mepc, c.csr.Mtval)
+		}
+		if c.Reg(17) != 64 {
+			return out
+		}
+		b := make([]byte, c.Reg(12))
+		c.Memory().Read(c.Reg(11), b)
+		out = append(out, b...)
+		c.SetPC(c.csr.Mepc + 4)
+	}
 }

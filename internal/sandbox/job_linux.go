@@ -44,6 +44,8 @@ type job struct {
 	kept    *kept // nil: /target is discarded
 	stdio   [3]*os.File
 	shell   *terminal // nil: no terminal
+
+	noUserNS, noOverlay bool // begin without, as on a machine that lacks them
 }
 
 // mode is how far the machine lets us go.
@@ -54,7 +56,7 @@ func (j *job) run(ctx context.Context) (code int, out string, err error) {
 	if err := j.check(); err != nil {
 		return 0, "", err
 	}
-	m := mode{userNS: true, overlay: true}
+	m := mode{userNS: !j.noUserNS, overlay: !j.noOverlay}
 	var first error
 	for attempt := 0; ; attempt++ {
 		sp, out, err := j.prepare(m, attempt)
@@ -77,8 +79,8 @@ func (j *job) run(ctx context.Context) (code int, out string, err error) {
 		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se):
 			// Root may have namespaces without a user namespace: in a chroot,
 			// or where their number is limited to none.
-			m = mode{userNS: false, overlay: true}
-		case se.stage == stageClone:
+			m = mode{userNS: false, overlay: !j.noOverlay}
+		case se.stage == stageClone || se.stage == stagePrivilege:
 			return 0, "", explain(first, hostFacts())
 		default:
 			return 0, "", explain(err, hostFacts())

@@ -278,7 +278,7 @@ func (r *runner) rootBinds(rootfs int) error {
 			return &stageError{stageBind, "/" + e.Name(), err}
 		}
 	}
-	if err := seal("root"); err != nil {
+	if err := errors.Join(seal("root/etc"), seal("root")); err != nil {
 		return &stageError{stageRootfs, "", err}
 	}
 	r.passed(stageBind)

@@ -1,0 +1,225 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// ways are the ways in which a sandbox can be set up here; each must look the
+// same from inside.
+func ways() map[string]func(*job) {
+	m := map[string]func(*job){
+		"overlay": nil,
+		"copies":  func(j *job) { j.noOverlay = true },
+	}
+	if os.Geteuid() == 0 {
+		m["root"] = func(j *job) { j.noUserNS = true }
+		m["root copies"] = func(j *job) { j.noUserNS, j.noOverlay = true, true }
+	}
+	return m
+}
+
+func TestInside(t *testing.T) {
+	t.Setenv("ESPALIER_TEST_SECRET", "secret")
+	t.Setenv("LC_ALL", "tr_TR.UTF-8")
+	t.Setenv("TZ", "Asia/Tokyo")
+	root := rootfs(t)
+	trees := func(t *testing.T) map[string]string {
+		return map[string]string{
+			"rootfs": root, "src": folder(t, map[string]string{"a": "a"}), "cargo": folder(t, map[string]string{"config.toml": "c"}),
+			"vendor": folder(t, map[string]string{"crate/lib.rs": "v"}), "git": folder(t, map[string]string{"tree/lib.rs": "g"}),
+			"target": folder(t, map[string]string{"old": "t"}),
+		}
+	}
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			old := unix.Umask(0o077)
+			defer unix.Umask(old)
+			in := trees(t)
+			s := run(t, Local{}, in, func(j *job) {
+				j.step.Dir = "/src"
+				if way != nil {
+					way(j)
+				}
+			}, "look").seen(t)
+			for _, c := range []struct {
+				what      string
+				got, want any
+			}{
+				{"user", s.UID, 1000},
+				{"group", s.GID, 1000},
+				{"process id", s.PID, s.wantPID()},
+				{"parent", s.PPID, 1},
+				{"session leader", s.Session, s.PID},
+				{"umask", s.Umask, 0o022},
+				{"host name", s.Hostname, "espalier"},
+				{"time zone", s.Zone, "UTC"},
+				{"working directory", s.Dir, "/src"},
+				{"environment", s.Env, []string{"A=1", "B=two words"}},
+				{"root", s.Root, []string{"cargo", "dev", "etc", "home", "inside", "lib", "out", "proc", "src", "target", "tmp", "usr"}},
+				{"devices", s.Dev, []string{"fd", "full", "null", "random", "shm", "stderr", "stdin", "stdout", "urandom", "zero"}},
+				{"/etc", s.Etc, []string{"from-rootfs", "group", "hostname", "hosts", "passwd"}},
+				{"processes", s.Proc, []string{"1", fmt.Sprint(s.PID)}},
+				{"interfaces", s.Interfaces, []string{"lo up|loopback|running"}},
+				{"connect", s.Connect, "dial tcp 192.0.2.1:80: connect: network is unreachable"},
+				{"write to /", s.WriteRoot, "open /usr-file: read-only file system"},
+				{"write to /proc", s.WriteProc, "open /proc/sys/kernel/core_pattern: read-only file system"},
+				{"permitted capabilities", s.Status["CapPrm"], "0000000000000000"},
+				{"effective capabilities", s.Status["CapEff"], "0000000000000000"},
+				{"inheritable capabilities", s.Status["CapInh"], "0000000000000000"},
+				{"ambient capabilities", s.Status["CapAmb"], "0000000000000000"},
+				{"bounding set", s.Status["CapBnd"], "0000000000000000"},
+				{"no new privileges", s.Status["NoNewPrivs"], "1"},
+				{"ignored signals", s.Status["SigIgn"], "0000000000000000"},
+				{"blocked signals", s.Status["SigBlk"], "0000000000000000"},
+			} {
+				if fmt.Sprint(c.got) != fmt.Sprint(c.want) {
+					t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
+				}
+			}
+			if auditArch != 0 && s.Status["Seccomp"] != "2" {
+				t.Errorf("no system call filter: %s", s.Status["Seccomp"])
+			}
+			if os.Geteuid() == 0 && len(s.Groups) != 0 {
+				t.Errorf("supplementary groups of root: %v", s.Groups)
+			}
+			for d, want := range map[string]string{
+				"/src": "<nil>", "/cargo": "<nil>", "/target": "<nil>", "/out": "<nil>", "/tmp": "<nil>", "/home/espalier": "<nil>", "/dev/shm": "<nil>",
+				"/cargo/registry/src/v": "read-only file system", "/cargo/git/checkouts": "read-only file system",
+				"/": "read-only file system", "/etc": "read-only file system", "/dev": "read-only file system",
+			} {
+				if got := s.Writable[d]; !strings.HasSuffix(got, want) {
+					t.Errorf("writing to %s: %s, want %s", d, got, want)
+				}
+			}
+			if !strings.Contains(s.ReadInit, "readlink /proc/1/exe: permission denied") {
+				t.Errorf("process 1 can be looked into: %s", s.ReadInit)
+			}
+			for _, d := range s.Descriptors { // 3 is the folder that lists them
+				n, target, _ := strings.Cut(d, " ")
+				if !slices.Contains([]string{"0", "1", "2", "3"}, n) && !strings.Contains(target, "anon_inode") {
+					t.Errorf("inherited descriptor %s", d)
+				}
+			}
+			for _, dir := range in {
+				if name == "overlay" && strings.Contains(s.Mountinfo, filepath.Base(filepath.Dir(dir))) {
+					t.Errorf("the host folder %s can be seen in mountinfo:\n%s", dir, s.Mountinfo)
+				}
+				if _, err := os.Lstat(filepath.Join(dir, "probe")); err == nil {
+					t.Errorf("a write went through to the input %s", dir)
+				}
+			}
+		})
+	}
+}
+
+// wantPID is the constant, or whatever it is on a kernel without
+// checkpoint support.
+func (s seen) wantPID() int {
+	if _, err := os.Stat("/proc/sys/kernel/ns_last_pid"); err != nil {
+		return s.PID
+	}
+	return commandPID
+}
+
+func TestFilesInside(t *testing.T) {
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			trees := map[string]string{"rootfs": rootfs(t), "src": folder(t, map[string]string{"a": "source"})}
+			for file, want := range map[string]string{
+				"/etc/passwd":   "root:x:0:0::/:/bin/sh\nespalier:x:1000:1000::/home/espalier:/bin/sh\n",
+				"/etc/hostname": "espalier\n",
+				"/lib/file":     "usr", // through a link of the rootfs
+				"/src/a":        "source",
+			} {
+				if got := run(t, Local{}, trees, way, "cat", file).ok(t).stdout; got != want {
+					t.Errorf("%s: got %q, want %q", file, got, want)
+				}
+			}
+			r := run(t, Local{}, trees, way, "cat", os.Args[0])
+			if r.code == 0 {
+				t.Errorf("the host's %s can be read", os.Args[0])
+			}
+			r = run(t, Local{}, trees, way, "stat", "/", "/etc", "/src/a").ok(t)
+			if want := "/ 1 drwxr-xr-x\n/etc 1 drwxr-xr-x\n/src/a 1 -rw-r--r--\n"; r.stdout != want {
+				t.Errorf("times: got %q, want %q", r.stdout, want)
+			}
+		})
+	}
+}
+
+// What is written over an input stays in the run, whatever is done to it.
+func TestWritesAreDiscarded(t *testing.T) {
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			target := folder(t, map[string]string{"old": "old", "folder/a": "a"})
+			trees := map[string]string{"rootfs": rootfs(t), "target": target}
+			for range 2 {
+				r := run(t, Local{}, trees, way, "rewrite").ok(t)
+				if want := "/target\n/target/moved\n/target/moved/b\n/target/old\n"; r.stdout != want {
+					t.Fatalf("got %q, want %q", r.stdout, want)
+				}
+			}
+			b, err := os.ReadFile(filepath.Join(target, "old"))
+			must(t, err)
+			if string(b) != "old" {
+				t.Errorf("the input is %q now", b)
+			}
+			if _, err := os.Stat(filepath.Join(target, "folder", "a")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestCallFilter(t *testing.T) {
+	if auditArch == 0 {
+		t.Skip("no filter on this processor")
+	}
+	want := map[string]unix.Errno{
+		"keyctl": unix.EPERM, "add_key": unix.EPERM, "bpf": unix.EPERM, "perf_event_open": unix.EPERM, "mount": unix.EPERM,
+		"unshare": unix.EPERM, "setns": unix.EPERM, "ptrace": unix.EPERM, "clone-newuser": unix.EPERM, "tiocsti": unix.EPERM,
+		"io_uring_setup": unix.ENOSYS, "clone3": unix.ENOSYS, "x32": unix.ENOSYS,
+		"socket-unix": 0, "socket-inet": 0, "getpid": 0,
+	}
+	for _, network := range []bool{false, true} {
+		t.Run(fmt.Sprintf("network=%v", network), func(t *testing.T) {
+			r := run(t, Local{}, map[string]string{"rootfs": rootfs(t)}, func(j *job) { j.step.Network = network }, "calls").ok(t)
+			if network {
+				want["socket-unix"] = unix.EAFNOSUPPORT
+			}
+			lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
+			if len(lines) < 15 {
+				t.Fatalf("only %q", lines)
+			}
+			for _, l := range lines {
+				name, n, _ := strings.Cut(l, " ")
+				if n != fmt.Sprint(int(want[name])) {
+					t.Errorf("%s: got error %s, want %d", name, n, want[name])
+				}
+			}
+		})
+	}
+}
+
+func TestPerturb(t *testing.T) {
+	l := Local{Perturb: Perturb{Hostname: "elsewhere", UID: 4711, CPUs: 1, Env: map[string]string{"A": "other", "C": "more"}, Shuffle: 7}}
+	trees := map[string]string{"rootfs": rootfs(t), "vendor": folder(t, map[string]string{"x": "1", "y/z": "2"}), "src": folder(t, map[string]string{"m": "3"})}
+	s := run(t, l, trees, nil, "look").seen(t)
+	if s.Hostname != "elsewhere" || s.UID != 4711 || s.GID != 4711 || strings.ContainsAny(s.CPUs, "-,") {
+		t.Errorf("host name %s, user %d, group %d, processors %s", s.Hostname, s.UID, s.GID, s.CPUs)
+	}
+	if got, want := fmt.Sprint(s.Env), "[A=other B=two words C=more]"; got != want {
+		t.Errorf("environment %s, want %s", got, want)
+	}
+	r := run(t, l, trees, nil, "list", "/cargo/registry/src/v").ok(t)
+	if want := "/cargo/registry/src/v\n/cargo/registry/src/v/x\n/cargo/registry/src/v/y\n/cargo/registry/src/v/y/z\n"; r.stdout != want {
+		t.Errorf("got %q, want %q", r.stdout, want)
+	}
+}

@@ -1,0 +1,244 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/store"
+)
+
+// withStore returns a store and a step whose inputs are trees in it.
+func withStore(t *testing.T, inputs map[string]string, argv ...string) (*store.Store, action.Step) {
+	t.Helper()
+	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "store"))
+	must(t, err)
+	t.Cleanup(func() { st.Close() })
+	step := action.Step{Name: "test", Argv: append([]string{"/inside"}, argv...), Env: map[string]string{"A": "1"}}
+	for name, dir := range inputs {
+		d, err := st.ImportDir(t.Context(), dir, store.ImportOptions{})
+		must(t, err)
+		step.Inputs = append(step.Inputs, action.Input{Path: name, Tree: d})
+	}
+	slices.SortFunc(step.Inputs, func(a, b action.Input) int { return strings.Compare(a.Path, b.Path) })
+	return st, step
+}
+
+func TestRunWithStore(t *testing.T) {
+	st, step := withStore(t, map[string]string{"rootfs": rootfs(t), "src": folder(t, map[string]string{"src/main.rs": "fn main() {}"})}, "outputs")
+	step.Outputs = []string{"file", "dir"}
+	r, err := Local{}.Run(t.Context(), st, step, Streams{})
+	must(t, err)
+	want, err := action.Digest(t.Context(), st, step)
+	must(t, err)
+	if r.Digest != want || !r.Hermetic || r.Cached || r.ExitCode != 0 {
+		t.Errorf("result %+v, want digest %v", r, want)
+	}
+	if got := r.Outputs["file"]; got != store.DigestOf([]byte("file")) {
+		t.Errorf("file output %v", got)
+	}
+	var tree []string
+	must(t, st.Walk(t.Context(), r.Trees["dir"], func(e store.Entry) error {
+		tree = append(tree, fmt.Sprintf("%s exec=%v -> %q", e.Path, e.Executable, e.Target))
+		return nil
+	}))
+	wantTree := []string{` exec=false -> ""`, `link exec=false -> "run"`, `run exec=true -> ""`, `sub exec=false -> ""`, `sub/secret exec=false -> ""`}
+	if !slices.Equal(tree, wantTree) {
+		t.Errorf("folder output\n%s\nwant\n%s", strings.Join(tree, "\n"), strings.Join(wantTree, "\n"))
+	}
+	if left, _ := os.ReadDir(filepath.Join(st.Dir(), "sandbox")); len(left) != 0 {
+		t.Errorf("temporary files are left: %v", left)
+	}
+}
+
+func TestOutputsThatAreRefused(t *testing.T) {
+	root := rootfs(t)
+	for name, want := range map[string]string{
+		"missing": "did not make /out/missing", "sneaky": "is a symbolic link",
+		"rootlink/etc/passwd": "rootlink is a symbolic link", "dir/none": "did not make /out/dir/none",
+	} {
+		st, step := withStore(t, map[string]string{"rootfs": root}, "outputs")
+		step.Outputs = []string{name}
+		_, err := Local{}.Run(t.Context(), st, step, Streams{})
+		if fault.KindOf(err) != fault.Build || !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: error %v, want %q", name, err, want)
+		}
+	}
+	st, step := withStore(t, map[string]string{"rootfs": root}, "exit", "7")
+	step.Outputs = []string{"missing"}
+	if r, err := (Local{}).Run(t.Context(), st, step, Streams{}); err != nil || r.ExitCode != 7 {
+		t.Errorf("a command that failed: exit code %d, error %v; its outputs do not matter", r.ExitCode, err)
+	}
+}
+
+func TestStepsThatAreWrong(t *testing.T) {
+	root := rootfs(t)
+	for name, change := range map[string]func(*action.Step){
+		"no program":       func(s *action.Step) { s.Argv = nil },
+		"relative program": func(s *action.Step) { s.Argv = []string{"inside"} },
+		"relative folder":  func(s *action.Step) { s.Dir = "src" },
+		"output outside":   func(s *action.Step) { s.Outputs = []string{"../x"} },
+		"unknown input":    func(s *action.Step) { s.Inputs = append(s.Inputs, action.Input{Path: "zoo", Tree: s.Inputs[0].Tree}) },
+		"input twice":      func(s *action.Step) { s.Inputs = append(s.Inputs, s.Inputs[0]) },
+		"no rootfs":        func(s *action.Step) { s.Inputs = nil },
+		"bad variable":     func(s *action.Step) { s.Env = map[string]string{"A=B": "c"} },
+	} {
+		st, step := withStore(t, map[string]string{"rootfs": root}, "true")
+		change(&step)
+		if _, err := (Local{}).Run(t.Context(), st, step, Streams{}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestMissingTree(t *testing.T) {
+	st, step := withStore(t, map[string]string{"rootfs": rootfs(t)}, "true")
+	step.Inputs = append(step.Inputs, action.Input{Path: "vendor", Tree: store.DigestOf([]byte("not there"))})
+	if _, err := (Local{}).Run(t.Context(), st, step, Streams{}); fault.KindOf(err) != fault.Pins {
+		t.Errorf("error %v, want one of kind Pins", err)
+	}
+}
+
+// What a step writes to its logs is in the store.
+func TestLogsAreStored(t *testing.T) {
+	st, step := withStore(t, map[string]string{"rootfs": rootfs(t)}, "cat", "/usr/file")
+	var out bytes.Buffer
+	r, err := Local{}.Run(t.Context(), st, step, Streams{Stdout: &out})
+	must(t, err)
+	if out.String() != "usr" || r.Stdout != store.DigestOf([]byte("usr")) || !r.Stderr.IsZero() || !st.Has(r.Stdout) {
+		t.Errorf("streamed %q, stored %v and %v", out.String(), r.Stdout, r.Stderr)
+	}
+}
+
+// The sources of a kept target age like a working tree, and the rest of a run
+// is not touched by it.
+func TestKeepTarget(t *testing.T) {
+	src := folder(t, map[string]string{"a.rs": "a", "dir/b.rs": "b"})
+	inputs := map[string]string{"rootfs": rootfs(t), "src": src, "target": folder(t, map[string]string{"old": "old"})}
+	st, step := withStore(t, inputs, "write", "/target/new", "kept")
+	l := Local{KeepTarget: filepath.Join(t.TempDir(), "kept")}
+	do := func(argv ...string) string {
+		t.Helper()
+		step.Argv = append([]string{"/inside"}, argv...)
+		var out bytes.Buffer
+		r, err := l.Run(t.Context(), st, step, Streams{Stdout: &out})
+		must(t, err)
+		if r.ExitCode != 0 || r.Hermetic {
+			t.Fatalf("exit code %d, hermetic %v", r.ExitCode, r.Hermetic)
+		}
+		return out.String()
+	}
+	setSource := func(name, text string) {
+		t.Helper()
+		must(t, os.WriteFile(filepath.Join(src, name), []byte(text), 0o644))
+		d, err := st.ImportDir(t.Context(), src, store.ImportOptions{})
+		must(t, err)
+		for i := range step.Inputs {
+			if step.Inputs[i].Path == "src" {
+				step.Inputs[i].Tree = d
+			}
+		}
+	}
+	mtimes := func() (a, b int64) {
+		t.Helper()
+		var mode string
+		_, err := fmt.Sscanf(do("stat", "/src/a.rs", "/src/dir/b.rs"), "/src/a.rs %d %s\n/src/dir/b.rs %d", &a, &mode, &b)
+		must(t, err)
+		return a, b
+	}
+	do("write", "/target/new", "kept")
+	if got := do("list", "/target"); got != "/target\n/target/new\n/target/old\n" {
+		t.Errorf("second run sees %q", got)
+	}
+	if a, b := mtimes(); a != 2 || b != 2 {
+		t.Errorf("unchanged sources have times %d and %d, want 2", a, b)
+	}
+	start := time.Now().Unix()
+	setSource("a.rs", "changed")
+	a, b := mtimes()
+	if a < start || b != 2 {
+		t.Errorf("after an edit: times %d and %d, want at least %d and 2", a, b, start)
+	}
+	setSource("dir/b.rs", "changed") // a stays as new as it became: what it made may not be built yet
+	if a2, b2 := mtimes(); a2 != a || b2 < start {
+		t.Errorf("after another edit: times %d and %d, want %d and at least %d", a2, b2, a, start)
+	}
+
+	busy, err := openKept(l.KeepTarget, step.Inputs[2].Tree)
+	must(t, err)
+	if busy == nil {
+		t.Fatalf("the kept folder is locked by nobody")
+	}
+	if got := do("list", "/target"); got != "/target\n/target/old\n" {
+		t.Errorf("while another run has the folder: %q", got)
+	}
+	busy.release()
+
+	step.Inputs = slices.DeleteFunc(step.Inputs, func(i action.Input) bool { return i.Path == "target" })
+	if got := do("list", "/target"); got != "/target\n" {
+		t.Errorf("over another layer: %q", got)
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listen.Close()
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	must(t, os.WriteFile(bundle, []byte("-----BEGIN CERTIFICATE-----\n"), 0o644))
+	t.Setenv("SSL_CERT_FILE", bundle)
+	t.Setenv("HTTPS_PROXY", "http://proxy.example:3128")
+	t.Setenv("NOT_A_PROXY", "no")
+	trees := map[string]string{"rootfs": rootfs(t)}
+	network := func(j *job) { j.step.Network = true }
+	if got := run(t, Local{}, trees, nil, "connect", listen.Addr().String()).ok(t).stdout; !strings.Contains(got, "refused") {
+		t.Errorf("without Network the host's port answers: %s", got)
+	}
+	if got := run(t, Local{}, trees, network, "connect", listen.Addr().String()).ok(t).stdout; got != "<nil>\n" {
+		t.Errorf("with Network: %s", got)
+	}
+	s := run(t, Local{}, trees, func(j *job) {
+		network(j)
+		j.step.Env = map[string]string{"CURL_CA_BUNDLE": "/own"}
+	}, "look").seen(t)
+	at := "=/etc/espalier/ca-bundle.crt"
+	want := []string{"CARGO_HTTP_CAINFO" + at, "CURL_CA_BUNDLE=/own", "GIT_SSL_CAINFO" + at, "HTTPS_PROXY=http://proxy.example:3128", "SSL_CERT_FILE" + at}
+	got := slices.DeleteFunc(s.Env, func(v string) bool { // what the machine that runs the test has set
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(proxyVariables[:], name) && name != "HTTPS_PROXY"
+	})
+	if !slices.Equal(got, want) {
+		t.Errorf("environment %q, want %q", got, want)
+	}
+	if s.Hostname != "espalier" || s.UID != 1000 {
+		t.Errorf("host name %s, user %d", s.Hostname, s.UID)
+	}
+	hosts, _ := os.ReadFile("/etc/hosts")
+	if got := run(t, Local{}, trees, network, "cat", "/etc/hosts").ok(t).stdout; got != string(hosts) {
+		t.Errorf("hosts: %q, want the host's %q", got, hosts)
+	}
+	if (Local{}).hermetic(action.Step{Network: true}) {
+		t.Error("a step with Network counts as hermetic")
+	}
+}
+
+func TestProbe(t *testing.T) {
+	r := Probe(context.Background())
+	if !r.OK || r.Err != nil || len(r.Checks) < 10 {
+		t.Errorf("report %+v", r)
+	}
+	for _, c := range r.Checks {
+		if !c.OK {
+			t.Errorf("%s: %s", c.Name, c.Note)
+		}
+	}
+}

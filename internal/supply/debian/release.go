@@ -135,11 +135,11 @@ func parseRelease(text []byte) (*release, error) {
 		files:    map[string]store.Digest{},
 	}
 	if rel.date, err = parseDate(st.Get("date")); err != nil {
-		return nil, fmt.Errorf("Date of the Release file: %w", err)
+		return nil, fmt.Errorf("field Date of the Release file: %w", err)
 	}
 	if v := st.Get("valid-until"); v != "" {
 		if rel.until, err = parseDate(v); err != nil {
-			return nil, fmt.Errorf("Valid-Until of the Release file: %w", err)
+			return nil, fmt.Errorf("field Valid-Until of the Release file: %w", err)
 		}
 	}
 	sums := st.Get("sha256")

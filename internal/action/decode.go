@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
-	"strings"
 
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 	"google.golang.org/protobuf/proto"
@@ -77,9 +76,9 @@ func decode(a *repb.Action, c *repb.Command) (Step, error) {
 		step.Env[v.Name] = v.Value
 	}
 	for _, p := range c.OutputPaths {
-		out, ok := strings.CutPrefix(p, outDir+"/")
-		if !ok {
-			return Step{}, fmt.Errorf("output %q is not below %s", p, outDir)
+		out, err := outputName(p)
+		if err != nil {
+			return Step{}, err
 		}
 		step.Outputs = append(step.Outputs, out)
 	}

@@ -50,6 +50,25 @@ func Put(ctx context.Context, st *store.Store, step Step) (store.Digest, error) 
 	return st.PutBytes(ctx, m.action)
 }
 
+// outputPath is where an output lies in the REAPI working directory.
+func outputPath(name string) string {
+	if rest, ok := strings.CutPrefix(name, "/"); ok {
+		return rest
+	}
+	return path.Join(outDir, name)
+}
+
+// outputName is the inverse of outputPath.
+func outputName(p string) (string, error) {
+	if path.Clean(p) != p || path.IsAbs(p) || p == outDir || p == "." || p == ".." || strings.HasPrefix(p, "../") {
+		return "", fmt.Errorf("output path %q is not a path below a place of the layout", p)
+	}
+	if out, ok := strings.CutPrefix(p, outDir+"/"); ok {
+		return out, nil
+	}
+	return "/" + p, nil
+}
+
 type messages struct{ action, command []byte }
 
 // encode makes the one encoding of a step. The working directory of the REAPI
@@ -75,7 +94,7 @@ func encode(ctx context.Context, compose func(context.Context, map[string]store.
 			&repb.Command_EnvironmentVariable{Name: name, Value: step.Env[name]})
 	}
 	for _, out := range step.Outputs {
-		command.OutputPaths = append(command.OutputPaths, path.Join(outDir, out))
+		command.OutputPaths = append(command.OutputPaths, outputPath(out))
 	}
 	slices.Sort(command.OutputPaths)
 	m := &messages{}
@@ -142,8 +161,11 @@ func (s Step) check() error {
 	}
 	outs := slices.Sorted(slices.Values(s.Outputs))
 	for i, out := range outs {
-		if out == "" || path.IsAbs(out) || path.Clean(out) != out || out == "." || strings.HasPrefix(out, "../") || out == ".." {
-			return bad("output %q: want a clean path below /out", out)
+		if out == "" || path.Clean(out) != out || out == "." || out == "/" || strings.HasPrefix(out, "../") || out == ".." {
+			return bad("output %q: want a clean path", out)
+		}
+		if strings.HasPrefix(out, "/"+outDir+"/") || out == "/"+outDir {
+			return bad("output %q: paths below /out are written without it", out)
 		}
 		if i > 0 && outs[i-1] == out {
 			return bad("two outputs %q", out)

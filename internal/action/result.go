@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
-	"strings"
 
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 
@@ -60,7 +58,7 @@ func ToProto(ctx context.Context, st *store.Store, r Result) (*repb.ActionResult
 		if _, both := r.Trees[name]; both {
 			return nil, fmt.Errorf("output %q is a file and a directory", name)
 		}
-		p.OutputFiles = append(p.OutputFiles, &repb.OutputFile{Path: path.Join(outDir, name), Digest: r.Outputs[name].ToProto()})
+		p.OutputFiles = append(p.OutputFiles, &repb.OutputFile{Path: outputPath(name), Digest: r.Outputs[name].ToProto()})
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Trees)) {
 		tree, err := st.PutTreeMessage(ctx, r.Trees[name])
@@ -68,7 +66,7 @@ func ToProto(ctx context.Context, st *store.Store, r Result) (*repb.ActionResult
 			return nil, fmt.Errorf("output %q: %w", name, err)
 		}
 		p.OutputDirectories = append(p.OutputDirectories, &repb.OutputDirectory{
-			Path: path.Join(outDir, name), TreeDigest: tree.ToProto(),
+			Path: outputPath(name), TreeDigest: tree.ToProto(),
 			RootDirectoryDigest: r.Trees[name].ToProto(), IsTopologicallySorted: true,
 		})
 	}
@@ -88,9 +86,9 @@ func ToProto(ctx context.Context, st *store.Store, r Result) (*repb.ActionResult
 func FromProto(ctx context.Context, st *store.Store, p *repb.ActionResult) (Result, error) {
 	r := Result{ExitCode: int(p.ExitCode), Outputs: map[string]store.Digest{}, Trees: map[string]store.Digest{}}
 	name := func(p string) (string, error) {
-		out, ok := strings.CutPrefix(p, outDir+"/")
-		if !ok || path.Clean(out) != out || strings.HasPrefix(out, "..") {
-			return "", fmt.Errorf("action result: output %q is not below %s", p, outDir)
+		out, err := outputName(p)
+		if err != nil {
+			return "", fmt.Errorf("action result: %w", err)
 		}
 		return out, nil
 	}

@@ -20,7 +20,9 @@ import "espalier.dev/espalier/internal/store"
 //	target        /target (CARGO_TARGET_DIR)    overlay; without an input an empty directory
 //	-             /out /tmp /home/espalier      fresh, writable
 //
-// Outputs are paths below /out.
+// Outputs are paths below /out, or, beginning with a slash, below another
+// writable place: "/target", "/cargo/registry/cache", "/src/Cargo.lock".
+// Of those, what the step itself wrote is taken.
 const Layout = 1
 
 // Input places a tree at a path of the input root.
@@ -36,8 +38,9 @@ type Step struct {
 	Env      map[string]string // the whole environment
 	Dir      string            // absolute working directory inside the sandbox
 	Inputs   []Input
-	Outputs  []string          // files or directories below /out, relative
+	Outputs  []string          // files or directories, see Layout
 	Platform map[string]string // REAPI platform properties besides the layout
+	Secrets  map[string]string // more environment, outside of the identity: results are never kept
 	Network  bool              // the step sees the host's network; never cached
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -26,9 +27,21 @@ const (
 
 // sourceTree puts the project's files into the store.
 func sourceTree(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
-	return importFiles(ctx, st, p, nil, func(f project.File) (io.ReadCloser, error) {
-		return os.Open(filepath.Join(p.Root, filepath.FromSlash(f.Path)))
-	})
+	files, dirs := map[string]bool{}, map[string]bool{}
+	for _, f := range p.Files {
+		files[f.Path] = true
+		for d := path.Dir(f.Path); d != "."; d = path.Dir(d) {
+			dirs[d] = true
+		}
+	}
+	// A folder whose files have not changed since the last time is hashed and
+	// not written.
+	return st.ImportDir(ctx, p.Root, store.ImportOptions{Filter: func(name string, info fs.FileInfo) bool {
+		if info.IsDir() {
+			return dirs[name]
+		}
+		return files[name]
+	}})
 }
 
 // StubTree is the input of the dependency layer: manifests, Cargo.lock and

@@ -124,7 +124,6 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, req Request
 		Channel:       p.Toolchain.Channel.V,
 		ChannelOrigin: place(p.Toolchain.Channel.Origin),
 		Components:    p.Toolchain.Components,
-		Targets:       p.Toolchain.Targets,
 	}
 	for _, m := range p.MSRV {
 		if versionLess(want.MinRustc, m.Version) {
@@ -366,8 +365,8 @@ func isDefaultRegistry(index string) bool {
 // sizes fills in what Cargo.lock does not tell.
 func (s *Session) sizes(list []lock.Crate) {
 	for i := range list {
-		if n, ok := s.Store.Size(list[i].Digest); ok {
-			list[i].Digest.Size = n
+		if d, err := s.Store.Complete(list[i].Digest); err == nil {
+			list[i].Digest = d
 		}
 	}
 }

@@ -45,6 +45,8 @@ type job struct {
 	stdio   [3]*os.File
 	shell   *terminal // nil: no terminal
 
+	written map[string]string // writable place to the host folder of what the command wrote there
+
 	noUserNS, noOverlay bool // begin without, as on a machine that lacks them
 }
 
@@ -117,8 +119,11 @@ func (j *job) check() error {
 		}
 	}
 	for _, o := range j.step.Outputs {
-		if !fs.ValidPath(o) || o == "." {
-			return bad("output %q is not a clean relative path", o)
+		if !fs.ValidPath(strings.TrimPrefix(o, "/")) || o == "." || o == "/" {
+			return bad("output %q is not a clean path", o)
+		}
+		if place, _ := outputPlace(o); place == "" {
+			return bad("output %q does not lie in a writable place of layout %d", o, action.Layout)
 		}
 	}
 	for k, v := range j.step.Env {
@@ -147,6 +152,28 @@ func (j *job) cannotStart(e *stageError) error {
 	return fault.Wrap(fault.Build, e.err, "starting "+program+" in the sandbox", hint)
 }
 
+// outputPlace splits an output's name into the writable place that it lies in
+// and the path below it: "hello" is ("out", "hello"), "/target" is
+// ("target", "."). The place is empty when there is none.
+func outputPlace(name string) (place, rest string) {
+	abs, ok := strings.CutPrefix(name, "/")
+	if !ok {
+		return "out", name
+	}
+	for _, p := range places {
+		if !p.writable {
+			continue
+		}
+		if abs == p.at {
+			return p.at, "."
+		}
+		if rest, ok := strings.CutPrefix(abs, p.at+"/"); ok {
+			return p.at, rest
+		}
+	}
+	return "", ""
+}
+
 func (j *job) dir() string {
 	if j.step.Dir == "" {
 		return "/"
@@ -172,6 +199,9 @@ func (j *job) env(host hostNetwork) []string {
 		}
 	}
 	for k, v := range j.step.Env {
+		all[k] = v
+	}
+	for k, v := range j.step.Secrets {
 		all[k] = v
 	}
 	for k, v := range j.Perturb.Env {
@@ -210,6 +240,12 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 		}
 		if p.at == "out" {
 			out = tm.Upper
+		}
+		if p.writable {
+			if j.written == nil {
+				j.written = map[string]string{}
+			}
+			j.written[p.at] = tm.Upper
 		}
 		sp.Mounts = append(sp.Mounts, tm)
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"io"
+	"io/fs"
 	"os"
 
 	"espalier.dev/espalier/internal/action"
@@ -36,6 +37,10 @@ type Local struct {
 	Perturb Perturb
 
 	Limits Limits
+
+	// Filter says which files of a directory output are taken, by the output's
+	// name. What a filter depends on belongs into the step's platform.
+	Filter map[string]func(path string, info fs.FileInfo) bool
 }
 
 // Perturb lists conditions that a reproducible step must not notice. Zero

@@ -62,7 +62,12 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, strea
 		return r, nil
 	}
 	for _, name := range step.Outputs {
-		if err := importOutput(ctx, st, out, name, &r); err != nil {
+		place, rest := outputPlace(name)
+		from, ok := j.written[place]
+		if place == "out" || !ok {
+			from = out
+		}
+		if err := importOutput(ctx, st, from, rest, name, l.Filter[name], &r); err != nil {
 			return action.Result{}, fault.Wrap(fault.Build, err, "step "+step.Name)
 		}
 	}
@@ -73,7 +78,7 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, strea
 func (l Local) hermetic(step action.Step) bool {
 	p := l.Perturb
 	perturbed := p.Hostname != "" || p.UID != 0 || p.CPUs != 0 || len(p.Env) != 0 || p.Shuffle != 0
-	return !step.Network && !l.NoSandbox && l.KeepTarget == "" && !perturbed
+	return !step.Network && len(step.Secrets) == 0 && !l.NoSandbox && l.KeepTarget == "" && !perturbed
 }
 
 func (j *job) runAny(ctx context.Context) (int, string, error) {
@@ -235,19 +240,19 @@ func (s *logStream) put(ctx context.Context, st *store.Store) (store.Digest, err
 
 // importOutput stores one declared output. The step wrote the folder, so no
 // part of the path may be a symbolic link.
-func importOutput(ctx context.Context, st *store.Store, out, name string, r *action.Result) error {
-	p := out
-	for _, elem := range strings.Split(name, "/") {
+func importOutput(ctx context.Context, st *store.Store, from, rest, name string, filter func(string, fs.FileInfo) bool, r *action.Result) error {
+	p := from
+	for _, elem := range strings.Split(rest, "/") {
 		p = filepath.Join(p, elem)
 		info, err := os.Lstat(p)
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the command ended well but did not make /out/%s", name)
+			return fmt.Errorf("the command ended well but did not make its output %s", name)
 		}
 		if err != nil {
 			return err
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
-			return fmt.Errorf("output /out/%s: %s is a symbolic link", name, elem)
+			return fmt.Errorf("output %s: %s is a symbolic link", name, elem)
 		}
 	}
 	if err := makeReadable(p); err != nil {
@@ -259,11 +264,11 @@ func importOutput(ctx context.Context, st *store.Store, out, name string, r *act
 	}
 	switch {
 	case info.IsDir():
-		r.Trees[name], err = st.ImportDir(ctx, p, store.ImportOptions{Move: ownedByUs(p)})
+		r.Trees[name], err = st.ImportDir(ctx, p, store.ImportOptions{Filter: filter, Move: ownedByUs(p)})
 	case info.Mode().IsRegular():
 		r.Outputs[name], err = st.PutFile(ctx, p)
 	default:
-		err = fmt.Errorf("output /out/%s is neither a file nor a folder", name)
+		err = fmt.Errorf("output %s is neither a file nor a folder", name)
 	}
 	return err
 }

@@ -23,7 +23,7 @@ func withStore(t *testing.T, inputs map[string]string, argv ...string) (*store.S
 	st, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "store"))
 	must(t, err)
 	t.Cleanup(func() { st.Close() })
-	step := action.Step{Name: "test", Argv: append([]string{"/inside"}, argv...), Env: map[string]string{"A": "1"}}
+	step := action.Step{Name: "test", Dir: "/", Argv: append([]string{"/inside"}, argv...), Env: map[string]string{"A": "1"}}
 	for name, dir := range inputs {
 		d, err := st.ImportDir(t.Context(), dir, store.ImportOptions{})
 		must(t, err)
@@ -63,8 +63,8 @@ func TestRunWithStore(t *testing.T) {
 func TestOutputsThatAreRefused(t *testing.T) {
 	root := rootfs(t)
 	for name, want := range map[string]string{
-		"missing": "did not make /out/missing", "sneaky": "is a symbolic link",
-		"rootlink/etc/passwd": "rootlink is a symbolic link", "dir/none": "did not make /out/dir/none",
+		"missing": "did not make its output missing", "sneaky": "is a symbolic link",
+		"rootlink/etc/passwd": "rootlink is a symbolic link", "dir/none": "did not make its output dir/none",
 	} {
 		st, step := withStore(t, map[string]string{"rootfs": root}, "outputs")
 		step.Outputs = []string{name}

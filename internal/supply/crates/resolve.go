@@ -3,10 +3,8 @@ package crates
 import (
 	"context"
 
-	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/progress"
-	"espalier.dev/espalier/internal/store"
 )
 
 // Resolve makes a Cargo.lock for a workspace that has none, with the pinned

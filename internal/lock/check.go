@@ -1,13 +1,31 @@
 package lock
 
-import "espalier.dev/espalier/internal/project"
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/store"
+)
 
 // Stale is one thing that a lock no longer matches.
 type Stale struct {
-	What string         // "Cargo.lock", "crate smoltcp 0.12.0", "target"
-	Want string         // what the project says now
-	Have string         // what the lock says
-	At   project.Origin // zero when there is no better place than the file
+	What string         `json:"what"` // "Cargo.lock", "crate smoltcp 0.12.0", "target"
+	Want string         `json:"want"` // what the project says now
+	Have string         `json:"have"` // what the lock says
+	At   project.Origin `json:"at"`   // zero when there is no better place than the file
+}
+
+// String is one line: "target: the project says …, espalier.lock says …".
+func (s Stale) String() string {
+	line := s.What + ": the project has " + s.Want + ", " + FileName + " has " + s.Have
+	if !s.At.IsZero() {
+		line = s.At.String() + ": " + line
+	}
+	return line
 }
 
 // Facts are what the running espalier would write today besides the pins.
@@ -19,12 +37,297 @@ type Facts struct {
 }
 
 // Check lists what in f no longer matches the project, in a fixed order.
-func Check(p *project.Project, f *File, now Facts) []Stale { return check(p, f, now) }
+func Check(p *project.Project, f *File, now Facts) []Stale {
+	c := &checker{p: p, f: f}
+	c.manifests()
+	c.crates()
+	c.gits()
+	if want := p.Espalier.Build.Target; want.V != f.Project.Target {
+		c.add("target", want.V, f.Project.Target, want.Origin)
+	}
+	if now.Layout != f.Project.Layout {
+		c.add("sandbox layout", strconv.Itoa(now.Layout), strconv.Itoa(f.Project.Layout), project.Origin{})
+	}
+	if now.Host != "" {
+		c.toolchain(now)
+	}
+	if std := p.Cargo.BuildStd; len(std.V) > 0 && f.Std.Lock.IsZero() {
+		c.add("build-std", strings.Join(std.V, ", "), "no pins for std", std.Origin)
+	}
+	for _, b := range now.Blobs {
+		if _, ok := f.Blob(b); !ok {
+			c.add("blob "+b, "to be there", "none", project.Origin{})
+		}
+	}
+	return c.out
+}
+
+type checker struct {
+	p   *project.Project
+	f   *File
+	out []Stale
+}
+
+func (c *checker) add(what, want, have string, at project.Origin) {
+	c.out = append(c.out, Stale{what, want, have, at})
+}
+
+// manifests compares the Cargo.toml files with Cargo.lock as far as that is
+// certain without resolving: every member with its version, every dependency
+// that is not optional by name. Cargo's own --locked finds the rest.
+func (c *checker) manifests() {
+	l := c.p.CargoLock
+	if l == nil {
+		return
+	}
+	locked := map[string]project.LockedPackage{}
+	for _, p := range l.Packages {
+		if p.Source == "" {
+			locked[p.Name] = p
+		}
+	}
+	for _, o := range c.p.Own {
+		if !o.Member {
+			continue
+		}
+		at := project.Origin{File: o.Manifest}
+		p, ok := locked[o.Name]
+		switch {
+		case !ok:
+			c.add("Cargo.lock", "package "+o.Name, "a Cargo.lock without it", at)
+			continue
+		case p.Version != o.Version:
+			c.add("Cargo.lock", o.Name+" "+o.Version, "a Cargo.lock with "+p.Version, at)
+			continue
+		}
+		have := map[string]bool{}
+		for _, d := range p.Dependencies {
+			name, _, _ := strings.Cut(d, " ")
+			have[name] = true
+		}
+		for _, d := range o.Depends {
+			if !d.Optional && !have[d.Package] {
+				c.add("Cargo.lock", "dependency "+d.Package, "a Cargo.lock without it", d.Origin)
+			}
+		}
+	}
+}
+
+// crates compares Cargo.lock with the project's crates.
+func (c *checker) crates() {
+	l := c.p.CargoLock
+	if l == nil {
+		c.add("Cargo.lock", "none yet", short(c.f.Project.CargoLock), project.Origin{})
+		return
+	}
+	before := len(c.out)
+	have := map[[3]string]Crate{}
+	for _, k := range c.f.Crates {
+		for _, who := range k.For {
+			if who == "project" {
+				have[[3]string{k.Name, k.Version, k.Source}] = k
+			}
+		}
+	}
+	for _, p := range l.Packages {
+		if _, ok := p.IsRegistry(); !ok {
+			continue
+		}
+		id := [3]string{p.Name, p.Version, SourceOf(p)}
+		k, ok := have[id]
+		delete(have, id)
+		name := "crate " + p.Name + " " + p.Version
+		switch {
+		case !ok:
+			c.add(name, "it", "none", p.Origin)
+		case p.Checksum != "" && p.Checksum != k.Digest.Hash:
+			c.add("checksum of "+name, p.Checksum, k.Digest.Hash, p.Origin)
+		}
+	}
+	for _, k := range c.f.Crates { // in the file's order
+		if _, gone := have[[3]string{k.Name, k.Version, k.Source}]; gone {
+			c.add("crate "+k.Name+" "+k.Version, "none", "it", project.Origin{})
+		}
+	}
+	if d := l.Digest(); d != c.f.Project.CargoLock && len(c.out) == before {
+		c.add("Cargo.lock", short(d), short(c.f.Project.CargoLock), project.Origin{})
+	}
+}
+
+// SourceOf is how Crate.Source names a package's source: empty for cargo's
+// default registry, else as Cargo.lock has it.
+func SourceOf(p project.LockedPackage) string {
+	if index, ok := p.IsRegistry(); ok && project.IsDefaultRegistry(index) {
+		return ""
+	}
+	return p.Source
+}
+
+func (c *checker) gits() {
+	if c.p.CargoLock == nil {
+		return
+	}
+	type id struct{ url, ref, commit string }
+	have := map[id]Git{}
+	for _, g := range c.f.Git {
+		have[id{g.URL, g.Ref, g.Commit}] = g
+	}
+	used := map[id]bool{}
+	for _, p := range c.p.CargoLock.Packages {
+		s, ok := p.Git()
+		if !ok {
+			continue
+		}
+		k := id{s.URL, s.Ref, s.Commit}
+		used[k] = true
+		g, ok := have[k]
+		name := "git crate " + p.Name + " " + p.Version
+		switch {
+		case !ok:
+			c.add(name, s.URL+" at "+abbrev(s.Commit), "no such commit", p.Origin)
+		case !contains(g.Crates, p.Name+" "+p.Version):
+			c.add(name, "it", "the commit without it", p.Origin)
+		}
+	}
+	for _, g := range c.f.Git {
+		if !used[id{g.URL, g.Ref, g.Commit}] {
+			c.add("git "+g.URL, "no crate from "+abbrev(g.Commit), "it", project.Origin{})
+		}
+	}
+}
+
+func (c *checker) toolchain(now Facts) {
+	t, ok := c.f.Toolchain(now.Host)
+	if !ok {
+		have := "none"
+		var hosts []string
+		for _, t := range c.f.Toolchains {
+			hosts = append(hosts, t.Host)
+		}
+		if len(hosts) > 0 {
+			have = "only " + strings.Join(hosts, ", ")
+		}
+		c.add("toolchain", "a build on "+now.Host, have, project.Origin{})
+		return
+	}
+	ch := c.p.Toolchain.Channel
+	if ch.V != t.Channel {
+		c.add("toolchain channel", ch.V, t.Channel, ch.Origin)
+	} else if isVersion(ch.V) && !strings.HasPrefix(t.Rustc+".", ch.V+".") && !strings.HasPrefix(t.Rustc, ch.V+" ") {
+		c.add("rustc", ch.V, t.Rustc, ch.Origin)
+	}
+	rustc, _, _ := strings.Cut(t.Rustc, " ")
+	for _, m := range c.p.MSRV {
+		if olderThan(rustc, m.Version) {
+			c.add("rustc for "+m.Package, "rust-version "+m.Version, rustc, m.Origin)
+		}
+	}
+	if now.Prune != 0 && now.Prune != t.Prune {
+		c.add("unpacking rule of "+t.Host, strconv.Itoa(now.Prune), strconv.Itoa(t.Prune), project.Origin{})
+	}
+}
+
+// isVersion reports whether a channel is a version: 1.97 or 1.97.1.
+func isVersion(s string) bool {
+	for _, part := range strings.Split(s, ".") {
+		if _, err := strconv.Atoi(part); err != nil {
+			return false
+		}
+	}
+	return strings.Contains(s, ".")
+}
+
+// olderThan compares the numbers of two versions; a pre-release counts as its
+// release, as rust-version has none.
+func olderThan(have, want string) bool {
+	h, w := numbers(have), numbers(want)
+	for i := range w {
+		if h[i] != w[i] {
+			return h[i] < w[i]
+		}
+	}
+	return false
+}
+
+func numbers(s string) (n [3]int) {
+	s, _, _ = strings.Cut(s, "-")
+	for i, part := range strings.SplitN(s, ".", 3) {
+		n[i], _ = strconv.Atoi(part)
+	}
+	return n
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}
+
+// short is a digest for a message.
+func short(d store.Digest) string {
+	if len(d.Hash) < 12 {
+		return "none"
+	}
+	return "sha256:" + d.Hash[:12] + "…"
+}
+
+func abbrev(commit string) string {
+	if len(commit) > 12 {
+		return commit[:12]
+	}
+	return commit
+}
 
 // Fault makes of the list a fault of kind Pins with the command to type; nil
 // for an empty list.
-func Fault(s []Stale) error { return staleFault(s) }
+func Fault(s []Stale) error {
+	if len(s) == 0 {
+		return nil
+	}
+	text := FileName + " does not match the project: " + s[0].String()
+	if n := len(s) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	for _, x := range s {
+		if strings.HasPrefix(x.What, "checksum of ") {
+			return fault.New(fault.Pins, text, "git diff Cargo.lock "+FileName, "espalier lock")
+		}
+	}
+	return fault.New(fault.Pins, text, "espalier lock")
+}
 
 // Load reads and checks the lock beside the project's Cargo.lock: a fault of
 // kind Pins when it is missing, does not parse, is newer, or is stale.
-func Load(p *project.Project, now Facts) (*File, error) { return load(p, now) }
+func Load(p *project.Project, now Facts) (*File, error) {
+	f, err := Read(filepath.Join(p.Workspace, FileName))
+	if err != nil {
+		return nil, err
+	}
+	if err := Fault(Check(p, f, now)); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Toolchain is the toolchain for a host platform.
+func (f *File) Toolchain(host string) (Toolchain, bool) {
+	for _, t := range f.Toolchains {
+		if t.Host == host {
+			return t, true
+		}
+	}
+	return Toolchain{}, false
+}
+
+// Blob is the blob of a name.
+func (f *File) Blob(name string) (Blob, bool) {
+	for _, b := range f.Blobs {
+		if b.Name == name {
+			return b, true
+		}
+	}
+	return Blob{}, false
+}

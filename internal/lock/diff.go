@@ -1,5 +1,16 @@
 package lock
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"espalier.dev/espalier/internal/store"
+)
+
 // Change kinds.
 const (
 	Added   = "added"
@@ -10,12 +21,12 @@ const (
 // Change is one line of a Diff.
 type Change struct {
 	Kind      string `json:"kind"`
-	Area      string `json:"area"` // "toolchain", "package", "crate", "std crate", "git", "blob", "project", "golden"
+	Area      string `json:"area"` // "project", "toolchain", "package", "crate", "std crate", "git", "blob", "golden"
 	Host      string `json:"host,omitempty"`
 	Name      string `json:"name"`
 	From      string `json:"from,omitempty"` // version, commit or value
 	To        string `json:"to,omitempty"`
-	FromBytes int64  `json:"from-bytes,omitempty"` // sizes where known
+	FromBytes int64  `json:"from-bytes,omitempty"` // where known
 	ToBytes   int64  `json:"to-bytes,omitempty"`
 }
 
@@ -28,28 +39,292 @@ type Diff struct {
 
 // Summary counts the new lock.
 type Summary struct {
-	Toolchain    string `json:"toolchain"` // "rustc 1.96.0 from debian:bookworm+bookworm-security"
-	Packages     int    `json:"packages"`
-	PackageBytes int64  `json:"package-bytes"`
-	Crates       int    `json:"crates"`
-	CrateBytes   int64  `json:"crate-bytes"` // of those whose size is known
-	Git          int    `json:"git"`
-	Blobs        int    `json:"blobs"`
+	Toolchains   []string `json:"toolchains"` // "rustc 1.96.0 from debian:bookworm+bookworm-security for linux/amd64"
+	Packages     int      `json:"packages"`
+	PackageBytes int64    `json:"package-bytes"`
+	Crates       int      `json:"crates"`     // for the project
+	StdCrates    int      `json:"std-crates"` // for std alone
+	CrateBytes   int64    `json:"crate-bytes,omitempty"`
+	Git          []string `json:"git,omitempty"` // "smoltcp at 0123456789ab"
+	Blobs        []string `json:"blobs,omitempty"`
 }
 
-// Line is one rendered line: Kind is "", Added, Removed or Moved.
+// Line is one rendered line: Kind is "" for a heading or a summary, else
+// Added, Removed or Moved.
 type Line struct {
 	Kind string
 	Text string
 }
 
+// item is what the areas have in common.
+type item struct {
+	area, host, name string
+	version          string
+	digest           string
+	bytes            int64
+}
+
 // Compare says what to does differently from from; a nil from is the first
 // lock.
-func Compare(from, to *File) Diff { return compare(from, to) }
+func Compare(from, to *File) Diff {
+	d := Diff{First: from == nil, Changes: []Change{}, Summary: summary(to)}
+	if from == nil {
+		return d
+	}
+	value := func(area, host, name, a, b string) {
+		if a != b {
+			d.Changes = append(d.Changes, Change{Kind: Moved, Area: area, Host: host, Name: name, From: a, To: b})
+		}
+	}
+	value("project", "", "source date epoch", when(from.Project.SourceDateEpoch), when(to.Project.SourceDateEpoch))
+	value("project", "", "target", from.Project.Target, to.Project.Target)
+	value("project", "", "sandbox layout", strconv.Itoa(from.Project.Layout), strconv.Itoa(to.Project.Layout))
+	for _, t := range to.Toolchains {
+		old, ok := from.Toolchain(t.Host)
+		if !ok {
+			d.Changes = append(d.Changes, Change{Kind: Added, Area: "toolchain", Host: t.Host, Name: "rustc", To: t.Rustc})
+			continue
+		}
+		value("toolchain", t.Host, "rustc", old.Rustc, t.Rustc)
+		value("toolchain", t.Host, "supplier", old.Supplier, t.Supplier)
+		value("toolchain", t.Host, "channel", old.Channel, t.Channel)
+		value("toolchain", t.Host, "unpacking rule", strconv.Itoa(old.Prune), strconv.Itoa(t.Prune))
+	}
+	for _, t := range from.Toolchains {
+		if _, ok := to.Toolchain(t.Host); !ok {
+			d.Changes = append(d.Changes, Change{Kind: Removed, Area: "toolchain", Host: t.Host, Name: "rustc", From: t.Rustc})
+		}
+	}
+	value("project", "", "std's Cargo.lock", short(from.Std.Lock), short(to.Std.Lock))
+	d.Changes = append(d.Changes, changes(items(from), items(to))...)
+	value("golden", "", "ELF", golden(from, false), golden(to, false))
+	value("golden", "", "image", golden(from, true), golden(to, true))
+	return d
+}
+
+func when(epoch int64) string { return time.Unix(epoch, 0).UTC().Format(time.RFC3339) }
+
+func golden(f *File, image bool) string {
+	switch {
+	case f.Golden == nil:
+		return "none"
+	case image:
+		return short(f.Golden.Image)
+	}
+	return short(f.Golden.ELF)
+}
+
+func items(f *File) []item {
+	var out []item
+	for _, t := range f.Toolchains {
+		for _, p := range t.Packages {
+			out = append(out, item{"package", t.Host, p.Name, p.Version, p.Digest.Hash, p.Digest.Size})
+		}
+	}
+	for _, c := range f.Crates {
+		area := "crate"
+		if !contains(c.For, "project") {
+			area = "std crate"
+		}
+		out = append(out, item{area, "", c.Name, c.Version, c.Digest.Hash, known(c.Digest)})
+	}
+	for _, g := range f.Git {
+		name := g.URL
+		if g.Ref != "" {
+			name += " (" + g.Ref + ")"
+		}
+		out = append(out, item{"git", "", name, abbrev(g.Commit), g.Tree.Hash, 0})
+	}
+	for _, b := range f.Blobs {
+		out = append(out, item{"blob", "", b.Name, b.From, b.Digest.Hash, known(b.Digest)})
+	}
+	return out
+}
+
+func known(d store.Digest) int64 { return max(d.Size, 0) }
+
+// changes pairs what vanished with what is new under the same name: that
+// moved. The rest is added or removed.
+func changes(from, to []item) []Change {
+	type key struct{ area, host, name string }
+	type id struct {
+		key
+		version, digest string
+	}
+	same := map[id]int{}
+	for _, i := range from {
+		same[id{key{i.area, i.host, i.name}, i.version, i.digest}]++
+	}
+	news := map[key][]item{}
+	var order []key
+	rank := map[string]int{"package": 0, "crate": 1, "std crate": 2, "git": 3, "blob": 4}
+	note := func(k key) {
+		if !slices.Contains(order, k) {
+			order = append(order, k)
+		}
+	}
+	for _, i := range to {
+		k := key{i.area, i.host, i.name}
+		if x := (id{k, i.version, i.digest}); same[x] > 0 {
+			same[x]--
+			continue
+		}
+		news[k] = append(news[k], i)
+		note(k)
+	}
+	olds := map[key][]item{}
+	for _, i := range from {
+		k := key{i.area, i.host, i.name}
+		if x := (id{k, i.version, i.digest}); same[x] > 0 {
+			same[x]--
+			olds[k] = append(olds[k], i)
+			note(k)
+		}
+	}
+	slices.SortFunc(order, func(a, b key) int {
+		return cmp.Or(cmp.Compare(rank[a.area], rank[b.area]), cmp.Compare(a.host, b.host), cmp.Compare(a.name, b.name))
+	})
+	var out []Change
+	for _, k := range order {
+		o, n := olds[k], news[k]
+		for i := range max(len(o), len(n)) {
+			c := Change{Area: k.area, Host: k.host, Name: k.name}
+			if i < len(o) {
+				c.Kind, c.From, c.FromBytes = Removed, o[i].version, o[i].bytes
+			}
+			if i < len(n) {
+				c.Kind, c.To, c.ToBytes = Added, n[i].version, n[i].bytes
+			}
+			if i < len(o) && i < len(n) {
+				c.Kind = Moved
+				if c.From == c.To { // other bytes under the same version
+					c.From, c.To = c.From+" sha256:"+o[i].digest[:12], c.To+" sha256:"+n[i].digest[:12]
+				}
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func summary(f *File) Summary {
+	s := Summary{Toolchains: []string{}}
+	for _, t := range f.Toolchains {
+		rustc, _, _ := strings.Cut(t.Rustc, " ")
+		s.Toolchains = append(s.Toolchains, "rustc "+rustc+" from "+t.Supplier+" for "+t.Host)
+		s.Packages += len(t.Packages)
+		for _, p := range t.Packages {
+			s.PackageBytes += known(p.Digest)
+		}
+	}
+	for _, c := range f.Crates {
+		if contains(c.For, "project") {
+			s.Crates++
+		} else {
+			s.StdCrates++
+		}
+		s.CrateBytes += known(c.Digest)
+	}
+	for _, g := range f.Git {
+		name := strings.TrimSuffix(g.URL[strings.LastIndexAny(strings.TrimRight(g.URL, "/"), "/:")+1:], "/")
+		s.Git = append(s.Git, strings.TrimSuffix(name, ".git")+" at "+abbrev(g.Commit))
+	}
+	for _, b := range f.Blobs {
+		s.Blobs = append(s.Blobs, b.Name)
+	}
+	return s
+}
 
 // Empty reports whether nothing changed.
 func (d Diff) Empty() bool { return !d.First && len(d.Changes) == 0 }
 
-// Lines renders the diff for a terminal: short for the first lock, grouped and
-// aligned for an update.
-func (d Diff) Lines() []Line { return d.lines() }
+// Lines renders the diff for a terminal: a summary for the first lock, aligned
+// changes and a closing count for a later one.
+func (d Diff) Lines() []Line {
+	if d.First {
+		return d.Summary.lines()
+	}
+	var out []Line
+	area, name := 0, 0
+	for _, c := range d.Changes {
+		area, name = max(area, len(c.where())), max(name, len(c.Name))
+	}
+	count := map[string]int{}
+	var grown int64
+	for _, c := range d.Changes {
+		count[c.Kind]++
+		grown += c.ToBytes - c.FromBytes
+		out = append(out, Line{c.Kind, strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %s", area, c.where(), min(name, 40), c.Name, c.what()), " ")})
+	}
+	if len(out) == 0 {
+		return []Line{{"", "nothing changed"}}
+	}
+	var parts []string
+	for _, k := range []struct{ kind, word string }{{Added, "new"}, {Moved, "moved"}, {Removed, "gone"}} {
+		if n := count[k.kind]; n > 0 {
+			parts = append(parts, strconv.Itoa(n)+" "+k.word)
+		}
+	}
+	sum := strings.Join(parts, ", ")
+	switch {
+	case grown > 0:
+		sum += ", " + size(grown) + " more"
+	case grown < 0:
+		sum += ", " + size(-grown) + " less"
+	}
+	return append(out, Line{"", sum})
+}
+
+// where is the area with its host.
+func (c Change) where() string {
+	if c.Host != "" {
+		return c.Area + " " + c.Host
+	}
+	return c.Area
+}
+
+// what is the movement with its sizes.
+func (c Change) what() string {
+	s := c.To
+	switch c.Kind {
+	case Moved:
+		s = c.From + " -> " + c.To
+	case Removed:
+		s = c.From
+	}
+	switch {
+	case c.FromBytes > 0 && c.ToBytes > 0 && c.FromBytes != c.ToBytes:
+		s += " (" + size(c.FromBytes) + " -> " + size(c.ToBytes) + ")"
+	case c.ToBytes > 0 && c.Kind == Added:
+		s += " (" + size(c.ToBytes) + ")"
+	case c.FromBytes > 0 && c.Kind == Removed:
+		s += " (" + size(c.FromBytes) + ")"
+	}
+	return s
+}
+
+func (s Summary) lines() []Line {
+	var out []Line
+	add := func(head, text string) { out = append(out, Line{"", fmt.Sprintf("%-9s  %s", head, text)}) }
+	for _, t := range s.Toolchains {
+		add("toolchain", t)
+	}
+	if s.Packages > 0 {
+		add("packages", fmt.Sprintf("%d, %s", s.Packages, size(s.PackageBytes)))
+	}
+	crates := strconv.Itoa(s.Crates)
+	if s.StdCrates > 0 {
+		crates += fmt.Sprintf(" and %d for std", s.StdCrates)
+	}
+	if s.CrateBytes > 0 {
+		crates += ", " + size(s.CrateBytes)
+	}
+	add("crates", crates)
+	for _, g := range s.Git {
+		add("git", g)
+	}
+	if len(s.Blobs) > 0 {
+		add("blobs", strings.Join(s.Blobs, ", "))
+	}
+	return out
+}

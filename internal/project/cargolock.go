@@ -1,6 +1,10 @@
 package project
 
-import "espalier.dev/espalier/internal/store"
+import (
+	"strings"
+
+	"espalier.dev/espalier/internal/store"
+)
 
 // CargoLock is a parsed Cargo.lock (format versions 1 to 4).
 type CargoLock struct {
@@ -26,6 +30,12 @@ type GitSource struct {
 	URL    string // without query and fragment
 	Ref    string // "rev=…", "tag=…", "branch=…", percent-decoded; empty for the default branch
 	Commit string // full object id; empty when the lock does not say
+}
+
+// IsDefaultRegistry recognises the index that cargo calls crates-io, by the
+// path that it has in every lock whatever protocol or mirror serves it.
+func IsDefaultRegistry(index string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(index, "/"), "crates.io-index")
 }
 
 // Digest names the bytes of the lock file.

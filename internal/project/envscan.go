@@ -28,7 +28,7 @@ type EnvUse struct {
 func (p *Project) ScanEnv() ([]EnvUse, error) {
 	var out []EnvUse
 	target, _ := p.Artifact()
-	for _, own := range p.reachable() {
+	for _, own := range p.Compiled() {
 		decl, err := p.declarations(own)
 		if err != nil {
 			return nil, err
@@ -122,8 +122,8 @@ func (p *Project) declareHints(names []string) []string {
 	return append(hints, "or, for cargo too: under [env] in "+p.Cargo.Files[0]+" add: "+names[0]+` = "value"`)
 }
 
-// reachable are the own packages that the build of Package compiles.
-func (p *Project) reachable() []OwnPackage {
+// Compiled are the own packages that the build of Package compiles.
+func (p *Project) Compiled() []OwnPackage {
 	byDir := map[string]OwnPackage{}
 	for _, o := range p.Own {
 		byDir[o.Dir] = o

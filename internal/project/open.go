@@ -68,6 +68,11 @@ func Open(dir string, opts Options) (*Project, error) {
 	l.keepNamed(p, t)
 	p.Notes = l.notes
 	p.relocate()
+	for _, o := range p.Compiled() {
+		if o.RustVersion.V != "" {
+			p.MSRV = append(p.MSRV, MSRV{o.Name, o.RustVersion.V, o.RustVersion.Origin})
+		}
+	}
 	if err := l.checkProfile(p, w); err != nil {
 		return nil, err
 	}
@@ -87,9 +92,6 @@ func (l *loader) own(p *Project, w *workspace) error {
 		}
 		o.Member = member[m]
 		p.Own = append(p.Own, o)
-		if o.RustVersion.V != "" {
-			p.MSRV = append(p.MSRV, MSRV{o.Name, o.RustVersion.V, o.RustVersion.Origin})
-		}
 	}
 	sort.SliceStable(p.Own, func(i, j int) bool { return p.Own[i].Dir < p.Own[j].Dir })
 	return nil

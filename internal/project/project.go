@@ -36,7 +36,7 @@ type Project struct {
 	Toolchain ToolchainRequest
 	Cargo     CargoConfig
 	Espalier  Config
-	MSRV      []MSRV       // rust-version of own packages
+	MSRV      []MSRV       // rust-version of the own packages that the build compiles
 	Patches   []Dependency // [patch] and [replace] of the workspace
 
 	Binary  string // --bin to build; empty when an example is built or the choice is open (see Artifact)

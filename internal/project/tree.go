@@ -157,7 +157,7 @@ func (t *tree) walk(dir string, st walkState) error {
 	for _, e := range entries {
 		name := e.Name()
 		abs := filepath.Join(dir, name)
-		if vcs(name) || name == "espalier.lock" && within(abs, t.root) {
+		if vcs(name) || name == "espalier.lock" || strings.HasPrefix(name, ".espalier.lock.") {
 			continue
 		}
 		if e.IsDir() {

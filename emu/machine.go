@@ -172,3 +172,6 @@ func (m *Machine) stop(c stopCause) {
 		m.CPU.Yield()
 	}
 }
+
+// TimeAt returns the guest time of a CPU cycle, if the CPU clock stays.
+func (m *Machine) TimeAt(cycle uint64) Time { return m.clock.at(cycle) }

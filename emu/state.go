@@ -38,6 +38,16 @@ func (s *State) Fixed(values ...any) {
 	}
 }
 
+// Expect saves a value and, when loading, demands the same one: what says that
+// a snapshot belongs to this kind of board.
+func (s *State) Expect(what string, value uint64) {
+	v := value
+	s.Fixed(&v)
+	if s.loading && s.err == nil && v != value {
+		s.err = fmt.Errorf("%s is %d, this board has %d", what, v, value)
+	}
+}
+
 // Bytes saves or loads a slice whose length may differ between snapshots.
 func (s *State) Bytes(p *[]byte) {
 	n := uint32(len(*p))

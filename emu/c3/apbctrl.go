@@ -27,6 +27,7 @@ func newAPBCtrl(seed uint64) *apbCtrl {
 		{0x9c, "FRONT_END_MEM_PD", 0x15}, {0xa0, "RETENTION_CTRL", 0}, {0xa4, "CLKGATE_FORCE_ON", 0x3f}, {0xa8, "MEM_POWER_DOWN", 0},
 		{0xac, "MEM_POWER_UP", 0x3f}, {apbRndData, "RND_DATA", 0}, {0xb4, "PERI_BACKUP_CONFIG", 0x6480}, {0x3fc, "DATE", 0x2007210},
 	})
+	a.mark(varies, apbRndData)
 	return a
 }
 

@@ -28,14 +28,31 @@ type block struct {
 	name  string
 	base  uint32
 	words [1024]uint32
-	known [32]uint32
+	kinds [1024]kind
 	table []reg
 }
+
+// kind says what the bus must know of a register.
+type kind uint8
+
+const (
+	// known: the register is modelled.
+	known kind = 1 << iota
+	// varies: reading it has a side effect, or what it reads changes with time
+	// alone. Everything else changes only when software writes or a timer fires.
+	varies
+	// clocked: it shows a latched count of a running counter. Loops that wait
+	// on it can be fast-forwarded.
+	clocked
+	// latch: writing it again and again leaves what the last write does: it
+	// latches a counter. Such writes are not part of the trace hash.
+	latch
+)
 
 func newBlock(name string, base uint32, table []reg) block {
 	b := block{name: name, base: base, table: table}
 	for _, r := range table {
-		b.know(r.off, r.off)
+		b.kinds[r.off>>2] |= known
 	}
 	b.reset()
 	return b
@@ -44,11 +61,16 @@ func newBlock(name string, base uint32, table []reg) block {
 // know marks the registers from first to last as modelled.
 func (b *block) know(first, last uint32) {
 	for off := first; off <= last; off += 4 {
-		b.known[off>>7] |= 1 << (off >> 2 & 31)
+		b.kinds[off>>2] |= known
 	}
 }
 
-func (b *block) knows(off uint32) bool { return b.known[off>>7]>>(off>>2&31)&1 != 0 }
+// mark says what else the registers at offs are.
+func (b *block) mark(k kind, offs ...uint32) {
+	for _, off := range offs {
+		b.kinds[off>>2] |= k
+	}
+}
 
 func (b *block) read(off uint32) uint32 { return b.words[off>>2] }
 func (b *block) write(off, v uint32)    { b.words[off>>2] = v }

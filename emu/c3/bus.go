@@ -58,8 +58,11 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 	}
 	d, st, off := b.find(addr &^ 3)
 	v := d.read(off)
-	if !st.knows(off) {
+	switch k := st.kinds[off>>2]; {
+	case k&known == 0:
 		b.soc.m.Unmodelled(st.name, addr&^3, false, v)
+	case k&clocked != 0:
+		b.soc.m.CPU.TimerRead()
 	}
 	switch size {
 	case 1:
@@ -85,10 +88,13 @@ func (b *bus) Store(addr uint32, size int, v uint32) bool {
 		shift := addr & 2 * 8
 		v = st.get(off)&^(0xffff<<shift) | v&0xffff<<shift
 	}
-	if !st.knows(off) {
+	k := st.kinds[off>>2]
+	if k&known == 0 {
 		b.soc.m.Unmodelled(st.name, addr&^3, true, v)
 	}
-	b.soc.m.NoteWrite(addr, v)
+	if k&latch == 0 {
+		b.soc.m.NoteWrite(addr, v)
+	}
 	d.write(off, v)
 	return true
 }

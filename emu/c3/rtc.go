@@ -1,6 +1,9 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import (
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/rv32"
+)
 
 // RTC_CNTL registers, TRM 9.8 (and 12.4 for its watchdogs).
 const (
@@ -84,6 +87,8 @@ func newRTC(c *soc) *rtc {
 	}}
 	r.wdt.timer = c.m.NewTimer(r.wdt.expire)
 	r.block = newBlock("RTC_CNTL", 0x60008000, rtcTable())
+	r.mark(clocked, rtcTimeLow0, rtcTimeHigh0)
+	r.mark(latch, rtcTimeUpdate)
 	return r
 }
 
@@ -138,11 +143,14 @@ func (r *rtc) write(off, v uint32) {
 		if v>>16&1 != 0 { // MAIN_TIMER_ALARM_EN
 			r.arm()
 		}
+	case rtcState0:
+		r.set(off, v&^(1<<31))
+		if v>>31 != 0 { // SLEEP_EN: the chip would sleep here; this one does not
+			r.soc.m.Unmodelled(r.name, r.base+off, true, v)
+		}
 	case rtcTimeUpdate:
 		if v>>31 != 0 {
 			n := r.count()
-			r.set(rtcTimeLow1, r.get(rtcTimeLow0))
-			r.set(rtcTimeHigh1, r.get(rtcTimeHigh0))
 			r.set(rtcTimeLow0, uint32(n))
 			r.set(rtcTimeHigh0, uint32(n>>32)&0xffff)
 		}
@@ -188,8 +196,16 @@ func (r *rtc) slowHz() uint64 {
 
 // count returns the 48-bit slow-clock counter. Its speed follows the clock
 // source; fold keeps what has passed.
-func (r *rtc) count() uint64 {
-	return r.s.Base + uint64(r.soc.m.Now()-r.s.Since)*(r.slowHz()/4)/(emu.TicksPerSecond/4)
+func (r *rtc) count() uint64 { return r.countAt(r.soc.m.Now()) }
+
+func (r *rtc) countAt(at emu.Time) uint64 {
+	return r.s.Base + uint64(at-r.s.Since)*(r.slowHz()/4)/(emu.TicksPerSecond/4)
+}
+
+// spinLoad implements counter.
+func (r *rtc) spinLoad(off uint32, to emu.Time) rv32.SpinValue {
+	latched := uint64(r.get(rtcTimeHigh0))<<32 | uint64(r.get(rtcTimeLow0))
+	return spinValue(latched, r.countAt(to), off == rtcTimeHigh0)
 }
 
 func (r *rtc) fold() { r.s.Base, r.s.Since = r.count(), r.soc.m.Now() }

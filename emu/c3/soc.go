@@ -1,6 +1,8 @@
 package c3
 
 import (
+	"hash/crc32"
+
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/rv32"
 )
@@ -165,6 +167,11 @@ func (c *soc) EFuse() []byte { return append([]byte(nil), c.efuse.fuses[:]...) }
 
 // State implements emu.Chip.
 func (c *soc) State(s *emu.State) {
+	s.Expect("checksum of the ROM", uint64(crc32.ChecksumIEEE(c.romBank.Bytes())))
+	s.Expect("flash size", uint64(len(c.flash.data)))
+	if s.Err() != nil {
+		return
+	}
 	for _, b := range []*rv32.Bank{c.sram0, c.sram1, c.rtcFast} {
 		s.Memory(b.Bytes())
 		if s.Loading() {

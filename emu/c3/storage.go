@@ -59,7 +59,7 @@ func unmodelled() []*storage {
 	var out []*storage
 	for _, b := range list {
 		d := &storage{newBlock(b.name, b.base, b.regs)}
-		d.known = [32]uint32{}
+		d.kinds = [1024]kind{}
 		out = append(out, d)
 	}
 	return out

@@ -1,6 +1,9 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import (
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/rv32"
+)
 
 // SYSTIMER registers, TRM 10.6.
 const (
@@ -60,6 +63,8 @@ func newSystimer(c *soc) *systimer {
 	}
 	t.block = newBlock("SYSTIMER", 0x60023000, []reg{{stConf, "CONF", stConfReset}, {0xfc, "DATE", stDate}})
 	t.know(0, stIntSt)
+	t.mark(clocked, stUnit0Op, stUnit0Op+4, stUnit0Value, stUnit0Value+4, stUnit0Value+8, stUnit0Value+12)
+	t.mark(latch, stUnit0Op, stUnit0Op+4)
 	return t
 }
 
@@ -68,12 +73,23 @@ func (t *systimer) running(unit int) bool {
 }
 
 // count returns the value of a unit now.
-func (t *systimer) count(unit int) uint64 {
+func (t *systimer) count(unit int) uint64 { return t.countAt(unit, t.soc.m.Now()) }
+
+func (t *systimer) countAt(unit int, at emu.Time) uint64 {
 	v := t.s.Base[unit]
 	if t.running(unit) {
-		v += uint64(t.soc.m.Now()/stTicks) - uint64(t.s.Since[unit]/stTicks)
+		v += uint64(at/stTicks) - uint64(t.s.Since[unit]/stTicks)
 	}
 	return v & stMask
+}
+
+// spinLoad implements counter.
+func (t *systimer) spinLoad(off uint32, to emu.Time) rv32.SpinValue {
+	if off < stUnit0Value {
+		return rv32.SpinValue{OK: true, Lo: stOpValid, Hi: stOpValid, Latched: true}
+	}
+	unit := int(off-stUnit0Value) / 8
+	return spinValue(t.s.Latch[unit], t.countAt(unit, to), off&4 == 0)
 }
 
 func (t *systimer) read(off uint32) uint32 {

@@ -1,6 +1,9 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import (
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/rv32"
+)
 
 // TIMG registers, TRM 11.4 (timer) and 12.4 (watchdog).
 const (
@@ -80,6 +83,9 @@ func newTIMG(c *soc, n int, base uint32, t0, wdt uint, cpuReset, sysReset resetC
 		{tgIntSt, "INT_ST_TIMERS", 0}, {tgIntClr, "INT_CLR_TIMERS", 0}, {tgCaliCfg2, "RTCCALICFG2", 0xffffff98}, {tgDate, "NTIMERS_DATE", 0x2006191},
 		{tgRegClk, "REGCLK", 0x60000000},
 	})
+	t.mark(varies, tgCaliCfg, tgCaliCfg1, tgCaliCfg2)
+	t.mark(clocked, tgT0Lo, tgT0Hi)
+	t.mark(latch, tgT0Update)
 	if n == 1 {
 		// Only the watchdog of group 0 guards booting from flash, TRM 12.2.2.3.
 		t.block.table[9].value &^= wdtFlashboot(14)
@@ -158,11 +164,13 @@ func (t *timg) step() uint64 {
 }
 
 // count returns T0's value now.
-func (t *timg) count() uint64 {
+func (t *timg) count() uint64 { return t.countAt(t.soc.m.Now()) }
+
+func (t *timg) countAt(at emu.Time) uint64 {
 	if t.get(tgT0Config)&tgEn == 0 {
 		return t.s.Base
 	}
-	n := uint64(t.soc.m.Now()-t.s.Since) / t.step()
+	n := uint64(at-t.s.Since) / t.step()
 	if t.get(tgT0Config)&tgIncrease == 0 {
 		return (t.s.Base - n) & tgCountMask
 	}
@@ -207,6 +215,12 @@ func (t *timg) schedule() {
 		return
 	}
 	t.alarm.Set(t.s.Since + emu.Time((left+done)*t.step()))
+}
+
+// spinLoad implements counter.
+func (t *timg) spinLoad(off uint32, to emu.Time) rv32.SpinValue {
+	latched := uint64(t.get(tgT0Hi))<<32 | uint64(t.get(tgT0Lo))
+	return spinValue(latched, t.countAt(to), off == tgT0Hi)
 }
 
 func (t *timg) fire() {

@@ -80,6 +80,7 @@ func newUART(c *soc, name string, base uint32, stream emu.Stream, src uint) *uar
 		{uartFSMStatus, "FSM_STATUS", 0}, {uartPosPulse, "POSPULSE", 0xfff}, {uartNegPulse, "NEGPULSE", 0xfff}, {uartClkConf, "CLK_CONF", 0x3701000},
 		{0x7c, "DATE", 0x2008270}, {uartID, "ID", 0x40000500},
 	})
+	u.mark(varies, uartFIFO)
 	return u
 }
 

@@ -73,6 +73,7 @@ func newUSBSerialJTAG(c *soc) *usbSerialJTAG {
 		{usbInEP0St, "IN_EP0_ST", 1}, {usbInEP1St, "IN_EP1_ST", 1}, {0x30, "IN_EP2_ST", 1}, {0x34, "IN_EP3_ST", 1}, {0x38, "OUT_EP0_ST", 0},
 		{usbOutEP1St, "OUT_EP1_ST", 0}, {0x40, "OUT_EP2_ST", 0}, {0x44, "MISC_CONF", 0}, {usbMemConf, "MEM_CONF", 2}, {0x80, "DATE", 0x2007300},
 	})
+	u.mark(varies, usbEP1)
 	u.intr.Raw = usbIntInEmpty
 	return u
 }

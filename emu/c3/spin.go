@@ -1,0 +1,54 @@
+package c3
+
+import (
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/rv32"
+)
+
+// counter is a device with clocked registers.
+type counter interface {
+	// spinLoad says what a clocked register can read until to, if nothing but
+	// writes to latch registers happens.
+	spinLoad(off uint32, to emu.Time) rv32.SpinValue
+}
+
+// SpinLoad implements rv32.SpinBus: what a register can read between two
+// cycles without an event in between.
+func (b *bus) SpinLoad(addr uint32, size int, _, to uint64) rv32.SpinValue {
+	if addr-periBase >= periEnd-periBase || size != 4 {
+		return rv32.SpinValue{}
+	}
+	d, st, off := b.find(addr)
+	switch k := st.kinds[off>>2]; {
+	case k&known == 0 || k&varies != 0:
+		return rv32.SpinValue{}
+	case k&clocked != 0:
+		return d.(counter).spinLoad(off, b.soc.m.TimeAt(to))
+	}
+	v := d.read(off)
+	return rv32.SpinValue{OK: true, Lo: v, Hi: v, Latched: true}
+}
+
+// SpinStore implements rv32.SpinBus: only latching a counter may be repeated.
+func (b *bus) SpinStore(addr uint32, size int, _ uint32, _, _ uint64) bool {
+	if addr-periBase >= periEnd-periBase || size != 4 {
+		return false
+	}
+	_, st, off := b.find(addr)
+	return st.kinds[off>>2]&latch != 0
+}
+
+// spinValue returns the bounds of one half of a count that shows latched now
+// and is at most last later. A half that wraps in between has no bounds; a
+// counter that counts down is not fast-forwarded.
+func spinValue(latched, last uint64, high bool) rv32.SpinValue {
+	switch {
+	case last < latched:
+		return rv32.SpinValue{}
+	case high:
+		return rv32.SpinValue{OK: true, Lo: uint32(latched >> 32), Hi: uint32(last >> 32), Latched: true}
+	case last>>32 != latched>>32:
+		return rv32.SpinValue{}
+	}
+	return rv32.SpinValue{OK: true, Lo: uint32(latched), Hi: uint32(last), Latched: true}
+}

@@ -16,6 +16,15 @@ import (
 
 func TestMain(m *testing.M) {
 	Init()
+	if name := os.Getenv(sceneEnv); name == "filtered" {
+		if err := enterFiltered(); err != nil {
+			panic(err)
+		}
+	} else if name != "" {
+		if err := enterScene(name); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
 

@@ -142,11 +142,14 @@ func TestFilesInside(t *testing.T) {
 					t.Errorf("%s: got %q, want %q", file, got, want)
 				}
 			}
-			r := run(t, Local{}, trees, way, "cat", os.Args[0])
-			if r.code == 0 {
-				t.Errorf("the host's %s can be read", os.Args[0])
+			exe, err := os.Executable()
+			must(t, err)
+			for _, p := range []string{exe, "/proc/1/exe", "/proc/1/root/etc/hostname", "/proc/1/environ", trees["src"] + "/a"} {
+				if r := run(t, Local{}, trees, way, "cat", p); r.code == 0 {
+					t.Errorf("%s can be read", p)
+				}
 			}
-			r = run(t, Local{}, trees, way, "stat", "/", "/etc", "/src/a").ok(t)
+			r := run(t, Local{}, trees, way, "stat", "/", "/etc", "/src/a").ok(t)
 			if want := "/ 1 drwxr-xr-x\n/etc 1 drwxr-xr-x\n/src/a 1 -rw-r--r--\n"; r.stdout != want {
 				t.Errorf("times: got %q, want %q", r.stdout, want)
 			}

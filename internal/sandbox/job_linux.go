@@ -45,9 +45,17 @@ type job struct {
 	stdio   [3]*os.File
 	shell   *terminal // nil: no terminal
 
-	written map[string]string // writable place to the host folder of what the command wrote there
+	written map[string]writtenFolder // by writable place, after prepare
 
 	noUserNS, noOverlay bool // begin without, as on a machine that lacks them
+}
+
+// writtenFolder is where one writable place lies on the host.
+type writtenFolder struct {
+	dir string
+	// input is the tree that dir began as a copy of, "" when dir began empty.
+	// Of a copy, only what the command changed counts as written.
+	input string
 }
 
 // mode is how far the machine lets us go.
@@ -230,6 +238,7 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 		Files: append(identityFiles(j.uid(), j.hostname()), host.files...),
 	}
 	var out string
+	j.written = map[string]writtenFolder{}
 	for _, p := range places {
 		tm, err := j.treeMount(p, m, attempt)
 		if err != nil {
@@ -242,10 +251,11 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 			out = tm.Upper
 		}
 		if p.writable {
-			if j.written == nil {
-				j.written = map[string]string{}
+			w := writtenFolder{dir: tm.Upper}
+			if tm.Lower == "" {
+				w.input = j.trees[p.input]
 			}
-			j.written[p.at] = tm.Upper
+			j.written[p.at] = w
 		}
 		sp.Mounts = append(sp.Mounts, tm)
 	}

@@ -124,6 +124,7 @@ func (k *kept) save() error {
 // release lets other runs use the folder.
 func (k *kept) release() {
 	if k != nil {
+		_ = removeAll(k.work()) // has a folder without permissions in it
 		k.lock.Close()
 	}
 }

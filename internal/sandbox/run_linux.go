@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"espalier.dev/espalier/internal/action"
@@ -39,7 +40,7 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, strea
 	if err != nil {
 		return action.Result{}, err
 	}
-	code, out, err := j.runAny(ctx)
+	code, _, err := j.runAny(ctx)
 	j.closeStdio()
 	logErr := logs.close()
 	if err != nil {
@@ -62,12 +63,7 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, strea
 		return r, nil
 	}
 	for _, name := range step.Outputs {
-		place, rest := outputPlace(name)
-		from, ok := j.written[place]
-		if place == "out" || !ok {
-			from = out
-		}
-		if err := importOutput(ctx, st, from, rest, name, l.Filter[name], &r); err != nil {
+		if err := j.importOutput(ctx, st, name, &r); err != nil {
 			return action.Result{}, fault.Wrap(fault.Build, err, "step "+step.Name)
 		}
 	}
@@ -240,8 +236,10 @@ func (s *logStream) put(ctx context.Context, st *store.Store) (store.Digest, err
 
 // importOutput stores one declared output. The step wrote the folder, so no
 // part of the path may be a symbolic link.
-func importOutput(ctx context.Context, st *store.Store, from, rest, name string, filter func(string, fs.FileInfo) bool, r *action.Result) error {
-	p := from
+func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r *action.Result) error {
+	place, rest := outputPlace(name)
+	from := j.written[place]
+	p := from.dir
 	for _, elem := range strings.Split(rest, "/") {
 		p = filepath.Join(p, elem)
 		info, err := os.Lstat(p)
@@ -264,13 +262,70 @@ func importOutput(ctx context.Context, st *store.Store, from, rest, name string,
 	}
 	switch {
 	case info.IsDir():
-		r.Trees[name], err = st.ImportDir(ctx, p, store.ImportOptions{Filter: filter, Move: ownedByUs(p)})
+		if from.input != "" && from.input != from.dir {
+			if err := dropUnchanged(p, filepath.Join(from.input, rest)); err != nil {
+				return err
+			}
+		}
+		o := store.ImportOptions{Filter: j.outputFilter(name, from), Move: ownedByUs(p) && (j.kept == nil || place != "target")}
+		r.Trees[name], err = st.ImportDir(ctx, p, o)
 	case info.Mode().IsRegular():
 		r.Outputs[name], err = st.PutFile(ctx, p)
 	default:
 		err = fmt.Errorf("output %s is neither a file nor a folder", name)
 	}
 	return err
+}
+
+// outputFilter leaves out what the caller does not want, sources that are as
+// they came, and the marks that an overlay leaves where files of a lower layer
+// were deleted.
+func (j *job) outputFilter(name string, from writtenFolder) func(string, fs.FileInfo) bool {
+	wanted := j.Filter[name]
+	return func(path string, info fs.FileInfo) bool {
+		if from.input == from.dir && !info.IsDir() && info.ModTime().Equal(sourceTime) {
+			return false
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && info.Mode()&fs.ModeCharDevice != 0 && st.Rdev == 0 {
+			return false
+		}
+		return wanted == nil || wanted(path, info)
+	}
+}
+
+// dropUnchanged removes from a copy of input what is still as it was, so that
+// it holds what an overlay's upper layer would.
+func dropUnchanged(dir, input string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		p, q := filepath.Join(dir, e.Name()), filepath.Join(input, e.Name())
+		was, err := os.Lstat(q)
+		if err != nil {
+			continue // new
+		}
+		is, err := e.Info()
+		if err != nil {
+			return err
+		}
+		switch {
+		case is.IsDir() && was.IsDir():
+			if err := dropUnchanged(p, q); err != nil {
+				return err
+			}
+			if left, err := os.ReadDir(p); err != nil || len(left) > 0 {
+				continue
+			}
+		case is.Mode() != was.Mode() || is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime()):
+			continue
+		}
+		if err := os.Remove(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // makeReadable undoes permissions with which the step locked its outputs.

@@ -80,6 +80,43 @@ func TestOutputsThatAreRefused(t *testing.T) {
 	}
 }
 
+// Outputs in other places hold what the step wrote there, however the place
+// was mounted.
+func TestOutputsInOtherPlaces(t *testing.T) {
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			st, step := withStore(t, map[string]string{"rootfs": rootfs(t), "target": folder(t, map[string]string{"old": "old", "same/x": "x", "folder/a": "a"})}, "rewrite")
+			step.Outputs = []string{"/target"}
+			s, err := newScratch(t.TempDir())
+			must(t, err)
+			defer s.remove()
+			j := &job{step: step, scratch: s}
+			must(t, j.resolve(t.Context(), st))
+			if way != nil {
+				way(j)
+			}
+			logs, err := j.openStreams(Streams{})
+			must(t, err)
+			code, _, err := j.run(t.Context())
+			j.closeStdio()
+			must(t, logs.close())
+			if err != nil || code != 0 {
+				t.Fatalf("exit code %d, error %v", code, err)
+			}
+			r := action.Result{Trees: map[string]store.Digest{}}
+			must(t, j.importOutput(t.Context(), st, "/target", &r))
+			var got []string
+			must(t, st.Walk(t.Context(), r.Trees["/target"], func(e store.Entry) error {
+				got = append(got, e.Path)
+				return nil
+			}))
+			if want := []string{"", "moved", "moved/b", "old"}; !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func TestStepsThatAreWrong(t *testing.T) {
 	root := rootfs(t)
 	for name, change := range map[string]func(*action.Step){

@@ -1,0 +1,247 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"espalier.dev/espalier/internal/fault"
+)
+
+// A scene is a machine that forbids something. The test binary executes itself
+// again inside it and runs TestScene (or other tests) there.
+const sceneEnv = "ESPALIER_SANDBOX_TEST_SCENE"
+
+const nobody = 65534
+
+// foreign is a tree of the user who made the scene, below $TMPDIR.
+const foreign = "foreign"
+
+// scene makes a child of this test binary play a scene.
+func scene(t *testing.T, name, tests string, attr *syscall.SysProcAttr) *exec.Cmd {
+	t.Helper()
+	if os.Getenv(sceneEnv) != "" {
+		t.Skip("inside a scene")
+	}
+	root := rootfs(t)
+	tmp := t.TempDir()
+	must(t, os.Chmod(tmp, 0o777))
+	for d := tmp; d != "/"; d = filepath.Dir(d) { // another user has to get there
+		if st, err := os.Stat(d); err == nil && st.Mode().Perm()&0o011 != 0o011 {
+			must(t, os.Chmod(d, st.Mode().Perm()|0o011))
+		}
+	}
+	must(t, copyTree(filepath.Join(root, "inside"), filepath.Join(tmp, "inside"), copyOptions{}))
+	must(t, copyTree(folder(t, map[string]string{"old": "old", "folder/a": "a"}), filepath.Join(tmp, foreign), copyOptions{}))
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run="+tests, "-test.v")
+	cmd.Env = append(os.Environ(), sceneEnv+"="+name, "TMPDIR="+tmp, insideEnv+"="+filepath.Join(tmp, "inside"))
+	cmd.SysProcAttr = attr
+	return cmd
+}
+
+// play runs the scene to its end.
+func play(t *testing.T, name, tests string, attr *syscall.SysProcAttr) {
+	t.Helper()
+	out, err := scene(t, name, tests, attr).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// enterScene changes this process as the scene says. TestMain calls it.
+func enterScene(name string) error {
+	tmp := os.Getenv("TMPDIR")
+	user := strings.HasSuffix(name, "-nobody")
+	switch strings.TrimSuffix(strings.TrimSuffix(name, "-nobody"), "-root") {
+	case "chroot":
+		for _, d := range []string{"proc", "dev", "usr", "lib", "lib64", "bin", "tmp"} {
+			to := filepath.Join(tmp, d)
+			if _, err := os.Stat("/" + d); err != nil {
+				continue
+			}
+			if err := os.Mkdir(to, 0o755); err != nil {
+				return err
+			}
+			if d == "tmp" {
+				continue
+			}
+			if err := unix.Mount("/"+d, to, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+				return err
+			}
+		}
+		if err := unix.Chroot(tmp); err != nil {
+			return err
+		}
+		if err := os.Chmod("/tmp", 0o777); err != nil {
+			return err
+		}
+		if err := os.Chdir("/"); err != nil {
+			return err
+		}
+		os.Setenv("TMPDIR", "/tmp")
+		os.Setenv(insideEnv, "/inside")
+	case "masked":
+		if err := unix.Mount("tmpfs", "/proc/sys", "tmpfs", unix.MS_RDONLY, ""); err != nil {
+			return err
+		}
+	case "limit":
+		if err := os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("0"), 0o644); err != nil {
+			return err
+		}
+	}
+	if user {
+		if err := syscall.Setgroups(nil); err != nil {
+			return err
+		}
+		if err := syscall.Setgid(nobody); err != nil {
+			return err
+		}
+		if err := syscall.Setuid(nobody); err != nil {
+			return err
+		}
+		return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
+	}
+	return nil
+}
+
+// enterFiltered executes this program again under a filter that refuses what a
+// container's usual one refuses.
+func enterFiltered() error {
+	if b, err := os.ReadFile("/proc/self/status"); err != nil || strings.Contains(string(b), "Seccomp:\t2") {
+		return err
+	}
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	if err := installFilter(false); err != nil {
+		return err
+	}
+	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getenv(sceneEnv) != "" {
+		t.Skip("inside a scene")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to build the scene")
+	}
+}
+
+// Everything works for a user without any right, on a store of somebody else.
+func TestAsNobody(t *testing.T) {
+	needRoot(t)
+	play(t, "plain", "^(TestScene|TestInside|TestFilesInside|TestWritesAreDiscarded|TestCallFilter|TestNothingSurvives|TestCancel|TestShell|TestKeepTarget|TestRunWithStore|TestOutputsInOtherPlaces|TestProbe)$",
+		&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
+}
+
+func TestForbidden(t *testing.T) {
+	needRoot(t)
+	mounts := func() *syscall.SysProcAttr { return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} }
+	t.Run("chroot, user", func(t *testing.T) { play(t, "chroot-nobody", "^TestScene$", mounts()) })
+	t.Run("chroot, root", func(t *testing.T) { play(t, "chroot-root", "^(TestScene|TestInside|TestCancel)$", mounts()) })
+	t.Run("masked proc, user", func(t *testing.T) { play(t, "masked-nobody", "^TestScene$", mounts()) })
+	t.Run("masked proc, root", func(t *testing.T) { play(t, "masked-root", "^TestScene$", mounts()) })
+	t.Run("filtered", func(t *testing.T) {
+		play(t, "filtered", "^TestScene$", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
+	})
+	t.Run("limit", func(t *testing.T) {
+		play(t, "limit", "^TestScene$", &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: 7, HostID: os.Geteuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: 7, HostID: os.Getegid(), Size: 1}},
+			AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_RESOURCE},
+		})
+	})
+}
+
+// TestScene is what is true inside each scene.
+func TestScene(t *testing.T) {
+	name := os.Getenv(sceneEnv)
+	want, known := map[string]struct{ cause, hint string }{
+		"plain":         {},
+		"chroot-nobody": {"this is a chroot", "outside of the chroot"},
+		"chroot-root":   {},
+		"masked-nobody": {"parts of /proc are masked", "systempaths=unconfined"},
+		"masked-root":   {},
+		"filtered":      {"forbids namespaces", "seccomp=unconfined"},
+		"limit":         {"user.max_user_namespaces is 0", "sudo sysctl -w user.max_user_namespaces="},
+	}[name]
+	if !known {
+		t.Skip("no scene")
+	}
+	r := run(t, Local{}, map[string]string{"rootfs": rootfs(t), "target": folder(t, map[string]string{"old": "old", "folder/a": "a"})}, nil, "rewrite")
+	report := Probe(t.Context())
+	if want.cause == "" {
+		r.ok(t)
+		if name == "plain" {
+			theirs := filepath.Join(os.Getenv("TMPDIR"), foreign)
+			run(t, Local{}, map[string]string{"rootfs": rootfs(t), "target": theirs}, nil, "rewrite").ok(t)
+		}
+		if !report.OK {
+			t.Errorf("probe: %+v", report)
+		}
+		return
+	}
+	hints := strings.Join(fault.Hints(r.err), "\n")
+	t.Logf("%v\n%s", r.err, hints)
+	if fault.KindOf(r.err) != fault.Sandbox || !strings.Contains(r.err.Error(), want.cause) || !strings.Contains(hints, want.hint) {
+		t.Errorf("error %v (kind %d)\nhints %s\nwant %q and %q", r.err, fault.KindOf(r.err), hints, want.cause, want.hint)
+	}
+	if report.OK || fmt.Sprint(report.Err) != r.err.Error() {
+		t.Errorf("probe says %+v, the run %v", report, r.err)
+	}
+}
+
+// TestKilledLauncher kills espalier itself in the middle of a step.
+func TestKilledLauncher(t *testing.T) {
+	tok := token(t)
+	cmd := scene(t, "sleeper", "^TestSleeper$", nil)
+	base := t.TempDir()
+	cmd.Env = append(cmd.Env, "SLEEPER_TOKEN="+tok, "SLEEPER_BASE="+base)
+	ready := make(chan struct{})
+	cmd.Stdout = &onReady{f: func() { close(ready) }}
+	must(t, cmd.Start())
+	select {
+	case <-ready:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the step did not start")
+	}
+	if len(alive(t, tok)) == 0 {
+		t.Error("the step cannot be found, so its end could not be seen")
+	}
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	for deadline := time.Now().Add(10 * time.Second); len(alive(t, tok)) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still alive: %q", alive(t, tok))
+		}
+	}
+	if left, _ := os.ReadDir(base); len(left) == 0 {
+		t.Error("a killed run left nothing, so nothing is tested here")
+	}
+	s, err := newScratch(base)
+	must(t, err)
+	s.remove()
+	if left, _ := os.ReadDir(base); len(left) != 0 {
+		t.Errorf("the next run left %v", left)
+	}
+}
+
+func TestSleeper(t *testing.T) {
+	if os.Getenv(sceneEnv) != "sleeper" {
+		t.Skip("only for TestKilledLauncher")
+	}
+	runContext(t, t.Context(), Local{Scratch: os.Getenv("SLEEPER_BASE")}, map[string]string{"rootfs": rootfs(t)}, nil,
+		Streams{Stdout: os.Stdout}, "sleep", os.Getenv("SLEEPER_TOKEN"))
+}

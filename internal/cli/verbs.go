@@ -1,0 +1,45 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// The groups of verbs, in the order of the help.
+const (
+	groupStart = "start"
+	groupPin   = "pin"
+	groupMake  = "make"
+	groupRun   = "run"
+	groupLook  = "look"
+	groupProve = "prove"
+	groupHouse = "house"
+)
+
+func groups() []*cobra.Group {
+	return []*cobra.Group{
+		{ID: groupStart, Title: "Start:"},
+		{ID: groupPin, Title: "Pin (the only verbs that use the network):"},
+		{ID: groupMake, Title: "Make:"},
+		{ID: groupRun, Title: "Run:"},
+		{ID: groupLook, Title: "Look:"},
+		{ID: groupProve, Title: "Prove:"},
+		{ID: groupHouse, Title: "House:"},
+	}
+}
+
+// verbs is the table of all verbs, in the order of the help.
+func verbs() []verb {
+	return []verb{
+		{groupStart, newNew},
+		{groupRun, newEmulate},
+		{groupLook, newInspect},
+		{groupHouse, newDoctor},
+		{groupHouse, newGC},
+		{groupHouse, newCompletion},
+		{groupHouse, newVersion},
+	}
+}
+
+// verb is one line of the table.
+type verb struct {
+	group string
+	make  func(*app) *cobra.Command
+}

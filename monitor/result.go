@@ -1,5 +1,11 @@
 package monitor
 
+import (
+	"strings"
+
+	"espalier.dev/espalier/internal/fault"
+)
+
 // Verdict is the outcome of a run.
 type Verdict uint8
 
@@ -15,10 +21,60 @@ const (
 	TimedOut                // 124: --timeout, or --for with expected text outstanding
 )
 
+var verdictNames = [...]string{"running", "passed", "elapsed", "ended", "crashed", "fail-text", "missing", "timed-out"}
+
+// String returns the name used in JSON events.
+func (v Verdict) String() string {
+	if int(v) < len(verdictNames) {
+		return verdictNames[v]
+	}
+	return "unknown"
+}
+
 // Result is the verdict and its reasons.
 type Result struct {
 	Verdict Verdict
 	Reason  string   // one line, lower case
 	Report  *Report  // first crash, if any
 	Missing []string // expectations that did not appear, as the user wrote them
+}
+
+// Err is nil for a good verdict and for one that is still open, else a fault
+// of kind Program or Timeout.
+func (r Result) Err() error {
+	switch r.Verdict {
+	case Crashed:
+		var hints []string
+		if r.Report != nil {
+			hints = r.Report.Hints
+		}
+		return fault.New(fault.Program, r.Reason, hints...)
+	case FailText, Missing:
+		return fault.New(fault.Program, r.Reason)
+	case TimedOut:
+		return fault.New(fault.Timeout, r.Reason)
+	}
+	return nil
+}
+
+// summary is the crash in one line.
+func (r *Report) summary() string {
+	msg, _, _ := strings.Cut(r.Message, "\n")
+	s := verbs[r.Kind] + ": " + msg
+	if r.Kind == Watchdog || r.Kind == ResetLoop || r.Kind == Brownout || r.Kind == BootFailure {
+		s = msg
+	}
+	// A panic names the place that is to blame itself (#[track_caller]).
+	if at := r.printed(); at != "" {
+		return s + " (at " + at + ")"
+	}
+	if where := r.Where(); where != "" {
+		return s + " (" + where + ")"
+	}
+	return s
+}
+
+var verbs = [...]string{
+	Panic: "the firmware panicked", Exception: "the firmware raised an exception", StackOverflow: "the firmware overflowed its stack",
+	Guru: "the firmware crashed", Abort: "the firmware aborted", Watchdog: "", Brownout: "", ResetLoop: "", BootFailure: "",
 }

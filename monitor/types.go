@@ -135,6 +135,9 @@ type ReportFrame struct {
 	Addr   uint32
 	Role   string           // "pc", "ra", "backtrace", "saved-pc"
 	Frames []firmware.Frame // all inline frames, innermost first; empty if nothing is known
+	// Plumbing: every function here only carries a panic to its handler
+	// (core::panicking, esp_backtrace, the exception entry).
+	Plumbing bool
 }
 
 // StackDump is a piece of stack memory as the firmware printed it, kept for

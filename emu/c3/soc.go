@@ -47,23 +47,28 @@ type soc struct {
 // New returns an ESP32-C3 with power on, before its first instruction. The
 // error is one of *emu.FlashSizeError, *emu.ROMError, *emu.EFuseSizeError.
 func New(cfg emu.Config) (*emu.Board, error) {
+	_, board, err := newBoard(cfg)
+	return board, err
+}
+
+func newBoard(cfg emu.Config) (*soc, *emu.Board, error) {
 	c := &soc{}
 	c.bus.soc = c
 	rom, err := loadROM(cfg.ROM)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if c.flash, err = newFlash(cfg.Flash); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c.m = emu.NewMachine(&cfg, &c.bus)
 	c.mapMemory(rom)
 	if err := c.build(&cfg); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c.resetTo(causePowerOn)
 	c.usb.plug(cfg.USBHost)
-	return emu.NewBoard(c.m, c), nil
+	return c, emu.NewBoard(c.m, c), nil
 }
 
 func (c *soc) mapMemory(rom []byte) {

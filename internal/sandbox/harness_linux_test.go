@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +26,36 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if builtInside != "" {
+		os.RemoveAll(filepath.Dir(builtInside))
+	}
+	os.Exit(code)
+}
+
+// The static test program is built once, by the first test that needs it.
+var (
+	buildInside sync.Once
+	builtInside string
+)
+
+// inside returns the path of the static test program.
+func inside(t testing.TB) string {
+	t.Helper()
+	if p := os.Getenv(insideEnv); p != "" {
+		return p
+	}
+	buildInside.Do(func() {
+		dir, err := os.MkdirTemp("", "espalier-inside")
+		must(t, err)
+		builtInside = filepath.Join(dir, "inside")
+		cmd := exec.Command("go", "build", "-o", builtInside, "./testdata/inside")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("building the test program: %v\n%s", err, out)
+		}
+	})
+	return builtInside
 }
 
 // insideEnv names the program that looks around, for tests that run
@@ -35,18 +65,9 @@ const insideEnv = "ESPALIER_SANDBOX_TEST_INSIDE"
 // rootfs returns a folder that holds nothing but the static test program.
 func rootfs(t testing.TB) string {
 	t.Helper()
-	program := os.Getenv(insideEnv)
-	if program == "" {
-		program = filepath.Join(t.TempDir(), "inside")
-		cmd := exec.Command("go", "build", "-o", program, "./testdata/inside")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("building the test program: %v\n%s", err, out)
-		}
-	}
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o755))
-	must(t, copyTree(program, filepath.Join(dir, "inside"), copyOptions{}))
+	must(t, copyTree(inside(t), filepath.Join(dir, "inside"), copyOptions{}))
 	must(t, os.Mkdir(filepath.Join(dir, "usr"), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "usr", "file"), []byte("usr"), 0o644))
 	must(t, os.MkdirAll(filepath.Join(dir, "etc", "from-rootfs"), 0o755))

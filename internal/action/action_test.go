@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
+	"google.golang.org/protobuf/proto"
 
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/store"
@@ -120,10 +121,7 @@ func TestDigestIsFixed(t *testing.T) {
 
 func TestBuildGridAgrees(t *testing.T) {
 	devtest.Long(t, "starts Python")
-	bgd, err := filepath.EvalSymlinks(devtest.Tool(t, "bgd")) // BuildGrid: pip install buildgrid
-	if err != nil {
-		t.Fatal(err)
-	}
+	python := interpreter(t, devtest.Tool(t, "bgd")) // BuildGrid 0.4.4: pip install buildgrid
 	st := open(t)
 	step := sample(t, st)
 	for _, network := range []bool{false, true} {
@@ -149,7 +147,7 @@ func TestBuildGridAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(bgd), "python3"), "testdata/peer.py")
+		cmd := exec.CommandContext(t.Context(), python, "testdata/peer.py")
 		cmd.Stdin = bytes.NewReader(in)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
@@ -165,6 +163,22 @@ func TestBuildGridAgrees(t *testing.T) {
 			t.Errorf("network %v: BuildGrid %v\nespalier %v", network, theirs, want)
 		}
 	}
+}
+
+// interpreter returns the Python that has BuildGrid: the one that its program
+// names in its first line.
+func interpreter(t *testing.T, script string) string {
+	t.Helper()
+	b, err := os.ReadFile(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	path, ok := strings.CutPrefix(line, "#!")
+	if !ok {
+		t.Fatalf("%s starts with %q", script, line)
+	}
+	return strings.TrimSpace(path)
 }
 
 func TestGetIsTheInverseOfPut(t *testing.T) {
@@ -426,4 +440,36 @@ func TestExplainLimits(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].What != "input src" {
 		t.Errorf("%v, %v", got, err)
 	}
+}
+
+func FuzzFromProto(f *testing.F) {
+	d := store.DigestOf([]byte("x")).ToProto()
+	for _, p := range []*repb.ActionResult{
+		{},
+		{OutputFiles: []*repb.OutputFile{{Path: "out/x", Digest: d}}, StderrDigest: d},
+		{OutputDirectories: []*repb.OutputDirectory{{Path: "out/d", RootDirectoryDigest: d}, {Path: "out/e", TreeDigest: d}}},
+		{OutputFiles: []*repb.OutputFile{{Path: "out/../x", Digest: d}}},
+	} {
+		b, err := marshal(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	st := open(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p repb.ActionResult
+		if proto.Unmarshal(b, &p) != nil {
+			return
+		}
+		r, err := FromProto(t.Context(), st, &p)
+		if err != nil {
+			return
+		}
+		for name := range r.Outputs {
+			if !filepath.IsLocal(name) {
+				t.Errorf("output %q leaves /out", name)
+			}
+		}
+	})
 }

@@ -59,7 +59,7 @@ func writer(dir string) error {
 		return err
 	}
 	for i := 0; ; i++ {
-		b := bytes.Repeat([]byte{byte(i), byte(i >> 8)}, 200_000)
+		b := bytes.Repeat([]byte{byte(i), byte(i >> 8), byte(os.Getpid()), byte(os.Getpid() >> 8)}, 100_000)
 		blob, err := s.Put(ctx, bytes.NewReader(b))
 		if err != nil {
 			return err

@@ -41,24 +41,22 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 	}
 	s := &Store{dir: abs, trees: map[string]*treeState{}}
 	s.buffers.New = newBuffer
-	if err := s.create(); err != nil {
-		return Report{}, s.writing("its folders", err)
-	}
-	f, err := os.OpenFile(s.path(lockName), os.O_RDWR|os.O_CREATE, 0o666)
-	if err != nil {
+	if err := s.openLock(); err != nil {
 		return Report{}, s.writing("its lock", err)
 	}
-	s.lock = f
 	defer s.Close()
 	if p.Wait {
-		err = waitLock(ctx, f, true)
-	} else if alone, lockErr := tryLock(f, true); lockErr != nil {
+		err = waitLock(ctx, s.lock, true)
+	} else if alone, lockErr := tryLock(s.lock, true); lockErr != nil {
 		err = lockErr
 	} else if !alone {
 		err = s.inUse()
 	}
 	if err != nil {
 		return Report{}, err
+	}
+	if err := s.create(); err != nil {
+		return Report{}, s.writing("its folders", err)
 	}
 	g := &collector{s: s, p: p, now: time.Now(), live: map[string]bool{}, liveResults: map[string]bool{}, walked: map[string]bool{}}
 	if err := g.mark(ctx); err != nil {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
+
+	"espalier.dev/espalier/internal/fault"
 )
 
 // Reader hands out a file of the store and verifies it on the way. With the
@@ -35,6 +39,10 @@ func (s *Store) Get(ctx context.Context, d Digest) (*Reader, error) {
 	f, err := openNoFollow(path)
 	if os.IsNotExist(err) {
 		return nil, missing("blob", d)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fault.Wrap(fault.Usage, err, "reading the store "+s.dir,
+			"ESPALIER_STORE=/path/of/your/own espalier ...   # another user owns this one")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading blob %s: %w", d, err)

@@ -63,22 +63,62 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	}
 	s := &Store{dir: abs, trees: map[string]*treeState{}}
 	s.buffers.New = newBuffer
-	if err := s.create(); err != nil {
-		if !isReadOnly(err) {
-			return nil, s.writing("its folders", err)
-		}
-		if _, statErr := os.Stat(s.path(blobDir)); statErr != nil {
-			return nil, s.readOnlyError("creating the store "+s.dir, err)
-		}
-		s.readOnly = true
-	}
 	if err := s.share(ctx); err != nil {
 		return nil, err
+	}
+	if s.readOnly {
+		return s, nil
+	}
+	err = s.create()
+	if isReadOnly(err) && s.exists() {
+		s.readOnly, err = true, nil
+	}
+	if err != nil {
+		s.Close()
+		return nil, s.writing("its folders", err)
 	}
 	return s, nil
 }
 
 func newBuffer() any { b := make([]byte, 256<<10); return &b }
+
+func (s *Store) exists() bool {
+	info, err := os.Stat(s.path(blobDir))
+	return err == nil && info.IsDir()
+}
+
+// share takes the shared lock, before anything else is touched. Whoever
+// happens to be alone sweeps what killed processes left in tmp.
+func (s *Store) share(ctx context.Context) error {
+	err := s.openLock()
+	if isReadOnly(err) && s.exists() {
+		s.readOnly = true
+		if s.lock, err = os.Open(s.path(lockName)); err != nil {
+			return nil // nobody who could run gc has ever opened it
+		}
+	}
+	if err != nil {
+		return s.writing("its lock", err)
+	}
+	if !s.readOnly {
+		if alone, _ := tryLock(s.lock, true); alone {
+			_ = s.emptyTemp()
+		}
+	}
+	if err := waitLock(ctx, s.lock, false); err != nil {
+		s.Close()
+		return fmt.Errorf("waiting for the store %s, which espalier gc is using: %w", s.dir, err)
+	}
+	return nil
+}
+
+func (s *Store) openLock() error {
+	err := os.MkdirAll(s.dir, 0o777)
+	if err == nil {
+		s.lock, err = os.OpenFile(s.path(lockName), os.O_RDWR|os.O_CREATE, 0o666)
+	}
+	return err
+}
 
 // create makes what is missing of the layout and finds out whether the store
 // can be written.
@@ -102,35 +142,6 @@ func (s *Store) create() error {
 	}
 	probe.Close()
 	return os.Remove(probe.Name())
-}
-
-// share takes the shared lock. Whoever happens to be alone sweeps what killed
-// processes left in tmp.
-func (s *Store) share(ctx context.Context) error {
-	flags := os.O_RDWR | os.O_CREATE
-	if s.readOnly {
-		flags = os.O_RDONLY
-	}
-	f, err := os.OpenFile(s.path(lockName), flags, 0o666)
-	if s.readOnly && err != nil {
-		return nil // nobody who could run gc has ever opened it
-	}
-	if err != nil {
-		return s.writing("its lock", err)
-	}
-	if !s.readOnly {
-		if alone, _ := tryLock(f, true); alone {
-			if left, _ := os.ReadDir(s.path(tempDir)); len(left) > 0 {
-				_ = s.emptyTemp()
-			}
-		}
-	}
-	if err := waitLock(ctx, f, false); err != nil {
-		f.Close()
-		return fmt.Errorf("waiting for the store %s, which espalier gc is using: %w", s.dir, err)
-	}
-	s.lock = f
-	return nil
 }
 
 // waitLock polls, because flock(2) cannot be interrupted by a context.
@@ -199,6 +210,9 @@ func (s *Store) writeFile(name string, data []byte) error {
 
 func (s *Store) emptyTemp() error {
 	left, err := os.ReadDir(s.path(tempDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	for _, e := range left {
 		err = errors.Join(err, removeTree(s.path(tempDir, e.Name())))
 	}

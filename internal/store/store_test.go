@@ -448,3 +448,26 @@ func TestPutStopsWithItsContext(t *testing.T) {
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(b []byte) (int, error) { return f(b) }
+
+// Opening sweeps what is left in tmp, and must never sweep what another
+// process has just made there.
+func TestOpenAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	for range 20 {
+		var wg sync.WaitGroup
+		for i := range 6 {
+			wg.Go(func() {
+				s, err := Open(t.Context(), dir)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer s.Close()
+				if _, err := s.Put(t.Context(), strings.NewReader(fmt.Sprint(i))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}

@@ -754,3 +754,35 @@ func TestSealRecord(t *testing.T) {
 		}
 	}
 }
+
+// Several processes unpack the same tree at the same time, over a damaged one.
+func TestBuildTheSameTreeAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	root := build(t, open(t, dir), sample)
+	for round := range 5 {
+		if round > 0 {
+			os.WriteFile(filepath.Join(dir, treeDir, root.Hash, "src/main.rs"), []byte("broken"), 0o644)
+		} else {
+			os.RemoveAll(filepath.Join(dir, treeDir, root.Hash))
+		}
+		var wg sync.WaitGroup
+		for range 6 {
+			s := open(t, dir)
+			wg.Go(func() {
+				if got := build(t, s, sample); got != root {
+					t.Errorf("root = %v", got)
+				}
+				path, err := s.TreePath(t.Context(), root)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				wantFolder(t, path, sample, treeTime)
+			})
+		}
+		wg.Wait()
+	}
+	if left := entries(t, filepath.Join(dir, tempDir)); len(left) > 0 {
+		t.Errorf("tmp holds %v", left)
+	}
+}

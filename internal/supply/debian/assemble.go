@@ -53,8 +53,19 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 		return Rootfs{}, fault.New(fault.Pins, fmt.Sprintf("the toolchain in espalier.lock was unpacked by rule %d, and this espalier knows rule %d", tc.Prune, PruneVersion),
 			"use the espalier that wrote the lock, or make a new one: espalier lock")
 	}
+	key := memoKey(tc)
+	if tc.Rootfs.IsZero() { // a new lock over packages that were unpacked before
+		if root, err := st.Memo(ctx, store.DigestOf(key)); err == nil {
+			if _, err := st.TreePath(ctx, root); err == nil {
+				return describe(ctx, st, tc, root)
+			}
+		}
+	}
 	root, err := assemble(ctx, st, client, tc, prefixes, rep)
 	if err != nil {
+		return Rootfs{}, err
+	}
+	if err := st.PutMemo(ctx, key, root); err != nil {
 		return Rootfs{}, err
 	}
 	if !tc.Rootfs.IsZero() && root != tc.Rootfs {
@@ -62,6 +73,16 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 			"the lock was edited by hand or this is a bug of espalier; make a new lock: espalier lock")
 	}
 	return describe(ctx, st, tc, root)
+}
+
+// memoKey names the work of assembling: everything that the tree depends on.
+func memoKey(tc lock.Toolchain) []byte {
+	lines := []string{fmt.Sprintf("debian rootfs, rule %d", PruneVersion)}
+	for _, p := range tc.Packages {
+		lines = append(lines, p.Digest.Hash)
+	}
+	slices.Sort(lines[1:])
+	return []byte(strings.Join(lines, "\n") + "\n")
 }
 
 func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, prefixes func(string) []string, rep progress.Reporter) (store.Digest, error) {

@@ -3,7 +3,6 @@ package debian
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -140,7 +139,12 @@ func walkDeb(open func() (io.ReadCloser, error), visit func(h *tar.Header, name 
 	in := tar.NewReader(data)
 	for {
 		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
+			// Behind the archive's end come padding and the compression's
+			// own checksum.
+			if _, err := io.Copy(io.Discard, data); err != nil {
+				return fmt.Errorf("data.tar: %w", err)
+			}
 			return nil
 		}
 		if err != nil {

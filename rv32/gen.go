@@ -188,6 +188,18 @@ func (c *CPU) execute(in *Inst, next uint32) {
 	c.cycles++
 }
 `)
+	b.WriteString(`
+// alu computes what the register and immediate instructions put in their
+// destination; b is the second register or the immediate.
+func alu(op Op, a, b uint32) uint32 {
+	switch op {
+`)
+	for _, r := range plain {
+		if r.do != "" {
+			fmt.Fprintf(&b, "case Op%s:\nreturn %s\n", r.name, strings.NewReplacer("$d = ", "", "$a", "a", "$b", "b", "$i", "b").Replace(r.do))
+		}
+	}
+	b.WriteString("}\nreturn 0\n}\n")
 	write("zreference.go", &b)
 }
 

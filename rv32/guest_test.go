@@ -34,7 +34,7 @@ func userMachine(t testing.TB, e Engine, program string) *CPU {
 	c := New(Config{Engine: e})
 	c.Memory().Map(0x8000, NewBank(1<<20), 0, 1<<20, Read|Write|Exec) // the ELF headers lie in front of the text
 	for _, p := range f.Progs {
-		if p.Type != elf.PT_LOAD {
+		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
 			continue
 		}
 		b := make([]byte, p.Filesz)

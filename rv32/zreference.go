@@ -163,3 +163,67 @@ func (c *CPU) execute(in *Inst, next uint32) {
 	c.pc = next
 	c.cycles++
 }
+
+// alu computes what the register and immediate instructions put in their
+// destination; b is the second register or the immediate.
+func alu(op Op, a, b uint32) uint32 {
+	switch op {
+	case OpLI:
+		return b
+	case OpADDI:
+		return a + b
+	case OpSLTI:
+		return b2u(int32(a) < int32(b))
+	case OpSLTIU:
+		return b2u(a < b)
+	case OpXORI:
+		return a ^ b
+	case OpORI:
+		return a | b
+	case OpANDI:
+		return a & b
+	case OpSLLI:
+		return a << (b & 31)
+	case OpSRLI:
+		return a >> (b & 31)
+	case OpSRAI:
+		return uint32(int32(a) >> (b & 31))
+	case OpADD:
+		return a + b
+	case OpSUB:
+		return a - b
+	case OpSLL:
+		return a << (b & 31)
+	case OpSLT:
+		return b2u(int32(a) < int32(b))
+	case OpSLTU:
+		return b2u(a < b)
+	case OpXOR:
+		return a ^ b
+	case OpSRL:
+		return a >> (b & 31)
+	case OpSRA:
+		return uint32(int32(a) >> (b & 31))
+	case OpOR:
+		return a | b
+	case OpAND:
+		return a & b
+	case OpMUL:
+		return a * b
+	case OpMULH:
+		return uint32(int64(int32(a)) * int64(int32(b)) >> 32)
+	case OpMULHSU:
+		return uint32(int64(int32(a)) * int64(b) >> 32)
+	case OpMULHU:
+		return uint32(uint64(a) * uint64(b) >> 32)
+	case OpDIV:
+		return div(a, b)
+	case OpDIVU:
+		return divu(a, b)
+	case OpREM:
+		return rem(a, b)
+	case OpREMU:
+		return remu(a, b)
+	}
+	return 0
+}

@@ -60,6 +60,9 @@ func mergeCargo(v, next *cargoValue, force bool, key []string) error {
 			if err := mergeCargo(old, n, force, append(key[:len(key):len(key)], k)); err != nil {
 				return err
 			}
+			if old.node == n.node { // replaced, not merged
+				v.keys[k] = next.keys[k]
+			}
 		}
 	case v.node.Kind == tomldoc.Table, v.node.Kind == tomldoc.Array, next.node.Kind == tomldoc.Table, next.node.Kind == tomldoc.Array:
 		return next.node.Errorf("%s: %s cannot be merged with %s in another configuration file", strings.Join(key, "."), next.node.Kind, v.node.Kind)

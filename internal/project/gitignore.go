@@ -132,9 +132,9 @@ func (m *wild) try(i, j int) bool {
 					end++
 				}
 				switch {
-				case start && end-i == 2 && end == len(p): // "a/**": everything below
+				case start && end == len(p): // "a/**": everything below
 					return j < len(s) || i == 0
-				case start && end-i == 2 && p[end] == '/': // "**/": zero or more directories
+				case start && p[end] == '/': // "**/": zero or more directories
 					for k := j; k <= len(s); k++ {
 						if (k == j || s[k-1] == '/') && m.match(end+1, k) {
 							return true

@@ -186,10 +186,14 @@ func (p *Project) ownOf(m *manifest) OwnPackage {
 	return OwnPackage{}
 }
 
-// scopes are the directories whose files are inputs: the workspace, and for a
-// path dependency outside it the workspace or package that it belongs to.
+// scopes are the directories whose files are inputs: the workspace, members
+// that lie elsewhere, and for a path dependency outside it the workspace or
+// package that it belongs to.
 func (w *workspace) scopes() []string {
 	all := []string{w.root.dir}
+	for _, m := range w.members {
+		all = append(all, m.dir)
+	}
 	for _, o := range w.others {
 		d := o.dir
 		if o.root != nil {
@@ -225,7 +229,7 @@ func commonRoot(w *workspace) string {
 // settings resolves the configuration of the chosen member.
 func (l *loader) settings(p *Project, w *workspace, x *layers, opts Options) error {
 	if p.Root != p.Workspace {
-		l.note(Origin{}, "path dependencies outside the workspace: the input tree begins at "+filepath.ToSlash(p.Root)+", and the firmware's bits depend on how the packages lie to each other")
+		l.note(Origin{}, "packages outside the workspace's directory: the input tree begins at "+filepath.ToSlash(p.Root)+", and the firmware's bits depend on how the packages lie to each other")
 	}
 	var err error
 	p.Espalier, p.Cargo, err = l.espalier(x, w, p.Root, opts, func(want string) (CargoConfig, error) {
@@ -371,8 +375,9 @@ func (l *loader) keepNamed(p *Project, t *tree) {
 		return
 	}
 	for _, c := range sortedKeys(added) {
-		rel := filepath.ToSlash(relTo(p.Root, c))
-		t.untracked = append(t.untracked, rel)
+		if r := t.repository(p.Workspace); r != nil && r.tracked != nil {
+			t.untracked = append(t.untracked, filepath.ToSlash(relTo(p.Root, c)))
+		}
 		for i, ig := range t.ignored {
 			if ig.Path == c {
 				t.ignored = append(t.ignored[:i:i], t.ignored[i+1:]...)

@@ -155,7 +155,7 @@ func (m *manifest) roots(p OwnPackage, kind, key, autoKey, dir string, hasLib bo
 		}
 		names[c.name] = true
 		if c.path != "" {
-			paths[c.path] = true
+			paths[plainPath(c.path)] = true
 		}
 		all = append(all, c)
 	}
@@ -163,7 +163,7 @@ func (m *manifest) roots(p OwnPackage, kind, key, autoKey, dir string, hasLib bo
 		auto = false // edition 2015: a declared target switches discovery off
 	}
 	for _, c := range inferred {
-		if auto && !names[c.name] && !paths[c.path] {
+		if auto && !names[c.name] && !paths[plainPath(c.path)] {
 			all = append(all, c)
 		}
 	}
@@ -186,6 +186,18 @@ func (m *manifest) roots(p OwnPackage, kind, key, autoKey, dir string, hasLib bo
 		out = append(out, t)
 	}
 	return out, nil
+}
+
+// plainPath drops "." components, which cargo does not see when it compares
+// paths; ".." it does see.
+func plainPath(p string) string {
+	var out []string
+	for _, c := range strings.Split(p, "/") {
+		if c != "." && c != "" {
+			out = append(out, c)
+		}
+	}
+	return strings.Join(out, "/")
 }
 
 // rootPath finds the file of a declared target that names none.

@@ -1,0 +1,274 @@
+package project
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const app = `
+-- Cargo.toml --
+[package]
+name = "app"
+version = "0.1.0"
+edition = "2021"
+-- src/main.rs --
+#![no_std]
+#![no_main]
+`
+
+// rustflagCases mark every flag with a cfg that starts with "mark".
+var rustflagCases = []struct{ name, files, member string }{
+	{"build", "-- .cargo/config.toml --\n[build]\nrustflags = [\"--cfg=mark_b\"]\n", "."},
+	{"string", "-- .cargo/config.toml --\n[build]\nrustflags = \"--cfg=mark_b  --cfg=mark_c\"\n", "."},
+	{"target beats build", "-- .cargo/config.toml --\n[build]\nrustflags = [\"--cfg=mark_b\"]\n[target.riscv32imc-unknown-none-elf]\nrustflags = [\"--cfg=mark_t\"]\n", "."},
+	{"empty target list lets build through", "-- .cargo/config.toml --\n[build]\nrustflags = [\"--cfg=mark_b\"]\n[target.riscv32imc-unknown-none-elf]\nrustflags = []\n", "."},
+	{"other target", "-- .cargo/config.toml --\n[build]\nrustflags = [\"--cfg=mark_b\"]\n[target.thumbv7em-none-eabihf]\nrustflags = [\"--cfg=mark_t\"]\n", "."},
+	{"triple and cfgs join, sorted", `-- .cargo/config.toml --
+[target.'cfg(target_os = "none")']
+rustflags = ["--cfg=mark_os"]
+[target.'cfg(target_arch = "riscv32")']
+rustflags = ["--cfg=mark_arch"]
+[target.'cfg(all(target_arch = "riscv32", not(unix), any(windows, panic = "abort")))']
+rustflags = ["--cfg=mark_all"]
+[target.'cfg(unix)']
+rustflags = ["--cfg=mark_unix"]
+[target.riscv32imc-unknown-none-elf]
+rustflags = ["--cfg=mark_triple"]
+`, "."},
+	{"features and endian", `-- .cargo/config.toml --
+[target.'cfg(target_feature = "m")']
+rustflags = ["--cfg=mark_m"]
+[target.'cfg(target_feature = "zca")']
+rustflags = ["--cfg=mark_zca"]
+[target.'cfg(target_feature = "a")']
+rustflags = ["--cfg=mark_a"]
+[target.'cfg(target_feature = "i")']
+rustflags = ["--cfg=mark_i"]
+[target.'cfg(all(target_endian = "little", target_pointer_width = "32", target_vendor = "unknown", target_env = ""))']
+rustflags = ["--cfg=mark_rest"]
+[target.'cfg(debug_assertions)']
+rustflags = ["--cfg=mark_debug"]
+`, "."},
+	{"flags that select flags", `-- .cargo/config.toml --
+[build]
+rustflags = ["--cfg=mark_b", "-Ctarget-feature=+a"]
+[target.riscv32imc-unknown-none-elf]
+rustflags = ["--cfg=mark_t"]
+[target.'cfg(mark_t)']
+rustflags = ["--cfg=mark_chain"]
+`, "."},
+	{"true and all()", "-- .cargo/config.toml --\n[target.'cfg(all())']\nrustflags = [\"--cfg=mark_all\"]\n[target.'cfg(any())']\nrustflags = [\"--cfg=mark_any\"]\n[target.'cfg(true)']\nrustflags = [\"--cfg=mark_true\"]\n", "."},
+	{"broken expression", "-- .cargo/config.toml --\n[target.'cfg(target_arch = riscv32)']\nrustflags = [\"--cfg=mark_x\"]\n[build]\nrustflags = [\"--cfg=mark_b\"]\n", "."},
+	{"hierarchy: lists join, far first", "-- .cargo/config.toml --\n[build]\nrustflags = [\"--cfg=mark_far\"]\n-- app/.cargo/config.toml --\n[build]\nrustflags = [\"--cfg=mark_near\"]\n", "app"},
+	{"hierarchy: near string wins", "-- .cargo/config.toml --\n[build]\nrustflags = \"--cfg=mark_far\"\n-- app/.cargo/config.toml --\n[build]\nrustflags = \"--cfg=mark_near\"\n", "app"},
+	{"hierarchy: tables of different files", "-- .cargo/config.toml --\n[target.'cfg(target_os = \"none\")']\nrustflags = [\"--cfg=mark_far\"]\n-- app/.cargo/config.toml --\n[build]\nrustflags = [\"--cfg=mark_near\"]\n", "app"},
+	{"config without extension wins", "-- .cargo/config --\n[build]\nrustflags = [\"--cfg=mark_plain\"]\n-- .cargo/config.toml --\n[build]\nrustflags = [\"--cfg=mark_toml\"]\n", "."},
+	{"include: own file last", "-- .cargo/config.toml --\ninclude = [\"a.toml\", { path = \"b.toml\" }, { path = \"gone.toml\", optional = true }]\n[build]\nrustflags = [\"--cfg=mark_own\"]\n-- .cargo/a.toml --\n[build]\nrustflags = [\"--cfg=mark_a\"]\n-- .cargo/b.toml --\ninclude = [\"../deep/c.toml\"]\n[build]\nrustflags = [\"--cfg=mark_b\"]\n-- deep/c.toml --\n[build]\nrustflags = [\"--cfg=mark_c\"]\n", "."},
+	{"include: string overridden", "-- .cargo/config.toml --\ninclude = [\"a.toml\", \"b.toml\"]\n-- .cargo/a.toml --\n[build]\nrustflags = \"--cfg=mark_a\"\n-- .cargo/b.toml --\n[build]\nrustflags = \"--cfg=mark_b\"\n", "."},
+}
+
+// The effective rustflags must be those that cargo hands to the compiler,
+// caught by a wrapper around it.
+func TestRustflagsAgainstCargo(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the wrapper is a shell script")
+	}
+	cargo := realCargo(t)
+	for _, c := range rustflagCases {
+		t.Run(c.name, func(t *testing.T) {
+			a := app
+			if c.member != "." {
+				a = strings.ReplaceAll(a, "-- ", "-- "+c.member+"/") + "-- Cargo.toml --\n[workspace]\nmembers = [\"" + c.member + "\"]\nresolver = \"2\"\n"
+				a = strings.ReplaceAll(a, " --\n", " --\n")
+			}
+			dir := unpack(t, a+c.files)
+			tool := t.TempDir()
+			log, wrapper := filepath.Join(tool, "log"), filepath.Join(tool, "wrapper")
+			script := "#!/bin/sh\nfor a in \"$@\"; do printf '%s\\n' \"$a\"; done >> '" + log + "'\nprintf -- '----\\n' >> '" + log + "'\nexec \"$@\"\n"
+			if err := os.WriteFile(wrapper, []byte(script), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("CARGO_HOME", tool)
+			member := filepath.Join(dir, c.member)
+			out, _ := run(t, member, cargo, "build", "--offline", "--target", DefaultTarget, "--config", `build.rustc-wrapper="`+wrapper+`"`)
+			calls, err := os.ReadFile(log)
+			if err != nil {
+				t.Fatalf("cargo did not call the compiler: %s", out)
+			}
+			want := []string{}
+			compiled := false
+			for _, call := range strings.Split(string(calls), "----\n") {
+				if !strings.Contains(call, "--crate-name\napp\n") {
+					continue
+				}
+				compiled = true
+				want = want[:0]
+				for _, arg := range strings.Split(call, "\n") {
+					if strings.HasPrefix(arg, "--cfg=mark") {
+						want = append(want, arg)
+					}
+				}
+			}
+			if !compiled {
+				t.Fatalf("no call for the crate: %s", out)
+			}
+			p := open(t, member)
+			got := []string{}
+			for _, f := range p.Cargo.Rustflags.V {
+				if strings.HasPrefix(f, "--cfg=mark") {
+					got = append(got, f)
+				}
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("cargo (-) and project (+) differ:\n%s", d)
+			}
+			if len(got) > 0 && (p.Cargo.RustflagsTable == "" || p.Cargo.Rustflags.Origin.Line == 0) {
+				t.Errorf("table %q, origin %v", p.Cargo.RustflagsTable, p.Cargo.Rustflags.Origin)
+			}
+		})
+	}
+}
+
+func TestCargoConfigValues(t *testing.T) {
+	dir := unpack(t, app+`
+-- .cargo/config.toml --
+include = [{ path = "esp.toml", optional = true }]
+[build]
+target = "riscv32imc-unknown-none-elf"
+target-dir = "out/t"
+[target.riscv32imc-unknown-none-elf]
+runner = "espflash flash --monitor"
+linker = "rust-lld"
+[target.'cfg(target_arch = "riscv32")']
+runner = ["other"]
+[unstable]
+build-std = ["core", "alloc"]
+build-std-features = "compiler-builtins-mem"
+[env]
+PLAIN = "1"
+TABLE = { value = "x", force = true }
+REL = { value = "some/path", relative = true }
+[alias]
+r = "run --release"
+[source.crates-io]
+replace-with = "mirror"
+[source.mirror]
+registry = "sparse+https://mirror.example.invalid/"
+[registries.own]
+index = "https://own.example.invalid/index"
+[profile.tiny]
+inherits = "release"
+-- .cargo/esp.toml --
+[env]
+ESP_LOG = "debug"
+PLAIN = "0"
+-- out/t/debug/x --
+`)
+	p := open(t, dir)
+	c := p.Cargo
+	if c.Target.V != DefaultTarget || c.Target.Origin != (Origin{".cargo/config.toml", 3, 10}) {
+		t.Errorf("target %+v", c.Target)
+	}
+	if !cmp.Equal(c.BuildStd.V, []string{"core", "alloc"}) || !cmp.Equal(c.BuildStdFeatures.V, []string{"compiler-builtins-mem"}) {
+		t.Errorf("build-std %v %v", c.BuildStd, c.BuildStdFeatures)
+	}
+	want := []EnvVar{
+		{"ESP_LOG", "debug", false, false, Origin{".cargo/esp.toml", 2, 1}},
+		{"PLAIN", "1", false, false, Origin{".cargo/config.toml", 14, 1}},
+		{"REL", "some/path", false, true, Origin{".cargo/config.toml", 16, 1}},
+		{"TABLE", "x", true, false, Origin{".cargo/config.toml", 15, 1}},
+	}
+	if d := cmp.Diff(want, c.Env); d != "" {
+		t.Error(d)
+	}
+	if !cmp.Equal(c.Runner.V, []string{"espflash", "flash", "--monitor"}) || c.Linker.V != "rust-lld" || c.TargetDir.V != "out/t" {
+		t.Errorf("runner %v, linker %v, target-dir %v", c.Runner, c.Linker, c.TargetDir)
+	}
+	if len(c.Sources) != 2 || c.Sources[0].ReplaceWith != "mirror" || len(c.Registries) != 1 || !cmp.Equal(c.Profiles, []string{"tiny"}) {
+		t.Errorf("sources %+v, registries %+v, profiles %v", c.Sources, c.Registries, c.Profiles)
+	}
+	for _, f := range p.Files {
+		if strings.HasPrefix(f.Path, "out/") {
+			t.Errorf("%s of the target directory is in the input tree", f.Path)
+		}
+	}
+}
+
+func TestOutsideConfiguration(t *testing.T) {
+	dir := unpack(t, strings.ReplaceAll(app, "-- ", "-- in/")+`
+-- .cargo/config.toml --
+[build]
+rustflags = ["--cfg=outside"]
+-- rust-toolchain --
+nightly
+`)
+	p := open(t, filepath.Join(dir, "in"))
+	if len(p.Cargo.Rustflags.V) != 0 || p.Toolchain.Channel.V != "stable" {
+		t.Errorf("configuration above the project applies: %v, %v", p.Cargo.Rustflags, p.Toolchain)
+	}
+	if len(p.Cargo.Outside) != 1 || len(p.Notes) != 2 || !strings.Contains(p.Notes[0].Text, "[build]") {
+		t.Errorf("outside %v, notes %v", p.Cargo.Outside, p.Notes)
+	}
+}
+
+func TestCargoConfigFaults(t *testing.T) {
+	for _, c := range []struct{ name, config, want string }{
+		{"syntax", "[build\n", ".cargo/config.toml:1:"},
+		{"type", "[build]\ntarget = 3\n", ".cargo/config.toml:2:10: build.target: want a string"},
+		{"flags", "[build]\nrustflags = [1]\n", ".cargo/config.toml:2:14: build.rustflags[0]: want a string"},
+		{"missing include", "include = [\"x.toml\"]\n", ".cargo/config.toml:1:12: include \"x.toml\": no such file"},
+		{"include cycle", "include = [\"config.toml\"]\n", "cycle"},
+		{"include glob", "include = [\"*.toml\"]\n", "want the path of one file"},
+		{"include outside", "include = [\"../../x.toml\"]\n", "no such file"},
+		{"forbidden env", "[env]\nCARGO_HOME = \"x\"\n", ".cargo/config.toml:2:1: [env] cannot set CARGO_HOME"},
+		{"env without value", "[env]\nX = { force = true }\n", ".cargo/config.toml:2:5: env.X: the table has no value"},
+		{"several targets", "[build]\ntarget = [\"a\", \"b\"]\n", "choose one with --target"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := unpack(t, app+"-- .cargo/config.toml --\n"+c.config)
+			if _, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+func FuzzCargoConfig(f *testing.F) {
+	for _, c := range rustflagCases {
+		f.Add(c.files)
+	}
+	f.Add("include = [{path = 'config.toml'}]\n[env]\nA = {value='x', force=true}\n[target.'cfg(any(a,b))']\nrunner='x'\n")
+	f.Fuzz(func(t *testing.T, config string) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, ".cargo", "config.toml")
+		if os.Mkdir(filepath.Dir(path), 0o777) != nil || os.WriteFile(path, []byte(config), 0o666) != nil {
+			t.Skip()
+		}
+		l := &loader{dir: dir, manifests: map[string]*manifest{}}
+		_, _ = l.cargoConfig(dir, dir, "")
+	})
+}
+
+func FuzzCfg(f *testing.F) {
+	for _, s := range []string{`cfg(unix)`, `cfg(all(target_arch = "riscv32", not(any(a, b = "c",))))`, `cfg()`, `cfg(r#true)`, `cfg("x")`, `cfg(all(`, `cfg(a = "b" c)`, "cfg(\tunix)"} {
+		f.Add(s)
+	}
+	set := targetCfg(DefaultTarget)
+	f.Fuzz(func(t *testing.T, s string) {
+		on, err := matchCfg(s, set)
+		if on && err != nil {
+			t.Fatalf("%q matches and does not parse: %v", s, err)
+		}
+		if err == nil {
+			inner := strings.TrimSuffix(strings.TrimPrefix(s, "cfg("), ")")
+			if not, err := matchCfg("cfg(not("+inner+"))", set); err == nil && not == on {
+				t.Fatalf("%q and its negation agree", s)
+			}
+		}
+	})
+}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
@@ -175,6 +174,6 @@ func WorkDir(p *project.Project) string {
 
 // platform is what a step asks of the machine that runs it. The recipe number
 // changes when the meaning of the plan does, although no command line shows it.
-func platform(pins *lock.File, recipe string) map[string]string {
-	return map[string]string{"OSFamily": "linux", "ISA": "x86-64", "recipe": recipe, "layout": strconv.Itoa(action.Layout)}
+func platform(recipe string) map[string]string {
+	return map[string]string{"OSFamily": "linux", "ISA": "x86-64", "recipe": recipe}
 }

@@ -92,7 +92,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Dir:      WorkDir(p),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
 		Outputs:  []string{layerOutput},
-		Platform: platform(pins, recipeDeps),
+		Platform: platform(recipeDeps),
 		Secrets:  secrets,
 	}
 	pl.app = action.Step{
@@ -102,7 +102,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Dir:      WorkDir(p),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: src}),
 		Outputs:  []string{pl.Output},
-		Platform: platform(pins, recipeApp),
+		Platform: platform(recipeApp),
 		Secrets:  secrets,
 	}
 	return pl, nil

@@ -114,9 +114,6 @@ func importFiles(ctx context.Context, st *store.Store, p *project.Project, extra
 	}
 	defer b.Close()
 	src := b.Source("the project")
-	if err := src.Dir("."); err != nil {
-		return store.Digest{}, err
-	}
 	for name, text := range extra {
 		if _, err := src.File(ctx, name, false, bytes.NewReader(text)); err != nil {
 			return store.Digest{}, err

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -55,7 +57,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", f.Project.Target, build.DefaultTarget)
 	}
 
-	tc, stdLock, err := s.toolchain(ctx, p, req)
+	tc, library, err := s.toolchain(ctx, p, req)
 	if err != nil {
 		return Locked{}, err
 	}
@@ -83,7 +85,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {
 		return Locked{}, err
 	}
-	std, err := s.stdCrates(ctx, f, stdLock)
+	std, err := s.stdCrates(ctx, f, tc.Rootfs, library)
 	if err != nil {
 		return Locked{}, err
 	}
@@ -118,8 +120,9 @@ func (s *Session) epoch(p *project.Project, old *lock.File) int64 {
 	return s.Now().Unix()
 }
 
-// toolchain chooses and assembles the compiler.
-func (s *Session) toolchain(ctx context.Context, p *project.Project, req Request) (lock.Toolchain, store.Digest, error) {
+// toolchain chooses and assembles the compiler. The string is the folder of
+// the standard library's workspace.
+func (s *Session) toolchain(ctx context.Context, p *project.Project, req Request) (lock.Toolchain, string, error) {
 	want := debian.Request{
 		Channel:       p.Toolchain.Channel.V,
 		ChannelOrigin: place(p.Toolchain.Channel.Origin),
@@ -136,26 +139,26 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, req Request
 	} else {
 		sup, err := s.supplier()
 		if err != nil {
-			return tc, store.Digest{}, err
+			return tc, "", err
 		}
 		if tc, err = sup.Lock(ctx, s.Store, want, s.Report); err != nil {
-			return tc, store.Digest{}, err
+			return tc, "", err
 		}
 	}
 	root, err := s.rootfs(ctx, tc)
 	if err != nil {
-		return tc, store.Digest{}, err
+		return tc, "", err
 	}
 	tc.Rootfs = root.Digest
 	if tc.Rustc == "" {
 		if tc.Rustc, err = s.rustcVersion(ctx, root.Digest); err != nil {
-			return tc, store.Digest{}, err
+			return tc, "", err
 		}
 	}
 	if tc.Channel == "" {
 		tc.Channel = want.Channel
 	}
-	return tc, root.StdLock, nil
+	return tc, root.StdSource, nil
 }
 
 // reusable returns the old pin of this host when it still answers the request.
@@ -299,13 +302,22 @@ func sameTree(want, got lock.Git) error {
 		"the commit's name is the same but its files are not; do not use the repository before you know why")
 }
 
-// stdCrates reads the standard library's own lock.
-func (s *Session) stdCrates(ctx context.Context, f *lock.File, stdLock store.Digest) (*project.CargoLock, error) {
-	text, err := s.Store.ReadBlob(ctx, stdLock, 16<<20)
+// stdCrates reads the standard library's own lock out of the toolchain.
+// library is the folder of its workspace, absolute inside the rootfs.
+func (s *Session) stdCrates(ctx context.Context, f *lock.File, rootfs store.Digest, library string) (*project.CargoLock, error) {
+	e, err := s.Store.Lookup(ctx, rootfs, strings.TrimPrefix(library, "/")+"/Cargo.lock")
 	if err != nil {
 		return nil, err
 	}
-	f.Std.Lock = stdLock
+	r, err := s.Store.Open(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, err
+	}
+	f.Std.Lock = e.Digest
 	return project.ParseCargoLock("library/Cargo.lock", text)
 }
 

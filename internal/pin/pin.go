@@ -58,21 +58,16 @@ func (s *Session) env(name string) string {
 	return v
 }
 
-func (s *Session) client() (*fetch.Client, error) {
-	return fetch.New(fetch.Config{Environ: s.env, Offline: s.Offline, Command: "espalier fetch"})
+func (s *Session) network() fetch.Config {
+	return fetch.Config{Environ: s.env, Offline: s.Offline, Command: "espalier fetch"}
 }
 
 func (s *Session) supplier() (*debian.Supplier, error) {
-	c, err := s.client()
-	if err != nil {
-		return nil, err
-	}
 	return debian.Discover(s.Root, debian.Config{
 		Host:     s.Host,
 		Sources:  s.Sources,
 		Prefixes: s.Prefixes,
-		Fetch:    c,
-		Environ:  s.env,
+		Fetch:    s.network(),
 		Now:      s.Now,
 	})
 }
@@ -121,15 +116,36 @@ func (s *Session) Fetch(ctx context.Context, p *project.Project, f *lock.File) e
 // rootfs assembles the toolchain's tree; without a network when all packages
 // are in the store.
 func (s *Session) rootfs(ctx context.Context, tc lock.Toolchain) (debian.Rootfs, error) {
-	c, err := s.client()
-	if err != nil {
-		return debian.Rootfs{}, err
+	key := toolchainKey(tc)
+	if tc.Rootfs.IsZero() {
+		// The same packages were unpacked for another project.
+		if tree, err := s.Store.Memo(ctx, store.DigestOf(key)); err == nil {
+			tc.Rootfs = tree
+		}
 	}
+	root, err := s.assemble(ctx, tc)
+	if err != nil {
+		return root, err
+	}
+	return root, s.Store.PutMemo(ctx, key, root.Digest)
+}
+
+// toolchainKey describes the work of unpacking a toolchain.
+func toolchainKey(tc lock.Toolchain) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "toolchain %s prune %d\n", tc.Host, tc.Prune)
+	for _, p := range tc.Packages {
+		fmt.Fprintf(&b, "%s %s\n", p.Name, p.Digest.Hash)
+	}
+	return []byte(b.String())
+}
+
+func (s *Session) assemble(ctx context.Context, tc lock.Toolchain) (debian.Rootfs, error) {
 	if sup, err := s.supplier(); err == nil {
 		return sup.Assemble(ctx, s.Store, tc, s.Report)
 	}
 	// A machine without any source can still unpack what it has.
-	return debian.Assemble(ctx, s.Store, c, tc, s.Prefixes, s.Report)
+	return debian.Assemble(ctx, s.Store, fetch.New(s.network()), tc, func(string) []string { return s.Prefixes }, s.Report)
 }
 
 func (s *Session) fetchGit(ctx context.Context, g lock.Git) error {

@@ -49,9 +49,18 @@ const (
 	retNoAF   = unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)
 )
 
+// In the host's network namespace a step reaches the host's abstract Unix
+// sockets, and as root it would be believed there; without a network namespace
+// of its own but without Network, it may only talk to itself.
+var (
+	networkFamilies = [...]uint32{unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}
+	localFamilies   = [...]uint32{unix.AF_UNIX}
+)
+
 // filterProgram returns the filter, empty on an architecture whose system
-// call numbers were not checked.
-func filterProgram(network bool) []unix.SockFilter {
+// call numbers were not checked. families are the only ones that socket
+// answers; none means all.
+func filterProgram(families []uint32) []unix.SockFilter {
 	if auditArch == 0 {
 		return nil
 	}
@@ -94,12 +103,10 @@ func filterProgram(network bool) []unix.SockFilter {
 	unless(unix.BPF_JEQ, unix.TIOCLINUX, 1)
 	ret(retEPERM)
 	ret(retAllow)
-	if network {
-		// In the host's network namespace a step reaches the host's abstract
-		// Unix sockets, and as root it would be believed there.
-		unless(unix.BPF_JEQ, unix.SYS_SOCKET, 8)
+	if len(families) > 0 {
+		unless(unix.BPF_JEQ, unix.SYS_SOCKET, uint8(2+2*len(families)))
 		load(dataArg0)
-		for _, family := range []uint32{unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK} {
+		for _, family := range families {
 			unless(unix.BPF_JEQ, family, 1)
 			ret(retAllow)
 		}

@@ -23,6 +23,7 @@ type launched struct {
 	program  string      // name of the runner, decides which one
 	stdio    [3]*os.File // of the command
 	flags    uintptr     // clone flags
+	gentle   bool        // the runner ends its children when told to; killing it would free them
 	onStage  func(string)
 	onMaster func(*os.File)
 }
@@ -45,7 +46,8 @@ func launch(ctx context.Context, sp any, userNS, setGroups bool, uid int, l laun
 		done <- result{code, err}
 	}()
 	r := <-done
-	if err := ctx.Err(); err != nil && r.err != nil {
+	// A gentle runner reports that the command was killed, by itself.
+	if err := ctx.Err(); err != nil && (r.err != nil || l.gentle) {
 		return 0, endedBy(ctx)
 	}
 	return r.code, r.err
@@ -132,7 +134,11 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 		_, _ = io.Copy(io.Discard, diagRead)
 		diag <- strings.TrimSpace(string(b))
 	}()
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	end := func() { _ = cmd.Process.Kill() }
+	if l.gentle {
+		end = func() { _ = unix.Shutdown(pair[0], unix.SHUT_WR) }
+	}
+	stop := context.AfterFunc(ctx, end)
 	defer stop()
 
 	_, sendErr := ours.Write(append(line, '\n'))

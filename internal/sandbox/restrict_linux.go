@@ -126,8 +126,8 @@ func setIDsThread(id int) error {
 }
 
 // installFilter loads the system call filter into this thread.
-func installFilter(network bool) error {
-	prog := filterProgram(network)
+func installFilter(families []uint32) error {
+	prog := filterProgram(families)
 	if len(prog) == 0 {
 		return nil
 	}

@@ -64,18 +64,7 @@ func runnerMain() {
 	r := &runner{spec: sp, ctl: ctl}
 	pid, err := r.start()
 	if err != nil {
-		m := message{Text: err.Error()}
-		var se *stageError
-		if errors.As(err, &se) {
-			m.Stage, m.Text = se.stage, se.what
-		}
-		var errno syscall.Errno
-		if errors.As(err, &errno) {
-			m.Errno = int(errno)
-		} else if se != nil {
-			m.Text = se.Error()
-		}
-		ctl.send(m)
+		ctl.fail(err)
 		os.Exit(1)
 	}
 	if sp.ProbeOnly {
@@ -107,6 +96,22 @@ func closeAllOnExec() {
 type control struct{ f *os.File }
 
 func (c *control) send(m message) { c.sendWith(m, nil) }
+
+// fail reports a failed stage.
+func (c *control) fail(err error) {
+	m := message{Text: err.Error()}
+	var se *stageError
+	if errors.As(err, &se) {
+		m.Stage, m.Text = se.stage, se.what
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		m.Errno = int(errno)
+	} else if se != nil {
+		m.Text = se.Error()
+	}
+	c.send(m)
+}
 
 func (c *control) sendWith(m message, rights []byte) {
 	b, err := json.Marshal(m)
@@ -192,7 +197,11 @@ func (r *runner) start() (int, error) {
 		return 0, err
 	}
 	r.passed(stagePrivilege)
-	if err := installFilter(r.Network); err != nil {
+	var families []uint32 // all: there is nobody to reach
+	if r.Network {
+		families = networkFamilies[:]
+	}
+	if err := installFilter(families); err != nil {
 		return 0, &stageError{stageSeccomp, "", err}
 	}
 	r.passed(stageSeccomp)
@@ -205,6 +214,11 @@ func (r *runner) start() (int, error) {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return 0, &stageError{stagePrivilege, "not dumpable", err}
 	}
+	return r.fork(stdio)
+}
+
+// fork starts the command from this thread, restricted as it is.
+func (r *runner) fork(stdio []uintptr) (int, error) {
 	pid, err := syscall.ForkExec(r.Argv[0], r.Argv, &syscall.ProcAttr{
 		Dir:   r.Dir,
 		Env:   r.Env,

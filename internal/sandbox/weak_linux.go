@@ -1,12 +1,326 @@
 package sandbox
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"espalier.dev/espalier/internal/fault"
 )
+
+// Without namespaces (--no-sandbox) a step runs in a change root: the files are
+// those of the sandbox, at the same places, and the user is the same. What is
+// missing: the host's name, clock of processes and, for local sockets, its
+// network can be seen; there is no /proc; processes are found and killed at
+// the end, which a program that forks without pause can escape. So results are
+// never hermetic. This needs root, as inside most containers.
 
 const weakRunnerName = "espalier-weak-runner"
 
-func weakRunnerMain() {}
+// weakSpec is what the launcher tells the runner.
+type weakSpec struct {
+	spec
+	Root string // host folder that becomes the root
+}
 
-func (j *job) runWeak(ctx context.Context) (int, string, error) { return 0, "", errors.New("not yet") }
+// runWeak runs the step in a change root.
+func (j *job) runWeak(ctx context.Context) (int, string, error) {
+	if err := j.check(); err != nil {
+		return 0, "", err
+	}
+	if os.Geteuid() != 0 {
+		return 0, "", fault.New(fault.Sandbox,
+			"running without a sandbox: the step's file system has to become the root, and only root may do that without namespaces",
+			"sudo espalier ... --no-sandbox", "espalier doctor   # what keeps the sandbox from working here: it needs no root")
+	}
+	root, unlock, err := j.weakRoot()
+	if err != nil {
+		return 0, "", fault.Wrap(fault.Usage, err, "preparing the file system for a step without a sandbox")
+	}
+	defer unlock()
+	sp, _, err := j.prepare(mode{}, 0)
+	if err != nil {
+		return 0, "", err
+	}
+	// Folders cannot be mounted at their places: they move there, and out
+	// again for the outputs.
+	moved, err := j.movePlaces(sp, root)
+	if err != nil {
+		return 0, "", fault.Wrap(fault.Usage, err, "preparing the file system for a step without a sandbox")
+	}
+	l := launched{program: weakRunnerName, stdio: j.stdio, gentle: true}
+	code, err := launch(ctx, weakSpec{*sp, root}, false, false, sp.UID, l)
+	for i := len(moved) - 1; i >= 0; i-- {
+		if back := os.Rename(moved[i][1], moved[i][0]); back != nil && err == nil {
+			err = back
+		}
+	}
+	var se *stageError
+	if errors.As(err, &se) {
+		if se.stage == stageCommand {
+			return 0, "", j.cannotStart(se)
+		}
+		return 0, "", fault.Wrap(fault.Sandbox, se.err, "running without a sandbox ("+strings.TrimSpace(se.stage+" "+se.what)+")",
+			"the container or machine must leave root the rights SYS_CHROOT, SETUID, SETGID and CHOWN: docker run without --cap-drop")
+	}
+	return code, j.written["out"].dir, err
+}
+
+// weakRoot returns a copy of the rootfs to run in. Copies are kept beside the
+// temporary folders and used again: they belong to root and the command does
+// not run as root. Each is for one run at a time.
+func (j *job) weakRoot() (dir string, unlock func(), err error) {
+	base := filepath.Join(filepath.Dir(j.scratch.dir), "weak-"+filepath.Base(j.trees["rootfs"]))
+	for n := 0; ; n++ {
+		dir = base + "-" + strconv.Itoa(n)
+		lock, err := os.OpenFile(dir+".use", os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return "", nil, err
+		}
+		if !tryLock(lock) {
+			lock.Close()
+			continue
+		}
+		unlock = func() { lock.Close() }
+		if _, err := os.Stat(dir); err != nil {
+			fresh := dir + ".new"
+			err := removeAll(fresh)
+			if err == nil {
+				err = copyTree(j.trees["rootfs"], fresh, copyOptions{})
+			}
+			if err == nil {
+				err = os.Rename(fresh, dir)
+			}
+			if err != nil {
+				unlock()
+				return "", nil, err
+			}
+		}
+		if err := j.cleanWeakRoot(dir); err != nil {
+			unlock()
+			return "", nil, err
+		}
+		return dir, unlock, nil
+	}
+}
+
+// cleanWeakRoot makes the places of the layout empty again.
+func (j *job) cleanWeakRoot(root string) error {
+	for _, p := range mountPoints {
+		if strings.Contains(p, "/") {
+			continue
+		}
+		if err := removeAll(filepath.Join(root, p)); err != nil {
+			return err
+		}
+	}
+	for _, p := range mountPoints {
+		if err := os.Mkdir(filepath.Join(root, p), 0o755); err != nil {
+			return err
+		}
+	}
+	uid := j.uid()
+	for _, err := range []error{
+		os.Chmod(filepath.Join(root, "tmp"), os.ModeSticky|0o777),
+		os.Chown(filepath.Join(root, "home", "espalier"), uid, uid),
+		os.Chmod(root, 0o755),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	etc := filepath.Join(root, "etc")
+	if st, err := os.Lstat(etc); err != nil || !st.IsDir() {
+		_ = os.Remove(etc)
+		if err := os.Mkdir(etc, 0o755); err != nil {
+			return err
+		}
+	}
+	return makeDeviceFiles(filepath.Join(root, "dev"))
+}
+
+// makeDeviceFiles makes what it can in /dev. A container may forbid all of it:
+// programs that open the null device for writing are content with a file.
+func makeDeviceFiles(dev string) error {
+	for _, d := range devices {
+		name := filepath.Join(dev, d.name)
+		err := unix.Mknod(name, unix.S_IFCHR|0o666, int(unix.Mkdev(d.major, d.minor)))
+		if err == nil {
+			err = os.Chmod(name, 0o666)
+		}
+		if err != nil && d.name == "null" {
+			_ = os.Remove(name)
+			if err := os.WriteFile(name, nil, 0o666); err != nil {
+				return err
+			}
+			if err := os.Chmod(name, 0o666); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dev, "shm"), 0o777); err != nil {
+		return err
+	}
+	return os.Chmod(filepath.Join(dev, "shm"), os.ModeSticky|0o777)
+}
+
+// movePlaces puts the prepared folders at their places and returns pairs of
+// where each was and is. Files laid over the rootfs are written.
+func (j *job) movePlaces(sp *spec, root string) (moved [][2]string, err error) {
+	for _, f := range sp.Files {
+		p := filepath.Join(root, filepath.FromSlash(f.Path))
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			return nil, err
+		}
+		_ = os.Remove(p) // may be a link
+		if err := os.WriteFile(p, f.Data, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range sp.Mounts {
+		from, at := m.Upper, filepath.Join(root, filepath.FromSlash(m.At))
+		if from == "" { // read-only trees stay root's
+			from = filepath.Join(j.scratch.dir, "copy-"+strings.ReplaceAll(m.At, "/", "-"))
+			if err := copyTree(m.Lower, from, copyOptions{}); err != nil {
+				return nil, err
+			}
+		}
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			return nil, err
+		}
+		if err := removeAll(at); err != nil {
+			return nil, err
+		}
+		if err := os.Rename(from, at); err != nil {
+			return nil, err
+		}
+		if m.Upper != "" {
+			moved = append(moved, [2]string{from, at})
+		}
+	}
+	return moved, nil
+}
+
+func weakRunnerMain() {
+	runtime.LockOSThread()
+	closeAllOnExec()
+	ctl := &control{f: os.NewFile(fdControl, "control")}
+	in := bufio.NewReader(ctl.f)
+	var sp weakSpec
+	line, err := in.ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &sp)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "reading the specification:", err)
+		os.Exit(1)
+	}
+	// Orphans become children of this process, so all can be found.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		fmt.Fprintln(os.Stderr, "becoming the reaper:", err)
+		os.Exit(1)
+	}
+	go func() {
+		_, _ = in.ReadByte() // the launcher is gone, or wants an end
+		killAll()
+		os.Exit(1)
+	}()
+	r := &runner{spec: sp.spec, ctl: ctl}
+	pid, err := r.startWeak(sp.Root)
+	if err != nil {
+		ctl.fail(err)
+		os.Exit(1)
+	}
+	ctl.send(message{Started: true})
+	code := reap(pid)
+	done := make(chan struct{})
+	go func() { // this thread has another root, where there is no /proc
+		killAll()
+		close(done)
+	}()
+	<-done
+	ctl.send(message{Ended: true, Code: code})
+	os.Exit(0)
+}
+
+// startWeak starts the command in a change root.
+func (r *runner) startWeak(root string) (int, error) {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil { // this thread alone changes its root
+		return 0, &stageError{stagePivot, "", err}
+	}
+	if err := unix.Chroot(root); err != nil {
+		return 0, &stageError{stagePivot, "change root", err}
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return 0, &stageError{stagePivot, "", err}
+	}
+	if err := r.limit(); err != nil {
+		return 0, err
+	}
+	r.SetGroups = true
+	if err := r.dropPrivileges(); err != nil {
+		return 0, err
+	}
+	families := localFamilies[:]
+	if r.Network {
+		families = networkFamilies[:]
+	}
+	if err := installFilter(families); err != nil {
+		return 0, &stageError{stageSeccomp, "", err}
+	}
+	return r.fork([]uintptr{fdStdin, fdStdout, fdStderr})
+}
+
+// killAll kills every descendant of this process. Children of what is killed
+// become children of this process, so it goes on until there are none.
+func killAll() {
+	me := os.Getpid()
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+		children := childrenOf(me)
+		for _, pid := range children {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		for _, pid := range children {
+			_, _ = unix.Wait4(pid, nil, 0, nil)
+		}
+		if len(children) == 0 {
+			return
+		}
+	}
+}
+
+// childrenOf lists the children of a process (proc(5), /proc/pid/stat).
+func childrenOf(parent int) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		b, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		if err != nil {
+			continue
+		}
+		// The program's name may hold anything; it ends at the last ")".
+		i := bytes.LastIndexByte(b, ')')
+		if f := strings.Fields(string(b[i+1:])); len(f) > 1 && f[1] == strconv.Itoa(parent) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}

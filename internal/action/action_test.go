@@ -75,7 +75,7 @@ func sample(t testing.TB, st *store.Store) Step {
 			{"rootfs", tree(t, st, map[string]string{"usr/bin/cargo*": "elf", "bin@": "usr/bin", "lib@": "/usr/lib", "tmp/": "", "é": "1", "e": "2", "Z": "3", "\U0001F980": "4", "\uFB01": "5"})},
 			{"vendor", tree(t, st, nil)},
 		},
-		Outputs:  []string{"firmware", "dep/info", "a.map"},
+		Outputs:  []string{"firmware", "/target", "dep/info", "a.map", "/src/Cargo.lock"},
 		Platform: map[string]string{"ISA": "x86-64", "container": ""},
 	}
 }
@@ -83,7 +83,7 @@ func sample(t testing.TB, st *store.Store) Step {
 // Computed by BuildGrid 0.4.4 (TestBuildGridAgrees): a change of these numbers
 // is a change of every action's identity, and needs a new Layout.
 const (
-	goldenAction = "sha256:3fcd527b865e667ac0a28a50525d6e0b5c8a18834729940493728ca4f033a328/230"
+	goldenAction = "sha256:173f9fc4b993bce334cc70dfe29cb0f0bf0c818ea291e742b1c4cbe8bf07c9f5/230"
 	goldenRoot   = "sha256:e9f52782d92b1acfbf795eb7b213109b4265fe52a8103629a140a0644126928b/237"
 )
 
@@ -196,7 +196,7 @@ func TestGetIsTheInverseOfPut(t *testing.T) {
 		}
 		step.Name = ""
 		slices.SortFunc(step.Inputs, func(a, b Input) int { return strings.Compare(a.Path, b.Path) })
-		slices.Sort(step.Outputs)
+		slices.SortFunc(step.Outputs, func(a, b string) int { return strings.Compare(outputPath(a), outputPath(b)) })
 		step.Platform["OSFamily"] = "linux"
 		if !reflect.DeepEqual(got, step) {
 			t.Errorf("Get = %+v\nwant  %+v", got, step)
@@ -242,7 +242,11 @@ func TestBadSteps(t *testing.T) {
 		"input twice":        func(s *Step) { s.Inputs[0].Path = "rootfs" },
 		"input ..":           func(s *Step) { s.Inputs[0].Path = ".." },
 		"input without tree": func(s *Step) { s.Inputs[0].Tree = store.Digest{} },
-		"absolute output":    func(s *Step) { s.Outputs[0] = "/out/x" },
+		"output at root":     func(s *Step) { s.Outputs[0] = "/" },
+		"two spellings":      func(s *Step) { s.Outputs[0] = "/out/x" },
+		"unclean output":     func(s *Step) { s.Outputs[0] = "/target//x" },
+		"bad secret":         func(s *Step) { s.Secrets = map[string]string{"A=": "x"} },
+		"secret and not":     func(s *Step) { s.Secrets = map[string]string{"PATH": "x"} },
 		"escaping output":    func(s *Step) { s.Outputs[0] = "../x" },
 		"output is out":      func(s *Step) { s.Outputs[0] = "." },
 		"output twice":       func(s *Step) { s.Outputs[0] = s.Outputs[1] },
@@ -325,6 +329,23 @@ func TestResults(t *testing.T) {
 			t.Errorf("err = %v", err)
 		}
 	})
+	t.Run("secret", func(t *testing.T) {
+		step := step
+		step.Secrets = map[string]string{"TOKEN": "one"}
+		d, err := Put(t.Context(), st, step)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step.Secrets = map[string]string{"TOKEN": "two"}
+		if other, err := Digest(t.Context(), st, step); err != nil || other != d {
+			t.Errorf("the value of a secret is in the identity: %v", err)
+		}
+		r := want
+		r.Digest = d
+		if err := Save(t.Context(), st, r); err == nil {
+			t.Error("a result that may hold a secret was kept")
+		}
+	})
 	t.Run("network", func(t *testing.T) {
 		step := step
 		step.Network = true
@@ -401,10 +422,12 @@ func TestExplain(t *testing.T) {
 		{"environment NEW", "", `""`},
 		{"environment Z", `""`, ""},
 		{"working directory", "/src", "/"},
+		{"output /src/Cargo.lock", "/src/Cargo.lock", ""},
+		{"output /target", "/target", ""},
 		{"output a.map", "a.map", ""},
 		{"platform ISA", `"x86-64"`, `"arm-a64"`},
 		{"platform container", `""`, ""},
-		{"network", "false", "true"},
+		{"network or secrets", "false", "true"},
 		{"input git", "", empty},
 		{"src/Cargo.toml.orig", empty, ""},
 		{"src/build.sh", "executable " + store.DigestOf([]byte("#!/bin/sh")).String(), store.DigestOf([]byte("#!/bin/sh")).String()},
@@ -467,8 +490,8 @@ func FuzzFromProto(f *testing.F) {
 			return
 		}
 		for name := range r.Outputs {
-			if !filepath.IsLocal(name) {
-				t.Errorf("output %q leaves /out", name)
+			if rel := strings.TrimPrefix(name, "/"); !filepath.IsLocal(rel) {
+				t.Errorf("output %q leaves its place", name)
 			}
 		}
 	})

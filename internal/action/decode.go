@@ -17,7 +17,7 @@ import (
 const maxMessage = 16 << 20
 
 // Get reads back a step that Put wrote. Its Name, which is not part of the
-// identity, is empty. An Action that espalier could not have written, such as
+// identity, is empty, and one with Secrets comes back with Network. An Action that espalier could not have written, such as
 // one of another layout, is an error.
 func Get(ctx context.Context, st *store.Store, digest store.Digest) (Step, error) {
 	fail := func(err error) (Step, error) { return Step{}, fmt.Errorf("reading action %s: %w", digest, err) }

@@ -61,7 +61,7 @@ func outputPath(name string) string {
 
 // outputName is the inverse of outputPath.
 func outputName(p string) (string, error) {
-	if path.Clean(p) != p || path.IsAbs(p) || p == outDir || p == "." || p == ".." || strings.HasPrefix(p, "../") {
+	if !fs.ValidPath(p) || p == "." || p == outDir {
 		return "", fmt.Errorf("output path %q is not a path below a place of the layout", p)
 	}
 	if out, ok := strings.CutPrefix(p, outDir+"/"); ok {
@@ -105,7 +105,7 @@ func encode(ctx context.Context, compose func(context.Context, map[string]store.
 	m.action, err = marshal(&repb.Action{
 		CommandDigest:   store.DigestOf(m.command).ToProto(),
 		InputRootDigest: root.ToProto(),
-		DoNotCache:      step.Network,
+		DoNotCache:      step.private(),
 		Platform:        platform(step),
 	})
 	if err != nil {
@@ -134,6 +134,11 @@ func platform(step Step) *repb.Platform {
 	return p
 }
 
+// private reports whether results must not be kept: the network is no input,
+// and the values of secrets, which are not part of the identity either, may be
+// in the outputs.
+func (s Step) private() bool { return s.Network || len(s.Secrets) > 0 }
+
 // check refuses what two machines could understand differently.
 func (s Step) check() error {
 	bad := func(format string, args ...any) error {
@@ -145,9 +150,14 @@ func (s Step) check() error {
 	if !path.IsAbs(s.Dir) || path.Clean(s.Dir) != s.Dir {
 		return bad("working directory %q: want a clean absolute path", s.Dir)
 	}
-	for name := range s.Env {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(s.Env)), slices.Collect(maps.Keys(s.Secrets))) {
 		if name == "" || strings.ContainsAny(name, "=\x00") {
 			return bad("bad name of an environment variable %q", name)
+		}
+	}
+	for name := range s.Secrets {
+		if _, open := s.Env[name]; open {
+			return bad("%s is a secret and is not", name)
 		}
 	}
 	places := map[string]bool{}
@@ -162,7 +172,7 @@ func (s Step) check() error {
 	}
 	outs := slices.Sorted(slices.Values(s.Outputs))
 	for i, out := range outs {
-		if out == "" || path.Clean(out) != out || out == "." || out == "/" || strings.HasPrefix(out, "../") || out == ".." {
+		if rel := strings.TrimPrefix(out, "/"); !fs.ValidPath(rel) || rel == "." {
 			return bad("output %q: want a clean path", out)
 		}
 		if strings.HasPrefix(out, "/"+outDir+"/") || out == "/"+outDir {

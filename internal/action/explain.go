@@ -18,7 +18,7 @@ const maxFiles = 20
 // Change is one difference between two steps.
 type Change struct {
 	// What differs: "argument 3", "environment CARGO_HOME", "working directory",
-	// "output firmware", "platform ISA", "network", "input vendor", or a path in
+	// "output firmware", "platform ISA", "network or secrets", "input vendor", or a path in
 	// an input tree such as "src/src/main.rs".
 	What string
 	// Old and New are the values, "" for absent ones. Files show as their
@@ -43,7 +43,7 @@ func Explain(ctx context.Context, st *store.Store, old, new Step) ([]Change, err
 	add("working directory", old.Dir, new.Dir)
 	eachKey(set(old.Outputs), set(new.Outputs), func(k string) { add("output "+k, set(old.Outputs)[k], set(new.Outputs)[k]) })
 	eachKey(old.Platform, new.Platform, func(k string) { add("platform "+k, value(old.Platform, k), value(new.Platform, k)) })
-	add("network", strconv.FormatBool(old.Network), strconv.FormatBool(new.Network))
+	add("network or secrets", strconv.FormatBool(old.private()), strconv.FormatBool(new.private()))
 
 	a, b := inputs(old), inputs(new)
 	var err error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -15,8 +14,8 @@ import (
 
 // Save files a result under its Digest. A result with another exit code than 0
 // is an error; one that is not hermetic goes to an area that is never shared.
-// Whether a step may be cached at all (Step.Network) its caller knows: Save
-// asks the Action in the store, and refuses when that says do_not_cache.
+// A step with a network or with secrets says do_not_cache in its Action; when
+// that is in the store, Save refuses.
 func Save(ctx context.Context, st *store.Store, r Result) error {
 	var a repb.Action
 	err := read(ctx, st, r.Digest, &a)
@@ -24,7 +23,7 @@ func Save(ctx context.Context, st *store.Store, r Result) error {
 		return err
 	}
 	if a.DoNotCache {
-		return fmt.Errorf("action %s had a network: its result is not kept", r.Digest)
+		return fmt.Errorf("action %s had a network or a secret: its result is not kept", r.Digest)
 	}
 	p, err := ToProto(ctx, st, r)
 	if err != nil {

@@ -40,7 +40,7 @@ type Step struct {
 	Inputs   []Input
 	Outputs  []string          // files or directories, see Layout
 	Platform map[string]string // REAPI platform properties besides the layout
-	Secrets  map[string]string // more environment, outside of the identity: results are never kept
+	Secrets  map[string]string // more environment; its values are outside of the identity, results are never kept
 	Network  bool              // the step sees the host's network; never cached
 }
 

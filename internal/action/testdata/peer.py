@@ -16,7 +16,7 @@ for node, _, path in merkle_tree_maker(step["root"]):
     if isinstance(node, re.DirectoryNode) and path == step["root"]:
         root = node.digest
 
-command = re.Command(arguments=step["argv"], output_paths=sorted("out/" + o for o in step["outputs"]))
+command = re.Command(arguments=step["argv"], output_paths=sorted(o[1:] if o.startswith("/") else "out/" + o for o in step["outputs"]))
 for name in sorted(step["env"]):
     command.environment_variables.add(name=name, value=step["env"][name])
 command_digest = create_digest(command.SerializeToString(deterministic=True))

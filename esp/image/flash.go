@@ -41,6 +41,31 @@ type Flash struct {
 // *FlashSizeError, *FormatError for the bootloader, and those of the partition
 // package.
 func FromELF(elf []byte, in Inputs) (*Flash, error) {
+	return assemble(in, func(header [headerSize]byte) ([]byte, error) {
+		return appFromELF(elf, header, in.MinChipRev, in.IgnoreDescriptor)
+	})
+}
+
+// FromApp makes a flash image around an application image that exists already;
+// the image itself is not changed, so of in.Params only the size matters to
+// it. Errors are those of Parse and FromELF.
+func FromApp(app []byte, in Inputs) (*Flash, error) {
+	img, err := Parse(app)
+	if err != nil {
+		return nil, err
+	}
+	if c := chip.ESP32C3(); img.Header.ChipID != c.ID {
+		return nil, &ChipError{Found: img.Header.ChipName(), Evidence: "so says its image header"}
+	}
+	if img.Descriptor == nil && !in.IgnoreDescriptor {
+		return nil, &NoDescriptorError{}
+	}
+	return assemble(in, func([headerSize]byte) ([]byte, error) { return app[:img.Size:img.Size], nil })
+}
+
+// assemble puts bootloader, table and the application that makeApp makes from
+// the bootloader's header in their places.
+func assemble(in Inputs, makeApp func(header [headerSize]byte) ([]byte, error)) (*Flash, error) {
 	size := in.Params.FlashSize()
 	table := in.Table
 	if len(table.Entries) == 0 {
@@ -57,7 +82,7 @@ func FromELF(elf []byte, in Inputs) (*Flash, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bootloader: %w", err)
 	}
-	app, err := appFromELF(elf, header, in.MinChipRev, in.IgnoreDescriptor)
+	app, err := makeApp(header)
 	if err != nil {
 		return nil, err
 	}

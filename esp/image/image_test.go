@@ -298,6 +298,21 @@ func TestParseFlash(t *testing.T) {
 	}
 }
 
+func TestFromApp(t *testing.T) {
+	in := Inputs{Bootloader: elftest.Bootloader(5), Params: Params{Size: 8 << 20}}
+	f := mustFlash(t, elftest.Hello().Bytes(), in)
+	again, err := FromApp(append(bytes.Clone(f.App()), "what follows is not part of it"...), in)
+	if err != nil || !bytes.Equal(again.Merged(), f.Merged()) {
+		t.Errorf("the app alone gives another flash: %v", err)
+	}
+	if _, err := FromApp(elftest.Bootloader(13), in); err == nil || !strings.Contains(err.Error(), "made for esp32c6") {
+		t.Errorf("another chip's image: %v", err)
+	}
+	if _, err := FromApp(elftest.Bootloader(5), in); err == nil || !strings.Contains(err.Error(), "no application descriptor") {
+		t.Errorf("a bootloader as app: %v", err)
+	}
+}
+
 func TestFlashOfOddSize(t *testing.T) {
 	f := mustFlash(t, elftest.Hello().Bytes(), Inputs{})
 	for _, tt := range []struct {

@@ -1,7 +1,247 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+)
+
+type emulateOptions struct {
+	watch watchOptions
+	chip  chipOptions
+	ELF   string
+}
+
+// chipOptions name Espressif's own parts and what goes around the firmware.
+type chipOptions struct {
+	ROM        string
+	Bootloader string
+	Partitions string
+	App        string
+	FlashSize  string
+	FlashMode  string
+	FlashFreq  string
+}
+
+func (o *chipOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.ROM, "rom", "", "mask ROM as an ELF `FILE` (default: the locked one)")
+	f.StringVar(&o.Bootloader, "bootloader", "", "second-stage bootloader `FILE` (default: the locked one)")
+	f.StringVar(&o.Partitions, "partition-table", "", "partition table `FILE`, CSV or binary")
+	f.StringVar(&o.App, "target-app-partition", "", "put the app into the partition `NAME`")
+	f.StringVar(&o.FlashSize, "flash-size", "", "size of the flash: 1MB, 2MB, 4MB, 8MB or 16MB (default 4MB)")
+	f.StringVar(&o.FlashMode, "flash-mode", "", "qio, qout, dio or dout (default: the bootloader's)")
+	f.StringVar(&o.FlashFreq, "flash-freq", "", "20MHz, 26MHz, 40MHz or 80MHz (default 40MHz)")
+}
 
 func newEmulate(a *app) *cobra.Command {
-	return &cobra.Command{Use: "emulate FILE", Short: "boot any ELF or flash image on the emulated board", RunE: func(*cobra.Command, []string) error { return nil }}
+	var o emulateOptions
+	cmd := &cobra.Command{
+		Use:   "emulate FILE",
+		Short: "boot any ELF or flash image on the emulated board",
+		Long: `Boot FILE on an emulated ESP32-C3, through Espressif's own mask ROM and second-stage
+bootloader, and show what it prints. FILE is an ELF, an application image, or the
+image of a whole flash; nothing is built and no project is needed.
+
+Without --expect, --for or --timeout it runs in real time until it is interrupted.
+A panic, an exception or a reset by a watchdog ends it with exit 1 and a symbolised
+backtrace.
+
+Mask ROM and bootloader are the ones that the espalier.lock here, or above, pins;
+--rom and --bootloader, or ESPALIER_ROM and ESPALIER_BOOTLOADER, name files instead.` +
+			exits(fault.Program, fault.Pins, fault.Timeout),
+		Example: `  espalier emulate target/riscv32imc-unknown-none-elf/release/blinky
+  espalier emulate firmware.bin --elf blinky.elf --expect "Hello" --fail /panick?ed/ --timeout 10s
+  espalier emulate blinky.elf --for 5s --log uart.log`,
+		Args: args("FILE"),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return a.runEmulate(cmd.Context(), names[0], o)
+		},
+	}
+	o.watch.addFlags(cmd.Flags())
+	o.chip.addFlags(cmd.Flags())
+	cmd.Flags().StringVar(&o.ELF, "elf", "", "ELF `FILE` with the symbols of a flash image")
+	return cmd
+}
+
+func (a *app) runEmulate(ctx context.Context, name string, o emulateOptions) error {
+	b, err := a.readInput(name)
+	if err != nil {
+		return err
+	}
+	in, err := a.imageInputs(o.chip)
+	if err != nil {
+		return err
+	}
+	var e emulation
+	kind := image.Identify(b)
+	switch kind {
+	case image.ELF:
+		if err := image.CheckELF(b); err != nil {
+			return atFile(name, err)
+		}
+		e.ELF = b
+	case image.WholeFlash:
+		if e.Flash, err = image.FullFlash(b); err != nil {
+			return atFile(name, err)
+		}
+	case image.Single:
+	default:
+		// A dump that was cut short is still recognised by its size.
+		if _, err := image.FullFlash(b); err != nil && len(b) > 1<<16 {
+			return atFile(name, err)
+		}
+		return fault.New(fault.Usage, fmt.Sprintf("%s: neither an ELF nor an image (%s)", name, kind), "espalier inspect "+name)
+	}
+	if o.ELF != "" {
+		if e.ELF, err = a.readInput(o.ELF); err != nil {
+			return err
+		}
+	}
+	var boot []byte
+	if e.ROM, boot, err = a.chipFiles(ctx, o.chip, in.Params.Mode); err != nil {
+		return err
+	}
+	if e.Flash == nil {
+		in.Bootloader = boot
+		var flash *image.Flash
+		if kind == image.ELF {
+			flash, err = image.FromELF(b, in)
+		} else {
+			flash, err = image.FromApp(b, in)
+		}
+		if err != nil {
+			return atFile(name, err)
+		}
+		e.Flash = flash.Merged()
+	}
+	return a.emulate(ctx, e, o.watch)
+}
+
+// imageInputs turns flags into what esp/image wants, but for the bootloader.
+func (a *app) imageInputs(o chipOptions) (image.Inputs, error) {
+	in := image.Inputs{App: o.App}
+	var err error
+	if in.Params.Mode, err = image.ParseMode(o.FlashMode); err != nil {
+		return in, fault.Wrap(fault.Usage, err, "")
+	}
+	if in.Params.Freq, err = image.ParseFreq(o.FlashFreq); err != nil {
+		return in, fault.Wrap(fault.Usage, err, "")
+	}
+	if in.Params.Size, err = image.ParseSize(o.FlashSize); err != nil {
+		return in, fault.Wrap(fault.Usage, err, "")
+	}
+	if o.Partitions == "" {
+		return in, nil
+	}
+	b, err := a.readInput(o.Partitions)
+	if err != nil {
+		return in, err
+	}
+	if in.Table, err = partition.Parse(b); err != nil {
+		return in, atFile(o.Partitions, err)
+	}
+	return in, nil
+}
+
+// largestChipFile bounds mask ROM (0.55 MB) and bootloader.
+const largestChipFile = 16 << 20
+
+// chipFiles returns mask ROM and bootloader: from a flag, the environment, or
+// the lock of the project here.
+func (a *app) chipFiles(ctx context.Context, o chipOptions, mode image.Mode) (rom, boot []byte, err error) {
+	for _, f := range []struct {
+		flag, env string
+		to        *[]byte
+	}{{o.ROM, "ESPALIER_ROM", &rom}, {o.Bootloader, "ESPALIER_BOOTLOADER", &boot}} {
+		name := f.flag
+		if name == "" {
+			name, _ = a.lookup(f.env)
+		}
+		if name == "" {
+			continue
+		}
+		if *f.to, err = a.readInput(name); err != nil {
+			return nil, nil, err
+		}
+	}
+	if rom != nil && boot != nil {
+		return rom, boot, nil
+	}
+	lockedROM, lockedBoot, err := a.lockedChipFiles(ctx, mode)
+	if err != nil {
+		return nil, nil, err
+	}
+	if rom == nil {
+		rom = lockedROM
+	}
+	if boot == nil {
+		boot = lockedBoot
+	}
+	return rom, boot, nil
+}
+
+// lockedChipFiles reads mask ROM and bootloader from the store as the nearest
+// espalier.lock pins them.
+func (a *app) lockedChipFiles(ctx context.Context, mode image.Mode) (rom, boot []byte, err error) {
+	path, err := a.findLock()
+	if err != nil {
+		return nil, nil, err
+	}
+	pins, err := lock.Read(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := a.openStore(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer st.Close()
+	var romPin, bootPin *lock.Blob
+	for i := range pins.Blobs {
+		b := &pins.Blobs[i]
+		switch {
+		case strings.HasPrefix(b.Name, "rom"):
+			romPin = b // sorted: the newest revision is the last
+		case b.Name == "bootloader" && bootPin == nil, strings.HasSuffix(b.From, image.BootloaderFor(mode)):
+			bootPin = b
+		}
+	}
+	if romPin == nil || bootPin == nil {
+		return nil, nil, fault.New(fault.Pins, path+" pins no mask ROM or no bootloader", "espalier lock")
+	}
+	if rom, err = st.ReadBlob(ctx, romPin.Digest, largestChipFile); err != nil {
+		return nil, nil, err
+	}
+	boot, err = st.ReadBlob(ctx, bootPin.Digest, largestChipFile)
+	return rom, boot, err
+}
+
+// findLock returns the nearest espalier.lock, here or above.
+func (a *app) findLock() (string, error) {
+	dir, err := filepath.Abs(a.projectDir())
+	if err != nil {
+		return "", fault.Wrap(fault.Usage, err, "finding "+lock.FileName)
+	}
+	for {
+		path := filepath.Join(dir, lock.FileName)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+		if filepath.Dir(dir) == dir {
+			return "", fault.New(fault.Pins, "no mask ROM and bootloader: no "+lock.FileName+" here or above",
+				"espalier --project DIR uses the lock in DIR",
+				"espalier emulate FILE --rom esp32c3_rev300_rom.elf --bootloader esp32c3-bootloader.bin")
+		}
+		dir = filepath.Dir(dir)
+	}
 }

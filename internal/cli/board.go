@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/c3"
+	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/monitor"
+)
+
+// watchOptions say when a run is over and how it went.
+type watchOptions struct {
+	Expect  []string
+	Fail    []string
+	Timeout time.Duration // of the host
+	For     time.Duration // of the guest
+	Log     string
+	Speed   string
+	Strict  bool
+	USB     bool
+}
+
+func (o *watchOptions) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.Expect, "expect", nil, "succeed when a line contains `TEXT` or matches /regex/; all of several")
+	f.StringArrayVar(&o.Fail, "fail", nil, "fail when a line contains `TEXT` or matches /regex/")
+	f.DurationVar(&o.Timeout, "timeout", 0, "give up after this `TIME` (exit 124)")
+	f.DurationVar(&o.For, "for", 0, "run for this `TIME` of the guest")
+	f.StringVar(&o.Log, "log", "", "write every byte of the board to `FILE`")
+	f.StringVar(&o.Speed, "speed", "", "run at `N` times real time, or \"max\" (default: 1, max with --expect, --for or --timeout)")
+	f.BoolVar(&o.Strict, "strict", false, "stop at the first register that is not modelled")
+	f.BoolVar(&o.USB, "usb", false, "plug a host into USB-Serial-JTAG")
+}
+
+// speed returns the factor of real time, 0 for as fast as possible.
+func (o *watchOptions) speed() (float64, error) {
+	switch o.Speed {
+	case "":
+		if len(o.Expect) > 0 || o.For > 0 || o.Timeout > 0 {
+			return 0, nil
+		}
+		return 1, nil
+	case "max":
+		return 0, nil
+	}
+	v, err := strconv.ParseFloat(o.Speed, 64)
+	if err != nil || !(v > 0 && v < 1e6) {
+		return 0, fault.New(fault.Usage, fmt.Sprintf("--speed %s: want a number such as 1 or 0.5, or max", o.Speed))
+	}
+	return v, nil
+}
+
+// emulation is a firmware that is ready to boot.
+type emulation struct {
+	ROM   []byte // mask ROM, ELF
+	Flash []byte // whole flash
+	ELF   []byte // for symbols; nil without
+}
+
+// emulate boots a firmware on the emulated board and watches it until it is
+// decided how the run went. It returns nil for a good end, fault.Program or
+// fault.Timeout for a bad one.
+func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
+	opt := monitor.Options{For: o.For}
+	var err error
+	if opt.Expect, err = monitor.ParseRules(o.Expect); err != nil {
+		return err
+	}
+	if opt.Fail, err = monitor.ParseRules(o.Fail); err != nil {
+		return err
+	}
+	speed, err := o.speed()
+	if err != nil {
+		return err
+	}
+	opt.Symbols = a.symbols(e)
+	out := console{a.ui}
+	opt.Raw = out.raw()
+	opt.KeepColor = a.ui.Color(ui.Stdout)
+	if o.Log != "" {
+		f, err := os.Create(o.Log)
+		if err != nil {
+			return openError(o.Log, err)
+		}
+		defer f.Close()
+		w := bufio.NewWriter(f)
+		defer w.Flush()
+		opt.Log = w
+	}
+	m := monitor.New(opt, out)
+	board, err := c3.New(emu.Config{
+		ROM: e.ROM, Flash: e.Flash, Strict: o.Strict, USBHost: o.USB,
+		Output: func(r emu.Output) { m.Write(monitor.Stream(r.Stream.String()), guestTime(r.At), r.Data) },
+	})
+	if err != nil {
+		return fault.Wrap(fault.Usage, err, "emulated board")
+	}
+	w := watch{board: board, m: m, speed: speed, start: time.Now()}
+	err = w.run(ctx, o.Timeout)
+	if a.ui.Verbose() {
+		for _, u := range board.Unmodelled() {
+			a.ui.Debugf("not modelled: %s", u)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r := m.Result()
+	a.ui.Event("result", struct {
+		Verdict      string  `json:"verdict"`
+		Reason       string  `json:"reason"`
+		Seconds      float64 `json:"seconds"` // of the guest
+		Instructions uint64  `json:"instructions"`
+		Trace        string  `json:"trace"` // equal for equal runs
+	}{verdictName(r.Verdict), r.Reason, board.Now().Seconds(), w.instructions, fmt.Sprintf("%016x", w.trace)})
+	a.ui.Debugf("%s after %s s of guest time in %s, %d instructions", r.Reason, board.Now(), ui.Seconds(time.Since(w.start)), w.instructions)
+	if err := m.Err(); err != nil {
+		return fault.Wrap(fault.Usage, err, "writing the log")
+	}
+	return r.Err()
+}
+
+// symbols opens what can name addresses. Without it the run is as good, only
+// less readable, so what cannot be read is a note.
+func (a *app) symbols(e emulation) *firmware.Symbols {
+	open := func(what string, b []byte) *firmware.ELF {
+		if b == nil {
+			return nil
+		}
+		f, err := firmware.Open(bytes.NewReader(b), firmware.Options{})
+		if err != nil {
+			a.ui.Debugf("no symbols of the %s: %v", what, err)
+			return nil
+		}
+		return f
+	}
+	return firmware.NewSymbols(open("firmware", e.ELF), open("mask ROM", e.ROM))
+}
+
+// watch drives a board and its monitor together.
+type watch struct {
+	board        *emu.Board
+	m            *monitor.Monitor
+	speed        float64 // of real time; 0: as fast as possible
+	start        time.Time
+	instructions uint64
+	trace        uint64
+}
+
+// slice is how much guest time passes between two looks at the wall clock when
+// the run is held to real time.
+const slice = 10 * emu.Millisecond
+
+// run lets guest time pass until the monitor has a verdict or ctx ends.
+func (w *watch) run(ctx context.Context, timeout time.Duration) error {
+	inner := ctx
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		inner, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	for !w.m.Done() {
+		limit := emu.Second
+		if w.speed > 0 {
+			limit = slice
+		}
+		if at, ok := w.m.NextTick(); ok {
+			limit = max(min(limit, guestDuration(at)-emu.Duration(w.board.Now())), emu.Microsecond)
+		}
+		r := w.board.Run(inner, emu.Limit(limit), emu.UntilOutput(func(emu.Output) bool { return w.m.Done() }))
+		w.instructions += r.Instructions
+		w.trace = r.Trace
+		now := guestTime(w.board.Now())
+		switch r.Reason {
+		case emu.StopContext:
+			if ctx.Err() != nil {
+				w.m.Close(now)
+				return ctx.Err()
+			}
+			w.m.Timeout(now)
+		case emu.StopStrict:
+			w.m.Close(now)
+			return fault.Wrap(fault.Bug, r.Err, "emulated board")
+		case emu.StopIdle:
+			// Nothing will ever happen again.
+			w.m.Close(now)
+		default:
+			w.m.Tick(now)
+		}
+		if err := w.pace(inner, now); err != nil && ctx.Err() != nil {
+			w.m.Close(now)
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// pace waits until the wall clock has caught up with the guest. A guest that
+// is slower than real time never waits; one that is faster than it shows its
+// unfinished lines, such as a prompt, before it waits.
+func (w *watch) pace(ctx context.Context, now time.Duration) error {
+	if w.speed == 0 || w.m.Done() {
+		return nil
+	}
+	ahead := time.Duration(float64(now)/w.speed) - time.Since(w.start)
+	if ahead < time.Millisecond {
+		return nil
+	}
+	w.m.Flush(now)
+	t := time.NewTimer(ahead)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// guestTime is a time of the guest as the monitor counts it.
+func guestTime(t emu.Time) time.Duration { return time.Duration(emu.Duration(t).Nanoseconds()) }
+
+// guestDuration is the inverse, rounded up.
+func guestDuration(d time.Duration) emu.Duration {
+	return emu.Duration(d/time.Microsecond)*emu.Microsecond + emu.Microsecond
+}
+
+func verdictName(v monitor.Verdict) string {
+	switch v {
+	case monitor.Passed:
+		return "passed"
+	case monitor.Elapsed:
+		return "elapsed"
+	case monitor.Ended:
+		return "ended"
+	case monitor.Crashed:
+		return "crashed"
+	case monitor.FailText:
+		return "fail-text"
+	case monitor.Missing:
+		return "missing"
+	case monitor.TimedOut:
+		return "timeout"
+	}
+	return "running"
+}

@@ -55,21 +55,29 @@ func isPlumbing(name string) bool {
 	return strings.HasSuffix(name, "::rust_begin_unwind")
 }
 
-// Where returns the innermost place that is not plumbing, as
+// Where returns the innermost place that a reader wants to see, as
 // "function at file:line:column" or, without debug information,
-// "function+0x12"; "" if none is known.
+// "function+0x12": past the plumbing, and past the standard library if anything
+// else is known. It is "" if nothing is.
 func (r *Report) Where() string {
+	second := ""
 	for _, f := range r.Frames {
 		if f.Plumbing {
 			continue
 		}
 		for _, g := range f.Frames {
-			if !isPlumbing(g.Function) {
+			if isPlumbing(g.Function) {
+				continue
+			}
+			if !strings.HasPrefix(g.File, "library/") {
 				return describe(g)
+			}
+			if second == "" {
+				second = describe(g)
 			}
 		}
 	}
-	return ""
+	return second
 }
 
 // printed is the location that the firmware printed, shortened; "" where it

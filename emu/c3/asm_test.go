@@ -41,7 +41,9 @@ func (a *asm) li(rd int, v uint32) {
 	a.addi(rd, rd, int(lo))
 }
 
-func (a *asm) lw(rd, rs, off int) { a.word(uint32(off)<<20 | uint32(rs)<<15 | 2<<12 | uint32(rd)<<7 | 3) }
+func (a *asm) lw(rd, rs, off int) {
+	a.word(uint32(off)<<20 | uint32(rs)<<15 | 2<<12 | uint32(rd)<<7 | 3)
+}
 func (a *asm) lbu(rd, rs, off int) {
 	a.word(uint32(off)<<20 | uint32(rs)<<15 | 4<<12 | uint32(rd)<<7 | 3)
 }

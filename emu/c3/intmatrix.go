@@ -49,6 +49,8 @@ type line struct {
 
 func (l *line) set(level bool) { l.matrix.setSource(l.source, level) }
 
+func (l *line) high() bool { return l.matrix.s.Raw>>l.source&1 != 0 }
+
 // intMatrix is INTERRUPT_CORE0, TRM 8: it maps 62 sources to 31 CPU lines,
 // each with an enable bit, a type (level or edge), a priority, and presents
 // the best line that passes the threshold to the CPU.

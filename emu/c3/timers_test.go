@@ -209,7 +209,7 @@ func TestTIMGCountsDown(t *testing.T) {
 // The count goes on from where it is when its clock changes.
 func TestTIMGSurvivesClockChange(t *testing.T) {
 	c := newTestChip(t, emu.Config{}) // APB 20 MHz
-	c.armT0(1<<30|20<<13, 2000) // 1 MHz, 2 ms
+	c.armT0(1<<30|20<<13, 2000)       // 1 MHz, 2 ms
 	c.run(emu.Millisecond)
 	c.w(cpuPer, 0xd)
 	c.w(sysClk, 1<<10) // APB 80 MHz: the rest takes a quarter

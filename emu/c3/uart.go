@@ -63,13 +63,15 @@ type uart struct {
 	waiting []byte // sent by the host, not yet received
 	arrive  *emu.Timer
 	idle    *emu.Timer // RX timeout
+	signal  *emu.Timer // the interrupt reaches the matrix
 }
 
 func newUART(c *soc, name string, base uint32, stream emu.Stream, src uint) *uart {
 	u := &uart{soc: c, stream: stream}
 	u.intr.line = c.intc.source(src)
 	u.arrive = c.m.NewTimer(u.receive)
-	u.idle = c.m.NewTimer(func() { u.intr.raise(uartIntRxTimeout) })
+	u.idle = c.m.NewTimer(func() { u.intr.Raw |= uartIntRxTimeout; u.update() })
+	u.signal = c.m.NewTimer(func() { u.intr.line.set(true) })
 	u.block = newBlock(name, base, []reg{
 		{uartFIFO, "FIFO", 0}, {uartIntRaw, "INT_RAW", 0}, {uartIntSt, "INT_ST", 0}, {uartIntEna, "INT_ENA", 0}, {uartIntClr, "INT_CLR", 0},
 		{uartClkDiv, "CLKDIV", 0x2b6}, {0x18, "RX_FILT", 8}, {uartStatus, "STATUS", 0}, {uartConf0, "CONF0", 0x1000001c},
@@ -159,7 +161,20 @@ func (u *uart) raw() uint32 {
 	return raw
 }
 
-func (u *uart) update() { u.intr.line.set(u.raw()&u.intr.Ena != 0) }
+// uartLatency is how many CPU cycles an interrupt takes from the UART to the
+// matrix. The ROM's loader relies on there being some: it enables the receive
+// interrupt with a byte waiting, and only then says which port it listens to.
+const uartLatency = 8
+
+func (u *uart) update() {
+	switch {
+	case u.raw()&u.intr.Ena == 0:
+		u.signal.Stop()
+		u.intr.line.set(false)
+	case !u.signal.Armed() && !u.intr.line.high():
+		u.signal.Set(u.soc.m.Now().Add(uartLatency * u.soc.m.CPUPeriod()))
+	}
+}
 
 func (u *uart) transmit(b byte) {
 	u.intr.Raw |= uartIntTxDone

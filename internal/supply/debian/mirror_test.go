@@ -75,8 +75,8 @@ func armoured(t *testing.T, keys ...*openpgp.Entity) string {
 	return b.String() + "\n"
 }
 
-// signed clear-signs text.
-func signed(t *testing.T, text string, when time.Time, hash crypto.Hash, keys ...*openpgp.Entity) []byte {
+// signed clear-signs content.
+func signed(t *testing.T, content string, when time.Time, hash crypto.Hash, keys ...*openpgp.Entity) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	var private []*packet.PrivateKey
@@ -87,12 +87,30 @@ func signed(t *testing.T, text string, when time.Time, hash crypto.Hash, keys ..
 	if err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(w, text)
+	io.WriteString(w, content)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b.WriteByte('\n')
-	return b.Bytes()
+	// gpgv wants the armour's checksum, which the library leaves out.
+	text, sig, _ := bytes.Cut(b.Bytes(), []byte("-----BEGIN PGP SIGNATURE-----"))
+	block, err := armor.Decode(bytes.NewReader(append([]byte("-----BEGIN PGP SIGNATURE-----"), append(sig, '\n')...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(block.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	out.Write(text)
+	a, err := armor.EncodeWithChecksumOption(&out, block.Type, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Write(raw)
+	a.Close()
+	out.WriteByte('\n')
+	return out.Bytes()
 }
 
 func newMirror(t *testing.T) *mirror {

@@ -49,7 +49,6 @@ const U: &str = mine!("U");
 const X: std::ops::Range<usize> = 0..3; const X2: &str = env!("X_AFTER_RANGE");
 const Y: &std::ffi::CStr = c"env!("; const Y2: &str = env!("Y_AFTER_C_STRING");
 fn z() { 'outer: loop { let _ = env!("Z_AFTER_LABEL"); break 'outer; } }
-const Z1: &str = env!("Z1\u{41}_ESCAPED");
 fn main() {}
 `
 

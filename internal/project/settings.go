@@ -232,7 +232,7 @@ func (x *layers) file(s spec, flagBase string, root string) Value[string] {
 	if _, err := os.Stat(abs); errors.Is(err, fs.ErrNotExist) {
 		x.bad(s, node, "%s: no such file", x.l.show(abs))
 	} else if !within(abs, root) {
-		x.bad(s, node, "%s lies outside the project %s; copy it into the project", filepath.ToSlash(abs), filepath.ToSlash(root))
+		x.bad(s, node, "%s lies outside the project; copy it into it", filepath.ToSlash(abs))
 	}
 	v.V = abs
 	return v

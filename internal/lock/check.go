@@ -42,6 +42,7 @@ func Check(p *project.Project, f *File, now Facts) []Stale {
 	c.manifests()
 	c.crates()
 	c.gits()
+	c.bytes()
 	if want := p.Espalier.Build.Target; want.V != f.Project.Target {
 		c.add("target", want.V, f.Project.Target, want.Origin)
 	}
@@ -120,7 +121,6 @@ func (c *checker) crates() {
 		c.add("Cargo.lock", "none yet", short(c.f.Project.CargoLock), project.Origin{})
 		return
 	}
-	before := len(c.out)
 	have := map[[3]string]Crate{}
 	for _, k := range c.f.Crates {
 		for _, who := range k.For {
@@ -149,8 +149,12 @@ func (c *checker) crates() {
 			c.add("crate "+k.Name+" "+k.Version, "none", "it", project.Origin{})
 		}
 	}
-	if d := l.Digest(); d != c.f.Project.CargoLock && len(c.out) == before {
-		c.add("Cargo.lock", short(d), short(c.f.Project.CargoLock), project.Origin{})
+}
+
+// bytes compares Cargo.lock itself, for changes that no crate shows.
+func (c *checker) bytes() {
+	if l := c.p.CargoLock; l != nil && l.Digest() != c.f.Project.CargoLock && len(c.out) == 0 {
+		c.add("Cargo.lock", short(l.Digest()), short(c.f.Project.CargoLock), project.Origin{})
 	}
 }
 

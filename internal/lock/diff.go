@@ -187,6 +187,8 @@ func changes(from, to []item) []Change {
 	var out []Change
 	for _, k := range order {
 		o, n := olds[k], news[k]
+		slices.SortStableFunc(o, newestFirst)
+		slices.SortStableFunc(n, newestFirst)
 		for i := range max(len(o), len(n)) {
 			c := Change{Area: k.area, Host: k.host, Name: k.name}
 			if i < len(o) {
@@ -198,13 +200,23 @@ func changes(from, to []item) []Change {
 			if i < len(o) && i < len(n) {
 				c.Kind = Moved
 				if c.From == c.To { // other bytes under the same version
-					c.From, c.To = c.From+" sha256:"+o[i].digest[:12], c.To+" sha256:"+n[i].digest[:12]
+					c.From, c.To = "sha256:"+o[i].digest[:12]+"…", "sha256:"+n[i].digest[:12]+"…"
+					if k.area != "blob" {
+						c.Name += " " + o[i].version
+					}
 				}
 			}
 			out = append(out, c)
 		}
 	}
 	return out
+}
+
+// newestFirst orders versions by their numbers, so that of several versions of
+// a crate the newest are the ones that moved into each other.
+func newestFirst(a, b item) int {
+	x, y := numbers(a.version), numbers(b.version)
+	return cmp.Or(slices.Compare(y[:], x[:]), cmp.Compare(b.version, a.version))
 }
 
 func summary(f *File) Summary {
@@ -247,14 +259,17 @@ func (d Diff) Lines() []Line {
 	var out []Line
 	area, name := 0, 0
 	for _, c := range d.Changes {
-		area, name = max(area, len(c.where())), max(name, len(c.Name))
+		area = max(area, len(c.where()))
+		if len(c.Name) <= 36 { // a long address may stick out alone
+			name = max(name, len(c.Name))
+		}
 	}
 	count := map[string]int{}
 	var grown int64
 	for _, c := range d.Changes {
 		count[c.Kind]++
 		grown += c.ToBytes - c.FromBytes
-		out = append(out, Line{c.Kind, strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %s", area, c.where(), min(name, 40), c.Name, c.what()), " ")})
+		out = append(out, Line{c.Kind, strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %s", area, c.where(), name, c.Name, c.what()), " ")})
 	}
 	if len(out) == 0 {
 		return []Line{{"", "nothing changed"}}

@@ -1,6 +1,9 @@
 package ui
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // Style is how a piece of text looks.
 type Style string
@@ -44,3 +47,8 @@ func (u *UI) Paint(s Stream, style Style, text string) string {
 	body := strings.TrimRight(text, "\n")
 	return "\x1b[" + string(style) + "m" + body + "\x1b[0m" + text[len(body):]
 }
+
+var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// stripColor removes colour sequences that somebody else rendered.
+func stripColor(s string) string { return sgr.ReplaceAllString(s, "") }

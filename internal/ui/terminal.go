@@ -7,9 +7,9 @@ package ui
 //  2. Silence is success. A verb that only changed something says nothing.
 //  3. An error is one line, "espalier: ", lower case, no full stop; then
 //     "hint: " lines, each of which can be pasted or acted upon.
-//  4. With --json, stdout carries newline-delimited events and nothing else,
-//     each with "version" and "event" first. Errors are events there and lines
-//     on stderr.
+//  4. With --json, stdout carries newline-delimited events and nothing else
+//     (but for help and completion scripts), each with "version" and "event"
+//     first. Errors are events there and lines on stderr.
 //  5. Bars appear on a terminal only, on stderr, at most ten times a second, and
 //     leave one line per phase behind. Without a terminal a phase is that line.
 //  6. Colour is for a terminal only; NO_COLOR (not empty), TERM=dumb and
@@ -90,8 +90,24 @@ func (w writer) Write(p []byte) (int, error) {
 // there are any, unfinished lines wait for their end.
 func (u *UI) Writer(s Stream) io.Writer { return writer{u, s} }
 
-// write is the only place that writes to a stream. u.mu is held.
+// write is the only place that writes to a stream. u.mu is held. A stdout that
+// cannot be written is remembered: data that was lost is a failure.
 func (u *UI) write(s Stream, p []byte) error {
+	err := u.pass(s, p)
+	if err != nil && s == Stdout && u.lost == nil {
+		u.lost = err
+	}
+	return err
+}
+
+// Err returns the first error of writing to stdout.
+func (u *UI) Err() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.lost
+}
+
+func (u *UI) pass(s Stream, p []byte) error {
 	o := u.stream(s)
 	if !o.tty || u.bars == nil {
 		if len(o.part) > 0 {

@@ -26,6 +26,7 @@ type UI struct {
 	opt      Options
 	out, err output
 	bars     *bars // nil while no bar is shown
+	lost     error // of writing to stdout
 }
 
 var _ progress.Reporter = (*UI)(nil)
@@ -100,6 +101,21 @@ func (u *UI) Debugf(format string, args ...any) {
 	if u.opt.Verbose {
 		u.Note(format, args...)
 	}
+}
+
+// Diagnostic shows a compiler's message on stderr as it was rendered, with its
+// colours where stderr takes them. With --json it is the event "diagnostic".
+func (u *UI) Diagnostic(rendered string) {
+	if u.opt.JSON {
+		u.Event("diagnostic", struct {
+			Rendered string `json:"rendered"`
+		}{stripColor(rendered)})
+		return
+	}
+	if !u.err.color {
+		rendered = stripColor(rendered)
+	}
+	u.line(Stderr, rendered)
 }
 
 // line writes text and a line end.

@@ -22,6 +22,7 @@ type app struct {
 	given  map[string]bool             // global flags that were on the command line
 	lookup func(string) (string, bool) // the environment
 	stdin  io.Reader
+	verbs  []verb
 }
 
 // globals are the flags that every verb has.
@@ -49,7 +50,7 @@ func (g *globals) addFlags(f *pflag.FlagSet) {
 // parses them, so that an error about the flags themselves is already printed
 // as they want it.
 func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) *app {
-	a := &app{lookup: lookup, stdin: stdin}
+	a := &app{lookup: lookup, stdin: stdin, verbs: verbs()}
 	var early globals
 	f := pflag.NewFlagSet("espalier", pflag.ContinueOnError)
 	f.ParseErrorsAllowlist.UnknownFlags = true
@@ -96,8 +97,10 @@ network, ten years from now. If there is no board, it brings one.`,
 		return fault.Wrap(fault.Usage, err, "", cmd.CommandPath()+" --help")
 	})
 	root.AddGroup(groups()...)
-	for _, v := range verbs() {
+	root.Flags().BoolP("help", "h", false, "explain the verbs")
+	for _, v := range a.verbs {
 		cmd := v.make(a)
+		cmd.Flags().BoolP("help", "h", false, "explain this verb")
 		cmd.GroupID = v.group
 		cmd.DisableFlagsInUseLine = true
 		root.AddCommand(cmd)

@@ -13,7 +13,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
-	"espalier.dev/espalier/firmware"
+	elfview "espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
@@ -132,19 +132,19 @@ func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
 
 // symbols opens what can name addresses. Without it the run is as good, only
 // less readable, so what cannot be read is a note.
-func (a *app) symbols(e emulation) *firmware.Symbols {
-	open := func(what string, b []byte) *firmware.ELF {
+func (a *app) symbols(e emulation) *elfview.Symbols {
+	open := func(what string, b []byte) *elfview.ELF {
 		if b == nil {
 			return nil
 		}
-		f, err := firmware.Open(bytes.NewReader(b), firmware.Options{})
+		f, err := elfview.Open(bytes.NewReader(b), elfview.Options{})
 		if err != nil {
 			a.ui.Debugf("no symbols of the %s: %v", what, err)
 			return nil
 		}
 		return f
 	}
-	return firmware.NewSymbols(open("firmware", e.ELF), open("mask ROM", e.ROM))
+	return elfview.NewSymbols(open("firmware", e.ELF), open("mask ROM", e.ROM))
 }
 
 // watch drives a board and its monitor together.

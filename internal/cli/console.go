@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"espalier.dev/espalier/firmware"
+	elfview "espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
 )
@@ -53,7 +53,7 @@ type frameEvent struct {
 	Inline   bool   `json:"inline,omitempty"`
 }
 
-func frames(in []firmware.Frame) []frameEvent {
+func frames(in []elfview.Frame) []frameEvent {
 	var out []frameEvent
 	for _, f := range in {
 		out = append(out, frameEvent{f.Function, f.File, f.Line, f.Column, f.Inline})
@@ -102,7 +102,7 @@ func (c console) Line(l monitor.Line) {
 }
 
 // frameText is "function at file:line".
-func frameText(f firmware.Frame) string {
+func frameText(f elfview.Frame) string {
 	name := f.Function
 	if name == "" {
 		name = "??"

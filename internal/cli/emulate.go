@@ -3,8 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +12,7 @@ import (
 	"espalier.dev/espalier/esp/partition"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/store"
 )
 
 type emulateOptions struct {
@@ -74,7 +73,7 @@ Mask ROM and bootloader are the ones that the espalier.lock here, or above, pins
 }
 
 func (a *app) runEmulate(ctx context.Context, name string, o emulateOptions) error {
-	b, err := a.readInput(name)
+	b, err := a.readInput(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func (a *app) runEmulate(ctx context.Context, name string, o emulateOptions) err
 		return fault.New(fault.Usage, fmt.Sprintf("%s: neither an ELF nor an image (%s)", name, kind), "espalier inspect "+name)
 	}
 	if o.ELF != "" {
-		if e.ELF, err = a.readInput(o.ELF); err != nil {
+		if e.ELF, err = a.readInput(ctx, o.ELF); err != nil {
 			return err
 		}
 	}
@@ -143,7 +142,7 @@ func (a *app) imageInputs(o chipOptions) (image.Inputs, error) {
 	if o.Partitions == "" {
 		return in, nil
 	}
-	b, err := a.readInput(o.Partitions)
+	b, err := a.readInput(context.Background(), o.Partitions)
 	if err != nil {
 		return in, err
 	}
@@ -170,7 +169,7 @@ func (a *app) chipFiles(ctx context.Context, o chipOptions, mode image.Mode) (ro
 		if name == "" {
 			continue
 		}
-		if *f.to, err = a.readInput(name); err != nil {
+		if *f.to, err = a.readInput(ctx, name); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -197,6 +196,11 @@ func (a *app) lockedChipFiles(ctx context.Context, mode image.Mode) (rom, boot [
 	if err != nil {
 		return nil, nil, err
 	}
+	if path == "" {
+		return nil, nil, fault.New(fault.Pins, "no mask ROM and bootloader: no "+lock.FileName+" here or above",
+			"espalier --project DIR uses the lock in DIR",
+			"espalier emulate FILE --rom esp32c3_rev300_rom.elf --bootloader esp32c3-bootloader.bin")
+	}
 	pins, err := lock.Read(path)
 	if err != nil {
 		return nil, nil, err
@@ -206,9 +210,14 @@ func (a *app) lockedChipFiles(ctx context.Context, mode image.Mode) (rom, boot [
 		return nil, nil, err
 	}
 	defer st.Close()
+	return chipBlobs(ctx, st, pins.Blobs, mode)
+}
+
+// chipBlobs reads mask ROM and bootloader as a lock pins them.
+func chipBlobs(ctx context.Context, st *store.Store, pins []lock.Blob, mode image.Mode) (rom, boot []byte, err error) {
 	var romPin, bootPin *lock.Blob
-	for i := range pins.Blobs {
-		b := &pins.Blobs[i]
+	for i := range pins {
+		b := &pins[i]
 		switch {
 		case strings.HasPrefix(b.Name, "rom"):
 			romPin = b // sorted: the newest revision is the last
@@ -217,31 +226,11 @@ func (a *app) lockedChipFiles(ctx context.Context, mode image.Mode) (rom, boot [
 		}
 	}
 	if romPin == nil || bootPin == nil {
-		return nil, nil, fault.New(fault.Pins, path+" pins no mask ROM or no bootloader", "espalier lock")
+		return nil, nil, fault.New(fault.Pins, lock.FileName+" pins no mask ROM or no bootloader", "espalier lock")
 	}
 	if rom, err = st.ReadBlob(ctx, romPin.Digest, largestChipFile); err != nil {
 		return nil, nil, err
 	}
 	boot, err = st.ReadBlob(ctx, bootPin.Digest, largestChipFile)
 	return rom, boot, err
-}
-
-// findLock returns the nearest espalier.lock, here or above.
-func (a *app) findLock() (string, error) {
-	dir, err := filepath.Abs(a.projectDir())
-	if err != nil {
-		return "", fault.Wrap(fault.Usage, err, "finding "+lock.FileName)
-	}
-	for {
-		path := filepath.Join(dir, lock.FileName)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-		if filepath.Dir(dir) == dir {
-			return "", fault.New(fault.Pins, "no mask ROM and bootloader: no "+lock.FileName+" here or above",
-				"espalier --project DIR uses the lock in DIR",
-				"espalier emulate FILE --rom esp32c3_rev300_rom.elf --bootloader esp32c3-bootloader.bin")
-		}
-		dir = filepath.Dir(dir)
-	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,11 +34,11 @@ goes, and the reason is an error.` + exits(fault.Pins),
   espalier inspect firmware.bin
   espalier inspect --json partitions.csv`,
 		Args: args("[FILE]"),
-		RunE: func(_ *cobra.Command, names []string) error {
+		RunE: func(cmd *cobra.Command, names []string) error {
 			if len(names) == 0 {
 				return a.inspectProjectLock()
 			}
-			b, err := a.readInput(names[0])
+			b, err := a.readInput(cmd.Context(), names[0])
 			if err != nil {
 				return err
 			}
@@ -50,10 +51,9 @@ goes, and the reason is an error.` + exits(fault.Pins),
 }
 
 // readInput reads a file that the user named; "-" is standard input.
-func (a *app) readInput(name string) ([]byte, error) {
+func (a *app) readInput(ctx context.Context, name string) ([]byte, error) {
 	if name == "-" {
-		b, err := io.ReadAll(io.LimitReader(a.stdin, largestInput))
-		return b, fault.Wrap(fault.Usage, err, "reading standard input")
+		return a.readStdin(ctx)
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -75,6 +75,26 @@ func (a *app) readInput(name string) ([]byte, error) {
 		return nil, openError(name, err)
 	}
 	return b, nil
+}
+
+// readStdin reads standard input until it ends or ctx does: a person may have
+// typed "-" and now wants to leave.
+func (a *app) readStdin(ctx context.Context) ([]byte, error) {
+	type result struct {
+		b   []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		b, err := io.ReadAll(io.LimitReader(a.stdin, largestInput))
+		done <- result{b, err}
+	}()
+	select {
+	case r := <-done:
+		return r.b, fault.Wrap(fault.Usage, r.err, "reading standard input")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // openError says why a file cannot be read, without the system call's name.
@@ -137,19 +157,35 @@ func (a *app) inspect(name string, b []byte) error {
 
 // inspectProjectLock shows the lock of the project here.
 func (a *app) inspectProjectLock() error {
-	for dir := a.projectDir(); ; {
+	path, err := a.findLock()
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		return fault.New(fault.Usage, "no "+lock.FileName+" here or above", "espalier lock", "espalier inspect FILE")
+	}
+	f, err := lock.Read(path)
+	if err != nil {
+		return err
+	}
+	return a.showLock(path, f)
+}
+
+// findLock returns the nearest espalier.lock, here or above; "" when there is
+// none.
+func (a *app) findLock() (string, error) {
+	dir, err := filepath.Abs(a.projectDir())
+	if err != nil {
+		return "", fault.Wrap(fault.Usage, err, "finding "+lock.FileName)
+	}
+	for {
 		path := filepath.Join(dir, lock.FileName)
 		if _, err := os.Stat(path); err == nil {
-			f, err := lock.Read(path)
-			if err != nil {
-				return err
-			}
-			return a.showLock(path, f)
+			return path, nil
 		}
-		abs, err := filepath.Abs(dir)
-		if err != nil || filepath.Dir(abs) == abs {
-			return fault.New(fault.Usage, "no "+lock.FileName+" here or above", "espalier lock", "espalier inspect FILE")
+		if filepath.Dir(dir) == dir {
+			return "", nil
 		}
-		dir = filepath.Dir(abs)
+		dir = filepath.Dir(dir)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"sort"
 
 	"espalier.dev/espalier/esp/image"
-	"espalier.dev/espalier/firmware"
+	elfview "espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -46,10 +46,10 @@ type sectionEvent struct {
 // for which, and nothing is shown: its insides mean nothing here.
 func (a *app) inspectELF(name string, b []byte) error {
 	problem := image.CheckELF(b)
-	fw, err := firmware.Open(bytes.NewReader(b), firmware.Options{})
+	fw, err := elfview.Open(bytes.NewReader(b), elfview.Options{})
 	if err != nil {
 		if problem != nil {
-			return problem // it names chips, firmware.Open only machines
+			return problem // it names chips, the reader of ELFs only machines
 		}
 		return err
 	}

@@ -53,7 +53,7 @@ func (a *app) showLock(name string, f *lock.File) error {
 	a.section(tools)
 	blobs := ui.Table{Head: []string{"blob", "sha256", "size", "from"}, Right: []int{2}}
 	for _, b := range f.Blobs {
-		blobs.Rows = append(blobs.Rows, []string{b.Name, short(b.Digest), ui.Size(b.Digest.Size), b.From})
+		blobs.Rows = append(blobs.Rows, []string{b.Name, shortDigest(b.Digest), ui.Size(b.Digest.Size), b.From})
 	}
 	a.section(blobs)
 	gits := ui.Table{Head: []string{"git", "reference", "commit", "crates"}, Right: []int{3}}
@@ -93,5 +93,5 @@ func golden(f *lock.File) string {
 	return f.Golden.Image.Hash
 }
 
-// short is the beginning of a digest, enough to compare by eye.
-func short(d store.Digest) string { return d.Hash[:min(16, len(d.Hash))] }
+// shortDigest is the beginning of a digest, enough to compare by eye.
+func shortDigest(d store.Digest) string { return d.Hash[:min(16, len(d.Hash))] }

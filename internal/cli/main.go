@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
@@ -40,11 +41,16 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		case <-done:
 			return
 		}
-		select {
-		case <-signals:
-			a.ui.Close()
-			os.Exit(int(fault.Interrupted))
-		case <-done:
+		for patience := time.After(2 * time.Second); ; {
+			select {
+			case <-signals:
+				a.ui.Close()
+				os.Exit(int(fault.Interrupted))
+			case <-patience:
+				a.ui.Note("stopping; interrupt again to end at once")
+			case <-done:
+				return
+			}
 		}
 	}()
 
@@ -53,6 +59,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil && context.Cause(ctx) == errInterrupted {
 		// Whatever the verb says about it, this is why it ended.
 		err = errInterrupted
+	}
+	if err == nil && a.ui.Err() != nil {
+		err = fault.Wrap(fault.Usage, a.ui.Err(), "writing standard output")
 	}
 	a.ui.Error(err)
 	return int(fault.KindOf(err))

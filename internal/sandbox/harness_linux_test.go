@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) {
 	Init()
-	if name := os.Getenv(sceneEnv); name == "filtered" {
+	if name := os.Getenv(sceneEnv); strings.HasPrefix(name, "filtered") {
 		if err := enterFiltered(); err != nil {
 			panic(err)
 		}

@@ -181,6 +181,20 @@ func TestWritesAreDiscarded(t *testing.T) {
 	}
 }
 
+// A store in memory works like one on a disk.
+func TestScratchInMemory(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "espalier-test")
+	if err != nil {
+		t.Skipf("no memory file system: %v", err)
+	}
+	defer os.RemoveAll(dir)
+	trees := map[string]string{"rootfs": rootfs(t), "target": folder(t, map[string]string{"old": "old", "folder/a": "a"})}
+	r := run(t, Local{Scratch: dir}, trees, nil, "rewrite").ok(t)
+	if want := "/target\n/target/moved\n/target/moved/b\n/target/old\n"; r.stdout != want {
+		t.Errorf("got %q, want %q", r.stdout, want)
+	}
+}
+
 func TestCallFilter(t *testing.T) {
 	if auditArch == 0 {
 		t.Skip("no filter on this processor")

@@ -299,7 +299,7 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 	case p.input == "src" && j.ownSrc && m.userNS && attempt == 0 && j.Perturb.Shuffle == 0:
 		tm.Lower, tm.Upper = "", tm.Lower
 		return tm, nil
-	case !m.overlay || !m.userNS || !ownedByUs(tm.Lower) || p.input == "src" && j.ownSrc:
+	case !m.overlay || !m.userNS || !ownedByUs(tm.Lower) || !keepsAttributes(up) || p.input == "src" && j.ownSrc:
 		// Files of somebody else cannot be copied up in a user namespace that
 		// has one user only; without a user namespace the command is user
 		// 1000 and must own what it may write to.
@@ -330,6 +330,17 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 func ownedByUs(dir string) bool {
 	var st unix.Stat_t
 	return unix.Stat(dir, &st) == nil && int(st.Uid) == os.Geteuid()
+}
+
+// keepsAttributes reports whether the file system of dir can hold the extended
+// attributes with which an overlay marks folders that were replaced. Without
+// (a tmpfs before Linux 6.6) making such a folder fails much later.
+func keepsAttributes(dir string) bool {
+	const probe = "user.espalier"
+	if unix.Setxattr(dir, probe, []byte{1}, 0) != nil {
+		return false
+	}
+	return unix.Removexattr(dir, probe) == nil
 }
 
 // likeFolder gives dir the mode and modification time of model.

@@ -88,6 +88,22 @@ func enterScene(name string) error {
 		}
 		os.Setenv("TMPDIR", "/tmp")
 		os.Setenv(insideEnv, "/inside")
+	case "layered": // as in a container whose disk is an overlay
+		dirs := map[string]string{}
+		for _, d := range []string{"lower", "upper", "work", "merged"} {
+			dirs[d] = filepath.Join(tmp, d)
+			if err := os.Mkdir(dirs[d], 0o777); err != nil {
+				return err
+			}
+		}
+		options := "lowerdir=" + dirs["lower"] + ",upperdir=" + dirs["upper"] + ",workdir=" + dirs["work"]
+		if err := unix.Mount("overlay", dirs["merged"], "overlay", 0, options); err != nil {
+			return err
+		}
+		if err := os.Chmod(dirs["merged"], 0o777); err != nil {
+			return err
+		}
+		os.Setenv("TMPDIR", dirs["merged"])
 	case "masked":
 		if err := unix.Mount("tmpfs", "/proc/sys", "tmpfs", unix.MS_RDONLY, ""); err != nil {
 			return err
@@ -148,13 +164,16 @@ func TestAsNobody(t *testing.T) {
 func TestForbidden(t *testing.T) {
 	needRoot(t)
 	mounts := func() *syscall.SysProcAttr { return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} }
-	t.Run("chroot, user", func(t *testing.T) { play(t, "chroot-nobody", "^TestScene$", mounts()) })
-	t.Run("chroot, root", func(t *testing.T) { play(t, "chroot-root", "^(TestScene|TestInside|TestCancel)$", mounts()) })
-	t.Run("masked proc, user", func(t *testing.T) { play(t, "masked-nobody", "^TestScene$", mounts()) })
-	t.Run("masked proc, root", func(t *testing.T) { play(t, "masked-root", "^TestScene$", mounts()) })
+	t.Run("chroot as user", func(t *testing.T) { play(t, "chroot-nobody", "^TestScene$", mounts()) })
+	t.Run("chroot as root", func(t *testing.T) { play(t, "chroot-root", "^(TestScene|TestInside|TestCancel)$", mounts()) })
+	t.Run("masked proc as user", func(t *testing.T) { play(t, "masked-nobody", "^TestScene$", mounts()) })
+	t.Run("masked proc as root", func(t *testing.T) { play(t, "masked-root", "^TestScene$", mounts()) })
 	t.Run("filtered", func(t *testing.T) {
 		play(t, "filtered", "^TestScene$", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
 	})
+	t.Run("filtered as root", func(t *testing.T) { play(t, "filtered-root", "^(TestScene|TestNoSandboxInContainer)$", nil) })
+	t.Run("layered as root", func(t *testing.T) { play(t, "layered-root", "^(TestScene|TestRunWithStore)$", mounts()) })
+	t.Run("layered as user", func(t *testing.T) { play(t, "layered-nobody", "^(TestScene|TestRunWithStore)$", mounts()) })
 	t.Run("limit", func(t *testing.T) {
 		play(t, "limit", "^TestScene$", &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER,
@@ -169,13 +188,16 @@ func TestForbidden(t *testing.T) {
 func TestScene(t *testing.T) {
 	name := os.Getenv(sceneEnv)
 	want, known := map[string]struct{ cause, hint string }{
-		"plain":         {},
-		"chroot-nobody": {"this is a chroot", "outside of the chroot"},
-		"chroot-root":   {},
-		"masked-nobody": {"parts of /proc are masked", "systempaths=unconfined"},
-		"masked-root":   {},
-		"filtered":      {"forbids namespaces", "seccomp=unconfined"},
-		"limit":         {"user.max_user_namespaces is 0", "sudo sysctl -w user.max_user_namespaces="},
+		"plain":          {},
+		"chroot-nobody":  {"this is a chroot", "outside of the chroot"},
+		"chroot-root":    {},
+		"masked-nobody":  {"parts of /proc are masked", "systempaths=unconfined"},
+		"masked-root":    {},
+		"filtered":       {"forbids namespaces", "seccomp=unconfined"},
+		"filtered-root":  {"forbids namespaces", "seccomp=unconfined"},
+		"layered-root":   {},
+		"layered-nobody": {},
+		"limit":          {"user.max_user_namespaces is 0", "sudo sysctl -w user.max_user_namespaces="},
 	}[name]
 	if !known {
 		t.Skip("no scene")
@@ -200,6 +222,16 @@ func TestScene(t *testing.T) {
 	}
 	if report.OK || fmt.Sprint(report.Err) != r.err.Error() {
 		t.Errorf("probe says %+v, the run %v", report, r.err)
+	}
+}
+
+// TestNoSandboxInContainer is what remains for root in an ordinary container.
+func TestNoSandboxInContainer(t *testing.T) {
+	if os.Getenv(sceneEnv) != "filtered-root" {
+		t.Skip("no scene")
+	}
+	if s := run(t, Local{NoSandbox: true}, map[string]string{"rootfs": rootfs(t)}, nil, "look").seen(t); s.UID != 1000 {
+		t.Errorf("user %d", s.UID)
 	}
 }
 

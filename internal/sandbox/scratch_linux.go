@@ -111,6 +111,10 @@ func sweep(base string) {
 		return
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), weakPrefix) {
+			sweepWeakRoot(filepath.Join(base, e.Name()))
+			continue
+		}
 		name, ok := strings.CutSuffix(e.Name(), ".lock")
 		if !ok || !strings.HasPrefix(name, "run-") {
 			continue

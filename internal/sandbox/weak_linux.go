@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -81,10 +82,11 @@ func (j *job) runWeak(ctx context.Context) (int, string, error) {
 // temporary folders and used again: they belong to root and the command does
 // not run as root. Each is for one run at a time.
 func (j *job) weakRoot() (dir string, unlock func(), err error) {
-	base := filepath.Join(filepath.Dir(j.scratch.dir), "weak-"+filepath.Base(j.trees["rootfs"]))
+	base := filepath.Join(filepath.Dir(j.scratch.dir), weakPrefix+filepath.Base(j.trees["rootfs"]))
+	now := time.Now()
 	for n := 0; ; n++ {
 		dir = base + "-" + strconv.Itoa(n)
-		lock, err := os.OpenFile(dir+".use", os.O_CREATE|os.O_RDWR, 0o600)
+		lock, err := os.OpenFile(dir+weakSuffix, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return "", nil, err
 		}
@@ -93,6 +95,7 @@ func (j *job) weakRoot() (dir string, unlock func(), err error) {
 			continue
 		}
 		unlock = func() { lock.Close() }
+		_ = os.Chtimes(lock.Name(), now, now)
 		if _, err := os.Stat(dir); err != nil {
 			fresh := dir + ".new"
 			err := removeAll(fresh)
@@ -112,6 +115,31 @@ func (j *job) weakRoot() (dir string, unlock func(), err error) {
 			return "", nil, err
 		}
 		return dir, unlock, nil
+	}
+}
+
+// Names of the kept copies: weak-<tree>-<n>, with the lock beside it.
+const (
+	weakPrefix = "weak-"
+	weakSuffix = ".use"
+	weakAge    = 14 * 24 * time.Hour
+)
+
+// sweepWeakRoot removes a copy that was not used for long. name is any of the
+// files that belong to it; only the lock leads to a removal.
+func sweepWeakRoot(name string) {
+	dir, ok := strings.CutSuffix(name, weakSuffix)
+	st, err := os.Stat(name)
+	if !ok || err != nil || time.Since(st.ModTime()) < weakAge {
+		return
+	}
+	lock, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	if tryLock(lock) && removeAll(dir) == nil && removeAll(dir+".new") == nil {
+		_ = os.Remove(name)
 	}
 }
 
@@ -231,9 +259,14 @@ func weakRunnerMain() {
 		fmt.Fprintln(os.Stderr, "becoming the reaper:", err)
 		os.Exit(1)
 	}
+	proc, err := os.OpenRoot("/proc") // there is none in the change root
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "opening /proc:", err)
+		os.Exit(1)
+	}
 	go func() {
 		_, _ = in.ReadByte() // the launcher is gone, or wants an end
-		killAll()
+		killAll(proc)
 		os.Exit(1)
 	}()
 	r := &runner{spec: sp.spec, ctl: ctl}
@@ -245,8 +278,8 @@ func weakRunnerMain() {
 	ctl.send(message{Started: true})
 	code := reap(pid)
 	done := make(chan struct{})
-	go func() { // this thread has another root, where there is no /proc
-		killAll()
+	go func() { // this thread has given up the right to signal others
+		killAll(proc)
 		close(done)
 	}()
 	<-done
@@ -256,9 +289,6 @@ func weakRunnerMain() {
 
 // startWeak starts the command in a change root.
 func (r *runner) startWeak(root string) (int, error) {
-	if err := unix.Unshare(unix.CLONE_FS); err != nil { // this thread alone changes its root
-		return 0, &stageError{stagePivot, "", err}
-	}
 	if err := unix.Chroot(root); err != nil {
 		return 0, &stageError{stagePivot, "change root", err}
 	}
@@ -284,10 +314,10 @@ func (r *runner) startWeak(root string) (int, error) {
 
 // killAll kills every descendant of this process. Children of what is killed
 // become children of this process, so it goes on until there are none.
-func killAll() {
+func killAll(proc *os.Root) {
 	me := os.Getpid()
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
-		children := childrenOf(me)
+		children := childrenOf(proc, me)
 		for _, pid := range children {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
@@ -301,8 +331,8 @@ func killAll() {
 }
 
 // childrenOf lists the children of a process (proc(5), /proc/pid/stat).
-func childrenOf(parent int) []int {
-	entries, err := os.ReadDir("/proc")
+func childrenOf(proc *os.Root, parent int) []int {
+	entries, err := fs.ReadDir(proc.FS(), ".")
 	if err != nil {
 		return nil
 	}
@@ -312,7 +342,7 @@ func childrenOf(parent int) []int {
 		if err != nil {
 			continue
 		}
-		b, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		b, err := proc.ReadFile(e.Name() + "/stat")
 		if err != nil {
 			continue
 		}

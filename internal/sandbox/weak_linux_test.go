@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,18 @@ func TestNoSandbox(t *testing.T) {
 	}
 	if r := run(t, l, trees, func(j *job) { j.step.Argv[0] = "/none" }); fault.KindOf(r.err) != fault.Build {
 		t.Errorf("missing program: %v", r.err)
+	}
+	roots, err := filepath.Glob(filepath.Join(l.Scratch, weakPrefix+"*"+weakSuffix))
+	if err != nil || len(roots) != 1 {
+		t.Errorf("kept roots %q, want one for all runs", roots)
+	}
+	old := time.Now().Add(-2 * weakAge)
+	for _, r := range roots {
+		must(t, os.Chtimes(r, old, old))
+	}
+	sweep(l.Scratch)
+	if left, _ := filepath.Glob(filepath.Join(l.Scratch, weakPrefix+"*")); len(left) != 0 {
+		t.Errorf("an old root is kept: %q", left)
 	}
 	if l.hermetic(action.Step{}) {
 		t.Error("counts as hermetic")

@@ -1,0 +1,67 @@
+package c3
+
+import (
+	"testing"
+
+	"espalier.dev/espalier/emu"
+)
+
+// benchmarkBoot measures from power-on to a text, ROM and bootloader really
+// executed: the making of the board is part of it.
+func benchmarkBoot(b *testing.B, flash []byte, text string) {
+	rom := maskROM(b, "rev300")
+	var instructions uint64
+	for b.Loop() {
+		board, err := New(emu.Config{ROM: rom, Flash: flash})
+		if err != nil {
+			b.Fatal(err)
+		}
+		res := board.Run(b.Context(), emu.UntilText(text), emu.Limit(emu.Second))
+		if res.Reason != emu.StopText {
+			b.Fatalf("stopped with %v at %v", res.Reason, res.Now)
+		}
+		instructions += res.Instructions
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/boot")
+	b.ReportMetric(float64(instructions)/b.Elapsed().Seconds()/1e6, "MIPS")
+}
+
+// BenchmarkBootHello boots an esp-hal program to its first line:
+// $ESPALIER_HELLO_ELF, or firmware/hello.elf of the peers.
+func BenchmarkBootHello(b *testing.B) {
+	benchmarkBoot(b, firmware(b, "ESPALIER_HELLO_ELF", "hello.elf"), "Hello from")
+}
+
+// BenchmarkBootOwn boots an application made here.
+func BenchmarkBootOwn(b *testing.B) { benchmarkBoot(b, app(b, hello), "hello from flash\n") }
+
+// BenchmarkIdle is a second of guest time in which a periodic timer interrupts
+// a thousand times.
+func BenchmarkIdle(b *testing.B) {
+	c := newTestChip(b, emu.Config{})
+	c.w(sysTimer+0x34, 1<<30|16000)
+	c.w(sysTimer+0x50, 1)
+	c.w(sysTimer, 0x47000000)
+	for b.Loop() {
+		c.run(emu.Second)
+	}
+}
+
+// BenchmarkRegisters is a loop of a load and a store at a register that cannot
+// be fast-forwarded.
+func BenchmarkRegisters(b *testing.B) {
+	board := guest(b, emu.Config{}, func(a *asm) {
+		quietWatchdogs(a)
+		a.li(t0, 0x60008050)
+		loop := a.pc()
+		a.lw(t1, t0, 0)
+		a.addi(t1, t1, 1)
+		a.sw(t1, t0, 0)
+		a.j(loop)
+	})
+	var n uint64
+	for b.Loop() {
+		n += board.Run(b.Context(), emu.Instructions(4_000_000)).Instructions
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds()/1e6, "MIPS")
+}

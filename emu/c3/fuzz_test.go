@@ -1,0 +1,103 @@
+package c3
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"espalier.dev/espalier/emu"
+)
+
+// FuzzRegisters uses registers of all blocks in any order, with time passing
+// in between: the host must never panic and a run must always end.
+func FuzzRegisters(f *testing.F) {
+	op := func(kind byte, addr, v uint32) []byte {
+		b := []byte{kind}
+		b = binary.LittleEndian.AppendUint32(b, addr)
+		return binary.LittleEndian.AppendUint32(b, v)
+	}
+	seed := func(ops ...[]byte) {
+		var all []byte
+		for _, o := range ops {
+			all = append(all, o...)
+		}
+		f.Add(all)
+	}
+	seed(op(2, 0x60000020, 1<<27|1<<14), op(2, 0x60000000, 'x'), op(3, 0, 500))
+	seed(op(2, sysTimer+0x38, 1<<30|1), op(2, sysTimer+0x54, 1), op(2, sysTimer, 0xffffffff), op(3, 0, 9999))
+	seed(op(2, timg1+0x10, 0xffffffff), op(2, timg1+0x14, 0xffffffff), op(2, timg1, 0xffffffff), op(3, 0, 9999))
+	seed(op(2, 0x6001f048, 0xffffffff), op(2, 0x6001f050, 0), op(3, 0, 100))
+	seed(op(2, 0x60008000, 1<<31), op(3, 0, 10), op(2, 0x600c0058, 2<<10|1023), op(3, 0, 10))
+	seed(op(2, 0x600088d4, 0), op(2, efuseBase+efConf, efOpWrite), op(2, efuseBase+efCmd, 2|15<<2), op(3, 0, 100000))
+	seed(op(2, 0x600c4000, 1), op(2, 0x600c4004, 0), op(2, mmuBase+508, 0xff), op(2, mmuBase+0x7fc, 1))
+	seed(op(2, 0x60002018, 0xffffffff), op(2, 0x6000201c, 0xffffffff), op(2, 0x60002024, 0x3ff), op(2, 0x60002000, 0xffffffff))
+	seed(op(4, 0, 0x41414141), op(5, 3, 1), op(0, 0x60000001, 0), op(1, 0x60043002, 7))
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		cfg := emu.Config{ROM: program(func(a *asm) { a.halt() }).rom(), Flash: make([]byte, 1<<20)}
+		c, b, err := newBoard(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; len(ops) >= 9 && n < 200; n, ops = n+1, ops[9:] {
+			addr, v := le32(ops[1:]), le32(ops[5:])
+			// Most of the address space has nothing: fold into the peripherals.
+			addr = periBase + addr&0xfffff
+			switch ops[0] % 6 {
+			case 0:
+				c.bus.Load(addr, 1)
+			case 1:
+				c.bus.Store(addr&^1, 2, v)
+			case 2:
+				c.bus.Store(addr&^3, 4, v)
+				c.bus.Load(addr&^3, 4)
+			case 3:
+				// A period of one count interrupts sixteen million times a
+				// second: keep the stretch short.
+				b.Run(t.Context(), emu.Limit(emu.Duration(v%20_000)+1), emu.Instructions(20_000))
+			case 4:
+				b.Send(emu.Stream(addr%3), ops[5:9])
+			case 5:
+				b.SetPin(int(addr%24), emu.Level(v%3))
+			}
+		}
+		b.Run(t.Context(), emu.Limit(10*emu.Microsecond), emu.Instructions(20_000))
+		if err := b.Restore(b.Snapshot()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzFlashCommand gives the flash chip any command with any data.
+func FuzzFlashCommand(f *testing.F) {
+	f.Add(byte(flPageProgram), uint32(0xffffff), []byte{1, 2, 3}, byte(4))
+	f.Add(byte(flReadSFDP), uint32(0xffffffff), []byte{}, byte(64))
+	f.Add(byte(flBlockErase64), uint32(0xfffff), []byte{}, byte(0))
+	f.Add(byte(flWriteStatus), uint32(0), []byte{0xff, 0xff, 0xff}, byte(1))
+	f.Add(byte(flReadUniqueID), uint32(7), []byte{}, byte(16))
+	f.Fuzz(func(t *testing.T, op byte, addr uint32, out []byte, n byte) {
+		fl, err := newFlash(make([]byte, 1<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fl.changed = func(off, n uint32) {
+			if off+n > uint32(len(fl.data)) {
+				t.Errorf("reports a change at %d+%d", off, n)
+			}
+		}
+		fl.exec(flWriteEnable, 0, nil, nil)
+		fl.exec(op, addr, out, make([]byte, n))
+		fl.exec(flReleasePowerD, 0, nil, nil)
+		fl.exec(flRead, addr, nil, make([]byte, n))
+	})
+}
+
+// FuzzROM gives the loader of mask ROMs any file.
+func FuzzROM(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte("\x7fELF\x01\x01\x01"))
+	f.Add(make([]byte, 1000))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if rom, err := loadROM(file); err == nil && len(rom) != romSize {
+			t.Errorf("ROM of %d bytes", len(rom))
+		}
+	})
+}

@@ -37,6 +37,7 @@ func TestShortPath(t *testing.T) {
 		{"debian std", "/usr/src/rustc-1.96.0/library/core/src/fmt/mod.rs", "library/core/src/fmt/mod.rs"},
 		{"rust-src component", "/usr/lib/rustlib/src/rust/library/alloc/src/vec/mod.rs", "library/alloc/src/vec/mod.rs"},
 		{"std's own crates", "/usr/lib/rustlib/src/rust/library/compiler-builtins/compiler-builtins/src/int/udiv.rs", "library/compiler-builtins/compiler-builtins/src/int/udiv.rs"},
+		{"std, with a detour", "/rustc/59807616e1fa2540724bfbac14d7976d7e4a3860/library/core/src/../../stdarch/crates/core_arch/src/riscv_shared/mod.rs", "library/stdarch/crates/core_arch/src/riscv_shared/mod.rs"},
 		{"std's dependency", "/rust/deps/hashbrown-0.15.2/src/raw/mod.rs", "hashbrown-0.15.2/src/raw/mod.rs"},
 		{"vendored crate", "/cargo/registry/src/v/esp-hal-1.2.2/src/gpio/mod.rs", "esp-hal-1.2.2/src/gpio/mod.rs"},
 		{"registry crate", "/home/u/.cargo/registry/src/registry.invalid-1949cf8c6b5b557f/esp-hal-1.0.0/src/lib.rs", "esp-hal-1.0.0/src/lib.rs"},

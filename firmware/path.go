@@ -1,6 +1,9 @@
 package firmware
 
-import "strings"
+import (
+	pathpkg "path"
+	"strings"
+)
 
 // ShortPath makes a source path readable on any machine. The first rule that
 // fits decides:
@@ -12,8 +15,14 @@ import "strings"
 //	the user's project <a project prefix>/src/main.rs                 src/main.rs
 //
 // Everything else stays as it is. project lists the prefixes of the last rule.
+//
+// Detours inside a path ("src/../../stdarch") are taken out first.
 func ShortPath(path string, project ...string) string {
 	p := strings.ReplaceAll(path, `\`, "/")
+	if strings.Contains(p, "/../") || strings.Contains(p, "/./") {
+		p = pathpkg.Clean(p)
+		path = p
+	}
 	if s, ok := stdPath(p); ok {
 		return s
 	}

@@ -6,12 +6,37 @@ import (
 	"espalier.dev/espalier/firmware"
 )
 
-// annotate finds the code addresses of a line: 0x and exactly eight hex
-// digits, standing alone, inside code of the application or the ROM. Numbers
-// that only look alike (load addresses, data, registers) are left alone
-// because they are not in an executable range.
-func annotate(line string, syms *firmware.Symbols) []Note {
-	if syms == nil {
+// maxNames bounds what an annotator remembers.
+const maxNames = 1 << 12
+
+// annotator remembers the addresses it has named: logs repeat theirs.
+type annotator struct {
+	syms  *firmware.Symbols
+	names map[uint32][]firmware.Frame
+}
+
+// frames returns what is at addr, nil if that is not code.
+func (a *annotator) frames(addr uint32) []firmware.Frame {
+	if !a.syms.Executable(addr) {
+		return nil
+	}
+	fs, ok := a.names[addr]
+	if !ok {
+		if a.names == nil || len(a.names) >= maxNames {
+			a.names = make(map[uint32][]firmware.Frame)
+		}
+		fs = a.syms.Frames(addr)
+		a.names[addr] = fs
+	}
+	return fs
+}
+
+// notes finds the code addresses of a line: 0x and exactly eight hex digits,
+// standing alone, inside code of the application or the ROM. Numbers that only
+// look alike (load addresses, data, registers) are left alone because they
+// are not in an executable range.
+func (a *annotator) notes(line string) []Note {
+	if a.syms == nil {
 		return nil
 	}
 	var notes []Note
@@ -27,10 +52,7 @@ func annotate(line string, syms *firmware.Symbols) []Note {
 			continue
 		}
 		from = i + 10
-		if !syms.Executable(addr) {
-			continue
-		}
-		if frames := syms.Frames(addr); len(frames) > 0 {
+		if frames := a.frames(addr); len(frames) > 0 {
 			notes = append(notes, Note{Start: i, End: i + 10, Addr: addr, Frames: frames})
 		}
 	}

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// framePointers is what a user does who sees no backtrace.
+const framePointers = `the backtrace needs frame pointers: rustflags = ["-C", "force-frame-pointers"] in .cargo/config.toml`
+
 // quiet is how long a crash may be silent before it is taken to be over: the
 // program has stopped and nothing else will end it. A stack dump comes
 // without pauses.
@@ -251,13 +254,13 @@ func (c *recogniser) next(text string, indented bool) bool {
 		return true
 	case strings.HasPrefix(text, "No backtrace available"):
 		c.phase = backtrace
-		c.hint("the backtrace needs frame pointers: rustflags = [\"-C\", \"force-frame-pointers\"] in .cargo/config.toml")
+		c.hint(framePointers)
 		return true
 	case strings.HasPrefix(text, "STACKDUMP: "):
 		if d := stackDump(text); d != nil {
 			c.report.Stack = d
-			c.trace = append(c.trace, d.PC)
 		}
+		c.hint(framePointers)
 		c.phase = backtrace
 		return true
 	case strings.HasPrefix(text, "TrapFrame {"):
@@ -351,7 +354,7 @@ func (c *recogniser) blank() bool {
 			c.phase = gap
 		}
 	case backtrace:
-		if len(c.trace) > 0 || len(c.report.Hints) > 0 {
+		if len(c.trace) > 0 || c.report.Stack != nil || len(c.report.Hints) > 0 {
 			if c.report.Kind == Guru || c.report.Kind == Abort {
 				return true // "ELF file SHA256" follows
 			}
@@ -461,6 +464,9 @@ func (c *recogniser) end() *Report {
 	}
 	for _, pc := range c.trace {
 		add(pc, "backtrace")
+	}
+	if r.Stack != nil {
+		add(r.Stack.PC, "stack-dump") // where the unwinding of the dump begins
 	}
 	if r.Message == "" {
 		r.Message = "no message"

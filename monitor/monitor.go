@@ -27,6 +27,7 @@ type Options struct {
 type Monitor struct {
 	opt     Options
 	sink    Sink
+	names   annotator
 	streams []*stream // in order of appearance
 	seen    []bool    // per Expect
 	left    int       // how many are not seen
@@ -48,7 +49,7 @@ type stream struct {
 
 // New makes a monitor that gives lines and reports to sink.
 func New(opt Options, sink Sink) *Monitor {
-	return &Monitor{opt: opt, sink: sink, seen: make([]bool, len(opt.Expect)), left: len(opt.Expect)}
+	return &Monitor{opt: opt, sink: sink, names: annotator{syms: opt.Symbols}, seen: make([]bool, len(opt.Expect)), left: len(opt.Expect)}
 }
 
 // Write takes bytes that stream s delivered at time at: guest time on an
@@ -242,7 +243,7 @@ func (m *Monitor) piece(st *stream, x piece, at time.Duration) {
 		defer m.deliver(st, after)
 	}
 	if line.Class == Program {
-		line.Notes = annotate(shown, m.opt.Symbols)
+		line.Notes = m.names.notes(shown)
 	}
 	m.sink.Line(line)
 	m.judge(line.Class, whole)

@@ -79,7 +79,7 @@ func (c Class) String() string {
 type Note struct {
 	Start, End int // of the address in Line.Text, in bytes
 	Addr       uint32
-	Frames     []firmware.Frame // innermost first, never empty
+	Frames     []firmware.Frame // innermost first, never empty; shared, not to be changed
 }
 
 // Kind says what kind of crash a report is about.
@@ -133,7 +133,7 @@ type Register struct {
 // ReportFrame is one address of a backtrace.
 type ReportFrame struct {
 	Addr   uint32
-	Role   string           // "pc", "ra", "backtrace", "saved-pc"
+	Role   string           // "pc", "ra", "backtrace", "saved-pc", "stack-dump"
 	Frames []firmware.Frame // all inline frames, innermost first; empty if nothing is known
 	// Plumbing: every function here only carries a panic to its handler
 	// (core::panicking, esp_backtrace, the exception entry).

@@ -1,0 +1,146 @@
+package deptest
+
+// room is one package of the module and which others it may import. A path
+// that ends in "/..." stands for itself and all below it.
+type room struct {
+	path string
+	may  []string // besides the leaves, see leaves
+	why  string
+}
+
+// leaves are known by everybody under internal/ and know nobody.
+var leaves = []string{"internal/fault", "internal/progress"}
+
+// rooms is the flow of DESIGN as a table: names, pins, blobs, trees, steps,
+// ELF, image, board, lines. A package that is not here fails the test.
+var rooms = []room{
+	{"cmd/espalier", []string{"internal/cli", "internal/sandbox"}, "main hands over; the sandbox's runner is this program started again, before any command line"},
+	{"internal/cli/...", []string{"..."}, "the cli joins the rooms, so it knows everybody, and nobody knows it"},
+	{"internal/ui", nil, "the printer shows what it is given and knows no room"},
+	{"internal/fault", nil, "a leaf"},
+	{"internal/progress", nil, "a leaf"},
+	{"internal/project", []string{"internal/project/tomldoc", "internal/store"}, "what the user wrote; of the store only the Digest"},
+	{"internal/project/tomldoc", nil, "TOML with positions knows no room"},
+	{"internal/lock", []string{"internal/project", "internal/project/tomldoc", "internal/store"}, "pins are made for a project and name content; they never fetch"},
+	{"internal/store", nil, "bytes do not know what they mean or where they come from"},
+	{"internal/action", []string{"internal/store"}, "a step is data over trees, and knows neither how nor where it runs"},
+	{"internal/sandbox", []string{"internal/action", "internal/store"}, "it runs any step, so it must not know what a firmware is"},
+	{"internal/remote", []string{"internal/action", "internal/store"}, "as the sandbox, elsewhere"},
+	{"internal/supply/fetch", []string{"internal/store"}, "a download knows a digest and places, not what it is"},
+	{"internal/supply/debian", []string{"internal/lock", "internal/store", "internal/supply/fetch"}, "suppliers turn pins into trees and know no other supplier"},
+	{"internal/supply/rustdist", []string{"internal/lock", "internal/store", "internal/supply/fetch"}, "suppliers know no other supplier"},
+	{"internal/supply/crates", []string{"internal/lock", "internal/store", "internal/action", "internal/sandbox", "internal/supply/fetch"}, "the pinned cargo fetches, in a step"},
+	{"internal/supply/git", []string{"internal/lock", "internal/store", "internal/supply/fetch"}, "suppliers know no other supplier"},
+	{"internal/build", []string{"internal/project", "internal/lock", "internal/supply/...", "internal/store", "internal/action", "internal/sandbox", "internal/remote"}, "the plan joins pins, trees and steps; it knows no image and no board"},
+	{"internal/pin", []string{"internal/project", "internal/lock", "internal/supply/...", "internal/store", "internal/action", "internal/sandbox", "internal/build"}, "locking asks every supplier and runs the pinned cargo"},
+	{"internal/diagnose", nil, "rules over texts"},
+	{"internal/proof", []string{"internal/build", "internal/store", "internal/action", "internal/lock", "internal/project", "internal/sandbox"}, "verify builds again and compares; it knows no board"},
+	{"internal/devtest", nil, "for tests"},
+	{"internal/elftest", nil, "for tests"},
+	{"internal/deptest", nil, "for tests"},
+	{"esp/chip", nil, "facts"},
+	{"esp/partition", []string{"esp/chip"}, "bytes in, values out"},
+	{"esp/image", []string{"esp/chip", "esp/partition"}, "bytes in, values out"},
+	{"esp/loader", []string{"esp/chip", "esp/image", "esp/partition", "serial"}, "the host's side of the serial protocol; the chip's side is the real ROM in emu, and the two must never agree by sharing code"},
+	{"serial", nil, "ports carry bytes"},
+	{"firmware", nil, "an ELF as a person sees it"},
+	{"monitor", []string{"firmware"}, "bytes to lines"},
+	{"rv32", nil, "the CPU knows no machine"},
+	{"emu", []string{"rv32"}, "the machine knows the CPU, and no chip"},
+	{"emu/c3", []string{"emu", "rv32"}, "the chip is one machine"},
+	{"emu/radio", []string{"emu"}, "the air"},
+	{"emu/lan", []string{"emu", "emu/radio"}, "the network behind the air"},
+	{"emu/gdb", []string{"emu", "rv32"}, "a debugger sees the machine and the CPU"},
+	{"emu/web", []string{"emu", "emu/c3"}, "the board in a browser"},
+	{"templates", nil, "project folders, embedded"},
+	{"bench/...", []string{"..."}, "benchmarks measure the whole house"},
+}
+
+// public rooms can be imported by other modules, which cannot import internal/.
+var public = []string{"esp/...", "serial", "firmware", "monitor", "rv32", "emu/..."}
+
+// testOnly rooms are imported by tests and by each other.
+var testOnly = []string{"internal/devtest", "internal/elftest", "internal/deptest"}
+
+// ban forbids imports or identifiers of other packages.
+type ban struct {
+	name    string
+	rooms   []string // where it holds; nil: everywhere
+	except  []string // rooms, or files as "room:name*.go"
+	imports []string // import paths; "net/..." also bans what is below
+	uses    []string // qualified identifiers such as "os.Stdout", or builtins such as "println"
+	deep    bool     // holds for everything of this module that the room imports, too
+	why     string
+}
+
+var bans = []ban{
+	{
+		name: "rv32 is standard library only", rooms: []string{"rv32"}, imports: []string{"*.*/..."},
+		why: "the CPU must build wherever Go does, and be readable to the bottom",
+	},
+	{
+		name: "bytes in, values out", rooms: []string{"rv32", "esp/..."}, except: []string{"esp/loader"},
+		imports: []string{"os/...", "net/...", "time"}, deep: true,
+		why: "formats and the CPU are functions of their input: no clock, no files, no network",
+	},
+	{
+		name: "the chip is deterministic", rooms: []string{"emu/c3", "emu/radio"}, imports: []string{"os/...", "net/...", "math/rand", "math/rand/v2", "crypto/rand"},
+		why: "same image, same inputs, same trace: the outside comes in as recorded events",
+	},
+	{
+		name: "guest time is an argument", rooms: []string{"emu", "emu/c3", "emu/radio", "rv32", "monitor", "firmware", "esp/..."}, except: []string{"esp/loader"},
+		uses: []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.Tick", "time.NewTimer", "time.NewTicker", "time.AfterFunc"},
+		why:  "the host's clock would make runs differ",
+	},
+	{
+		name: "the emulator does not know the flasher", rooms: []string{"emu/..."}, imports: []string{module + "/esp/loader"}, deep: true,
+		why: "each is the other's oracle: they meet in tests and in the cli",
+	},
+	{
+		name: "the flasher does not know the emulator", rooms: []string{"esp/loader"}, imports: []string{module + "/emu/..."}, deep: true,
+		why: "each is the other's oracle: they meet in tests and in the cli",
+	},
+	{
+		name: "gVisor only behind the air", except: []string{"emu/lan"}, imports: []string{"gvisor.dev/..."},
+		why: "a large dependency has one door",
+	},
+	{
+		name: "processes are started by the sandbox", except: []string{"internal/sandbox", "internal/devtest"},
+		imports: []string{"os/exec"}, uses: []string{"os.StartProcess", "syscall.ForkExec", "syscall.StartProcess", "syscall.Exec", "unix.Exec"},
+		why: "espalier needs no program of the host, and every process it starts is in a sandbox",
+	},
+	{
+		name: "connections are made where the table of rooms says so", imports: []string{"net", "net/http/...", "net/rpc"},
+		except: []string{"internal/supply/...", "internal/remote", "serial", "emu/lan", "emu/gdb", "emu/web"},
+		why:    "only locking and fetching reach out for inputs; an --offline build has nothing to switch off",
+	},
+	{
+		name: "unsafe", imports: []string{"unsafe"}, except: []string{"internal/sandbox", "serial", "rv32:translat*.go", "rv32:jit*.go"},
+		why: "only the translator, ioctls and the sandbox need it",
+	},
+	{
+		name: "cgo", imports: []string{"C"},
+		why: "one static binary, built by anybody with Go alone",
+	},
+	{
+		name: "only ui prints", except: []string{"internal/ui"},
+		uses: []string{"fmt.Print", "fmt.Printf", "fmt.Println", "print", "println", "log.Print", "log.Printf", "log.Println", "log.Fatal", "log.Fatalf", "log.Fatalln", "log.Panic"},
+		why:  "stdout is data, stderr is for people, and --json must be able to change both",
+	},
+	{
+		name: "the process's streams", except: []string{"internal/ui", "internal/cli", "internal/sandbox", "cmd/espalier"},
+		uses: []string{"os.Stdout", "os.Stderr", "os.Stdin"},
+		why:  "the cli hands them to ui, the sandbox to a shell inside; nobody else may reach for them",
+	},
+	{
+		name: "exit", except: []string{"cmd/espalier", "internal/sandbox", "internal/cli:main.go"}, uses: []string{"os.Exit", "log.Fatal"},
+		why: "one place turns an error into the exit status, and ends the process at a second Ctrl-C; the sandbox's runner is a process of its own",
+	},
+}
+
+// debts are breaches that the house knows about: "room -> import" and the
+// reason. One that is no longer a breach fails the test, too.
+var debts = map[string]string{
+	"firmware -> internal/fault": "its errors carry the kind that decides the exit status; other modules see plain errors",
+	"monitor -> internal/fault":  "as firmware",
+}

@@ -226,6 +226,9 @@ func (m *Monitor) piece(st *stream, x piece, at time.Duration) {
 	if len(x.whole) != len(x.fresh) {
 		_, whole = text(x.whole, false)
 	}
+	if plain == "" && x.end != Partial && !x.continued {
+		shown = "" // see docs/monitor.md: a colour that a crash line ends must not begin outside of it
+	}
 	line := Line{Stream: st.name, At: x.start, Number: x.number, Text: shown, Raw: x.fresh, End: x.end, Continued: x.continued}
 	if x.end == Partial || x.end == Cut {
 		line.Class = Program

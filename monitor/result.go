@@ -43,13 +43,7 @@ type Result struct {
 // of kind Program or Timeout.
 func (r Result) Err() error {
 	switch r.Verdict {
-	case Crashed:
-		var hints []string
-		if r.Report != nil {
-			hints = r.Report.Hints
-		}
-		return fault.New(fault.Program, r.Reason, hints...)
-	case FailText, Missing:
+	case Crashed, FailText, Missing: // the hints of a crash are in its report
 		return fault.New(fault.Program, r.Reason)
 	case TimedOut:
 		return fault.New(fault.Timeout, r.Reason)

@@ -6,9 +6,9 @@ package rv32
 // overwritten or its mapping changes.
 type block struct {
 	pc   uint32
-	fall uint32 // address behind the last instruction, also its link value
-	n    int64  // instructions, so cycles, from start to end
-	ins  []Inst
+	fall uint32   // address behind the last instruction, also its link value
+	n    int64    // instructions, so cycles, from start to end
+	ins  []uint64 // see pack
 	meta []slot
 	link [maxLinks]link // 0 is the fall-through
 	in   []*link        // links of other blocks that may lead here

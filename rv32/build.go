@@ -89,7 +89,7 @@ func (c *CPU) build(pc uint32) *block {
 }
 
 func (b *block) put(in Inst, pc, size uint32) {
-	b.ins = append(b.ins, in)
+	b.ins = append(b.ins, pack(in))
 	b.meta = append(b.meta, slot{pc: pc, done: uint8(b.n), size: uint8(size)})
 	b.n++
 }
@@ -122,14 +122,26 @@ func (b *block) finish(c *CPU) *block {
 	return b
 }
 
-// fuse rewrites frequent neighbours to operations that do both. Where the
-// second needs no more than the first can hold, it disappears; else it keeps
-// its place, for its operands, and is stepped over.
+// pack puts an instruction in one word, which the engine loads once and takes
+// apart with shifts.
+func pack(in Inst) uint64 {
+	return uint64(in.Op) | uint64(in.Rd)<<8 | uint64(in.Rs1)<<16 | uint64(in.Rs2)<<24 | uint64(in.Imm)<<32
+}
+
+func unpack(w uint64) Inst {
+	return Inst{Op: Op(w), Rd: uint8(w >> 8), Rs1: uint8(w >> 16), Rs2: uint8(w >> 24), Imm: uint32(w >> 32)}
+}
+
+// fuse rewrites frequent neighbours to an operation that does both. The second
+// keeps its place, for its operands, and is stepped over.
 func (b *block) fuse() {
 	for i := 0; i+1 < len(b.ins); i++ {
-		in, then := &b.ins[i], &b.ins[i+1]
-		if op := fused[in.Op][then.Op]; op != 0 {
-			in.Op = op
+		first, second := Op(b.ins[i]), Op(b.ins[i+1])
+		if first >= firstFused || second >= firstFused {
+			continue
+		}
+		if op := fused[first][second]; op != 0 {
+			b.ins[i] = b.ins[i]&^0xff | uint64(op)
 			i++
 		}
 	}
@@ -165,24 +177,25 @@ func (c *CPU) chain(l *link, target uint32, left int64) *block {
 
 // slowLoad is a load that missed the fast path. In the second result, go on
 // and stop mean that it has retired, trapped that it has not; in the last two
-// cases the CPU stands where execution continues.
-func (c *CPU) slowLoad(b *block, i int, left int64, addr, size uint32) (uint32, outcome) {
+// cases the CPU stands where execution continues. The index is handed back so
+// that the engine need not keep it over the call.
+func (c *CPU) slowLoad(b *block, i uint, left int64, addr, size uint32) (uint32, uint, outcome) {
 	me := &b.meta[i]
 	c.pc, c.cycles = me.pc, c.base-uint64(left+b.n-int64(me.done))
 	v, ok := c.load(addr, size)
 	if !ok {
 		c.exception(CauseLoad, addr)
-		return 0, trapped
+		return 0, i, trapped
 	}
 	if c.attn {
 		c.pc += uint32(me.size)
 		c.cycles++
-		return v, stop
+		return v, i, stop
 	}
 	if mp := c.mem.at(addr); mp.perm&Read != 0 {
 		c.mem.rd[addr>>pageShift%tlbSize] = translation{addr &^ (PageSize - 1), mp.bytes()}
 	}
-	return v, goOn
+	return v, i, goOn
 }
 
 type outcome uint8
@@ -194,29 +207,29 @@ const (
 )
 
 // slowStore is a store that missed the fast path; see slowLoad.
-func (c *CPU) slowStore(b *block, i int, left int64, addr, size, v uint32) outcome {
+func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uint, outcome) {
 	me := &b.meta[i]
 	c.pc, c.cycles = me.pc, c.base-uint64(left+b.n-int64(me.done))
 	if !c.store(addr, size, v) {
 		c.exception(CauseStore, addr)
-		return trapped
+		return i, trapped
 	}
 	if c.attn {
 		c.pc += uint32(me.size)
 		c.cycles++
-		return stop
+		return i, stop
 	}
 	if mp := c.mem.at(addr); mp.perm&Write != 0 && mp.bank.code[mp.page].lines == 0 {
 		c.mem.wr[addr>>pageShift%tlbSize] = translation{addr &^ (PageSize - 1), mp.bytes()}
 	}
-	return goOn
+	return i, goOn
 }
 
 // slowSystem executes an instruction of any kind as the reference engine does.
-func (c *CPU) slowSystem(b *block, i int, left int64) outcome {
+func (c *CPU) slowSystem(b *block, i uint, left int64) (uint, outcome) {
 	me := &b.meta[i]
 	c.pc, c.cycles, c.trapped = me.pc, c.base-uint64(left+b.n-int64(me.done)), false
-	in := b.ins[i]
+	in := unpack(b.ins[i])
 	switch in.Op {
 	case opBreakpoint:
 		if c.breakHere() {
@@ -224,7 +237,7 @@ func (c *CPU) slowSystem(b *block, i int, left int64) outcome {
 		} else {
 			c.step()
 		}
-		return trapped
+		return i, trapped
 	case opJumpSelf:
 		in.Op = OpJAL
 	}
@@ -233,12 +246,12 @@ func (c *CPU) slowSystem(b *block, i int, left int64) outcome {
 		c.hash = mix(c.hash, me.pc, c.x[in.Rd])
 	}
 	if c.trapped {
-		return trapped
+		return i, trapped
 	}
 	if c.attn {
-		return stop
+		return i, stop
 	}
-	return goOn
+	return i, goOn
 }
 
 // tail runs what is left of the budget when the next block is longer than it.

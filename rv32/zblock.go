@@ -25,287 +25,1429 @@ run:
 				continue run
 			}
 			ins := b.ins
-			for i := 0; i < len(ins); i++ {
-				in := &ins[i]
-				switch in.Op {
-				case OpLI:
-					x[in.Rd] = in.Imm
-				case OpADDI:
-					x[in.Rd] = x[in.Rs1] + in.Imm
-				case OpSLTI:
-					x[in.Rd] = b2u(int32(x[in.Rs1]) < int32(in.Imm))
-				case OpSLTIU:
-					x[in.Rd] = b2u(x[in.Rs1] < in.Imm)
-				case OpXORI:
-					x[in.Rd] = x[in.Rs1] ^ in.Imm
-				case OpORI:
-					x[in.Rd] = x[in.Rs1] | in.Imm
-				case OpANDI:
-					x[in.Rd] = x[in.Rs1] & in.Imm
-				case OpSLLI:
-					x[in.Rd] = x[in.Rs1] << (in.Imm & 31)
-				case OpSRLI:
-					x[in.Rd] = x[in.Rs1] >> (in.Imm & 31)
-				case OpSRAI:
-					x[in.Rd] = uint32(int32(x[in.Rs1]) >> (in.Imm & 31))
-				case OpADD:
-					x[in.Rd] = x[in.Rs1] + x[in.Rs2]
-				case OpSUB:
-					x[in.Rd] = x[in.Rs1] - x[in.Rs2]
-				case OpSLL:
-					x[in.Rd] = x[in.Rs1] << (x[in.Rs2] & 31)
-				case OpSLT:
-					x[in.Rd] = b2u(int32(x[in.Rs1]) < int32(x[in.Rs2]))
-				case OpSLTU:
-					x[in.Rd] = b2u(x[in.Rs1] < x[in.Rs2])
-				case OpXOR:
-					x[in.Rd] = x[in.Rs1] ^ x[in.Rs2]
-				case OpSRL:
-					x[in.Rd] = x[in.Rs1] >> (x[in.Rs2] & 31)
-				case OpSRA:
-					x[in.Rd] = uint32(int32(x[in.Rs1]) >> (x[in.Rs2] & 31))
-				case OpOR:
-					x[in.Rd] = x[in.Rs1] | x[in.Rs2]
-				case OpAND:
-					x[in.Rd] = x[in.Rs1] & x[in.Rs2]
-				case OpMUL:
-					x[in.Rd] = x[in.Rs1] * x[in.Rs2]
-				case OpMULH:
-					x[in.Rd] = uint32(int64(int32(x[in.Rs1])) * int64(int32(x[in.Rs2])) >> 32)
-				case OpMULHSU:
-					x[in.Rd] = uint32(int64(int32(x[in.Rs1])) * int64(x[in.Rs2]) >> 32)
-				case OpMULHU:
-					x[in.Rd] = uint32(uint64(x[in.Rs1]) * uint64(x[in.Rs2]) >> 32)
-				case OpDIV:
-					x[in.Rd] = div(x[in.Rs1], x[in.Rs2])
-				case OpDIVU:
-					x[in.Rd] = divu(x[in.Rs1], x[in.Rs2])
-				case OpREM:
-					x[in.Rd] = rem(x[in.Rs1], x[in.Rs2])
-				case OpREMU:
-					x[in.Rd] = remu(x[in.Rs1], x[in.Rs2])
-				case OpFENCE:
+			for i := uint(0); i < uint(len(ins)); i++ {
+				w := ins[i]
+				switch uint8(w) {
+				case uint8(OpLI):
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(OpADDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(OpSLTI):
+					x[uint8(w>>8)] = b2u(int32(x[uint8(w>>16)]) < int32(uint32(w>>32)))
+				case uint8(OpSLTIU):
+					x[uint8(w>>8)] = b2u(x[uint8(w>>16)] < uint32(w>>32))
+				case uint8(OpXORI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ uint32(w>>32)
+				case uint8(OpORI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] | uint32(w>>32)
+				case uint8(OpANDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+				case uint8(OpSLLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+				case uint8(OpSRLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+				case uint8(OpSRAI):
+					x[uint8(w>>8)] = uint32(int32(x[uint8(w>>16)]) >> (uint32(w>>32) & 31))
+				case uint8(OpADD):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(OpSUB):
+					x[uint8(w>>8)] = x[uint8(w>>16)] - x[uint8(w>>24)]
+				case uint8(OpSLL):
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (x[uint8(w>>24)] & 31)
+				case uint8(OpSLT):
+					x[uint8(w>>8)] = b2u(int32(x[uint8(w>>16)]) < int32(x[uint8(w>>24)]))
+				case uint8(OpSLTU):
+					x[uint8(w>>8)] = b2u(x[uint8(w>>16)] < x[uint8(w>>24)])
+				case uint8(OpXOR):
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+				case uint8(OpSRL):
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (x[uint8(w>>24)] & 31)
+				case uint8(OpSRA):
+					x[uint8(w>>8)] = uint32(int32(x[uint8(w>>16)]) >> (x[uint8(w>>24)] & 31))
+				case uint8(OpOR):
+					x[uint8(w>>8)] = x[uint8(w>>16)] | x[uint8(w>>24)]
+				case uint8(OpAND):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & x[uint8(w>>24)]
+				case uint8(OpMUL):
+					x[uint8(w>>8)] = x[uint8(w>>16)] * x[uint8(w>>24)]
+				case uint8(OpMULH):
+					x[uint8(w>>8)] = uint32(int64(int32(x[uint8(w>>16)])) * int64(int32(x[uint8(w>>24)])) >> 32)
+				case uint8(OpMULHSU):
+					x[uint8(w>>8)] = uint32(int64(int32(x[uint8(w>>16)])) * int64(x[uint8(w>>24)]) >> 32)
+				case uint8(OpMULHU):
+					x[uint8(w>>8)] = uint32(uint64(x[uint8(w>>16)]) * uint64(x[uint8(w>>24)]) >> 32)
+				case uint8(OpDIV):
+					x[uint8(w>>8)] = div(x[uint8(w>>16)], x[uint8(w>>24)])
+				case uint8(OpDIVU):
+					x[uint8(w>>8)] = divu(x[uint8(w>>16)], x[uint8(w>>24)])
+				case uint8(OpREM):
+					x[uint8(w>>8)] = rem(x[uint8(w>>16)], x[uint8(w>>24)])
+				case uint8(OpREMU):
+					x[uint8(w>>8)] = remu(x[uint8(w>>16)], x[uint8(w>>24)])
+				case uint8(OpFENCE):
 
-				case OpLB:
+				case uint8(OpLB):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
 							v := uint32(e.page[addr&0xfff])
-							x[in.Rd] = uint32(int8(v))
+							x[uint8(w>>8)] = uint32(int8(v))
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 1)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = uint32(int8(v))
+								}
 								continue run
 							}
-							x[in.Rd] = uint32(int8(v))
-							if out == stop {
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = uint32(int8(v))
 						}
 					}
-				case OpLH:
+				case uint8(OpLH):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
 							v := uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))
-							x[in.Rd] = uint32(int16(v))
+							x[uint8(w>>8)] = uint32(int16(v))
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 2)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 2); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = uint32(int16(v))
+								}
 								continue run
 							}
-							x[in.Rd] = uint32(int16(v))
-							if out == stop {
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = uint32(int16(v))
 						}
 					}
-				case OpLW:
+				case uint8(OpLW):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
 							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
-							x[in.Rd] = v
+							x[uint8(w>>8)] = v
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 4)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
 								continue run
 							}
-							x[in.Rd] = v
-							if out == stop {
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
 						}
 					}
-				case OpLBU:
+				case uint8(OpLBU):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
 							v := uint32(e.page[addr&0xfff])
-							x[in.Rd] = v
+							x[uint8(w>>8)] = v
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 1)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
 								continue run
 							}
-							x[in.Rd] = v
-							if out == stop {
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
 						}
 					}
-				case OpLHU:
+				case uint8(OpLHU):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
 							v := uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))
-							x[in.Rd] = v
+							x[uint8(w>>8)] = v
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 2)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 2); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
 								continue run
 							}
-							x[in.Rd] = v
-							if out == stop {
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
 						}
 					}
-				case OpSB:
+				case uint8(OpSB):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							e.page[addr&0xfff] = uint8(x[in.Rs2])
-						} else if out := c.slowStore(b, i, left, addr, 1, x[in.Rs2]); out != goOn {
-							continue run
+							e.page[addr&0xfff] = uint8(x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
 						}
 					}
-				case OpSH:
+				case uint8(OpSH):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
-							binary.LittleEndian.PutUint16(e.page[addr&0xffe:], uint16(x[in.Rs2]))
-						} else if out := c.slowStore(b, i, left, addr, 2, x[in.Rs2]); out != goOn {
-							continue run
+							binary.LittleEndian.PutUint16(e.page[addr&0xffe:], uint16(x[uint8(w>>24)]))
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 2, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
 						}
 					}
-				case OpSW:
+				case uint8(OpSW):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[in.Rs2])
-						} else if out := c.slowStore(b, i, left, addr, 4, x[in.Rs2]); out != goOn {
-							continue run
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
 						}
 					}
-				case OpBEQ:
-					if x[in.Rs1] == x[in.Rs2] {
-						l := &b.link[in.Rd%maxLinks]
+				case uint8(OpBEQ):
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBNE:
-					if x[in.Rs1] != x[in.Rs2] {
-						l := &b.link[in.Rd%maxLinks]
+				case uint8(OpBNE):
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBLT:
-					if int32(x[in.Rs1]) < int32(x[in.Rs2]) {
-						l := &b.link[in.Rd%maxLinks]
+				case uint8(OpBLT):
+					if int32(x[uint8(w>>16)]) < int32(x[uint8(w>>24)]) {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBGE:
-					if int32(x[in.Rs1]) >= int32(x[in.Rs2]) {
-						l := &b.link[in.Rd%maxLinks]
+				case uint8(OpBGE):
+					if int32(x[uint8(w>>16)]) >= int32(x[uint8(w>>24)]) {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBLTU:
-					if x[in.Rs1] < x[in.Rs2] {
-						l := &b.link[in.Rd%maxLinks]
+				case uint8(OpBLTU):
+					if x[uint8(w>>16)] < x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBGEU:
-					if x[in.Rs1] >= x[in.Rs2] {
-						l := &b.link[in.Rd%maxLinks]
+				case uint8(OpBGEU):
+					if x[uint8(w>>16)] >= x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpCSRRW, OpCSRRS, OpCSRRC, OpCSRRWI, OpCSRRSI, OpCSRRCI:
-					if c.slowSystem(b, i, left) != goOn {
+				case uint8(opADDIADDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opLWADDI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opADDLW):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opADDIADD):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opSLLIADD):
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opLWADD):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opADDIXOR):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+				case uint8(opADDADD):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opLWLW):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opANDIBEQ):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDADDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opADDIBLTU):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] < x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDBNE):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDIMUL):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] * x[uint8(w>>24)]
+				case uint8(opADDANDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+				case uint8(opXORANDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+				case uint8(opMULADD):
+					x[uint8(w>>8)] = x[uint8(w>>16)] * x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opLWBNE):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDBLTU):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] < x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opSBADD):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							e.page[addr&0xfff] = uint8(x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opXORBNE):
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opLIADDI):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opSWSW):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+				case uint8(opADDIBEQ):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDILW):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opANDIADDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opADDISLLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+				case uint8(opSRLIADDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opLBUSRLI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							v := uint32(e.page[addr&0xfff])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+				case uint8(opLWXOR):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+				case uint8(opLBUBEQ):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							v := uint32(e.page[addr&0xfff])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opLBUADDI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							v := uint32(e.page[addr&0xfff])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opADDIBNE):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opLWSW):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+				case uint8(opADDSB):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							e.page[addr&0xfff] = uint8(x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+				case uint8(opSWADDI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opBEQLI):
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(opBEQADDI):
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opLWSRLI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+				case uint8(opSRLIXOR):
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+				case uint8(opBEQLW):
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opMULADDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] * x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opXORLW):
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opLWBEQ):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opANDISLLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+				case uint8(opANDISRLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+				case uint8(opLWSLLI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+				case uint8(opSRLIBEQ):
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDISW):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+				case uint8(opSLLISRLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+				case uint8(opADDIANDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+				case uint8(opSRLIANDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+				case uint8(opADDSRAI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = uint32(int32(x[uint8(w>>16)]) >> (uint32(w>>32) & 31))
+				case uint8(opANDIADD):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opBEQANDI):
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+				case uint8(opLIBEQ):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDLBU):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							v := uint32(e.page[addr&0xfff])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opSWLW):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opADDIBGE):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					if int32(x[uint8(w>>16)]) >= int32(x[uint8(w>>24)]) {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDIBLT):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					if int32(x[uint8(w>>16)]) < int32(x[uint8(w>>24)]) {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDIBGEU):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] >= x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opSLLISRAI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = uint32(int32(x[uint8(w>>16)]) >> (uint32(w>>32) & 31))
+				case uint8(opLWLI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(opLILI):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(opLBUBNE):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							v := uint32(e.page[addr&0xfff])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opANDIBNE):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opLILW):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opLISW):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+						}
+					}
+				case uint8(opSUBADDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] - x[uint8(w>>24)]
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+				case uint8(opLWANDI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+				case uint8(opSLTIBEQ):
+					x[uint8(w>>8)] = b2u(int32(x[uint8(w>>16)]) < int32(uint32(w>>32)))
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opSLTUADD):
+					x[uint8(w>>8)] = b2u(x[uint8(w>>16)] < x[uint8(w>>24)])
+					i++
+					w = ins[i]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opSLTUBEQ):
+					x[uint8(w>>8)] = b2u(x[uint8(w>>16)] < x[uint8(w>>24)])
+					i++
+					w = ins[i]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(OpCSRRW), uint8(OpCSRRS), uint8(OpCSRRC), uint8(OpCSRRWI), uint8(OpCSRRSI), uint8(OpCSRRCI):
+					var out outcome
+					if i, out = c.slowSystem(b, i, left); out != goOn {
 						continue run
 					}
-				case OpJAL:
-					x[in.Rd] = b.fall
-					l := &b.link[in.Rs2%maxLinks]
+				case uint8(OpJAL):
+					x[uint8(w>>8)] = b.fall
+					l := &b.link[uint8(w>>24)%maxLinks]
 					if l.to != nil {
 						b = l.to
 						continue blocks
 					}
-					if b = c.chain(l, in.Imm, left); b == nil {
+					if b = c.chain(l, uint32(w>>32), left); b == nil {
 						continue run
 					}
 					continue blocks
-				case OpJALR:
-					target := (x[in.Rs1] + in.Imm) &^ 1
-					x[in.Rd] = b.fall
+				case uint8(OpJALR):
+					target := (x[uint8(w>>16)] + uint32(w>>32)) &^ 1
+					x[uint8(w>>8)] = b.fall
 					if e := &m.code.jump[target/2%jumpSize]; e.pc == target {
 						b = e.to
 						continue blocks
 					}
 					c.pc, c.cycles = target, c.base-uint64(left)
 					continue run
-				case opADDIADDI:
-					x[in.Rd] = x[in.Rs1] + in.Imm
-					i++
-					in = &ins[i]
-					x[in.Rd] = x[in.Rs1] + in.Imm
-				default:
+				case 51, 52, 53, 54, 55, 56, 57, 58, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255:
 					c.slowSystem(b, i, left)
 					continue run
 				}
@@ -343,341 +1485,372 @@ run:
 				continue run
 			}
 			ins := b.ins
-			for i := 0; i < len(ins); i++ {
-				in := &ins[i]
-				switch in.Op {
-				case OpLI:
-					x[in.Rd] = in.Imm
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpADDI:
-					x[in.Rd] = x[in.Rs1] + in.Imm
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSLTI:
-					x[in.Rd] = b2u(int32(x[in.Rs1]) < int32(in.Imm))
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSLTIU:
-					x[in.Rd] = b2u(x[in.Rs1] < in.Imm)
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpXORI:
-					x[in.Rd] = x[in.Rs1] ^ in.Imm
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpORI:
-					x[in.Rd] = x[in.Rs1] | in.Imm
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpANDI:
-					x[in.Rd] = x[in.Rs1] & in.Imm
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSLLI:
-					x[in.Rd] = x[in.Rs1] << (in.Imm & 31)
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSRLI:
-					x[in.Rd] = x[in.Rs1] >> (in.Imm & 31)
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSRAI:
-					x[in.Rd] = uint32(int32(x[in.Rs1]) >> (in.Imm & 31))
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpADD:
-					x[in.Rd] = x[in.Rs1] + x[in.Rs2]
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSUB:
-					x[in.Rd] = x[in.Rs1] - x[in.Rs2]
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSLL:
-					x[in.Rd] = x[in.Rs1] << (x[in.Rs2] & 31)
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSLT:
-					x[in.Rd] = b2u(int32(x[in.Rs1]) < int32(x[in.Rs2]))
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSLTU:
-					x[in.Rd] = b2u(x[in.Rs1] < x[in.Rs2])
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpXOR:
-					x[in.Rd] = x[in.Rs1] ^ x[in.Rs2]
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSRL:
-					x[in.Rd] = x[in.Rs1] >> (x[in.Rs2] & 31)
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSRA:
-					x[in.Rd] = uint32(int32(x[in.Rs1]) >> (x[in.Rs2] & 31))
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpOR:
-					x[in.Rd] = x[in.Rs1] | x[in.Rs2]
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpAND:
-					x[in.Rd] = x[in.Rs1] & x[in.Rs2]
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpMUL:
-					x[in.Rd] = x[in.Rs1] * x[in.Rs2]
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpMULH:
-					x[in.Rd] = uint32(int64(int32(x[in.Rs1])) * int64(int32(x[in.Rs2])) >> 32)
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpMULHSU:
-					x[in.Rd] = uint32(int64(int32(x[in.Rs1])) * int64(x[in.Rs2]) >> 32)
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpMULHU:
-					x[in.Rd] = uint32(uint64(x[in.Rs1]) * uint64(x[in.Rs2]) >> 32)
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpDIV:
-					x[in.Rd] = div(x[in.Rs1], x[in.Rs2])
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpDIVU:
-					x[in.Rd] = divu(x[in.Rs1], x[in.Rs2])
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpREM:
-					x[in.Rd] = rem(x[in.Rs1], x[in.Rs2])
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpREMU:
-					x[in.Rd] = remu(x[in.Rs1], x[in.Rs2])
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpFENCE:
+			for i := uint(0); i < uint(len(ins)); i++ {
+				w := ins[i]
+				switch uint8(w) {
+				case uint8(OpLI):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpADDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSLTI):
+					x[uint8(w>>8)] = b2u(int32(x[uint8(w>>16)]) < int32(uint32(w>>32)))
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSLTIU):
+					x[uint8(w>>8)] = b2u(x[uint8(w>>16)] < uint32(w>>32))
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpXORI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ uint32(w>>32)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpORI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] | uint32(w>>32)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpANDI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSLLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSRLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSRAI):
+					x[uint8(w>>8)] = uint32(int32(x[uint8(w>>16)]) >> (uint32(w>>32) & 31))
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpADD):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSUB):
+					x[uint8(w>>8)] = x[uint8(w>>16)] - x[uint8(w>>24)]
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSLL):
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (x[uint8(w>>24)] & 31)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSLT):
+					x[uint8(w>>8)] = b2u(int32(x[uint8(w>>16)]) < int32(x[uint8(w>>24)]))
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSLTU):
+					x[uint8(w>>8)] = b2u(x[uint8(w>>16)] < x[uint8(w>>24)])
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpXOR):
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSRL):
+					x[uint8(w>>8)] = x[uint8(w>>16)] >> (x[uint8(w>>24)] & 31)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSRA):
+					x[uint8(w>>8)] = uint32(int32(x[uint8(w>>16)]) >> (x[uint8(w>>24)] & 31))
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpOR):
+					x[uint8(w>>8)] = x[uint8(w>>16)] | x[uint8(w>>24)]
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpAND):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & x[uint8(w>>24)]
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpMUL):
+					x[uint8(w>>8)] = x[uint8(w>>16)] * x[uint8(w>>24)]
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpMULH):
+					x[uint8(w>>8)] = uint32(int64(int32(x[uint8(w>>16)])) * int64(int32(x[uint8(w>>24)])) >> 32)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpMULHSU):
+					x[uint8(w>>8)] = uint32(int64(int32(x[uint8(w>>16)])) * int64(x[uint8(w>>24)]) >> 32)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpMULHU):
+					x[uint8(w>>8)] = uint32(uint64(x[uint8(w>>16)]) * uint64(x[uint8(w>>24)]) >> 32)
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpDIV):
+					x[uint8(w>>8)] = div(x[uint8(w>>16)], x[uint8(w>>24)])
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpDIVU):
+					x[uint8(w>>8)] = divu(x[uint8(w>>16)], x[uint8(w>>24)])
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpREM):
+					x[uint8(w>>8)] = rem(x[uint8(w>>16)], x[uint8(w>>24)])
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpREMU):
+					x[uint8(w>>8)] = remu(x[uint8(w>>16)], x[uint8(w>>24)])
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpFENCE):
 
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpLB:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpLB):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
 							v := uint32(e.page[addr&0xfff])
-							x[in.Rd] = uint32(int8(v))
+							x[uint8(w>>8)] = uint32(int8(v))
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 1)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = uint32(int8(v))
+									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+								}
 								continue run
 							}
-							x[in.Rd] = uint32(int8(v))
-							if out == stop {
-								c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = uint32(int8(v))
 						}
 					}
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpLH:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpLH):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
 							v := uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))
-							x[in.Rd] = uint32(int16(v))
+							x[uint8(w>>8)] = uint32(int16(v))
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 2)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 2); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = uint32(int16(v))
+									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+								}
 								continue run
 							}
-							x[in.Rd] = uint32(int16(v))
-							if out == stop {
-								c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = uint32(int16(v))
 						}
 					}
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpLW:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpLW):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
 							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
-							x[in.Rd] = v
+							x[uint8(w>>8)] = v
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 4)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+								}
 								continue run
 							}
-							x[in.Rd] = v
-							if out == stop {
-								c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
 						}
 					}
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpLBU:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpLBU):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
 							v := uint32(e.page[addr&0xfff])
-							x[in.Rd] = v
+							x[uint8(w>>8)] = v
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 1)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+								}
 								continue run
 							}
-							x[in.Rd] = v
-							if out == stop {
-								c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
 						}
 					}
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpLHU:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpLHU):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
 							v := uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))
-							x[in.Rd] = v
+							x[uint8(w>>8)] = v
 						} else {
-							v, out := c.slowLoad(b, i, left, addr, 2)
-							if out == trapped {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 2); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									x[uint8(w>>8)] = v
+									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+								}
 								continue run
 							}
-							x[in.Rd] = v
-							if out == stop {
-								c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-								continue run
-							}
+							w = b.ins[i]
+							x[uint8(w>>8)] = v
 						}
 					}
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSB:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSB):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							e.page[addr&0xfff] = uint8(x[in.Rs2])
-						} else if out := c.slowStore(b, i, left, addr, 1, x[in.Rs2]); out != goOn {
-							if out == stop {
-								c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
+							e.page[addr&0xfff] = uint8(x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+								}
+								continue run
 							}
-							continue run
+							w = b.ins[i]
 						}
 					}
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSH:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSH):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
-							binary.LittleEndian.PutUint16(e.page[addr&0xffe:], uint16(x[in.Rs2]))
-						} else if out := c.slowStore(b, i, left, addr, 2, x[in.Rs2]); out != goOn {
-							if out == stop {
-								c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
+							binary.LittleEndian.PutUint16(e.page[addr&0xffe:], uint16(x[uint8(w>>24)]))
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 2, x[uint8(w>>24)]); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+								}
+								continue run
 							}
-							continue run
+							w = b.ins[i]
 						}
 					}
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpSW:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpSW):
 					{
-						addr := x[in.Rs1] + in.Imm
+						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[in.Rs2])
-						} else if out := c.slowStore(b, i, left, addr, 4, x[in.Rs2]); out != goOn {
-							if out == stop {
-								c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
+							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								if out == stop {
+									w = b.ins[i]
+									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+								}
+								continue run
 							}
-							continue run
+							w = b.ins[i]
 						}
 					}
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-				case OpBEQ:
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+				case uint8(OpBEQ):
 					c.hash = mix(c.hash, b.meta[i].pc, 0)
-					if x[in.Rs1] == x[in.Rs2] {
-						l := &b.link[in.Rd%maxLinks]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBNE:
+				case uint8(OpBNE):
 					c.hash = mix(c.hash, b.meta[i].pc, 0)
-					if x[in.Rs1] != x[in.Rs2] {
-						l := &b.link[in.Rd%maxLinks]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBLT:
+				case uint8(OpBLT):
 					c.hash = mix(c.hash, b.meta[i].pc, 0)
-					if int32(x[in.Rs1]) < int32(x[in.Rs2]) {
-						l := &b.link[in.Rd%maxLinks]
+					if int32(x[uint8(w>>16)]) < int32(x[uint8(w>>24)]) {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBGE:
+				case uint8(OpBGE):
 					c.hash = mix(c.hash, b.meta[i].pc, 0)
-					if int32(x[in.Rs1]) >= int32(x[in.Rs2]) {
-						l := &b.link[in.Rd%maxLinks]
+					if int32(x[uint8(w>>16)]) >= int32(x[uint8(w>>24)]) {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBLTU:
+				case uint8(OpBLTU):
 					c.hash = mix(c.hash, b.meta[i].pc, 0)
-					if x[in.Rs1] < x[in.Rs2] {
-						l := &b.link[in.Rd%maxLinks]
+					if x[uint8(w>>16)] < x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpBGEU:
+				case uint8(OpBGEU):
 					c.hash = mix(c.hash, b.meta[i].pc, 0)
-					if x[in.Rs1] >= x[in.Rs2] {
-						l := &b.link[in.Rd%maxLinks]
+					if x[uint8(w>>16)] >= x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
 						if l.to != nil {
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, in.Imm, left); b == nil {
+						if b = c.chain(l, uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
-				case OpCSRRW, OpCSRRS, OpCSRRC, OpCSRRWI, OpCSRRSI, OpCSRRCI:
-					if c.slowSystem(b, i, left) != goOn {
+				case uint8(OpCSRRW), uint8(OpCSRRS), uint8(OpCSRRC), uint8(OpCSRRWI), uint8(OpCSRRSI), uint8(OpCSRRCI):
+					var out outcome
+					if i, out = c.slowSystem(b, i, left); out != goOn {
 						continue run
 					}
-				case OpJAL:
-					x[in.Rd] = b.fall
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
-					l := &b.link[in.Rs2%maxLinks]
+				case uint8(OpJAL):
+					x[uint8(w>>8)] = b.fall
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
+					l := &b.link[uint8(w>>24)%maxLinks]
 					if l.to != nil {
 						b = l.to
 						continue blocks
 					}
-					if b = c.chain(l, in.Imm, left); b == nil {
+					if b = c.chain(l, uint32(w>>32), left); b == nil {
 						continue run
 					}
 					continue blocks
-				case OpJALR:
-					target := (x[in.Rs1] + in.Imm) &^ 1
-					x[in.Rd] = b.fall
-					c.hash = mix(c.hash, b.meta[i].pc, x[in.Rd])
+				case uint8(OpJALR):
+					target := (x[uint8(w>>16)] + uint32(w>>32)) &^ 1
+					x[uint8(w>>8)] = b.fall
+					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 					if e := &m.code.jump[target/2%jumpSize]; e.pc == target {
 						b = e.to
 						continue blocks
 					}
 					c.pc, c.cycles = target, c.base-uint64(left)
 					continue run
-				default:
+				case 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255:
 					c.slowSystem(b, i, left)
 					continue run
 				}

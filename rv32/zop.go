@@ -2,76 +2,146 @@
 
 package rv32
 
-// Operations, in an order that keeps the switches of the engines dense.
+// Operations, numbered without gaps for the switches of the engines.
 const (
-	OpLI            Op = 0
-	OpADDI          Op = 1
-	OpSLTI          Op = 2
-	OpSLTIU         Op = 3
-	OpXORI          Op = 4
-	OpORI           Op = 5
-	OpANDI          Op = 6
-	OpSLLI          Op = 7
-	OpSRLI          Op = 8
-	OpSRAI          Op = 9
-	OpADD           Op = 10
-	OpSUB           Op = 11
-	OpSLL           Op = 12
-	OpSLT           Op = 13
-	OpSLTU          Op = 14
-	OpXOR           Op = 15
-	OpSRL           Op = 16
-	OpSRA           Op = 17
-	OpOR            Op = 18
-	OpAND           Op = 19
-	OpMUL           Op = 20
-	OpMULH          Op = 21
-	OpMULHSU        Op = 22
-	OpMULHU         Op = 23
-	OpDIV           Op = 24
-	OpDIVU          Op = 25
-	OpREM           Op = 26
-	OpREMU          Op = 27
-	OpFENCE         Op = 28
-	OpLB            Op = 29
-	OpLH            Op = 30
-	OpLW            Op = 31
-	OpLBU           Op = 32
-	OpLHU           Op = 33
-	OpSB            Op = 34
-	OpSH            Op = 35
-	OpSW            Op = 36
-	OpCSRRW         Op = 37
-	OpCSRRS         Op = 38
-	OpCSRRC         Op = 39
-	OpCSRRWI        Op = 40
-	OpCSRRSI        Op = 41
-	OpCSRRCI        Op = 42
-	OpBEQ           Op = 43
-	OpBNE           Op = 44
-	OpBLT           Op = 45
-	OpBGE           Op = 46
-	OpBLTU          Op = 47
-	OpBGEU          Op = 48
-	OpJAL           Op = 49
-	OpJALR          Op = 50
-	OpFENCEI        Op = 51
-	OpECALL         Op = 52
-	OpEBREAK        Op = 53
-	OpMRET          Op = 54
-	OpWFI           Op = 55
-	OpIllegal       Op = 56
+	OpLI      Op = 0
+	OpADDI    Op = 1
+	OpSLTI    Op = 2
+	OpSLTIU   Op = 3
+	OpXORI    Op = 4
+	OpORI     Op = 5
+	OpANDI    Op = 6
+	OpSLLI    Op = 7
+	OpSRLI    Op = 8
+	OpSRAI    Op = 9
+	OpADD     Op = 10
+	OpSUB     Op = 11
+	OpSLL     Op = 12
+	OpSLT     Op = 13
+	OpSLTU    Op = 14
+	OpXOR     Op = 15
+	OpSRL     Op = 16
+	OpSRA     Op = 17
+	OpOR      Op = 18
+	OpAND     Op = 19
+	OpMUL     Op = 20
+	OpMULH    Op = 21
+	OpMULHSU  Op = 22
+	OpMULHU   Op = 23
+	OpDIV     Op = 24
+	OpDIVU    Op = 25
+	OpREM     Op = 26
+	OpREMU    Op = 27
+	OpFENCE   Op = 28
+	OpLB      Op = 29
+	OpLH      Op = 30
+	OpLW      Op = 31
+	OpLBU     Op = 32
+	OpLHU     Op = 33
+	OpSB      Op = 34
+	OpSH      Op = 35
+	OpSW      Op = 36
+	OpCSRRW   Op = 37
+	OpCSRRS   Op = 38
+	OpCSRRC   Op = 39
+	OpCSRRWI  Op = 40
+	OpCSRRSI  Op = 41
+	OpCSRRCI  Op = 42
+	OpBEQ     Op = 43
+	OpBNE     Op = 44
+	OpBLT     Op = 45
+	OpBGE     Op = 46
+	OpBLTU    Op = 47
+	OpBGEU    Op = 48
+	OpJAL     Op = 49
+	OpJALR    Op = 50
+	OpFENCEI  Op = 51
+	OpECALL   Op = 52
+	OpEBREAK  Op = 53
+	OpMRET    Op = 54
+	OpWFI     Op = 55
+	OpIllegal Op = 56
+
+	// only in blocks
+	opJumpSelf   Op = 57
+	opBreakpoint Op = 58
+	opADDIADDI   Op = 59
+	opLWADDI     Op = 60
+	opADDLW      Op = 61
+	opADDIADD    Op = 62
+	opSLLIADD    Op = 63
+	opLWADD      Op = 64
+	opADDIXOR    Op = 65
+	opADDADD     Op = 66
+	opLWLW       Op = 67
+	opANDIBEQ    Op = 68
+	opADDADDI    Op = 69
+	opADDIBLTU   Op = 70
+	opADDBNE     Op = 71
+	opADDIMUL    Op = 72
+	opADDANDI    Op = 73
+	opXORANDI    Op = 74
+	opMULADD     Op = 75
+	opLWBNE      Op = 76
+	opADDBLTU    Op = 77
+	opSBADD      Op = 78
+	opXORBNE     Op = 79
+	opLIADDI     Op = 80
+	opSWSW       Op = 81
+	opADDIBEQ    Op = 82
+	opADDILW     Op = 83
+	opANDIADDI   Op = 84
+	opADDISLLI   Op = 85
+	opSRLIADDI   Op = 86
+	opLBUSRLI    Op = 87
+	opLWXOR      Op = 88
+	opLBUBEQ     Op = 89
+	opLBUADDI    Op = 90
+	opADDIBNE    Op = 91
+	opLWSW       Op = 92
+	opADDSB      Op = 93
+	opSWADDI     Op = 94
+	opBEQLI      Op = 95
+	opBEQADDI    Op = 96
+	opLWSRLI     Op = 97
+	opSRLIXOR    Op = 98
+	opBEQLW      Op = 99
+	opMULADDI    Op = 100
+	opXORLW      Op = 101
+	opLWBEQ      Op = 102
+	opANDISLLI   Op = 103
+	opANDISRLI   Op = 104
+	opLWSLLI     Op = 105
+	opSRLIBEQ    Op = 106
+	opADDISW     Op = 107
+	opSLLISRLI   Op = 108
+	opADDIANDI   Op = 109
+	opSRLIANDI   Op = 110
+	opADDSRAI    Op = 111
+	opANDIADD    Op = 112
+	opBEQANDI    Op = 113
+	opLIBEQ      Op = 114
+	opADDLBU     Op = 115
+	opSWLW       Op = 116
+	opADDIBGE    Op = 117
+	opADDIBLT    Op = 118
+	opADDIBGEU   Op = 119
+	opSLLISRAI   Op = 120
+	opLWLI       Op = 121
+	opLILI       Op = 122
+	opLBUBNE     Op = 123
+	opANDIBNE    Op = 124
+	opLILW       Op = 125
+	opLISW       Op = 126
+	opSUBADDI    Op = 127
+	opLWANDI     Op = 128
+	opSLTIBEQ    Op = 129
+	opSLTUADD    Op = 130
+	opSLTUBEQ    Op = 131
+
 	firstTerminator Op = 43
 	firstFused      Op = 57
-	opJumpSelf      Op = 57
-	opBreakpoint    Op = 58
-	opADDIADDI      Op = 59
 )
-
-// fused is the operation for two neighbours, 0 if there is none.
-var fused = [256][256]Op{
-	OpADDI: {OpADDI: opADDIADDI},
-}
 
 var opNames = [...]string{
 	"li",
@@ -131,4 +201,24 @@ var opNames = [...]string{
 	"mret",
 	"wfi",
 	"illegal",
+}
+
+// fused is the operation for two neighbours, 0 if there is none.
+var fused = [firstFused][firstFused]Op{
+	OpADDI: {OpADDI: opADDIADDI, OpADD: opADDIADD, OpXOR: opADDIXOR, OpBLTU: opADDIBLTU, OpMUL: opADDIMUL, OpBEQ: opADDIBEQ, OpLW: opADDILW, OpSLLI: opADDISLLI, OpBNE: opADDIBNE, OpSW: opADDISW, OpANDI: opADDIANDI, OpBGE: opADDIBGE, OpBLT: opADDIBLT, OpBGEU: opADDIBGEU},
+	OpLW:   {OpADDI: opLWADDI, OpADD: opLWADD, OpLW: opLWLW, OpBNE: opLWBNE, OpXOR: opLWXOR, OpSW: opLWSW, OpSRLI: opLWSRLI, OpBEQ: opLWBEQ, OpSLLI: opLWSLLI, OpLI: opLWLI, OpANDI: opLWANDI},
+	OpADD:  {OpLW: opADDLW, OpADD: opADDADD, OpADDI: opADDADDI, OpBNE: opADDBNE, OpANDI: opADDANDI, OpBLTU: opADDBLTU, OpSB: opADDSB, OpSRAI: opADDSRAI, OpLBU: opADDLBU},
+	OpSLLI: {OpADD: opSLLIADD, OpSRLI: opSLLISRLI, OpSRAI: opSLLISRAI},
+	OpANDI: {OpBEQ: opANDIBEQ, OpADDI: opANDIADDI, OpSLLI: opANDISLLI, OpSRLI: opANDISRLI, OpADD: opANDIADD, OpBNE: opANDIBNE},
+	OpXOR:  {OpANDI: opXORANDI, OpBNE: opXORBNE, OpLW: opXORLW},
+	OpMUL:  {OpADD: opMULADD, OpADDI: opMULADDI},
+	OpSB:   {OpADD: opSBADD},
+	OpLI:   {OpADDI: opLIADDI, OpBEQ: opLIBEQ, OpLI: opLILI, OpLW: opLILW, OpSW: opLISW},
+	OpSW:   {OpSW: opSWSW, OpADDI: opSWADDI, OpLW: opSWLW},
+	OpSRLI: {OpADDI: opSRLIADDI, OpXOR: opSRLIXOR, OpBEQ: opSRLIBEQ, OpANDI: opSRLIANDI},
+	OpLBU:  {OpSRLI: opLBUSRLI, OpBEQ: opLBUBEQ, OpADDI: opLBUADDI, OpBNE: opLBUBNE},
+	OpBEQ:  {OpLI: opBEQLI, OpADDI: opBEQADDI, OpLW: opBEQLW, OpANDI: opBEQANDI},
+	OpSUB:  {OpADDI: opSUBADDI},
+	OpSLTI: {OpBEQ: opSLTIBEQ},
+	OpSLTU: {OpADD: opSLTUADD, OpBEQ: opSLTUBEQ},
 }

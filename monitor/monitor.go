@@ -41,8 +41,9 @@ type stream struct {
 	name    Stream
 	split   splitter
 	crash   recogniser
-	booting bool // the last lines were the ROM's or the bootloader's
-	spoke   bool // the program has printed something
+	booting bool          // the last lines were the ROM's or the bootloader's
+	spoke   bool          // the program has printed something
+	last    time.Duration // of the last byte
 	resets  resetLog
 	refused string // boot failure already reported
 }
@@ -62,6 +63,7 @@ func (m *Monitor) Write(s Stream, at time.Duration, p []byte) (done bool) {
 		return true
 	}
 	st := m.stream(s)
+	st.last = at
 	st.split.write(at, p, func(x piece) bool {
 		m.piece(st, x, at)
 		return !m.Done()
@@ -143,13 +145,21 @@ func (m *Monitor) NextTick() (at time.Duration, ok bool) {
 	return at, ok
 }
 
+// pause is how long a stream must be silent before Flush shows an unfinished
+// line: a line on its way through a slow UART is not cut in pieces.
+const pause = 50 * time.Millisecond
+
 // Flush shows what there is of unfinished lines, such as a prompt, and holds
-// it against the rules. The caller decides when it has been quiet long enough
-// for that; the rest of the line comes with Continued set.
+// it against the rules, for every stream that has been silent for a while
+// (pause). It may be called at any time, as often as one likes. The rest of
+// the line comes with Continued set.
 func (m *Monitor) Flush(at time.Duration) (done bool) {
 	for _, st := range m.streams {
 		if m.Done() {
 			break
+		}
+		if at < st.last+pause {
+			continue
 		}
 		st.split.flush(false, func(x piece) bool {
 			m.piece(st, x, at)

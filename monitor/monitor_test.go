@@ -73,7 +73,8 @@ func TestVerdicts(t *testing.T) {
 		{"through colours", Options{KeepColor: true}, []string{"one two"}, nil, []step{{0, "one \x1b[1mtwo\x1b[0m\n"}}, Passed, fault.OK, ""},
 		{"a prompt needs a flush", Options{}, []string{"login:"}, nil, []step{{0, "login: "}}, Running, fault.OK, ""},
 		{"a prompt after a flush", Options{}, []string{"login:"}, nil, []step{{0, "login: "}, {50 * ms, "!flush"}}, Passed, fault.OK, ""},
-		{"a text over two flushes", Options{}, []string{"login:"}, nil, []step{{0, "log"}, {50 * ms, "!flush"}, {60 * ms, "in:"}, {99 * ms, "!flush"}}, Passed, fault.OK, ""},
+		{"a flush too early", Options{}, []string{"login:"}, nil, []step{{0, "login: "}, {49 * ms, "!flush"}}, Running, fault.OK, ""},
+		{"a text over two flushes", Options{}, []string{"login:"}, nil, []step{{0, "log"}, {50 * ms, "!flush"}, {60 * ms, "in:"}, {110 * ms, "!flush"}}, Passed, fault.OK, ""},
 		{"a last line without end", Options{}, []string{"bye"}, nil, []step{{0, "bye"}, {1, "!close"}}, Passed, fault.OK, ""},
 		{"fail text", Options{}, nil, []string{"ERROR"}, []step{{0, "ok\nERROR 5\n"}}, FailText, fault.Program, `"ERROR 5"`},
 		{"fail before expect in one line", Options{}, []string{"5"}, []string{"ERROR"}, []step{{0, "ERROR 5\n"}}, FailText, fault.Program, ""},
@@ -168,8 +169,8 @@ func TestFlushPieces(t *testing.T) {
 	var got lines
 	m := New(Options{KeepColor: true}, &got)
 	for i, s := range []string{"ab\xe2\x82", "\xac\x1b[3", "1mred\r", "\nnext"} {
-		m.Write(UART0, time.Duration(i), []byte(s))
-		m.Flush(time.Duration(i))
+		m.Write(UART0, time.Duration(i)*pause, []byte(s))
+		m.Flush(time.Duration(i+1) * pause)
 	}
 	m.Close(9)
 	want := []string{"ab/partial", "+€/partial", "+\x1b[31mred/partial", "+/newline", "next/partial"}

@@ -61,6 +61,12 @@ func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
 	return r.output(pl, err, StepResult{pl.Deps, deps}, StepResult{app, res})
 }
 
+// Layer makes or finds the dependency layer of a plan.
+func (r Runner) Layer(ctx context.Context, pl Plan) (store.Digest, error) {
+	res, err := r.cached(ctx, pl, pl.Deps)
+	return res.Trees[layerOutput], err
+}
+
 func (r Runner) output(pl Plan, err error, steps ...StepResult) (Output, error) {
 	if err != nil {
 		return Output{Steps: steps}, err

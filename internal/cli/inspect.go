@@ -118,7 +118,15 @@ func atFile(name string, err error) error {
 	var p positioned
 	if errors.As(err, &p) {
 		line, col, text := p.Position()
-		return fault.Wrap(fault.KindOf(classify(err)), errors.New(text), fmt.Sprintf("%s:%d:%d", name, line, col), fault.Hints(classify(err))...)
+		at := name
+		if line > 0 {
+			at += ":" + itoa(line)
+		}
+		if col > 0 {
+			at += ":" + itoa(col)
+		}
+		err = classify(err)
+		return fault.Wrap(fault.KindOf(err), errors.New(text), at, fault.Hints(err)...)
 	}
 	err = classify(err)
 	return fault.Wrap(fault.KindOf(err), err, name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"espalier.dev/espalier/esp/chip"
 	"espalier.dev/espalier/esp/image"
@@ -131,7 +132,7 @@ func problems(e imageEvent) error {
 	if len(e.Problems) == 0 {
 		return nil
 	}
-	return fault.New(fault.Usage, "the ESP32-C3 would not start it: "+e.Problems[0], e.Problems[1:]...)
+	return fault.New(fault.Usage, "the ESP32-C3 would not start it: "+strings.Join(e.Problems, "; "))
 }
 
 func (e imageEvent) pairs(img *image.Image) [][2]string {

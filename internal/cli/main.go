@@ -24,7 +24,13 @@ func Main(args []string) int {
 // context, so that it can leave things as they should be; the second one ends
 // the process at once, with the terminal restored.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) int {
+	return execute(ctx, args, stdin, stdout, stderr, lookup, verbs())
+}
+
+// execute is Run for a table of verbs.
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool), table []verb) int {
 	a := newApp(args, stdin, stdout, stderr, lookup)
+	a.verbs = table
 	defer a.ui.Close()
 
 	ctx, cancel := context.WithCancelCause(ctx)

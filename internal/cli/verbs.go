@@ -28,9 +28,17 @@ func groups() []*cobra.Group {
 // verbs is the table of all verbs, in the order of the help.
 func verbs() []verb {
 	return []verb{
+		{groupStart, newDemo},
 		{groupStart, newNew},
+		{groupPin, newLock},
+		{groupPin, newFetch},
+		{groupMake, newBuild},
+		{groupMake, newShell},
+		{groupMake, newWhy},
+		{groupRun, newRun},
 		{groupRun, newEmulate},
 		{groupLook, newInspect},
+		{groupProve, newVerify},
 		{groupHouse, newDoctor},
 		{groupHouse, newGC},
 		{groupHouse, newCompletion},

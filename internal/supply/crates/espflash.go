@@ -25,7 +25,7 @@ var carrier = lock.Crate{
 const (
 	Bootloader    = "bootloader"     // second stage, flash in DIO mode
 	BootloaderQIO = "bootloader-qio" // second stage, flash in QIO mode
-	ROM           = "rom"            // mask ROM of chip revision 3 and 4, ELF
+	ROM           = "rom-rev300"     // mask ROM of chip revision 3 and 4, ELF
 	ROMRev101     = "rom-rev101"     // mask ROM of chip revision 1.1
 	Stub          = "stub"           // serial flasher stub
 )

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+)
+
+type demoOptions struct {
+	work workOptions
+}
+
+// What the demo's template prints when all is well, and how long that may take
+// on a busy machine: it is 1.5 s of guest time.
+const (
+	demoTemplate = "hello"
+	demoDir      = "espalier-demo"
+	demoExpect   = "blink 3"
+	demoTimeout  = 2 * time.Minute
+)
+
+func newDemo(a *app) *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo [DIR]",
+		Short: "from nothing to a booted board: project, toolchain, build, run",
+		Long: `Make a small project in DIR (default ./espalier-demo), lock it, fetch a complete
+toolchain, build it in the sandbox, and boot it on the emulated board until it has
+said what it should. The project stays on disk. Done again, it goes on with it.` +
+			exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox, fault.Timeout),
+		Example: `  espalier demo`,
+		Args:    args("[DIR]"),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			dir := filepath.Join(a.projectDir(), demoDir)
+			if len(names) == 1 {
+				dir = names[0]
+			}
+			return a.runDemo(cmd.Context(), dir, o)
+		},
+	}
+	o.work.addSandboxFlag(cmd.Flags())
+	return cmd
+}
+
+func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
+	if _, err := os.Stat(filepath.Join(dir, "Cargo.toml")); errors.Is(err, fs.ErrNotExist) {
+		if err := CopyTemplate(demoTemplate, dir, demoTemplate); err != nil {
+			return err
+		}
+		a.ui.Note("made %s from the template %s", short(dir), demoTemplate)
+	} else {
+		a.ui.Note("going on with %s", short(dir))
+	}
+	a.global.Project = dir
+	w, err := a.open(ctx, o.work)
+	if err != nil {
+		return err
+	}
+	f, err := w.demoFirmware(ctx)
+	w.close()
+	if err != nil {
+		return err
+	}
+	if err := a.boot(ctx, f, watchOptions{Expect: []string{demoExpect}, Timeout: demoTimeout}); err != nil {
+		return err
+	}
+	a.ui.Note("that was %s/src/main.rs, built with rustc %s and booted through Espressif's mask ROM and bootloader", short(dir), f.pins.Toolchains[0].Rustc)
+	a.ui.Hints(
+		"cd "+short(dir),
+		"espalier run      # after an edit of src/main.rs: only your code is compiled",
+		"espalier verify   # builds it again under other conditions and compares bit for bit",
+	)
+	return nil
+}
+
+// demoFirmware locks when there is no lock that fits, and builds.
+func (w *workspace) demoFirmware(ctx context.Context) (*firmware, error) {
+	if _, err := w.pins(); err != nil {
+		if _, err := w.lock(ctx, lockOptions{}); err != nil {
+			return nil, err
+		}
+	} else {
+		s, err := w.session()
+		if err != nil {
+			return nil, err
+		}
+		pins, err := lock.Read(w.lockPath())
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Fetch(ctx, w.project, pins); err != nil {
+			return nil, err
+		}
+	}
+	return w.firmware(ctx)
+}

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/project"
+)
+
+type runOptions struct {
+	work  workOptions
+	watch watchOptions
+}
+
+func newRun(a *app) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [ELF]",
+		Short: "build the project and run it on the emulated board",
+		Long: `Build the project and boot it on an emulated ESP32-C3, through Espressif's own mask
+ROM and second-stage bootloader; show what it prints. With an ELF nothing is built:
+that is how cargo calls a runner (runner = "espalier run").
+
+A panic, an exception or a reset by a watchdog ends the run with exit 1 and a
+symbolised backtrace. espalier.toml can say what to expect ([run]).` +
+			exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox, fault.Timeout),
+		Example: `  espalier run
+  espalier run --expect "Hello" --timeout 10s`,
+		Args: args("[ELF]"),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if len(names) == 1 {
+				return a.runEmulate(cmd.Context(), names[0], emulateOptions{watch: o.watch})
+			}
+			w, err := a.open(cmd.Context(), o.work)
+			if err != nil {
+				return err
+			}
+			f, err := w.firmware(cmd.Context())
+			w.close() // a long run must not keep gc from the store
+			if err != nil {
+				return err
+			}
+			watch := o.watch
+			watch.settle(cmd, w.project)
+			return a.boot(cmd.Context(), f, watch)
+		},
+	}
+	o.work.addFlags(cmd.Flags())
+	o.watch.addFlags(cmd.Flags())
+	return cmd
+}
+
+// boot runs a firmware on the emulated board.
+func (a *app) boot(ctx context.Context, f *firmware, o watchOptions) error {
+	return a.emulate(ctx, emulation{ROM: f.rom, Flash: f.flash.Merged(), ELF: f.bytes}, o)
+}
+
+// settle takes what was not on the command line from [run].
+func (o *watchOptions) settle(cmd *cobra.Command, p *project.Project) {
+	c, given := p.Espalier.Run, cmd.Flags().Changed
+	if !given("expect") {
+		o.Expect = c.Expect.V
+	}
+	if !given("fail") {
+		o.Fail = c.Fail.V
+	}
+	if !given("timeout") {
+		o.Timeout = c.Timeout.V
+	}
+	if !given("for") {
+		o.For = c.For.V
+	}
+	if !given("log") && c.Log.V != "" {
+		o.Log = filepath.Join(p.Root, filepath.FromSlash(c.Log.V))
+	}
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bytes"
+	"debug/elf"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/elftest"
+	"espalier.dev/espalier/internal/sandbox"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
+
+func TestMain(m *testing.M) {
+	sandbox.Init()
+	testscript.Main(m, map[string]func(){
+		"espalier": func() { os.Exit(Main(os.Args[1:])) },
+	})
+}
+
+// TestScripts specifies the command line: each file under testdata/script runs
+// the real program.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup: func(e *testscript.Env) error {
+			home := filepath.Join(e.WorkDir, "home")
+			e.Setenv("HOME", home)
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
+			e.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
+			return writeSpecimens(filepath.Join(e.WorkDir, "in"))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// status N wants the exit status of the last command.
+			"status": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) < 2 {
+					ts.Fatalf("usage: status N command [args...]")
+				}
+				want := args[0]
+				code := 0
+				if err := ts.Exec(args[1], args[2:]...); err != nil {
+					var n int
+					if _, scanErr := fmt.Sscanf(err.Error(), "exit status %d", &n); scanErr != nil {
+						ts.Fatalf("%v", err)
+					}
+					code = n
+				}
+				if fmt.Sprint(code) != want {
+					ts.Fatalf("exit status %d, want %s", code, want)
+				}
+			},
+		},
+	})
+}
+
+// writeSpecimens puts inputs of every kind, good and bad, into dir.
+func writeSpecimens(dir string) error {
+	change := func(f func(*elftest.File)) []byte {
+		e := elftest.Hello()
+		f(&e)
+		return e.Bytes()
+	}
+	hello := elftest.Hello().Bytes()
+	flash, err := image.FromELF(hello, image.Inputs{Bootloader: elftest.Bootloader(5)})
+	if err != nil {
+		return err
+	}
+	app := flash.App()
+	badApp := bytes.Clone(app)
+	badApp[0x200] ^= 1
+	badTable := flash.Merged()
+	badTable[0x8005] ^= 1
+	foreign := bytes.Clone(app)
+	foreign[12] = 13
+	files := map[string][]byte{
+		"hello.elf":        hello,
+		"xtensa.elf":       change(func(f *elftest.File) { f.Machine = elf.EM_XTENSA }),
+		"c6.elf":           change(func(f *elftest.File) { f.Sections[7].Data = []byte("esp32c60") }),
+		"c6-stripped.elf":  change(func(f *elftest.File) { f.Sections[0].Addr = 0x4080_0000; f.Symbols = nil }),
+		"nodesc.elf":       change(func(f *elftest.File) { f.Sections[4].Name = ".rodata0" }),
+		"cut.elf":          hello[:len(hello)/2],
+		"app.bin":          app,
+		"bad-checksum.bin": badApp,
+		"c6.bin":           foreign,
+		"cut.bin":          app[:0x400],
+		"bootloader.bin":   flash.Parts[0].Bytes,
+		"flash.bin":        flash.Merged(),
+		"flash-trim.bin":   flash.Trimmed(),
+		"flash-odd.bin":    flash.Merged()[:4<<20-100],
+		"flash-table.bin":  badTable,
+		"table.bin":        partition.Default(0).Binary(),
+		"empty":            {},
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}

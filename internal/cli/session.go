@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/pin"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/sandbox"
+	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/crates"
+	"espalier.dev/espalier/internal/supply/debian"
+)
+
+// workOptions choose what of a project is meant, and how its steps run.
+type workOptions struct {
+	Package   string
+	flags     project.Flags
+	NoSandbox bool
+}
+
+func (o *workOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVarP(&o.Package, "package", "p", "", "build the workspace member `NAME`")
+	f.StringVar(&o.flags.Bin, "bin", "", "build the binary `NAME`")
+	f.StringVar(&o.flags.Example, "example", "", "build the example `NAME`")
+	f.StringVar(&o.flags.Profile, "profile", "", "build with the profile `NAME` (default release)")
+	f.StringVar(&o.flags.Target, "target", "", "build for the target `TRIPLE`")
+	f.StringSliceVarP(&o.flags.Features, "features", "F", nil, "activate the `FEATURES`, separated by commas")
+	f.BoolVar(&o.flags.NoDefaultFeatures, "no-default-features", false, "leave the default features out")
+	f.BoolVar(&o.flags.AllFeatures, "all-features", false, "activate all features")
+	o.addSandboxFlag(f)
+}
+
+func (o *workOptions) addSandboxFlag(f *pflag.FlagSet) {
+	f.BoolVar(&o.NoSandbox, "no-sandbox", false, "run steps without the sandbox: the result is labelled and never shared")
+}
+
+// workspace is an opened project with its store.
+type workspace struct {
+	project *project.Project
+	store   *store.Store
+	box     sandbox.Local
+	app     *app
+}
+
+// open opens the project and the store. The caller closes it.
+func (a *app) open(ctx context.Context, o workOptions) (*workspace, error) {
+	if o.flags.Store == "" {
+		o.flags.Store = a.global.Store
+	}
+	p, err := project.Open(a.projectDir(), project.Options{Package: o.Package, Flags: o.flags, Lookup: a.lookup, UserFile: userFile()})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range p.Notes {
+		a.ui.Note("%s", n)
+	}
+	st, err := a.openStore(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if o.NoSandbox {
+		a.ui.Note("without the sandbox: the result may depend on this machine and is not shared")
+	}
+	return &workspace{project: p, store: st, box: sandbox.Local{NoSandbox: o.NoSandbox}, app: a}, nil
+}
+
+func (w *workspace) close() { w.store.Close() }
+
+// lockPath is where the project's lock is or will be.
+func (w *workspace) lockPath() string { return filepath.Join(w.project.Workspace, lock.FileName) }
+
+// host is the platform that builds here, as locks name it.
+func host() string { return runtime.GOOS + "/" + runtime.GOARCH }
+
+// pins reads the lock and checks it against the project.
+func (w *workspace) pins() (*lock.File, error) {
+	return lock.Load(w.project, lock.Facts{
+		Layout: action.Layout,
+		Host:   host(),
+		Blobs:  []string{crates.Bootloader, crates.ROM},
+		Prune:  debian.PruneVersion,
+	})
+}
+
+// session is what locking and fetching need.
+func (w *workspace) session() (*pin.Session, error) {
+	cargo, err := crates.ReadHostCargo(w.app.lookup)
+	if err != nil {
+		return nil, err
+	}
+	return &pin.Session{
+		Store:    w.store,
+		Sandbox:  w.box,
+		Report:   w.app.ui,
+		Host:     host(),
+		Offline:  w.app.global.Offline,
+		Tool:     version().Version,
+		Root:     "/",
+		Lookup:   w.app.lookup,
+		Now:      time.Now,
+		Prefixes: w.project.Espalier.Supply.Prefixes.V,
+		Sources:  pin.SourcesOf(w.project.Espalier.Supply),
+		CargoEnv: cargo,
+	}, nil
+}
+
+// plan makes the steps of the project's firmware.
+func (w *workspace) plan(ctx context.Context, pins *lock.File) (build.Plan, error) {
+	m, err := build.Assemble(ctx, w.store, w.project, pins, host(), w.app.ui)
+	if err != nil {
+		return build.Plan{}, err
+	}
+	return build.PlanFor(ctx, w.store, w.project, pins, m)
+}

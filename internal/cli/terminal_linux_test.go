@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/devtest"
+	"espalier.dev/espalier/internal/elftest"
+)
+
+// session is the real program on a pseudo-terminal of its own.
+type session struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	master *os.File
+	before *unix.Termios
+
+	mu    sync.Mutex
+	shown bytes.Buffer
+	grown chan struct{}
+}
+
+// onTerminal starts espalier with a controlling terminal. What it shows is
+// collected; keys can be pressed.
+func onTerminal(t *testing.T, env []string, args ...string) *session {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		devtest.Missing(t, "pseudo-terminals")
+	}
+	fd := int(master.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
+		t.Fatal(err)
+	}
+	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{t: t, master: master, before: before, grown: make(chan struct{}, 1)}
+	s.cmd = &exec.Cmd{Path: self, Args: append([]string{"espalier"}, args...), Stdin: slave, Stdout: slave, Stderr: slave,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Setctty: true}}
+	s.cmd.Env = append([]string{"TERM=xterm", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := master.Read(buf)
+			s.mu.Lock()
+			s.shown.Write(buf[:n])
+			s.mu.Unlock()
+			select {
+			case s.grown <- struct{}{}:
+			default:
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		s.cmd.Process.Kill()
+		master.Close()
+	})
+	return s
+}
+
+func (s *session) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shown.String()
+}
+
+// waitFor waits until the terminal has shown text.
+func (s *session) waitFor(text string) {
+	s.t.Helper()
+	deadline := time.After(30 * time.Second)
+	for !strings.Contains(s.text(), text) {
+		select {
+		case <-s.grown:
+		case <-deadline:
+			s.t.Fatalf("%q did not appear; shown:\n%s", text, s.text())
+		}
+	}
+}
+
+func (s *session) press(keys string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s.master, keys); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// end waits for the end and returns the exit status. The terminal must be as
+// it was.
+func (s *session) end() int {
+	s.t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- s.cmd.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		s.t.Fatalf("does not end; shown:\n%s", s.text())
+	}
+	after, err := unix.IoctlGetTermios(int(s.master.Fd()), unix.TCGETS)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if *after != *s.before {
+		s.t.Errorf("the terminal's mode has changed: %+v, was %+v", after, s.before)
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+func TestInterruptOnTerminal(t *testing.T) {
+	s := onTerminal(t, nil, "inspect", "-", "-v")
+	// Nothing is shown before the interrupt, so ask until it is heard: a
+	// signal that comes before the handler ends the process too.
+	time.AfterFunc(0, func() {})
+	if code := s.interruptUntilEnd(); code != 130 && code != -1 {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// interruptUntilEnd presses Ctrl-C until the program has ended.
+func (s *session) interruptUntilEnd() int {
+	s.t.Helper()
+	done := make(chan int, 1)
+	go func() { done <- s.end() }()
+	for {
+		io.WriteString(s.master, "\x03")
+		select {
+		case code := <-done:
+			return code
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func TestColourOnTerminal(t *testing.T) {
+	s := onTerminal(t, nil, "frobnicate")
+	if code := s.end(); code != 2 {
+		t.Errorf("exit %d", code)
+	}
+	s.waitFor("\x1b[31mespalier:\x1b[0m unknown verb frobnicate\r\n")
+	s = onTerminal(t, []string{"NO_COLOR=1"}, "frobnicate")
+	s.end()
+	s.waitFor("hint: espalier --help lists the verbs\r\n")
+	if strings.Contains(s.text(), "\x1b") {
+		t.Errorf("escape sequences with NO_COLOR: %q", s.text())
+	}
+}
+
+// chipFiles finds Espressif's ROM and bootloader in the shared test store.
+func testChipFiles(t *testing.T) []string {
+	t.Helper()
+	dir := filepath.Join(devtest.Store(t), "chip")
+	rom, boot := filepath.Join(dir, "esp32c3_rev300_rom.elf"), filepath.Join(dir, "esp32c3-bootloader.bin")
+	for _, f := range []string{rom, boot} {
+		if _, err := os.Stat(f); err != nil {
+			devtest.Missing(t, "chip/"+filepath.Base(f)+" in the shared test store")
+		}
+	}
+	return []string{"ESPALIER_ROM=" + rom, "ESPALIER_BOOTLOADER=" + boot}
+}
+
+// TestEmulateInterrupted: Ctrl-C on a board that runs in real time is heard at
+// once and leaves the terminal alone.
+func TestEmulateInterrupted(t *testing.T) {
+	env := testChipFiles(t)
+	flash, err := image.FromELF(elftest.Hello().Bytes(), image.Inputs{Bootloader: elftest.Bootloader(5)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "flash.bin")
+	if err := os.WriteFile(file, flash.Merged(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s := onTerminal(t, env, "emulate", file)
+	s.waitFor("ESP-ROM:esp32c3-api1-20210207")
+	s.press("\x03")
+	if code := s.end(); code != 130 {
+		t.Errorf("exit %d", code)
+	}
+	s.waitFor("interrupted\r\n")
+	if text := s.text(); !strings.HasSuffix(text, "interrupted\r\n") {
+		t.Errorf("after the interrupt: %q", text)
+	}
+}
+
+// TestEmulateFirmware boots what a compiler made, on a pipe and on a terminal.
+func TestEmulateFirmware(t *testing.T) {
+	env := testChipFiles(t)
+	dir := filepath.Join(devtest.Store(t), "firmware")
+	hello, panics := filepath.Join(dir, "hello.elf"), filepath.Join(dir, "panic.elf")
+	for _, f := range []string{hello, panics} {
+		if _, err := os.Stat(f); err != nil {
+			devtest.Missing(t, "firmware/"+filepath.Base(f)+" in the shared test store")
+		}
+	}
+	s := onTerminal(t, env, "emulate", hello, "--expect", "blink 3", "--timeout", "20s")
+	if code := s.end(); code != 0 {
+		t.Errorf("hello: exit %d", code)
+	}
+	s.waitFor("blink 3: GPIO8 is high\r\n")
+	s = onTerminal(t, env, "emulate", panics, "--for", "10s")
+	if code := s.end(); code != 1 {
+		t.Errorf("panic: exit %d", code)
+	}
+	s.waitFor("panic::calibrate at src/bin/panic.rs:30:5")
+	if strings.Contains(s.text(), "===== PANIC") {
+		t.Errorf("the raw lines of a crash are on the terminal besides its report:\n%s", s.text())
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"reflect"
 )
 
@@ -26,6 +27,10 @@ func (s *State) Err() error { return s.err }
 // or to structs of exported fields that are such values.
 func (s *State) Fixed(values ...any) {
 	for _, v := range values {
+		if words, ok := v.(*[1024]uint32); ok { // a block's registers: most of a snapshot
+			s.words(words[:])
+			continue
+		}
 		if s.loading {
 			if s.err == nil {
 				s.err = binary.Read(&s.buf, binary.LittleEndian, v)
@@ -35,6 +40,27 @@ func (s *State) Fixed(values ...any) {
 		if err := binary.Write(&s.buf, binary.LittleEndian, reflect.ValueOf(v).Elem().Interface()); err != nil {
 			panic(fmt.Sprintf("emu: state of type %T: %v", v, err))
 		}
+	}
+}
+
+func (s *State) words(w []uint32) {
+	if !s.loading {
+		b := s.buf.AvailableBuffer()
+		for _, v := range w {
+			b = binary.LittleEndian.AppendUint32(b, v)
+		}
+		s.buf.Write(b)
+		return
+	}
+	p := s.buf.Next(4 * len(w))
+	if len(p) < 4*len(w) {
+		if s.err == nil {
+			s.err = io.ErrUnexpectedEOF
+		}
+		return
+	}
+	for i := range w {
+		w[i] = binary.LittleEndian.Uint32(p[4*i:])
 	}
 }
 

@@ -49,6 +49,9 @@ func BenchmarkSupply(b *testing.B) {
 	b.ReportMetric(ours.Seconds()/theirs.Seconds(), "ratio")
 	b.ReportMetric(float64(peak)/1024, "peak-MB")
 	b.ReportMetric(0, "ns/op")
+	if peak > 300<<10 {
+		b.Errorf("peak memory %d MB, the limit is 300", peak>>10)
+	}
 }
 
 // supplyOurs runs the child with an empty store.

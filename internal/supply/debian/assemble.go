@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -62,6 +63,11 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 		}
 	}
 	root, err := assemble(ctx, st, client, tc, prefixes, rep)
+	if errors.Is(err, store.ErrCorrupt) && ctx.Err() == nil {
+		// A damaged blob is in quarantine now; what was unpacked of it is
+		// not to be trusted. The second time it is fetched again.
+		root, err = assemble(ctx, st, client, tc, prefixes, rep)
+	}
 	if err != nil {
 		return Rootfs{}, err
 	}
@@ -213,6 +219,11 @@ func describe(ctx context.Context, st *store.Store, tc lock.Toolchain, root stor
 		}
 	}
 	base, err := followLinks(ctx, st, root, sysrootSource)
+	if errors.Is(err, store.ErrMissing) || errors.Is(err, fs.ErrNotExist) {
+		// Suites with several compilers give each a sysroot of its own.
+		minor := strings.Join(strings.SplitN(r.Rustc, ".", 3)[:min(2, strings.Count(r.Rustc, ".")+1)], ".")
+		base, err = followLinks(ctx, st, root, "usr/lib/rust-"+minor+"/lib/rustlib/src/rust")
+	}
 	if err != nil {
 		return Rootfs{}, fault.Wrap(fault.Pins, err, "the toolchain has no sources of the standard library")
 	}

@@ -1,7 +1,8 @@
-package debian_test
+package debian
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -14,18 +15,17 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/store"
-	"espalier.dev/espalier/internal/supply/debian"
 )
 
 // needArchive skips unless this machine has apt sources and a network.
-func needArchive(t *testing.T) *debian.Supplier {
+func needArchive(t *testing.T) *Supplier {
 	t.Helper()
 	devtest.Long(t, "asks a Debian archive")
 	if runtime.GOOS != "linux" {
 		devtest.Missing(t, "a Debian machine")
 	}
 	devtest.Tool(t, "apt-get")
-	sup, err := debian.Discover("/", debian.Config{})
+	sup, err := Discover("/", Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,53 +42,83 @@ func openStore(t *testing.T, dir string) *store.Store {
 	return st
 }
 
-// The same closure as apt's own resolver, for the same index.
+// The same closure as apt's own resolver, for the same index: for this
+// machine's sources, and for other releases on the same mirrors, which have
+// other families of package names.
 func TestClosureEqualsApt(t *testing.T) {
 	sup := needArchive(t)
-	st := openStore(t, devtest.Store(t))
-	ctx := context.Background()
-	tc, err := sup.Lock(ctx, st, debian.Request{}, progress.Discard)
-	if err != nil {
-		devtest.Missing(t, "an archive that answers: "+err.Error())
-	}
-	var names, ours []string
-	for _, p := range tc.Packages {
-		ours = append(ours, filepath.Base(p.Path))
-		if slices.Contains([]string{"gcc", "libc6-dev", "rustc", "cargo", "rust-src", "rustc-web", "cargo-web", "rust-web-src"}, p.Name) || strings.HasPrefix(p.Name, "lld") {
-			names = append(names, p.Name)
-		}
-	}
-	t.Logf("%s: %d packages; asked for %v", tc.Supplier, len(tc.Packages), names)
-	theirs := aptClosure(t, names)
-	slices.Sort(ours)
-	slices.Sort(theirs)
-	if !slices.Equal(ours, theirs) {
-		for _, n := range ours {
-			if !slices.Contains(theirs, n) {
-				t.Errorf("only we take %s", n)
+	releases := []string{codename("/"), "trixie", "forky"}
+	for i, release := range releases {
+		t.Run(release, func(t *testing.T) {
+			var lines []string
+			for _, src := range sup.sources {
+				if sup.essential(&src) && len(src.SignedBy) > 0 {
+					lines = append(lines, fmt.Sprintf("deb [signed-by=%s check-valid-until=no] %s %s main", src.SignedBy[0], src.URI, strings.Replace(src.Suite, releases[0], release, 1)))
+				}
 			}
-		}
-		for _, n := range theirs {
-			if !slices.Contains(ours, n) {
-				t.Errorf("only apt takes %s", n)
+			ctx, st := context.Background(), testStore(t)
+			other, err := Discover("/", Config{})
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			other.release, other.sources = "", nil
+			for _, line := range lines {
+				src, _, err := parseSourceLine(line)
+				if err != nil {
+					t.Fatal(err)
+				}
+				other.sources = append(other.sources, src)
+			}
+			tc, err := other.Lock(ctx, st, Request{}, progress.Discard)
+			switch {
+			case err != nil && i > 0:
+				t.Skipf("the mirrors do not have it: %v", err)
+			case err != nil:
+				devtest.Missing(t, "an archive that answers: "+err.Error())
+			}
+			var names, ours []string
+			for _, p := range tc.Packages {
+				ours = append(ours, filepath.Base(p.Path))
+				if slices.Contains([]string{"gcc", "libc6-dev", "rustc", "cargo", "rust-src", "rustc-web", "cargo-web", "rust-web-src"}, p.Name) || strings.HasPrefix(p.Name, "lld") {
+					names = append(names, p.Name)
+				}
+			}
+			t.Logf("%s: %d packages; asked for %v", tc.Supplier, len(tc.Packages), names)
+			theirs := aptClosure(t, lines, names)
+			for _, n := range ours {
+				if !slices.Contains(theirs, n) {
+					t.Errorf("only we take %s", n)
+				}
+			}
+			for _, n := range theirs {
+				if !slices.Contains(ours, n) {
+					t.Errorf("only apt takes %s", n)
+				}
+			}
+		})
 	}
 }
 
 // aptClosure asks apt for what it would install on a machine without
 // packages: the file names at the ends of the pool paths. Its own index must
-// be as new as ours, so the test refreshes a private one.
-func aptClosure(t *testing.T, names []string) []string {
+// be as new as ours, so it reads the same sources into a private folder.
+func aptClosure(t *testing.T, lines, names []string) []string {
 	t.Helper()
 	apt := devtest.Tool(t, "apt-get")
 	dir := t.TempDir()
-	for _, d := range []string{"lists/partial", "cache/archives/partial"} {
+	for _, d := range []string{"lists/partial", "cache/archives/partial", "parts"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	common := []string{"-o", "Dir::State::status=/dev/null", "-o", "Dir::State::lists=" + dir + "/lists", "-o", "Dir::Cache=" + dir + "/cache", "-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1"}
+	if err := os.WriteFile(filepath.Join(dir, "sources.list"), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var common []string
+	for _, o := range []string{"Dir::State::status=/dev/null", "Dir::State::lists=" + dir + "/lists", "Dir::Cache=" + dir + "/cache",
+		"Dir::Etc::sourcelist=" + dir + "/sources.list", "Dir::Etc::sourceparts=" + dir + "/parts", "APT::Sandbox::User=root", "Debug::NoLocking=1"} {
+		common = append(common, "-o", o)
+	}
 	if out, err := exec.Command(apt, append(common, "update")...).CombinedOutput(); err != nil {
 		t.Fatalf("apt-get update: %v\n%s", err, out)
 	}
@@ -116,7 +146,7 @@ func TestAssembleFromMachine(t *testing.T) {
 	sup := needArchive(t)
 	st := openStore(t, devtest.Store(t))
 	ctx := context.Background()
-	tc, err := sup.Lock(ctx, st, debian.Request{}, progress.Discard)
+	tc, err := sup.Lock(ctx, st, Request{}, progress.Discard)
 	if err != nil {
 		devtest.Missing(t, "an archive that answers: "+err.Error())
 	}

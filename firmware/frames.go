@@ -3,7 +3,18 @@ package firmware
 // Frames returns every function at addr, innermost inlined one first; nil if
 // nothing is known. An address outside of code has no frames, except one that
 // a linker script gave a name.
-func (e *ELF) Frames(addr uint32) []Frame { return e.AppendFrames(nil, addr) }
+func (e *ELF) Frames(addr uint32) []Frame {
+	var few [12]Frame
+	return exact(e.AppendFrames(few[:0], addr))
+}
+
+// exact copies frames to a slice of their own, nil for none.
+func exact(fs []Frame) []Frame {
+	if len(fs) == 0 {
+		return nil
+	}
+	return append(make([]Frame, 0, len(fs)), fs...)
+}
 
 // AppendFrames appends what Frames returns to dst. It allocates only if dst
 // is too small.

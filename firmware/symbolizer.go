@@ -28,7 +28,10 @@ func (s *Symbols) InROM(addr uint32) bool {
 }
 
 // Frames is ELF.Frames of whichever holds addr.
-func (s *Symbols) Frames(addr uint32) []Frame { return s.AppendFrames(nil, addr) }
+func (s *Symbols) Frames(addr uint32) []Frame {
+	var few [12]Frame
+	return exact(s.AppendFrames(few[:0], addr))
+}
 
 // AppendFrames is ELF.AppendFrames of whichever holds addr. A ROM function
 // that the application's linker script names is known without the ROM.

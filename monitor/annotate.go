@@ -48,7 +48,7 @@ func (a *annotator) notes(line string) []Note {
 		i += from
 		from = i + 2
 		addr, n := hexNumber(line[i+2:])
-		if n != 8 || i > 0 && isWord(line[i-1]) || i+10 < len(line) && isWord(line[i+10]) {
+		if n != 8 || i > 0 && isWord(line[i-1]) && !afterColor(line[:i]) || i+10 < len(line) && isWord(line[i+10]) {
 			continue
 		}
 		from = i + 10
@@ -56,6 +56,17 @@ func (a *annotator) notes(line string) []Note {
 			notes = append(notes, Note{Start: i, End: i + 10, Addr: addr, Frames: frames})
 		}
 	}
+}
+
+// afterColor reports whether s ends with a colour sequence, whose last letter
+// is not part of a word.
+func afterColor(s string) bool {
+	i := strings.LastIndexByte(s, 0x1b)
+	if i < 0 {
+		return false
+	}
+	n, _ := escapeLength([]byte(s[i:]))
+	return n == len(s)-i
 }
 
 // hexNumber reads the hex digits at the beginning of s. Of more than eight

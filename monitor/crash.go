@@ -115,7 +115,7 @@ func (c *recogniser) fresh(text string) bool {
 		return true
 	case c.phase == banner:
 		return false
-	case strings.HasPrefix(text, "Guru Meditation"), isBanner(text), strings.Contains(text, "panicked at "):
+	case strings.Contains(text, "Guru Meditation Error: Core"), isBanner(text), strings.Contains(text, "panicked at "):
 		return true
 	}
 	return false
@@ -130,7 +130,9 @@ func starts(text string) (Kind, phase, bool) {
 	}
 	switch {
 	case strings.Contains(text, "panic"): // panicked, A panic occured, panic'ed
-		if strings.HasPrefix(text, "Guru Meditation Error: Core") {
+		// Not always at the beginning: it comes in the middle of what the
+		// program was printing.
+		if strings.Contains(text, "Guru Meditation Error: Core") {
 			return Guru, dump, true
 		}
 		if _, ok := parsePanic(text); ok {
@@ -145,7 +147,7 @@ func starts(text string) (Kind, phase, bool) {
 		return Exception, message, true
 	case isStackOverflow(text):
 		return StackOverflow, message, true
-	case strings.HasPrefix(text, "abort() was called at PC 0x"), strings.HasPrefix(text, "assert failed: "), strings.HasPrefix(text, "Assert failed in "):
+	case strings.Contains(text, "abort() was called at PC 0x"), strings.HasPrefix(text, "assert failed: "), strings.HasPrefix(text, "Assert failed in "):
 		return Abort, dump, true
 	}
 	return 0, 0, false
@@ -174,7 +176,7 @@ func (c *recogniser) first(text string) {
 		if pc, ok := hexAfter(text, "called at PC 0x"); ok {
 			c.trace = append(c.trace, pc)
 		}
-		if _, rest, ok := strings.Cut(text, ": Core"); ok {
+		if _, rest, ok := strings.Cut(text, "Guru Meditation Error: Core"); ok {
 			core, cause, _ := strings.Cut(rest, "panic'ed")
 			r.Core = strings.TrimSpace(core)
 			if _, cause, ok := strings.Cut(cause, "("); ok {

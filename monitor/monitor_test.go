@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -321,6 +326,53 @@ func dump2(l lines) string {
 		fmt.Fprintf(&b, "%d-%d %s", r.FirstLine, r.LastLine, r)
 	}
 	return b.String()
+}
+
+// BenchmarkLogLines is a million lines with a code address each, all different
+// within a firmware, against addr2line fed the same addresses.
+func BenchmarkLogLines(b *testing.B) {
+	files, _ := filepath.Glob(filepath.Join(devtest.Store(b), "firmware", "*.elf"))
+	if len(files) == 0 {
+		devtest.Missing(b, "a firmware in the test store (firmware/hello.elf)")
+	}
+	elf, err := os.ReadFile(files[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	open := func() *firmware.ELF {
+		e, err := firmware.Open(bytes.NewReader(elf), firmware.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return e
+	}
+	var log, addrs bytes.Buffer
+	for n := 0; n < 1_000_000; {
+		for _, r := range open().ExecutableRanges() {
+			for a := uint64(r.Start); a < r.End && n < 1_000_000; a += 2 {
+				fmt.Fprintf(&log, "DEBUG - task switched to 0x%08x, stack 0x3fc80b64\r\n", a)
+				fmt.Fprintf(&addrs, "0x%08x\n", a)
+				n++
+			}
+		}
+	}
+	cmd := exec.Command(devtest.Tool(b, "riscv64-unknown-elf-addr2line"), "-afiC", "-e", files[0])
+	cmd.Stdin = &addrs
+	start := time.Now()
+	if _, err := cmd.Output(); err != nil {
+		b.Fatal(err)
+	}
+	theirs := time.Since(start)
+	b.SetBytes(int64(log.Len()))
+	for b.Loop() {
+		m := New(Options{Symbols: firmware.NewSymbols(open(), nil)}, &nowhere{})
+		for p := log.Bytes(); len(p) > 0; {
+			n := min(4096, len(p))
+			m.Write(UART0, 0, p[:n])
+			p = p[n:]
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(theirs), "x-addr2line")
 }
 
 type nowhere struct{ n int }

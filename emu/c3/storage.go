@@ -56,10 +56,16 @@ func unmodelled() []*storage {
 		{"DEDIC_GPIO", 0x600cf000, nil},
 		{"WORLD", 0x600d0000, nil},
 	}
+	// esp-hal switches off clocks of the radio here when it starts; on this
+	// board there is nothing to switch off.
+	gates := map[string]uint32{"FE2": 0xf0, "FE": 0x90, "NRX": 0xcd4, "BB": 0x54}
 	var out []*storage
 	for _, b := range list {
 		d := &storage{newBlock(b.name, b.base, b.regs)}
 		d.kinds = [1024]kind{}
+		if off, ok := gates[b.name]; ok {
+			d.know(off, off)
+		}
 		out = append(out, d)
 	}
 	return out

@@ -87,7 +87,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Name: "dependencies",
 		// -Zno-link concerns the stub alone: no dependency gets another hash by
 		// it, and a stub that does not link needs no linker script.
-		Argv:     append(command(p, t, "rustc"), "--", "-Zno-link"),
+		Argv:     append(command(p, layerTarget(p, t), "rustc"), "--", "-Zno-link"),
 		Env:      env,
 		Dir:      WorkDir(p),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
@@ -106,4 +106,22 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Secrets:  secrets,
 	}
 	return pl, nil
+}
+
+// layerTarget is the own target in whose name the layer is built. What a binary
+// depends on is decided by its package, so all binaries of a package share the
+// layer of the first one; an example also sees the dev-dependencies.
+func layerTarget(p *project.Project, t project.Target) project.Target {
+	if t.Kind != project.KindBin {
+		return t
+	}
+	first := t
+	for _, own := range p.Own {
+		for _, o := range own.Targets {
+			if o.Package == t.Package && o.Kind == t.Kind && o.Name < first.Name && len(o.RequiredFeatures) == 0 {
+				first = o
+			}
+		}
+	}
+	return first
 }

@@ -135,9 +135,16 @@ func (r Runner) step(ctx context.Context, pl Plan, step action.Step) (action.Res
 	if err == nil && res.ExitCode != 0 {
 		err = r.failed(step, res, out, status)
 	}
-	task.Detail(fmt.Sprintf("%d crates", out.artifacts))
+	task.Detail(crateCount(out.artifacts))
 	task.Done(err)
 	return res, err
+}
+
+func crateCount(n int) string {
+	if n == 1 {
+		return "1 crate"
+	}
+	return fmt.Sprintf("%d crates", n)
 }
 
 func (r Runner) failed(step action.Step, res action.Result, out *messages, status *status) error {
@@ -205,6 +212,7 @@ func (m *messages) Write(p []byte) (int, error) {
 func (m *messages) line(b []byte) {
 	var msg struct {
 		Reason  string
+		Fresh   bool
 		Message *struct {
 			Rendered string
 			Level    string
@@ -219,9 +227,11 @@ func (m *messages) line(b []byte) {
 		return
 	}
 	switch msg.Reason {
-	case "compiler-artifact", "build-script-executed":
-		m.artifacts++
-		m.task.Add(1)
+	case "compiler-artifact":
+		if !msg.Fresh {
+			m.artifacts++
+			m.task.Add(1)
+		}
 	case "compiler-message":
 		if msg.Message == nil {
 			return

@@ -156,6 +156,9 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("byte 0x%x: %s", e.Offset, e.Text)
 }
 
+// Hints returns nothing: what such bytes should have been, nobody knows.
+func (e *FormatError) Hints() []string { return nil }
+
 // placeError is a section at an address where nothing can be loaded.
 func placeError(section string, addr uint32) error {
 	return &ChipError{

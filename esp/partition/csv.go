@@ -181,7 +181,12 @@ func (p *row) types(e *Entry) error {
 			e.Subtype = n.s
 			return nil
 		}
-		known = append(known, n.name)
+		if e.Type != App || n.s < AppOTA0 || n.s >= AppTest {
+			known = append(known, n.name)
+		}
+	}
+	if e.Type == App {
+		known = append(known, "ota_0 to ota_15")
 	}
 	v, err := strconv.ParseUint(text, 0, 8)
 	if err != nil || v == 0xff {

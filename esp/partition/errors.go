@@ -12,12 +12,10 @@ type SyntaxError struct {
 	Hint      string // what to write instead; may be empty
 }
 
-func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Col, e.Text)
-}
+func (e *SyntaxError) Error() string { return atLine(e) }
 
-// Position returns line and column, for callers that print them with a file
-// name.
+// Position returns line and column, and the text without them, for callers
+// that print them behind a file name.
 func (e *SyntaxError) Position() (line, col int, text string) { return e.Line, e.Col, e.Text }
 
 // Hints returns what to do about it.
@@ -30,8 +28,12 @@ type RuleError struct {
 	Hint  string
 }
 
-func (e *RuleError) Error() string {
-	return fmt.Sprintf("%spartition %s: %s", atLine(e.Entry.Line), e.Entry.Name, e.Text)
+func (e *RuleError) Error() string { return atLine(e) }
+
+// Position returns the line, 0 when the table was no CSV, and the text without
+// it.
+func (e *RuleError) Position() (line, col int, text string) {
+	return e.Entry.Line, 0, fmt.Sprintf("partition %s: %s", e.Entry.Name, e.Text)
 }
 
 // Hints returns what to do about it.
@@ -42,8 +44,13 @@ type OverlapError struct {
 	A, B Entry // A starts first
 }
 
-func (e *OverlapError) Error() string {
-	return fmt.Sprintf("%spartitions %s and %s overlap by %d bytes", atLine(max(e.A.Line, e.B.Line)), e.A, e.B, min(e.A.End(), e.B.End())-uint64(e.B.Offset))
+func (e *OverlapError) Error() string { return atLine(e) }
+
+// Position returns the later of the two lines, 0 when the table was no CSV,
+// and the text without it.
+func (e *OverlapError) Position() (line, col int, text string) {
+	return max(e.A.Line, e.B.Line), 0,
+		fmt.Sprintf("partitions %s and %s overlap by %d bytes", e.A, e.B, min(e.A.End(), e.B.End())-uint64(e.B.Offset))
 }
 
 // Hints returns what to do about it.
@@ -57,8 +64,13 @@ type FitError struct {
 	FlashSize uint32
 }
 
-func (e *FitError) Error() string {
-	return fmt.Sprintf("%spartition %s ends %d bytes behind a flash of %d KiB", atLine(e.Entry.Line), e.Entry, e.Entry.End()-uint64(e.FlashSize), e.FlashSize>>10)
+func (e *FitError) Error() string { return atLine(e) }
+
+// Position returns the line, 0 when the table was no CSV, and the text without
+// it.
+func (e *FitError) Position() (line, col int, text string) {
+	return e.Entry.Line, 0,
+		fmt.Sprintf("partition %s ends %d bytes behind a flash of %d KiB", e.Entry, e.Entry.End()-uint64(e.FlashSize), e.FlashSize>>10)
 }
 
 // Hints returns what to do about it.
@@ -97,6 +109,9 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("partition table, byte 0x%x: %s", e.Offset, e.Text)
 }
 
+// Hints returns nothing: what such bytes should have been, nobody knows.
+func (e *FormatError) Hints() []string { return nil }
+
 // DigestError is a binary table whose MD5 does not match its entries.
 type DigestError struct {
 	Want, Got [16]byte // as written in the table; of its entries
@@ -111,11 +126,16 @@ func (e *DigestError) Hints() []string {
 	return []string{"the table was changed or damaged after it was made; the bootloader refuses it too"}
 }
 
-func atLine(n int) string {
-	if n == 0 {
-		return ""
+// atLine is an error's text with its position in front.
+func atLine(e interface{ Position() (int, int, string) }) string {
+	switch line, col, text := e.Position(); {
+	case line == 0:
+		return text
+	case col == 0:
+		return fmt.Sprintf("line %d: %s", line, text)
+	default:
+		return fmt.Sprintf("line %d, column %d: %s", line, col, text)
 	}
-	return fmt.Sprintf("line %d: ", n)
 }
 
 func nonEmpty(s string) []string {

@@ -92,7 +92,7 @@ func TestRefusedCSV(t *testing.T) {
 		{"type number", head + "x, 256, nvs,, 4K\n", `unknown type "256"`, ""},
 		{"type end", head + "x, 0xff, 0,, 4K\n", "line 3: partition x: type 0xff marks the end", ""},
 		{"subtype", head + "x, data, nvm,, 4K\n", `line 3, column 10: unknown subtype "nvm" of data`, "nvs, coredump"},
-		{"subtype of app", head + "x, app, nvs,, 64K\n", `unknown subtype "nvs" of app`, "ota_15"},
+		{"subtype of app", head + "x, app, nvs,, 64K\n", `unknown subtype "nvs" of app`, "ota_0 to ota_15"},
 		{"no subtype of app", head + "x, app, ,, 64K\n", "empty subtype of an app", ""},
 		{"offset", head + "x, data, fat, here, 4K\n", `line 3, column 15: offset "here" is not a number`, "leave it empty"},
 		{"negative offset", head + "x, data, fat, -4K, 4K\n", "outside 32 bits", ""},

@@ -80,6 +80,7 @@ func (a *app) readInput(ctx context.Context, name string) ([]byte, error) {
 // readStdin reads standard input until it ends or ctx does: a person may have
 // typed "-" and now wants to leave.
 func (a *app) readStdin(ctx context.Context) ([]byte, error) {
+	a.ui.Debugf("reading standard input")
 	type result struct {
 		b   []byte
 		err error

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -102,8 +103,10 @@ func (a *app) bug(value any, stack []byte) error {
 }
 
 // panicSite finds the place of a panic in a stack trace: the first frame of
-// this module below runtime's panic.
+// this module below runtime's panic, as a path within the module.
 func panicSite(stack string) string {
+	_, here, _, _ := runtime.Caller(0)
+	root := strings.TrimSuffix(here, "internal/cli/main.go")
 	lines := strings.Split(stack, "\n")
 	below := false
 	for i, l := range lines {
@@ -112,10 +115,7 @@ func panicSite(stack string) string {
 		}
 		if below && strings.HasPrefix(l, "espalier.dev/espalier/") && i+1 < len(lines) {
 			site, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), " ")
-			if _, rel, ok := strings.Cut(site, "/espalier/"); ok {
-				site = rel
-			}
-			return site
+			return strings.TrimPrefix(site, root)
 		}
 	}
 	return ""

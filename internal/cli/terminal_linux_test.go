@@ -142,28 +142,13 @@ func (s *session) end() int {
 }
 
 func TestInterruptOnTerminal(t *testing.T) {
-	s := onTerminal(t, nil, "inspect", "-", "-v")
-	// Nothing is shown before the interrupt, so ask until it is heard: a
-	// signal that comes before the handler ends the process too.
-	time.AfterFunc(0, func() {})
-	if code := s.interruptUntilEnd(); code != 130 && code != -1 {
-		t.Errorf("exit %d", code)
+	s := onTerminal(t, nil, "inspect", "-v", "-")
+	s.waitFor("reading standard input")
+	s.press("\x03")
+	if code := s.end(); code != 130 {
+		t.Errorf("exit %d; shown:\n%s", code, s.text())
 	}
-}
-
-// interruptUntilEnd presses Ctrl-C until the program has ended.
-func (s *session) interruptUntilEnd() int {
-	s.t.Helper()
-	done := make(chan int, 1)
-	go func() { done <- s.end() }()
-	for {
-		io.WriteString(s.master, "\x03")
-		select {
-		case code := <-done:
-			return code
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	s.waitFor("interrupted\r\n")
 }
 
 func TestColourOnTerminal(t *testing.T) {
@@ -180,14 +165,16 @@ func TestColourOnTerminal(t *testing.T) {
 	}
 }
 
-// chipFiles finds Espressif's ROM and bootloader in the shared test store.
+// testChipFiles names Espressif's ROM and bootloader, from the resources of the
+// espflash crate, by environment variables.
 func testChipFiles(t *testing.T) []string {
 	t.Helper()
-	dir := filepath.Join(devtest.Store(t), "chip")
-	rom, boot := filepath.Join(dir, "esp32c3_rev300_rom.elf"), filepath.Join(dir, "esp32c3-bootloader.bin")
+	devtest.Long(t, "boots a board")
+	dir := filepath.Join(os.Getenv("ESPALIER_PEERS"), "espflash", "resources")
+	rom, boot := filepath.Join(dir, "roms", "esp32c3_rev300_rom.elf"), filepath.Join(dir, "bootloaders", "esp32c3-bootloader.bin")
 	for _, f := range []string{rom, boot} {
 		if _, err := os.Stat(f); err != nil {
-			devtest.Missing(t, "chip/"+filepath.Base(f)+" in the shared test store")
+			devtest.Missing(t, "the resources of the espflash crate in $ESPALIER_PEERS/espflash")
 		}
 	}
 	return []string{"ESPALIER_ROM=" + rom, "ESPALIER_BOOTLOADER=" + boot}

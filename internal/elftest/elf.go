@@ -184,7 +184,7 @@ func Hello() File {
 			{Name: ".rodata", Addr: 0x3c00_0120, Data: Fill(0x8f1, 4), Flags: Alloc},
 			{Name: ".text", Addr: 0x4201_0020, Data: Fill(0x2345, 5), Flags: Alloc | elf.SHF_EXECINSTR},
 			{Name: ".espressif.metadata", Data: []byte("esp32c30")},
-			{Name: ".debug_info", Data: Fill(0x40, 6)},
+			{Name: ".comment", Data: Fill(0x40, 6)},
 		},
 		Symbols: []Symbol{
 			{Name: "build_info.CHIP_NAME", Section: ".espressif.metadata", Value: 0, Size: 7},

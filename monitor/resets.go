@@ -56,3 +56,30 @@ func (g *resetLog) add(cause uint32, name string, at time.Duration, spoke bool) 
 	}
 	return Watchdog, describeReset(cause, name)
 }
+
+// beginReset starts the report of a reset by a watchdog or the supply.
+func (c *recogniser) beginReset(kind Kind, text string, l lineInfo) (done *Report) {
+	done = c.begin(kind, saved, l)
+	c.report.Message = text
+	return done
+}
+
+// savedPC takes the line after a reset line; it completes the report.
+func (c *recogniser) savedPC(l lineInfo) (mine bool, done *Report) {
+	if pc, ok := hexAfter(l.text, "Saved PC:0x"); ok {
+		c.pc = pc
+		c.report.LastLine = l.number
+		return true, c.end()
+	}
+	return false, c.end()
+}
+
+func describeReset(cause uint32, name string) string {
+	switch kindOfReset(cause) {
+	case watchdog:
+		return fmt.Sprintf("%s reset the chip (%s): the program hung or never fed it", whoseWatchdog(cause), name)
+	case supply:
+		return fmt.Sprintf("the chip was reset because its supply or clock failed (%s)", name)
+	}
+	return fmt.Sprintf("the chip was reset (%s)", name)
+}

@@ -76,6 +76,9 @@ func (l *loader) cargoConfig(member, root, want string) (CargoConfig, error) {
 	if err := c.buildTarget(v, want, r); err != nil {
 		return c, l.fault(err)
 	}
+	if err := ownPaths(v); err != nil {
+		return c, l.fault(err, "move it to [patch] in the workspace's Cargo.toml")
+	}
 	triple := want
 	if triple == "" {
 		triple = c.Target.V
@@ -105,6 +108,23 @@ func (l *loader) cargoConfig(member, root, want string) (CargoConfig, error) {
 		return c, l.fault(r.Err())
 	}
 	return c, nil
+}
+
+// ownPaths refuses sources that the configuration brings in by path: they would
+// be the user's own packages without standing in any manifest, so that neither
+// the lock nor the input tree could know them.
+func ownPaths(v *cargoValue) error {
+	if p := v.get("paths"); p != nil {
+		return p.node.Errorf("paths: overrides by path are not supported")
+	}
+	for _, what := range sortedKeys(v.get("patch").tableOrNil()) {
+		for _, name := range sortedKeys(v.get("patch", what).tableOrNil()) {
+			if p := v.get("patch", what, name, "path"); p != nil {
+				return p.node.Errorf("patch.%s.%s: a path in cargo's configuration is not supported", what, name)
+			}
+		}
+	}
+	return nil
 }
 
 // buildTarget reads build.target, a string or a list of which one can be meant.

@@ -227,6 +227,8 @@ func TestCargoConfigFaults(t *testing.T) {
 		{"include outside", "include = [\"../../x.toml\"]\n", "no such file"},
 		{"forbidden env", "[env]\nCARGO_HOME = \"x\"\n", ".cargo/config.toml:2:1: [env] cannot set CARGO_HOME"},
 		{"env without value", "[env]\nX = { force = true }\n", ".cargo/config.toml:2:5: env.X: the table has no value"},
+		{"patch by path", "[patch.crates-io]\nx = { path = \"../x\" }\n", ".cargo/config.toml:2:14: patch.crates-io.x: a path"},
+		{"paths", "paths = [\"x\"]\n", ".cargo/config.toml:1:1: paths: overrides"},
 		{"several targets", "[build]\ntarget = [\"a\", \"b\"]\n", "choose one with --target"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

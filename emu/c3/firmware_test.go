@@ -1,0 +1,57 @@
+package c3
+
+import (
+	"strings"
+	"testing"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/rv32"
+)
+
+// An esp-hal program runs, strictly and the same on both engines, and its pin
+// can be watched.
+func TestEspHalHello(t *testing.T) {
+	flash := firmware(t, "ESPALIER_HELLO_ELF", "hello.elf")
+	var traces []uint64
+	for _, engine := range []rv32.Engine{rv32.EngineBlock, rv32.EngineReference} {
+		var edges []emu.PinChange
+		b, con := boot(t, emu.Config{Flash: flash, Strict: true, Engine: engine, Pin: func(p emu.PinChange) {
+			if p.Pin == 8 {
+				edges = append(edges, p)
+			}
+		}})
+		res := b.Run(t.Context(), emu.Limit(5*emu.Second))
+		if res.Reason != emu.StopLimit {
+			t.Fatalf("stopped with %v, %v\n%s", res.Reason, res.Err, con.text(emu.UART0))
+		}
+		inOrder(t, con.text(emu.UART0), "ESP-ROM:", "2nd stage bootloader", "Hello from an ESP32-C3!", "blink 1", "blink 9")
+		if con.text(emu.USB) != "" {
+			t.Error("USB carries something without a host")
+		}
+		if len(edges) < 9 {
+			t.Fatalf("%d changes of GPIO8", len(edges))
+		}
+		for i := 3; i < len(edges); i++ {
+			if d := edges[i].At.Sub(edges[i-1].At); d < 499*emu.Millisecond || d > 501*emu.Millisecond {
+				t.Errorf("GPIO8 changed after %v", d)
+			}
+		}
+		traces = append(traces, res.Trace)
+	}
+	if traces[0] != traces[1] {
+		t.Errorf("traces differ: %x", traces)
+	}
+}
+
+// With a host on USB the same program writes there, and only there.
+func TestEspHalHelloOnUSB(t *testing.T) {
+	b, con := boot(t, emu.Config{Flash: firmware(t, "ESPALIER_HELLO_ELF", "hello.elf"), USBHost: true})
+	res := b.Run(t.Context(), emu.UntilText("blink 3", emu.USB), emu.Limit(5*emu.Second))
+	if res.Reason != emu.StopText {
+		t.Fatalf("stopped with %v\n%s", res.Reason, con.text(emu.USB))
+	}
+	inOrder(t, con.text(emu.USB), "ESP-ROM:", "2nd stage bootloader", "Hello from an ESP32-C3!")
+	if strings.Contains(con.text(emu.UART0), "Hello") {
+		t.Error("the program wrote to UART0 too")
+	}
+}

@@ -35,3 +35,23 @@ func BenchmarkMix(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkBus is a loop that does little but read a device register, as
+// firmware that waits does, run out; and the same fast-forwarded.
+func BenchmarkBus(b *testing.B) {
+	for _, spin := range []bool{false, true} {
+		name := map[bool]string{false: "run out", true: "fast-forward"}[spin]
+		b.Run(name, func(b *testing.B) {
+			const cycles = 4e6
+			for b.Loop() {
+				bus := &timerBus{}
+				c := machine(b, EngineBlock, bus, lui(5, 0x60024000), lui(7, cycles/4), lw(6, 5, 0), bType(^uint32(3), 7, 6, 6), wWFI)
+				c.noSpin, bus.c = !spin, c
+				if x := c.Run(1 << 40); x != ExitWFI || c.Cycles() < cycles*9/10 {
+					b.Fatal(x, c.Cycles())
+				}
+			}
+			b.ReportMetric(cycles*float64(b.N)/b.Elapsed().Seconds()/1e6, "MIPS")
+		})
+	}
+}

@@ -105,7 +105,8 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	for i, p := range packages {
 		where := prefixes(p.Path)
 		if len(where) == 0 && !st.Has(p.Digest) {
-			return store.Digest{}, fault.New(fault.Usage, "no location for "+p.Path+": this machine has no apt sources and [supply] names no prefixes", sourcesHint)
+			return store.Digest{}, fault.New(fault.Usage, "no location for "+p.Path+": this machine has no apt sources and [supply] has no prefixes",
+				"name an archive in espalier.toml, for example:\n[supply]\nprefixes = [\"http://<mirror>/debian/\", \"http://<archive of all versions>/debian/\"]", sourcesHint)
 		}
 		files[i] = fetch.File{Name: p.Name + " " + p.Version, Digest: p.Digest, Path: p.Path, Prefixes: where}
 		total += max(p.Digest.Size, 0)
@@ -116,10 +117,20 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	}
 	defer tree.Close()
 
-	task := rep.Start("fetching and unpacking the toolchain", progress.Bytes, total)
+	// Two phases that overlap: one is bound by the network, one by the cores.
+	fetching := &finishing{Task: rep.Start("fetching the toolchain", progress.Bytes, total), total: total, left: total}
+	fetching.Detail(fmt.Sprintf("%d packages, %d MB", len(files), total/1e6))
+	task := rep.Start("unpacking the toolchain", progress.Bytes, total)
 	seen := &witness{}
-	err = client.Fetch(ctx, st, files, task, func(ctx context.Context, i int, f fetch.File) error {
-		open := func() (io.ReadCloser, error) { return st.Get(ctx, f.Digest) }
+	err = client.Fetch(ctx, st, files, fetching, func(ctx context.Context, i int, f fetch.File) error {
+		open := func() (io.ReadCloser, error) {
+			blob, err := st.Get(ctx, f.Digest)
+			if err != nil {
+				return nil, err
+			}
+			return counted{blob, task}, nil
+		}
+		task.Item(f.Name)
 		if err := unpack(ctx, open, seen.watch(tree.Source(f.Name))); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -128,6 +139,7 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 		}
 		return nil
 	})
+	fetching.Done(err)
 	if err == nil {
 		err = furnish(ctx, tree.Source("espalier"), seen)
 	}
@@ -136,10 +148,42 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 		root, err = tree.Commit(ctx)
 	}
 	if err == nil {
-		task.Detail(fmt.Sprintf("%d packages, %d MB, %d files", len(files), total/1e6, seen.files()))
+		task.Detail(fmt.Sprintf("%d packages, %d files", len(files), seen.files()))
 	}
 	task.Done(err)
 	return root, err
+}
+
+// finishing ends a task when all its bytes have come: the call that brings them
+// goes on as long as there is something to unpack.
+type finishing struct {
+	progress.Task
+	total int64
+	mu    sync.Mutex
+	left  int64
+}
+
+func (f *finishing) Add(n int64) {
+	f.Task.Add(n)
+	f.mu.Lock()
+	f.left -= n
+	done := f.total > 0 && f.left <= 0
+	f.mu.Unlock()
+	if done {
+		f.Done(nil)
+	}
+}
+
+// counted is a package that is being unpacked.
+type counted struct {
+	io.ReadCloser
+	task progress.Task
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.task.Add(int64(n))
+	return n, err
 }
 
 // wrapPins keeps the kind of a fault and makes anything else one of pins.

@@ -23,7 +23,7 @@ import (
 // Config is what the user's configuration adds to what the machine knows.
 type Config struct {
 	Host     string       // "linux/amd64"; default this machine
-	Sources  []string     // [supply] sources, lines of sources.list(5); used when the machine has none
+	Sources  []string     // [[supply.source]] as lines of sources.list(5); used when the machine has none
 	Prefixes []string     // [supply] prefixes for package files, tried after the machine's own archives
 	Fetch    fetch.Config // Proxy and Auth are taken from apt's configuration when unset
 	Now      func() time.Time
@@ -90,7 +90,7 @@ func Discover(root string, cfg Config) (*Supplier, error) {
 		for i, line := range cfg.Sources {
 			src, ok, err := parseSourceLine(line)
 			if err != nil {
-				return nil, fault.Wrap(fault.Usage, err, fmt.Sprintf("sources in [supply], entry %d", i+1), sourcesHint)
+				return nil, fault.Wrap(fault.Usage, err, fmt.Sprintf("[[supply.source]], archive and suite %d", i+1), sourcesHint)
 			}
 			if ok {
 				all = append(all, src)
@@ -114,9 +114,12 @@ func Discover(root string, cfg Config) (*Supplier, error) {
 
 // sourcesHint shows what to write on a machine without apt.
 const sourcesHint = `write where packages come from into espalier.toml, for example:
-[supply]
-sources = ["deb http://<mirror>/debian bookworm main", "deb http://<mirror>/debian-security bookworm-security main"]
-prefixes = ["http://<archive that keeps old versions>/debian/"]`
+[[supply.source]]
+uri = "http://<mirror>/debian"
+suites = ["bookworm", "bookworm-updates"]
+[[supply.source]]
+uri = "http://<mirror>/debian-security"
+suites = ["bookworm-security"]`
 
 // debianArch gives Debian's name for a host platform.
 func debianArch(host string) (string, error) {
@@ -213,7 +216,7 @@ func (s *Supplier) Refresh(ctx context.Context, st *store.Store, rep progress.Re
 		return nil
 	}
 	if len(s.sources) == 0 {
-		return fault.New(fault.Usage, "no package source: this machine has no apt sources for "+s.arch+" and [supply] names none", sourcesHint)
+		return fault.New(fault.Usage, "no package source: this machine has no apt sources for "+s.arch+" and espalier.toml has no [[supply.source]]", sourcesHint)
 	}
 	task := rep.Start("reading package indexes", progress.Bytes, 0)
 	suites, err := s.loadAll(ctx, st, rep, task)

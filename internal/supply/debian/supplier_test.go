@@ -142,7 +142,7 @@ func TestLockAndAssemble(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = bare.Assemble(ctx, testStore(t), tc, progress.Discard)
-		if fault.KindOf(err) != fault.Usage || !strings.Contains(strings.Join(fault.Hints(err), ""), "[supply]") {
+		if fault.KindOf(err) != fault.Usage || !strings.Contains(strings.Join(fault.Hints(err), ""), "prefixes") {
 			t.Errorf("error %v, hints %q", err, fault.Hints(err))
 		}
 	})
@@ -276,7 +276,7 @@ func TestBadInput(t *testing.T) {
 		},
 			fault.Usage, []string{"/etc/apt/sources.list.d/a.sources:1: stanza without Suites"}, ""},
 		{"no sources", func(m *mirror) { m.write("etc/apt/sources.list", "# none\n") },
-			fault.Usage, []string{"no package source"}, "[supply]"},
+			fault.Usage, []string{"no package source"}, "[[supply.source]]"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -439,7 +439,7 @@ func TestWithoutApt(t *testing.T) {
 	if _, err := s.Lock(context.Background(), testStore(t), Request{}, progress.Discard); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.tryDiscover(Config{Sources: []string{"deb http://x"}}); fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "entry 1") {
+	if _, err := m.tryDiscover(Config{Sources: []string{"deb http://x"}}); fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "archive and suite 1") {
 		t.Errorf("error %v", err)
 	}
 	// Without signed-by the keys inside the program are asked, and they do

@@ -94,7 +94,7 @@ func TestKinds(t *testing.T) {
 		{"deadline", context.Background(), func(*app, context.Context) error { return context.DeadlineExceeded }, 124, ""},
 		{"unclassified", context.Background(), func(*app, context.Context) error { return fs.ErrClosed }, 9, "espalier: file already closed\nhint: nobody expected this error"},
 		{"panic", context.Background(), func(*app, context.Context) error { panic("index out\nof range") }, 9, "espalier: internal error: index out of range (internal/cli/exit_test.go:"},
-		{"nil map", context.Background(), func(*app, context.Context) error { var m map[string]int; m["a"] = 1; return nil }, 9, "espalier: internal error: assignment to entry in nil map (internal/cli/exit_test.go:"},
+		{"index", context.Background(), func(_ *app, ctx context.Context) error { return []error{}[len(ctx.Done())] }, 9, "espalier: internal error: runtime error: index out of range [0] with length 0 (internal/cli/exit_test.go:"},
 		{"joined", context.Background(), func(*app, context.Context) error {
 			return errors.Join(fault.New(fault.Pins, "one"), fault.New(fault.Pins, "two"))
 		}, 6, "espalier: one\nespalier: two\n"},

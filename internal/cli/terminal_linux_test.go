@@ -165,21 +165,6 @@ func TestColourOnTerminal(t *testing.T) {
 	}
 }
 
-// testChipFiles names Espressif's ROM and bootloader, from the resources of the
-// espflash crate, by environment variables.
-func testChipFiles(t *testing.T) []string {
-	t.Helper()
-	devtest.Long(t, "boots a board")
-	dir := filepath.Join(os.Getenv("ESPALIER_PEERS"), "espflash", "resources")
-	rom, boot := filepath.Join(dir, "roms", "esp32c3_rev300_rom.elf"), filepath.Join(dir, "bootloaders", "esp32c3-bootloader.bin")
-	for _, f := range []string{rom, boot} {
-		if _, err := os.Stat(f); err != nil {
-			devtest.Missing(t, "the resources of the espflash crate in $ESPALIER_PEERS/espflash")
-		}
-	}
-	return []string{"ESPALIER_ROM=" + rom, "ESPALIER_BOOTLOADER=" + boot}
-}
-
 // TestEmulateInterrupted: Ctrl-C on a board that runs in real time is heard at
 // once and leaves the terminal alone.
 func TestEmulateInterrupted(t *testing.T) {
@@ -207,13 +192,7 @@ func TestEmulateInterrupted(t *testing.T) {
 // TestEmulateFirmware boots what a compiler made, on a pipe and on a terminal.
 func TestEmulateFirmware(t *testing.T) {
 	env := testChipFiles(t)
-	dir := filepath.Join(devtest.Store(t), "firmware")
-	hello, panics := filepath.Join(dir, "hello.elf"), filepath.Join(dir, "panic.elf")
-	for _, f := range []string{hello, panics} {
-		if _, err := os.Stat(f); err != nil {
-			devtest.Missing(t, "firmware/"+filepath.Base(f)+" in the shared test store")
-		}
-	}
+	hello, panics := testFirmware(t, "hello.elf"), testFirmware(t, "panic.elf")
 	s := onTerminal(t, env, "emulate", hello, "--expect", "blink 3", "--timeout", "20s")
 	if code := s.end(); code != 0 {
 		t.Errorf("hello: exit %d", code)

@@ -1,3 +1,5 @@
+//go:build amd64 || arm64
+
 package sandbox
 
 import "golang.org/x/sys/unix"
@@ -49,21 +51,9 @@ const (
 	retNoAF   = unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)
 )
 
-// In the host's network namespace a step reaches the host's abstract Unix
-// sockets, and as root it would be believed there; without a network namespace
-// of its own but without Network, it may only talk to itself.
-var (
-	networkFamilies = [...]uint32{unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}
-	localFamilies   = [...]uint32{unix.AF_UNIX}
-)
-
-// filterProgram returns the filter, empty on an architecture whose system
-// call numbers were not checked. families are the only ones that socket
+// filterProgram returns the filter. families are the only ones that socket
 // answers; none means all.
 func filterProgram(families []uint32) []unix.SockFilter {
-	if auditArch == 0 {
-		return nil
-	}
 	var p []unix.SockFilter
 	load := func(off uint32) {
 		p = append(p, unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: off})

@@ -28,6 +28,11 @@ type launched struct {
 	onMaster func(*os.File)
 }
 
+// runnerEnv is the runner's environment; the command does not see it. The
+// runner lives with one thread's worth of work, and one that was built with
+// the race detector would sleep a second before it ends.
+var runnerEnv = [...]string{"GOMAXPROCS=1", "GOGC=off", "GORACE=atexit_sleep_ms=0"}
+
 // launch starts the runner, hands it the specification and waits until it and
 // everything below it is gone. It returns the command's exit code, or a
 // *stageError, or a fault.
@@ -85,7 +90,7 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 	cmd := &exec.Cmd{
 		Path:       "/proc/self/exe",
 		Args:       []string{l.program},
-		Env:        []string{"GOMAXPROCS=1", "GOGC=off"}, // invisible to the command
+		Env:        runnerEnv[:],
 		Dir:        "/",
 		Stderr:     diagWrite,
 		ExtraFiles: []*os.File{theirs, l.stdio[0], l.stdio[1], l.stdio[2]},

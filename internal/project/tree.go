@@ -82,7 +82,16 @@ func (t *tree) collect() error {
 			}
 			st.rules = append([]*ignoreRules{t.rules(d)}, st.rules...)
 		}
-		// An own package below an ignored directory is not ignored itself.
+		// A project inside an ignored directory is not ignored itself: then
+		// the patterns above speak of it as a whole and not of its files.
+		for _, d := range parents(s) {
+			if d == top || !within(d, top) {
+				break
+			}
+			if _, ignored := excludedBy(st.rules, filepath.ToSlash(d), true); ignored {
+				st.rules = nil
+			}
+		}
 		if err := t.walk(s, st); err != nil {
 			return err
 		}

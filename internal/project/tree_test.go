@@ -231,6 +231,18 @@ func TestInputTree(t *testing.T) {
 	}
 }
 
+// A project in a directory that the repository around it ignores is read as if
+// it stood alone.
+func TestProjectInIgnoredDirectory(t *testing.T) {
+	for _, pattern := range []string{"scratch/", "/scratch/**", "*", "/scratch/*"} {
+		dir := unpack(t, strings.ReplaceAll(app, "-- ", "-- scratch/demo/")+"-- scratch/demo/notes.txt --\n-- .gitignore --\n"+pattern+"\n-- .git/HEAD --\nref: refs/heads/main\n")
+		p := open(t, filepath.Join(dir, "scratch", "demo"))
+		if d := cmp.Diff([]string{"Cargo.toml", "notes.txt", "src/main.rs"}, paths(p.Files)); d != "" {
+			t.Errorf("%s:\n%s", pattern, d)
+		}
+	}
+}
+
 // A linked work tree and a packed repository are read as git reads them.
 func TestHeadInLinkedWorkTree(t *testing.T) {
 	git := devtest.Tool(t, "git")

@@ -41,7 +41,7 @@ type Toolchain struct {
 	Channel  string       `toml:"channel"`  // what the project asked for, "stable" when nothing
 	Rustc    string       `toml:"rustc"`    // "1.96.0 (ac68faa20 2026-05-25)"
 	Prune    int          `toml:"prune"`    // version of the unpacking and pruning rule
-	Rootfs   store.Digest `toml:"rootfs"`   // REAPI Directory after unpacking and pruning
+	Rootfs   store.Digest `toml:"rootfs"`   // REAPI Directory after unpacking and pruning; zero: not assembled yet
 	Index    []Evidence   `toml:"index"`
 	Packages []Package    `toml:"package"`
 }
@@ -73,7 +73,7 @@ type Std struct {
 type Crate struct {
 	Name    string       `toml:"name"`
 	Version string       `toml:"version"`
-	Source  string       `toml:"source,omitempty"` // registry URL as in Cargo.lock; empty for the default one
+	Source  string       `toml:"source,omitempty"` // as in Cargo.lock ("registry+…"); empty for the default registry
 	Digest  store.Digest `toml:"digest"`           // of the .crate file
 	For     []string     `toml:"for"`              // "project", "std"
 }

@@ -35,6 +35,7 @@ func TestDamagedTree(t *testing.T) {
 		{"mode", func(t *testing.T, d string) { os.Chmod(d+"/src/main.rs", 0o600) }, true, true},
 		{"executable bit", func(t *testing.T, d string) { os.Chmod(d+"/src/main.rs", 0o755) }, true, false},
 		{"time", func(t *testing.T, d string) { os.Chtimes(d+"/src/main.rs", time.Now(), time.Now()) }, true, true},
+		{"a file instead of the folder", func(t *testing.T, d string) { os.RemoveAll(d); os.WriteFile(d, nil, 0o644) }, true, false},
 		{"empty directory removed", func(t *testing.T, d string) { os.Remove(d + "/var/empty") }, true, false},
 		{"a pipe instead of a file", func(t *testing.T, d string) { os.Remove(d + "/src/main.rs"); mkfifo(t, d+"/src/main.rs") }, true, false},
 	} {

@@ -238,6 +238,11 @@ func (g *collector) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if locks, _ := filepath.Glob(g.s.path(sealDir, "*.lock")); !g.p.DryRun {
+		for _, path := range locks {
+			os.Remove(path) // nobody can hold it while gc is alone
+		}
+	}
 	err = g.each(sealDir, func(e fs.DirEntry, _ fs.FileInfo) error {
 		if _, err := os.Lstat(g.s.path(treeDir, e.Name())); errors.Is(err, fs.ErrNotExist) && !g.p.DryRun {
 			os.Remove(g.s.path(sealDir, e.Name()))

@@ -7,8 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A seal says how an unpacked tree looked to stat(2) right after it was known
@@ -65,19 +69,27 @@ func record(folder string, root Digest, boot string) (*seal, error) {
 }
 
 // holds compares a folder with its seal: one lstat per entry, no listing,
-// because a directory's times tell of new names.
+// because a directory's times tell of new names. The entries are shared out
+// among the processors: a tree of vendored crates has 30,000.
 func (s *seal) holds(folder string) bool {
 	prefix := folder + string(filepath.Separator)
-	for _, e := range s.entries {
-		host := folder
-		if e.path != "" {
-			host = prefix + filepath.FromSlash(e.path)
-		}
-		if m, err := lstat(host); err != nil || m != e.meta {
-			return false
-		}
+	share := max(1000, (len(s.entries)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	var work errgroup.Group
+	for part := range slices.Chunk(s.entries, share) {
+		work.Go(func() error {
+			for _, e := range part {
+				host := folder
+				if e.path != "" {
+					host = prefix + filepath.FromSlash(e.path)
+				}
+				if m, err := lstat(host); err != nil || m != e.meta {
+					return errSeal
+				}
+			}
+			return nil
+		})
 	}
-	return len(s.entries) > 0
+	return work.Wait() == nil && len(s.entries) > 0
 }
 
 // encode writes the record as text that ends with its own hash.

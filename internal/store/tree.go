@@ -85,21 +85,54 @@ func (s *Store) check(ctx context.Context, root Digest) error {
 }
 
 func (s *Store) checkFolder(ctx context.Context, root Digest) error {
-	folder := s.treePath(root)
-	info, err := os.Lstat(folder)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(s.treePath(root)); errors.Is(err, fs.ErrNotExist) {
 		return missing("tree", root)
+	} else if err != nil {
+		return err
 	}
-	if err == nil && !info.IsDir() {
-		err = corrupt("tree", root, "it is not a folder")
+	if s.sealHolds(root) {
+		return nil
 	}
+	unlock, err := s.lockTree(ctx, root)
 	if err != nil {
 		return err
 	}
-	if sl, err := s.readSeal(root); err == nil && (sl.boot == "" || sl.boot == bootID()) && sl.holds(folder) {
+	defer unlock()
+	return s.recheck(ctx, root)
+}
+
+func (s *Store) sealHolds(root Digest) bool {
+	sl, err := s.readSeal(root)
+	return err == nil && (sl.boot == "" || sl.boot == bootID()) && sl.holds(s.treePath(root))
+}
+
+// recheck decides about a folder whose seal does not hold; the caller has its
+// lock. Whoever had the lock before may have settled it.
+func (s *Store) recheck(ctx context.Context, root Digest) error {
+	if _, err := os.Lstat(s.treePath(root)); errors.Is(err, fs.ErrNotExist) {
+		return missing("tree", root)
+	}
+	if s.sealHolds(root) {
 		return nil
 	}
 	return s.hashFolder(ctx, root)
+}
+
+// lockTree makes sure that one process at a time decides about a doubtful
+// folder: two would move each other's repaired one to quarantine.
+func (s *Store) lockTree(ctx context.Context, root Digest) (unlock func(), err error) {
+	if s.readOnly {
+		return func() {}, nil
+	}
+	f, err := os.OpenFile(s.path(sealDir, root.Hash+".lock"), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, s.writing("a lock", err)
+	}
+	if err := waitLock(ctx, f, true); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() { f.Close() }, nil
 }
 
 // VerifyTree hashes every file of an unpacked tree again, whatever its seal
@@ -112,28 +145,37 @@ func (s *Store) VerifyTree(ctx context.Context, root Digest) error {
 	st := s.state(root)
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	st.good = false
+	unlock, err := s.lockTree(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if _, err := os.Lstat(s.treePath(root)); err != nil {
-		st.good = false
 		return missing("tree", root)
 	}
-	err := s.hashFolder(ctx, root)
+	err = s.hashFolder(ctx, root)
 	st.good = err == nil
 	return err
 }
 
 // hashFolder computes the digest of a folder, puts modes and times right where
 // only they were touched, and writes a new seal. Directory messages that the
-// store has lost come back on the way.
+// store has lost come back on the way. The caller has the tree's lock.
 func (s *Store) hashFolder(ctx context.Context, root Digest) error {
 	folder := s.treePath(root)
 	before := bootID()
 	if sl, err := s.readSeal(root); err == nil && sl.boot != before {
 		before = "" // what is read now has survived a boot
 	}
-	if err := s.normalise(folder); err != nil {
-		return err
+	err := s.normalise(folder)
+	var sl *seal
+	if err == nil {
+		sl, err = record(folder, root, before)
 	}
-	sl, err := record(folder, root, before)
+	if errors.Is(err, fs.ErrNotExist) { // only without the lock, in a read-only store
+		return missing("tree", root)
+	}
 	if err != nil {
 		return err
 	}
@@ -208,7 +250,7 @@ func (s *Store) normalise(folder string) error {
 	return err
 }
 
-// dropTree moves a damaged folder away; the caller holds its state.
+// dropTree moves a damaged folder away; the caller has the tree's lock.
 func (s *Store) dropTree(root Digest) {
 	if s.readOnly {
 		return
@@ -224,6 +266,11 @@ func (s *Store) install(ctx context.Context, staging string, root Digest) error 
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.good = false
+	unlock, err := s.lockTree(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	folder := s.treePath(root)
 	for range 3 {
 		err := os.Rename(staging, folder)
@@ -238,7 +285,7 @@ func (s *Store) install(ctx context.Context, staging string, root Digest) error 
 		if !isNotEmpty(err) {
 			return s.writing("tree "+root.String(), err)
 		}
-		err = s.checkFolder(ctx, root)
+		err = s.recheck(ctx, root)
 		if err == nil {
 			st.good = true
 			return removeTree(staging)

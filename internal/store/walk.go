@@ -174,11 +174,7 @@ func (s *Store) Open(ctx context.Context, e Entry) (*Reader, error) {
 		return nil, missing("file "+e.Path, e.Digest)
 	}
 	return s.newReader(ctx, f, e.Digest, "file "+e.Path, func() {
-		st := s.state(tree)
-		st.mu.Lock()
-		defer st.mu.Unlock()
-		st.good = false
-		s.dropTree(tree)
+		_ = s.VerifyTree(context.WithoutCancel(ctx), tree) // finds the same, and more
 	})
 }
 

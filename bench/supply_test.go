@@ -28,7 +28,7 @@ const supplyChild = "ESPALIER_BENCH_SUPPLY"
 // by both. It reports the ratio of wall times (target 1.2 at most) and the
 // peak memory of our process (target below 300 MB).
 //
-//	go test ./bench -run '^$' -bench Supply -benchtime 1x -count 3
+//	go test ./bench -run '^$' -bench Supply -benchtime 3x
 func BenchmarkSupply(b *testing.B) {
 	if dir := os.Getenv(supplyChild); dir != "" {
 		supplyRun(b, dir)

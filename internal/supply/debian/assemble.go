@@ -35,6 +35,10 @@ const sysrootSource = "usr/lib/rustlib/src/rust"
 // present, nothing is done; when the result differs from it, that is a
 // fault.Pins.
 func (s *Supplier) Assemble(ctx context.Context, st *store.Store, tc lock.Toolchain, rep progress.Reporter) (Rootfs, error) {
+	// The index is a third of the memory that this takes, and of no use here.
+	s.mu.Lock()
+	s.universe, s.suites = nil, nil
+	s.mu.Unlock()
 	return Assemble(ctx, st, s.client, tc, s.prefixes, rep)
 }
 

@@ -85,10 +85,11 @@ func (u *universe) offers() []Compiler {
 
 // Offers lists the compilers of the suites, newest first.
 func (s *Supplier) Offers(ctx context.Context, st *store.Store, rep progress.Reporter) ([]Compiler, error) {
-	if err := s.Refresh(ctx, st, rep); err != nil {
+	u, _, err := s.index(ctx, st, rep)
+	if err != nil {
 		return nil, err
 	}
-	return s.universe.offers(), nil
+	return u.offers(), nil
 }
 
 // Request is what a project wants of a compiler.

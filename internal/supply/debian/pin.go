@@ -15,15 +15,15 @@ import (
 // learns them by Assemble and by asking the compiler. Nothing but indexes is
 // downloaded.
 func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep progress.Reporter) (lock.Toolchain, error) {
-	offers, err := s.Offers(ctx, st, rep)
+	u, suites, err := s.index(ctx, st, rep)
 	if err != nil {
 		return lock.Toolchain{}, err
 	}
-	c, err := choose(offers, r)
+	c, err := choose(u.offers(), r)
 	if err != nil {
 		return lock.Toolchain{}, err
 	}
-	chosen, err := s.universe.toolchain(c, r.Components)
+	chosen, err := u.toolchain(c, r.Components)
 	if err != nil {
 		return lock.Toolchain{}, err
 	}
@@ -37,7 +37,7 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 		tc.Packages = append(tc.Packages, lock.Package{Name: p.Name, Version: p.Version, Arch: p.Arch, Digest: p.Digest, Path: p.Path})
 	}
 	var names []string
-	for _, su := range s.suites {
+	for _, su := range suites {
 		if !used[su] {
 			continue
 		}

@@ -210,11 +210,24 @@ func (s *Supplier) Client() *fetch.Client { return s.client }
 // Refresh reads the indexes of all sources, verified, once. A source that is
 // not essential may fail: that is a note. Called by Offers and Lock.
 func (s *Supplier) Refresh(ctx context.Context, st *store.Store, rep progress.Reporter) error {
+	_, _, err := s.index(ctx, st, rep)
+	return err
+}
+
+// index returns what Refresh has read. The caller keeps its own reference:
+// Assemble drops the supplier's.
+func (s *Supplier) index(ctx context.Context, st *store.Store, rep progress.Reporter) (*universe, []*suite, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.universe != nil {
-		return nil
+	if s.universe == nil {
+		if err := s.refresh(ctx, st, rep); err != nil {
+			return nil, nil, err
+		}
 	}
+	return s.universe, s.suites, nil
+}
+
+func (s *Supplier) refresh(ctx context.Context, st *store.Store, rep progress.Reporter) error {
 	if len(s.sources) == 0 {
 		return fault.New(fault.Usage, "no package source: this machine has no apt sources for "+s.arch+" and espalier.toml has no [[supply.source]]", sourcesHint)
 	}

@@ -117,7 +117,7 @@ func BenchmarkTree(b *testing.B) {
 // Memory must not grow with the size of what passes through.
 func TestMemoryIsBounded(t *testing.T) {
 	s := open(t, t.TempDir())
-	const size = 256 << 20
+	const size = 64 << 20
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -131,7 +131,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	f.Close()
 	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; d.Size != size || got > 8<<20 {
+	if got := after.TotalAlloc - before.TotalAlloc; d.Size != size || got > 4<<20 {
 		t.Errorf("%d bytes through the store allocated %d", d.Size, got)
 	}
 }

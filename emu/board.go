@@ -74,10 +74,15 @@ func (b *Board) retired() uint64 { return b.m.CPU.Cycles() - b.m.clock.Idle }
 func (b *Board) Now() Time { return b.m.Now() }
 
 // Inject delivers an input at its time; one whose time has passed is delivered
-// at once and recorded with the time of its delivery.
+// at once and recorded with the time of its delivery. Inject and the methods
+// built on it may be called from Config.Output and Config.Pin: the answer to a
+// prompt arrives right after it.
 func (b *Board) Inject(in Input) {
 	in.At = max(in.At, b.m.Now())
 	b.inputs.add(in)
+	if b.m.inRun { // called from Output or Pin
+		b.m.CPU.Limit(b.m.clock.cycle(in.At))
+	}
 }
 
 // Send puts bytes on the receiving side of a serial port, now.

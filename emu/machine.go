@@ -85,6 +85,10 @@ func (m *Machine) SetCPUPeriod(d Duration) {
 	if d < 1 {
 		d = 1
 	}
+	if uint64(d) == m.clock.Period {
+		m.period = 0
+		return
+	}
 	m.period = uint64(d)
 	if m.inRun {
 		m.CPU.Yield()

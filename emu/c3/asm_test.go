@@ -44,10 +44,6 @@ func (a *asm) li(rd int, v uint32) {
 func (a *asm) lw(rd, rs, off int) {
 	a.word(uint32(off)<<20 | uint32(rs)<<15 | 2<<12 | uint32(rd)<<7 | 3)
 }
-func (a *asm) lbu(rd, rs, off int) {
-	a.word(uint32(off)<<20 | uint32(rs)<<15 | 4<<12 | uint32(rd)<<7 | 3)
-}
-
 func (a *asm) store(width uint32, src, base, off int) {
 	o := uint32(off) & 0xfff
 	a.word(o>>5<<25 | uint32(src)<<20 | uint32(base)<<15 | width<<12 | o&31<<7 | 0x23)
@@ -70,7 +66,6 @@ func (a *asm) j(target uint32) {
 }
 
 func (a *asm) csrw(csr uint32, rs int) { a.word(csr<<20 | uint32(rs)<<15 | 1<<12 | 0x73) }
-func (a *asm) csrr(rd int, csr uint32) { a.word(csr<<20 | 2<<12 | uint32(rd)<<7 | 0x73) }
 func (a *asm) csrsi(csr uint32, imm int) {
 	a.word(csr<<20 | uint32(imm)<<15 | 6<<12 | 0x73)
 }
@@ -125,7 +120,7 @@ func guest(t testing.TB, cfg emu.Config, write func(a *asm)) *emu.Board {
 	return b
 }
 
-// bench is a chip whose registers a test uses directly, with a CPU that only
+// testChip is a chip whose registers a test uses directly, with a CPU that only
 // waits.
 type testChip struct {
 	*soc

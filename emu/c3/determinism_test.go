@@ -291,3 +291,35 @@ func TestBootIsTheSameOnBothEngines(t *testing.T) {
 		t.Errorf("traces %x", traces)
 	}
 }
+
+// A host that answers a prompt from the output callback is heard at once, and
+// its answer is a recorded input like any other.
+func TestAnswerFromOutput(t *testing.T) {
+	echo := func(a *asm) {
+		quietWatchdogs(a)
+		a.print("?")
+		a.li(t0, uart0)
+		poll := a.pc()
+		a.lw(a0, t0, 0x1c)
+		a.addi(t1, zero, 0xff)
+		a.and(a0, a0, t1)
+		a.branch(0, a0, zero, poll)
+		a.lw(a0, t0, 0)
+		a.sw(a0, t0, 0)
+		a.halt()
+	}
+	var b *emu.Board
+	b = guest(t, emu.Config{Output: func(o emu.Output) {
+		if o.Data[0] == '?' {
+			b.Send(emu.UART0, []byte("!"))
+		}
+	}}, echo)
+	res := b.Run(t.Context(), emu.UntilText("!"), emu.Limit(emu.Second))
+	if res.Reason != emu.StopText || res.Now > emu.Time(2*emu.Millisecond) {
+		t.Fatalf("stopped with %v at %v", res.Reason, res.Now)
+	}
+	again := guest(t, emu.Config{Replay: b.Inputs()}, echo)
+	if r := again.Run(t.Context(), emu.UntilText("!"), emu.Limit(emu.Second)); r.Trace != res.Trace {
+		t.Errorf("replayed: trace %x at %v, want %x at %v", r.Trace, r.Now, res.Trace, res.Now)
+	}
+}

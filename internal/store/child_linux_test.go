@@ -225,8 +225,16 @@ func inMountNamespace(t *testing.T, what string) {
 func TestFullDisk(t *testing.T)     { inMountNamespace(t, "full") }
 func TestReadOnlyDisk(t *testing.T) { inMountNamespace(t, "readonly") }
 
+// smallDisk mounts a file system that nobody outside sees.
+func smallDisk(dir, size string) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	return unix.Mount("tmpfs", dir, "tmpfs", 0, size)
+}
+
 func fullDisk(dir string) error {
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+	if err := smallDisk(dir, "size=1m"); err != nil {
 		return err
 	}
 	ctx := context.Background()
@@ -330,7 +338,7 @@ func fullDisk(dir string) error {
 }
 
 func readOnlyDisk(dir string) error {
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+	if err := smallDisk(dir, "size=4m"); err != nil {
 		return err
 	}
 	ctx := context.Background()

@@ -28,8 +28,8 @@ type Compiler struct {
 
 // family is a naming scheme of Debian's for the packages of one compiler.
 type family struct {
-	rustc, cargo, src      string
-	rustfmt, clippy, racer string
+	rustc, cargo, src         string
+	rustfmt, clippy, analyzer string
 }
 
 // versionedRustc is the scheme of suites that carry several compilers.
@@ -163,7 +163,7 @@ func (c *Compiler) componentPackages(name string) (packages []want, ok bool) {
 	case "clippy":
 		return []want{{Name: c.family.clippy}}, true
 	case "rust-analyzer":
-		return []want{{Name: c.family.racer}}, true
+		return []want{{Name: c.family.analyzer}}, true
 	}
 	return nil, false
 }

@@ -19,6 +19,7 @@ type Machine struct {
 	reason stopCause
 	period uint64 // CPU clock to switch to after this instruction, 0: none
 	reset  bool   // a device asked for a reset
+	halted bool   // the chip sleeps: time passes without instructions
 	inRun  bool
 }
 
@@ -106,6 +107,15 @@ func (m *Machine) applyPeriod() {
 func (m *Machine) RequestReset() {
 	m.reset = true
 	if m.inRun {
+		m.CPU.Yield()
+	}
+}
+
+// Halt stops the CPU after the instruction that is being executed, or lets it
+// go on: the chip sleeps, and only timers and inputs happen.
+func (m *Machine) Halt(on bool) {
+	m.halted = on
+	if on && m.inRun {
 		m.CPU.Yield()
 	}
 }

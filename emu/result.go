@@ -17,8 +17,8 @@ const (
 	StopReset
 	// StopContext: the context ended; Result.Err is its error.
 	StopContext
-	// StopIdle: the CPU waits for an interrupt and no deadline and no input
-	// will ever raise one.
+	// StopIdle: the CPU waits for an interrupt, or the chip sleeps, and no
+	// deadline and no input will ever end that.
 	StopIdle
 	// StopStrict: a strict board met a register that is not modelled;
 	// Result.Err is a *StrictError.

@@ -40,6 +40,10 @@ func (b *Board) loop(ctx context.Context, st *stops, start Time, begun uint64) {
 		}
 
 		event := min(m.timers.next(), b.inputs.next())
+		if m.halted {
+			b.sleep(event, end)
+			continue
+		}
 		until := m.clock.cycle(min(event, end, look))
 		if st.instructions > 0 {
 			until = min(until, begun+st.instructions+m.clock.Idle)
@@ -48,7 +52,7 @@ func (b *Board) loop(ctx context.Context, st *stops, start Time, begun uint64) {
 		exit := m.CPU.Run(until)
 		m.inRun = false
 
-		if exit == rv32.ExitWFI && m.period == 0 && !m.reset && !m.reason.set {
+		if exit == rv32.ExitWFI && m.period == 0 && !m.reset && !m.reason.set && !m.halted {
 			b.sleep(min(m.timers.next(), b.inputs.next()), end)
 		}
 	}
@@ -90,7 +94,7 @@ func (b *Board) deliver(now Time) {
 	b.chip.Input(in)
 }
 
-// sleep lets time pass in WFI: to the next event, or to the end of the run.
+// sleep lets time pass without instructions: to the next event, or to the end of the run.
 func (b *Board) sleep(event, end Time) {
 	m := b.m
 	if event == Never && end == Never {

@@ -55,7 +55,7 @@ func (b *Board) state(s *State) {
 	m := b.m
 	s.Expect("version", snapshotVersion)
 	cpu := m.CPU.State()
-	s.Fixed(&cpu, &m.clock, &m.trace, &m.reset, &m.period)
+	s.Fixed(&cpu, &m.clock, &m.trace, &m.reset, &m.halted, &m.period)
 	b.chip.State(s)
 	m.timers.state(s)
 	b.inputs.state(s)

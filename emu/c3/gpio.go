@@ -129,6 +129,18 @@ func (g *gpio) write(off, v uint32) {
 	g.update()
 }
 
+// wakes reports whether a pin is at a level that ends light sleep, TRM 5.9.
+func (g *gpio) wakes() bool {
+	for n := range uint32(gpPins) {
+		cfg, high := g.get(gpPin0+4*n), g.s.Levels>>n&1 != 0
+		kind := field(cfg, 9, 7)
+		if cfg>>10&1 != 0 && (kind == gpIntHigh && high || kind == gpIntLow && !high) {
+			return true
+		}
+	}
+	return false
+}
+
 // output returns whether the guest drives pin n, and to which level.
 func (g *gpio) output(n uint32) (driven, high bool) {
 	if !g.iomux.isGPIO(n) {
@@ -183,6 +195,7 @@ func (g *gpio) update() {
 	changed := levels ^ g.s.Levels
 	g.s.Levels, g.s.Driven = levels, drivenPins
 	g.interrupts(changed)
+	g.soc.rtc.pinsMoved()
 }
 
 func level(high bool) emu.Level {

@@ -70,6 +70,9 @@ func (r resetCause) level() int {
 // requestReset resets the chip before the next instruction. Of several
 // requests the first counts.
 func (c *soc) requestReset(r resetCause) {
+	if c.rtc.s.Sleep == deepSleep && (r == causeTG0WDT || r == causeTG1WDT) {
+		return // without power
+	}
 	if c.s.Cause == 0 {
 		c.s.Cause = uint8(r)
 	}
@@ -86,6 +89,8 @@ func (c *soc) Reset() {
 
 func (c *soc) resetTo(cause resetCause) {
 	level := cause.level()
+	c.rtc.s.Sleep = awake
+	c.m.Halt(false)
 	c.assist.record(c.m.CPU.PC(), c.m.CPU.Reg(2))
 	if level >= resetCore {
 		c.gpio.latchStraps() // before the watchdogs, which go by the boot mode

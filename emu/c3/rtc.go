@@ -53,8 +53,8 @@ const (
 )
 
 // rtc is RTC_CNTL: software resets, the reset cause, the slow-clock counter
-// and its alarm, the RTC watchdog RWDT and the super watchdog. Registers of
-// power and sleep control only store.
+// and its alarm, the RTC watchdog RWDT, the super watchdog, and sleep
+// (sleep.go). Registers of power control only store.
 type rtc struct {
 	block
 	soc  *soc
@@ -62,6 +62,7 @@ type rtc struct {
 	s    struct {
 		Base  uint64 // slow-clock count at Since
 		Since emu.Time
+		Sleep sleepMode
 	}
 	main *emu.Timer
 	swd  *emu.Timer
@@ -145,8 +146,8 @@ func (r *rtc) write(off, v uint32) {
 		}
 	case rtcState0:
 		r.set(off, v&^(1<<31))
-		if v>>31 != 0 { // SLEEP_EN: the chip would sleep here; this one does not
-			r.soc.m.Unmodelled(r.name, r.base+off, true, v)
+		if v>>31 != 0 { // SLEEP_EN
+			r.sleep()
 		}
 	case rtcTimeUpdate:
 		if v>>31 != 0 {
@@ -221,7 +222,10 @@ func (r *rtc) arm() {
 	r.main.Set(r.soc.m.Now() + emu.Time((goal-r.s.Base)*(emu.TicksPerSecond/4)/(r.slowHz()/4)+1))
 }
 
-func (r *rtc) alarm() { r.intr.raise(rtcIntMainTimer) }
+func (r *rtc) alarm() {
+	r.intr.raise(rtcIntMainTimer)
+	r.wake(wakeTimer)
+}
 
 // booted sets what software finds after a reset. A reset of the core feeds the
 // watchdog: a chip that finds nothing to boot is reset by timer group 0 again

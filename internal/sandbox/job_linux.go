@@ -247,6 +247,10 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 		if tm.Lower == "" && tm.Upper == "" {
 			continue
 		}
+		if tm.Memory {
+			sp.Mounts = append(sp.Mounts, tm)
+			continue
+		}
 		if p.at == "out" {
 			out = tm.Upper
 		}
@@ -277,6 +281,10 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 		tm.Lower = to
 	}
 	if !p.writable {
+		return tm, nil
+	}
+	if j.inMemory(p, tm.Lower, m) {
+		tm.Memory = true
 		return tm, nil
 	}
 	uid := 0 // new owner of what is copied
@@ -323,6 +331,34 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 		return tm, os.Chown(up, uid, uid)
 	}
 	return tm, nil
+}
+
+// inMemory reports whether what the command writes to a place can go to
+// memory: little is written to /src and /cargo, and nobody wants it afterwards
+// unless the step says so.
+func (j *job) inMemory(p place, lower string, m mode) bool {
+	if !m.overlay || !m.userNS || lower == "" || p.input != "src" && p.input != "cargo" ||
+		p.input == "src" && j.Perturb.Shuffle != 0 || !ownedByUs(lower) || !kernelAtLeast(6, 6) {
+		return false
+	}
+	return !slices.ContainsFunc(j.step.Outputs, func(o string) bool {
+		at, _ := outputPlace(o)
+		return at == p.at
+	})
+}
+
+// kernelAtLeast compares the running kernel's version. A tmpfs can be the
+// upper layer of a user's overlay since 6.6 (see keepsAttributes).
+func kernelAtLeast(major, minor int) bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	var a, b int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &a, &b); err != nil {
+		return false
+	}
+	return a > major || a == major && b >= minor
 }
 
 // ownedByUs reports whether the folder's owner is the user that the command

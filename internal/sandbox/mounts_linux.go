@@ -297,6 +297,8 @@ func (r *runner) mountTree(m treeMount, f treeFolders) error {
 		err = bind(fdPath(f.upper), fdPath(at), false)
 	case !r.Overlay:
 		err = bind(fdPath(f.lower), fdPath(at), true)
+	case m.Memory:
+		err = r.memoryOverlay(fdPath(at), m.At, f.lower)
 	case f.upper < 0:
 		err = r.overlay(fdPath(at), "empty:"+fdPath(f.lower), -1, -1)
 	case f.lower < 0:
@@ -312,6 +314,31 @@ func (r *runner) mountTree(m treeMount, f treeFolders) error {
 		return &stageError{stage, "/" + m.At, err}
 	}
 	return nil
+}
+
+// memoryOverlay mounts a tree with an upper layer below the current folder,
+// which is a tmpfs.
+func (r *runner) memoryOverlay(at, name string, lower int) error {
+	up, work := name+"-up", name+"-work"
+	for _, d := range []string{up, work} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := likeFolder(up, fdPath(lower)); err != nil {
+		return err
+	}
+	upper, err := openFolder(up)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(upper)
+	w, err := openFolder(work)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(w)
+	return r.overlay(at, fdPath(lower), upper, w)
 }
 
 // target opens a folder below the new root without following symbolic links:

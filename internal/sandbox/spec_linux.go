@@ -41,6 +41,10 @@ type treeMount struct {
 	Lower string // host folder
 	Upper string // host folder
 	Work  string // host folder, the overlay's own, on the file system of Upper
+
+	// Memory puts the upper layer into the runner's own tmpfs, where making
+	// and removing it waits for no disk. Lower is set, Upper and Work are not.
+	Memory bool
 }
 
 // message is what the runner reports, one JSON value per line.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -112,5 +113,47 @@ func TestKinds(t *testing.T) {
 	}
 	if _, text := runVerb(t, context.Background(), func(*app, context.Context) error { panic("x") }, "-v"); !strings.Contains(text, "goroutine ") {
 		t.Errorf("no stack trace with -v:\n%s", text)
+	}
+}
+
+// TestEventsDocument: every event is in docs/json.md, and no other.
+func TestEventsDocument(t *testing.T) {
+	b, err := os.ReadFile("../../docs/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|").FindAllStringSubmatch(string(b), -1) {
+		documented[m[1]] = true
+	}
+	used := map[string]bool{}
+	call := regexp.MustCompile(`\.Event\("([a-z-]+)"`)
+	for _, dir := range []string{".", "../ui"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range call.FindAllSubmatch(src, -1) {
+				used[string(m[1])] = true
+			}
+		}
+	}
+	for e := range used {
+		if !documented[e] {
+			t.Errorf("event %s is not in docs/json.md", e)
+		}
+	}
+	for e := range documented {
+		if !used[e] {
+			t.Errorf("docs/json.md describes %s, which nothing sends", e)
+		}
 	}
 }

@@ -42,7 +42,7 @@ whose file is gone pins nothing.` + exits(fault.Pins),
 			}
 			a.ui.Event("gc", struct {
 				Store   string `json:"store"`
-				DryRun  bool   `json:"dry_run"`
+				DryRun  bool   `json:"dry-run"`
 				Freed   int64  `json:"freed"`
 				Blobs   int    `json:"blobs"`
 				Trees   int    `json:"trees"`

@@ -22,7 +22,7 @@ type elfEvent struct {
 	Chip       string            `json:"chip,omitempty"`
 	Descriptor *descriptorEvent  `json:"descriptor,omitempty"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
-	DebugUnits int               `json:"debug_units"`
+	DebugUnits int               `json:"debug-units"`
 	Regions    []regionEvent     `json:"regions"`
 	Sections   []sectionEvent    `json:"sections"`
 }

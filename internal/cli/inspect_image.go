@@ -22,15 +22,15 @@ type imageEvent struct {
 	Size       int              `json:"size"`
 	Chip       string           `json:"chip"`
 	Entry      string           `json:"entry"`
-	FlashMode  string           `json:"flash_mode"`
-	FlashFreq  string           `json:"flash_freq"`
-	FlashSize  uint32           `json:"flash_size"`
-	MinRev     string           `json:"min_chip_revision"`
-	MaxRev     string           `json:"max_chip_revision"`
+	FlashMode  string           `json:"flash-mode"`
+	FlashFreq  string           `json:"flash-freq"`
+	FlashSize  uint32           `json:"flash-size"`
+	MinRev     string           `json:"min-chip-revision"`
+	MaxRev     string           `json:"max-chip-revision"`
 	Checksum   string           `json:"checksum"`
-	ChecksumOK bool             `json:"checksum_ok"`
+	ChecksumOK bool             `json:"checksum-ok"`
 	SHA256     string           `json:"sha256,omitempty"`
-	SHA256OK   bool             `json:"sha256_ok"`
+	SHA256OK   bool             `json:"sha256-ok"`
 	Descriptor *descriptorEvent `json:"descriptor,omitempty"`
 	Segments   []segmentEvent   `json:"segments"`
 	Problems   []string         `json:"problems,omitempty"`
@@ -48,12 +48,12 @@ type descriptorEvent struct {
 	Version          string `json:"version"`
 	Date             string `json:"date"`
 	Time             string `json:"time"`
-	IDFVersion       string `json:"idf_version"`
-	ELFSHA256        string `json:"elf_sha256,omitempty"`
-	SecureVersion    uint32 `json:"secure_version"`
-	MinBlockRevision uint16 `json:"min_efuse_block_revision"`
-	MaxBlockRevision uint16 `json:"max_efuse_block_revision"`
-	PageSize         uint32 `json:"page_size,omitempty"`
+	IDFVersion       string `json:"idf-version"`
+	ELFSHA256        string `json:"elf-sha256,omitempty"`
+	SecureVersion    uint32 `json:"secure-version"`
+	MinBlockRevision uint16 `json:"min-efuse-block-revision"`
+	MaxBlockRevision uint16 `json:"max-efuse-block-revision"`
+	PageSize         uint32 `json:"page-size,omitempty"`
 }
 
 func (d *descriptorEvent) pairs() [][2]string {
@@ -168,8 +168,8 @@ func (e imageEvent) table() ui.Table {
 type flashEvent struct {
 	File        string           `json:"file"`
 	Size        int              `json:"size"`
-	FlashSize   uint32           `json:"flash_size"` // as the bootloader says
-	TableOffset uint32           `json:"partition_table_offset"`
+	FlashSize   uint32           `json:"flash-size"` // as the bootloader says
+	TableOffset uint32           `json:"partition-table-offset"`
 	Bootloader  *imageEvent      `json:"bootloader,omitempty"`
 	Partitions  []partitionEvent `json:"partitions"`
 	Apps        []imageEvent     `json:"apps"`

@@ -23,7 +23,7 @@ func (a *app) showLock(name string, f *lock.File) error {
 		if err := toml.Unmarshal(b, &all); err != nil {
 			return err
 		}
-		a.ui.Event("lock", struct {
+		a.ui.Event("lock-file", struct {
 			File string         `json:"file"`
 			Lock map[string]any `json:"lock"`
 		}{name, all})
@@ -35,7 +35,7 @@ func (a *app) showLock(name string, f *lock.File) error {
 	}
 	a.ui.Fields([][2]string{
 		{"file", name},
-		{"kind", fmt.Sprintf("lock, version %d, written by espalier %s", f.Version, f.Tool)},
+		{"kind", fmt.Sprintf("lock, version %d, written by %s", f.Version, f.Tool)},
 		{"target", f.Project.Target},
 		{"source date", epoch},
 		{"crates", crateCount(f)},

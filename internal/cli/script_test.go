@@ -83,7 +83,13 @@ func writeSpecimens(dir string) error {
 	badTable[0x8005] ^= 1
 	foreign := bytes.Clone(app)
 	foreign[12] = 13
+	sample, err := os.ReadFile(filepath.Join("..", "lock", "testdata", "sample.lock"))
+	if err != nil {
+		return err
+	}
 	files := map[string][]byte{
+		"espalier.lock":    sample,
+		"newer.lock":       bytes.Replace(sample, []byte("version = 1"), []byte("version = 99"), 1),
 		"hello.elf":        hello,
 		"xtensa.elf":       change(func(f *elftest.File) { f.Machine = elf.EM_XTENSA }),
 		"c6.elf":           change(func(f *elftest.File) { f.Sections[7].Data = []byte("esp32c60") }),

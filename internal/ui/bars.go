@@ -19,6 +19,9 @@ type bars struct {
 	shown map[*bar]bool
 }
 
+// barWidth is the width of a bar in columns, brackets included.
+const barWidth = 22
+
 // bar is one line of the block.
 type bar struct {
 	b *mpb.Bar
@@ -35,9 +38,9 @@ func newBars(w io.Writer) *bars {
 // from the task when it is drawn. (Telling it means waiting for the goroutine
 // that draws, which waits for the task.)
 func (s *bars) add(t *task) *bar {
-	b := &bar{s.p.New(0, filler(t),
+	b := &bar{s.p.New(0, filler(t), mpb.BarWidth(barWidth),
 		mpb.PrependDecorators(decor.Name(t.phase, decor.WC{C: decor.DindentRight | decor.DSyncWidth | decor.DextraSpace})),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return " " + t.status() })),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return " " + t.status(s.AvailableWidth-barWidth-2) })),
 	)}
 	s.shown[b] = true
 	return b
@@ -92,8 +95,9 @@ func (t *task) counts() (n, total int64) {
 	return min(t.n, t.total), t.total
 }
 
-// status is what stands behind a bar: counts, rate, remaining time, the item.
-func (t *task) status() string {
+// status is what stands behind a bar, in at most width columns: counts, rate,
+// remaining time, the item.
+func (t *task) status(width int) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var s string
@@ -110,11 +114,14 @@ func (t *task) status() string {
 			s += fmt.Sprintf(", %s/s", Size(int64(rate)))
 		}
 		if left := t.total - t.n; left > 0 {
-			s += ", " + Seconds(time.Duration(float64(left)/rate*float64(time.Second)).Round(time.Second)) + " left"
+			s += fmt.Sprintf(", %.0f s left", float64(left)/rate)
 		}
 	}
 	if t.item != "" {
 		s += "  " + t.item
+	}
+	if r := []rune(s); len(r) > max(width, 0) {
+		return string(r[:max(width-1, 0)]) + "…"
 	}
 	return s
 }

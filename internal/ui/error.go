@@ -23,7 +23,7 @@ func (u *UI) Error(err error) {
 	prefix := u.Paint(Stderr, Red, "espalier:") + " "
 	for line := range strings.Lines(err.Error()) {
 		if line = strings.TrimSpace(line); line != "" {
-			u.line(Stderr, prefix+line)
+			u.line(Stderr, prefix+harmless(line))
 		}
 	}
 	u.Hints(hints...)
@@ -34,7 +34,7 @@ func (u *UI) Hints(hints ...string) {
 	for _, h := range hints {
 		prefix := u.Paint(Stderr, Cyan, "hint:") + " "
 		for line := range strings.Lines(h) {
-			u.line(Stderr, prefix+strings.TrimRight(line, "\n"))
+			u.line(Stderr, prefix+harmless(strings.TrimRight(line, "\n")))
 			prefix = "      "
 		}
 	}

@@ -2,10 +2,23 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"espalier.dev/espalier/internal/progress"
 )
+
+// harmless replaces control characters: names in a table or an error come from
+// files, and a file must not steer the terminal.
+func harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
 
 // Size formats a number of bytes: "512 B", "13.4 KiB", "229.0 MiB".
 func Size(n int64) string {

@@ -19,6 +19,15 @@ func (u *UI) Table(t Table) {
 	if u.opt.JSON || len(t.Rows) == 0 {
 		return
 	}
+	rows := make([][]string, 0, len(t.Rows))
+	for _, row := range t.Rows {
+		var cells []string
+		for _, cell := range row {
+			cells = append(cells, harmless(cell))
+		}
+		rows = append(rows, cells)
+	}
+	t.Rows = rows
 	width := make([]int, len(t.Head))
 	for _, row := range append([][]string{t.Head}, t.Rows...) {
 		for i, cell := range row {
@@ -74,7 +83,7 @@ func (u *UI) Fields(pairs ...[2]string) {
 		if p[1] == "" {
 			continue
 		}
-		b.WriteString(p[0] + strings.Repeat(" ", width-utf8.RuneCountInString(p[0])) + "  " + p[1] + "\n")
+		b.WriteString(p[0] + strings.Repeat(" ", width-utf8.RuneCountInString(p[0])) + "  " + harmless(p[1]) + "\n")
 	}
 	if b.Len() > 0 {
 		u.line(Stdout, b.String())

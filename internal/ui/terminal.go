@@ -24,7 +24,6 @@ package ui
 import (
 	"io"
 	"os"
-	"sync"
 
 	"golang.org/x/term"
 )
@@ -50,17 +49,6 @@ type output struct {
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// Width returns the number of columns of a stream's terminal, 0 when it is
-// none.
-func (u *UI) Width(s Stream) int {
-	if f, ok := u.stream(s).w.(*os.File); ok && u.stream(s).tty {
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil {
-			return w
-		}
-	}
-	return 0
 }
 
 // Terminal reports whether a stream is a terminal.
@@ -140,6 +128,3 @@ func (u *UI) flush() {
 		}
 	}
 }
-
-// lock is embedded so that the zero UI of tests cannot be copied unnoticed.
-type lock struct{ mu sync.Mutex }

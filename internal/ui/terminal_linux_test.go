@@ -57,8 +57,8 @@ func TestBarsLeaveOneLinePerPhase(t *testing.T) {
 	master, slave := openPTY(t)
 	shown := screen(master)
 	u := New(Options{Stdout: slave, Stderr: slave, Lookup: env("TERM", "xterm")})
-	if !u.Terminal(Stderr) || u.Width(Stderr) != 80 {
-		t.Fatalf("terminal %v, width %d", u.Terminal(Stderr), u.Width(Stderr))
+	if !u.Terminal(Stderr) {
+		t.Fatal("a pseudo-terminal is no terminal")
 	}
 	fetch := u.Start("fetch", progress.Bytes, 4096)
 	unpack := u.Start("unpack", progress.Packages, 0)
@@ -152,6 +152,51 @@ func TestColorPolicy(t *testing.T) {
 		}
 		if got := u.Paint(Stdout, Red, "x\n"); (got == "\x1b[31mx\x1b[0m\n") != tt.want {
 			t.Errorf("%s: Paint gives %q", tt.name, got)
+		}
+	}
+}
+
+// TestBarFits: a bar is shown, and neither it nor a long name leaves the line.
+func TestBarFits(t *testing.T) {
+	master, slave := openPTY(t)
+	chunks := make(chan string)
+	go func() {
+		defer close(chunks)
+		buf := make([]byte, 4096)
+		for {
+			n, err := master.Read(buf)
+			if err != nil {
+				return
+			}
+			chunks <- string(buf[:n])
+		}
+	}()
+	u := New(Options{Stdout: io.Discard, Stderr: slave, Lookup: env("TERM", "xterm")})
+	task := u.Start("fetch", progress.Packages, 100)
+	task.Add(50)
+	task.Item(strings.Repeat("a-very-long-name-", 20))
+	var shown string
+	for !strings.Contains(shown, "…") {
+		c, ok := <-chunks
+		if !ok {
+			t.Fatalf("no bar in %q", shown)
+		}
+		shown += c
+	}
+	go func() {
+		task.Done(nil)
+		u.Close()
+		slave.Close()
+	}()
+	for c := range chunks {
+		shown += c
+	}
+	if !strings.Contains(shown, "fetch  [====") || !strings.Contains(shown, "]  50 of 100 packages  a-very-long") {
+		t.Errorf("the bar looks like %q", shown)
+	}
+	for _, line := range strings.Split(shown, "\n") {
+		if n := len([]rune(line)); n > 100 { // 80 columns and the sequences that move the cursor
+			t.Errorf("a line of %d characters: %q", n, line)
 		}
 	}
 }

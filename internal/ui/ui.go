@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"espalier.dev/espalier/internal/progress"
@@ -22,7 +23,7 @@ type Options struct {
 
 // UI prints. All methods are safe for concurrent use.
 type UI struct {
-	lock
+	mu       sync.Mutex
 	opt      Options
 	out, err output
 	bars     *bars // nil while no bar is shown

@@ -162,6 +162,18 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestHarmless: what stands in a file cannot steer the terminal.
+func TestHarmless(t *testing.T) {
+	s := newStreams(Options{})
+	const evil = "a\x1b]0;title\a\x1b[2Jb\u009b31m\tc"
+	s.Table(Table{Head: []string{"name"}, Rows: [][]string{{evil}}})
+	s.Fields([2]string{"name", evil})
+	s.Error(fault.New(fault.Usage, evil, evil))
+	if got := s.out.String() + s.err.String(); strings.ContainsAny(got, "\x1b\a\t\u009b") || strings.Count(got, "title") != 4 {
+		t.Errorf("printed %q", got)
+	}
+}
+
 func TestFormats(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1048575: "1.0 MiB", 240123904: "229.0 MiB", 1 << 42: "4.0 TiB", 1 << 53: "8192.0 TiB"} {
 		if got := Size(n); got != want {

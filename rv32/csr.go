@@ -50,7 +50,7 @@ const (
 	csrUpccr = 0x802
 )
 
-// word returns where a CSR that is plain storage lives, and the bits of it
+// csrWord returns where a CSR that is plain storage lives, and the bits of it
 // that can be written.
 func (c *CPU) csrWord(n uint16) (*uint32, uint32) {
 	s := &c.csr

@@ -12,4 +12,4 @@
 // imports nothing outside the standard library, and never os, net or time.
 package rv32
 
-//go:generate go run gen.go
+//go:generate go run gen.go .

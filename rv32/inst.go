@@ -21,5 +21,5 @@ const SinkReg = 32
 // check; 0-31 are the architecture's, SinkReg is the sink, the rest unused.
 type registers [256]uint32
 
-// writesControl reports whether the instruction ends a block.
+// endsBlock reports whether an instruction may go elsewhere than to the next.
 func (op Op) endsBlock() bool { return op >= firstTerminator && op < firstFused }

@@ -6,7 +6,7 @@ package rv32
 // branch goes the same way for every value the timer can have up to some
 // cycle, then the rounds up to there can be skipped and the last few be
 // executed for the same registers, memory, device latches and cycle. This file
-// decides when to try; interval.go proves.
+// decides when to try; proof.go proves.
 
 // SpinBus is a Bus that can tell what its registers will read while time
 // passes, so that loops which only wait need not be run out. The Bus calls

@@ -10,7 +10,8 @@ package rv32
 
 // SpinBus is a Bus that can tell what its registers will read while time
 // passes, so that loops which only wait need not be run out. The Bus calls
-// CPU.TimerRead from Load for registers that such loops read.
+// CPU.TimerRead from Load of registers that such loops read and from Store of
+// those that make a timer latch its value.
 //
 // Whatever else can change a register that SpinLoad vouches for must be an
 // event at or after the cycle that Run was given (or Limit): the CPU never

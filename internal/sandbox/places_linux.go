@@ -1,0 +1,176 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// place is one row of the layout's table (action.Layout).
+type place struct {
+	input    string // "" for a folder that is never an input
+	at       string // relative to the root inside
+	writable bool
+}
+
+// places are mounted in this order.
+var places = [...]place{
+	{"src", "src", true},
+	{"cargo", "cargo", true},
+	{"vendor", "cargo/registry/src/v", false},
+	{"git", "cargo/git/checkouts", false},
+	{"target", "target", true},
+	{"", "out", true},
+}
+
+// outputPlace splits an output's name into the writable place that it lies in
+// and the path below it: "hello" is ("out", "hello"), "/target" is
+// ("target", "."). The place is empty when there is none.
+func outputPlace(name string) (place, rest string) {
+	abs, ok := strings.CutPrefix(name, "/")
+	if !ok {
+		return "out", name
+	}
+	for _, p := range places {
+		if !p.writable {
+			continue
+		}
+		if abs == p.at {
+			return p.at, "."
+		}
+		if rest, ok := strings.CutPrefix(abs, p.at+"/"); ok {
+			return p.at, rest
+		}
+	}
+	return "", ""
+}
+
+// treeMount decides how one place is mounted and makes its folders.
+func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
+	tm := treeMount{At: p.at, Lower: j.trees[p.input]}
+	name := fmt.Sprintf("%s-%d", path.Base(p.at), attempt)
+	if p.input == "vendor" || p.input == "git" {
+		name = fmt.Sprintf("%s-%d", p.input, attempt)
+	}
+	if tm.Lower != "" && j.Perturb.Shuffle != 0 && p.input != "src" {
+		to := filepath.Join(j.scratch.dir, name+"-shuffled")
+		if err := copyTree(tm.Lower, to, copyOptions{seed: j.Perturb.Shuffle}); err != nil {
+			return tm, err
+		}
+		tm.Lower = to
+	}
+	if !p.writable {
+		return tm, nil
+	}
+	if j.inMemory(p, tm.Lower, m) {
+		tm.Memory = true
+		return tm, nil
+	}
+	uid := 0 // new owner of what is copied
+	if !m.userNS {
+		uid = j.uid()
+	}
+	up, err := j.scratch.sub(name, "up")
+	if err != nil {
+		return tm, err
+	}
+	if tm.Work, err = j.scratch.sub(name, "work"); err != nil {
+		return tm, err
+	}
+	if p.input == "target" && j.kept != nil && m.userNS && m.overlay && (tm.Lower == "" || ownedByUs(tm.Lower)) {
+		up, tm.Work = j.kept.upper(), j.kept.work()
+	}
+	tm.Upper = up
+	switch {
+	case tm.Lower == "":
+	case p.input == "src" && j.ownSrc && m.userNS && attempt == 0 && j.Perturb.Shuffle == 0:
+		tm.Lower, tm.Upper = "", tm.Lower
+		return tm, nil
+	case !m.overlay || !m.userNS || !ownedByUs(tm.Lower) || !keepsAttributes(up) || p.input == "src" && j.ownSrc:
+		// Files of somebody else cannot be copied up in a user namespace that
+		// has one user only; without a user namespace the command is user
+		// 1000 and must own what it may write to.
+		if err := os.Remove(up); err != nil {
+			return tm, err
+		}
+		o := copyOptions{uid: uid}
+		if p.input == "src" {
+			o.seed = j.Perturb.Shuffle
+		}
+		err := copyTree(tm.Lower, up, o)
+		tm.Lower = ""
+		return tm, err
+	default:
+		// The merged folder has the attributes of its upper layer.
+		if err := likeFolder(up, tm.Lower); err != nil {
+			return tm, err
+		}
+	}
+	if uid != 0 {
+		return tm, os.Chown(up, uid, uid)
+	}
+	return tm, nil
+}
+
+// inMemory reports whether what the command writes to a place can go to
+// memory: little is written to /src and /cargo, and nobody wants it afterwards
+// unless the step says so.
+func (j *job) inMemory(p place, lower string, m mode) bool {
+	if !m.overlay || !m.userNS || lower == "" || p.input != "src" && p.input != "cargo" ||
+		p.input == "src" && j.Perturb.Shuffle != 0 || !ownedByUs(lower) || !kernelAtLeast(6, 6) {
+		return false
+	}
+	return !slices.ContainsFunc(j.step.Outputs, func(o string) bool {
+		at, _ := outputPlace(o)
+		return at == p.at
+	})
+}
+
+// kernelAtLeast compares the running kernel's version. A tmpfs can be the
+// upper layer of a user's overlay since 6.6 (see keepsAttributes).
+func kernelAtLeast(major, minor int) bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	var a, b int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &a, &b); err != nil {
+		return false
+	}
+	return a > major || a == major && b >= minor
+}
+
+// ownedByUs reports whether the folder's owner is the user that the command
+// will be outside.
+func ownedByUs(dir string) bool {
+	var st unix.Stat_t
+	return unix.Stat(dir, &st) == nil && int(st.Uid) == os.Geteuid()
+}
+
+// keepsAttributes reports whether the file system of dir can hold the extended
+// attributes with which an overlay marks folders that were replaced. Without
+// (a tmpfs before Linux 6.6) making such a folder fails much later.
+func keepsAttributes(dir string) bool {
+	const probe = "user.espalier"
+	if unix.Setxattr(dir, probe, []byte{1}, 0) != nil {
+		return false
+	}
+	return unix.Removexattr(dir, probe) == nil
+}
+
+// likeFolder gives dir the mode and modification time of model.
+func likeFolder(dir, model string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(model, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: model, Err: err}
+	}
+	if err := os.Chmod(dir, os.FileMode(st.Mode&0o777)|0o700); err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, dir, []unix.Timespec{st.Atim, st.Mtim}, 0)
+}

@@ -33,15 +33,16 @@ func Long(t testing.TB, why string) {
 	}
 }
 
-// Tool returns the path of a peer program: from $ESPALIER_PEERS/bin, where
-// the test set-up puts what it installs, else from PATH.
+// Peers returns the folder that scripts/peers fills: $ESPALIER_PEERS, else
+// espalier-peers in the user's cache.
+func Peers(t testing.TB) string { return cacheDir(t, "ESPALIER_PEERS", "espalier-peers") }
+
+// Tool returns the path of a peer program: from bin in Peers, else from PATH.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
-	if dir := os.Getenv("ESPALIER_PEERS"); dir != "" {
-		p := filepath.Join(dir, "bin", name)
-		if st, err := os.Stat(p); err == nil && !st.IsDir() {
-			return p
-		}
+	own := filepath.Join(Peers(t), "bin", name)
+	if st, err := os.Stat(own); err == nil && !st.IsDir() {
+		return own
 	}
 	p, err := exec.LookPath(name)
 	if err != nil {
@@ -51,20 +52,25 @@ func Tool(t testing.TB, name string) string {
 }
 
 // Store returns the folder of the warm store that all tests share, so that a
-// toolchain is fetched and a firmware built once: $ESPALIER_TEST_STORE, else a
-// folder of its own in the user's cache.
+// toolchain is fetched and a firmware built once: $ESPALIER_TEST_STORE, else
+// espalier-test in the user's cache.
 func Store(t testing.TB) string {
 	t.Helper()
-	dir := os.Getenv("ESPALIER_TEST_STORE")
-	if dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir = filepath.Join(cache, "espalier-test")
-	}
+	dir := cacheDir(t, "ESPALIER_TEST_STORE", "espalier-test")
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+func cacheDir(t testing.TB, env, name string) string {
+	t.Helper()
+	if dir := os.Getenv(env); dir != "" {
+		return dir
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(cache, name)
 }

@@ -13,6 +13,7 @@ import (
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/supply/debian"
@@ -142,6 +143,7 @@ func (a *app) checkSupplier(context.Context) finding {
 	cfg := debian.Config{Host: runtime.GOOS + "/" + runtime.GOARCH}
 	if p, err := a.openProject(project.Flags{}); err == nil {
 		cfg.Prefixes = p.Espalier.Supply.Prefixes.V
+		cfg.Sources = pin.SourcesOf(p.Espalier.Supply)
 	}
 	sup, err := debian.Discover("/", cfg)
 	if err != nil {
@@ -164,10 +166,10 @@ func (a *app) checkProject(context.Context) finding {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return finding{What: what, Text: p.Package + " has no " + lock.FileName, Hints: []string{"espalier lock"}, err: fault.New(fault.Pins, "no lock")}
 	}
-	if _, err := lock.Read(path); err != nil {
+	if _, err := (&workspace{project: p, app: a}).pins(); err != nil {
 		return bad(what, err)
 	}
-	return finding{What: what, OK: true, Text: p.Package + ", " + lock.FileName + " can be read"}
+	return finding{What: what, OK: true, Text: p.Package + ", " + lock.FileName + " is up to date"}
 }
 
 // doctorConfig prints every setting.

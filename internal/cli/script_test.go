@@ -14,7 +14,9 @@ import (
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/partition"
 	"espalier.dev/espalier/internal/elftest"
+	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/sandbox"
+	"espalier.dev/espalier/internal/store"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata/script")
@@ -83,7 +85,7 @@ func writeSpecimens(dir string) error {
 	badTable[0x8005] ^= 1
 	foreign := bytes.Clone(app)
 	foreign[12] = 13
-	sample, err := os.ReadFile(filepath.Join("..", "lock", "testdata", "sample.lock"))
+	sample, err := lock.Encode(sampleLock())
 	if err != nil {
 		return err
 	}
@@ -117,4 +119,34 @@ func writeSpecimens(dir string) error {
 		}
 	}
 	return nil
+}
+
+// sampleLock is a small lock with something of everything.
+func sampleLock() *lock.File {
+	d := func(s string) store.Digest { return store.DigestOf([]byte(s)) }
+	sized := func(s string, size int64) store.Digest { return store.Digest{Hash: d(s).Hash, Size: size} }
+	return &lock.File{
+		Version: lock.Version,
+		Tool:    "espalier 0.1.0",
+		Project: lock.Project{SourceDateEpoch: 1_700_000_000, Target: "riscv32imc-unknown-none-elf", Layout: 1, CargoLock: d("Cargo.lock")},
+		Toolchains: []lock.Toolchain{{
+			Host: "linux/amd64", Supplier: "debian:bookworm+bookworm-security", Channel: "stable", Rustc: "1.96.0", Prune: 1, Rootfs: d("rootfs"),
+			Index: []lock.Evidence{{File: "bookworm InRelease", Digest: d("InRelease"), Verified: true}},
+			Packages: []lock.Package{
+				{Name: "libc6", Version: "2.36-9", Arch: "amd64", Digest: sized("libc6", 2_700_000), Path: "pool/main/g/glibc/libc6_2.36-9_amd64.deb"},
+				{Name: "rustc-web", Version: "1.96.0", Arch: "amd64", Digest: sized("rustc", 63_000_000), Path: "pool/main/r/rustc-web/rustc-web_1.96.0_amd64.deb"},
+			},
+		}},
+		Std: lock.Std{Lock: d("std")},
+		Crates: []lock.Crate{
+			{Name: "addr2line", Version: "0.25.0", Digest: sized("addr2line", -1), For: []string{"std"}},
+			{Name: "esp-hal", Version: "1.2.2", Digest: sized("esp-hal", -1), For: []string{"project"}},
+		},
+		Git: []lock.Git{{URL: "https://git.example.invalid/net.git", Ref: "branch=main", Commit: "0123456789abcdef0123456789abcdef01234567", Tree: d("git"), Crates: []string{"net 0.1.0"}}},
+		Blobs: []lock.Blob{
+			{Name: "bootloader", Digest: sized("bootloader", 20_560), From: "espflash 4.7.0: resources/bootloaders/esp32c3-bootloader.bin", Crate: sized("espflash", -1)},
+			{Name: "rom-rev300", Digest: sized("rom", 556_332), From: "espflash 4.7.0: resources/roms/esp32c3_rev300_rom.elf", Crate: sized("espflash", -1)},
+		},
+		Golden: &lock.Golden{ELF: d("elf"), Image: d("image")},
+	}
 }

@@ -13,6 +13,9 @@ import (
 // files, and a file must not steer the terminal.
 func harmless(s string) string {
 	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		}
 		if unicode.IsControl(r) {
 			return '\ufffd'
 		}

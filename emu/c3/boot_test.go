@@ -223,7 +223,7 @@ func frame(op byte, data []byte) []byte {
 func TestROMLoaderAnswers(t *testing.T) {
 	for _, port := range []emu.Stream{emu.UART0, emu.USB} {
 		t.Run(port.String(), func(t *testing.T) {
-			b, con := boot(t, emu.Config{Strap: emu.StrapDownload, USBHost: true})
+			b, con := boot(t, emu.Config{Strap: emu.StrapDownload, USBHost: true, Strict: true})
 			if res := b.Run(t.Context(), emu.UntilText("waiting for download"), emu.Limit(emu.Second)); res.Reason != emu.StopText {
 				t.Fatalf("%v: %s", res.Reason, con.text(emu.UART0))
 			}

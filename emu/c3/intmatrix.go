@@ -11,6 +11,7 @@ const (
 	srcGPIO           = 16
 	srcGPIONMI        = 17
 	srcSPI1           = 18
+	srcSPI2           = 19
 	srcUART0          = 21
 	srcUART1          = 22
 	srcEFuse          = 24

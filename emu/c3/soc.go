@@ -106,11 +106,11 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.extmem = newExtmem(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
 	c.assist = newAssistDebug()
-	hash, adc, ctrl := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed)
+	hash, adc, ctrl, spi2 := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed), newSPI2(c)
 
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, hash, adc, ctrl, newAnalog(), c.assist, newSensitive(), newGPIOSD(),
+		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, hash, adc, ctrl, newAnalog(), c.assist, newSensitive(), newGPIOSD(),
 	}
 	for _, d := range unmodelled() {
 		c.devices = append(c.devices, d)
@@ -120,15 +120,16 @@ func (c *soc) build(cfg *emu.Config) error {
 	}
 	c.devices = append(c.devices, c.bus.fillHoles()...)
 
-	c.system.resets = peripheralResets(c, hash, adc)
+	c.system.resets = peripheralResets(c, hash, adc, spi2)
 	return nil
 }
 
 // peripheralResets lists the blocks behind the bits of PERIP_RST_EN0 and 1,
 // TRM 16.4. Bits of blocks that are not modelled have no effect.
-func peripheralResets(c *soc, hash, adc device) (r [2][32][]device) {
+func peripheralResets(c *soc, hash, adc, spi2 device) (r [2][32][]device) {
 	r[0][2] = []device{c.uarts[0]}
 	r[0][5] = []device{c.uarts[1]}
+	r[0][6] = []device{spi2}
 	r[0][13] = []device{c.timgs[0]}
 	r[0][15] = []device{c.timgs[1]}
 	r[0][14] = []device{c.efuse}

@@ -41,7 +41,6 @@ func unmodelled() []*storage {
 		{"LEDC", 0x60019000, nil},
 		{"NRX", 0x6001c000, nil},
 		{"BB", 0x6001d000, nil},
-		{"SPI2", 0x60024000, nil},
 		{"TWAI", 0x6002b000, nil},
 		{"I2S0", 0x6002d000, nil},
 		{"WIFI_MAC", 0x60033000, nil},

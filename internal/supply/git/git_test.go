@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"io"
 	"net/http/cgi"
 	"net/http/httptest"
 	"os"
@@ -72,8 +73,9 @@ func serve(t *testing.T, root string) string {
 		devtest.Missing(t, "git-http-backend")
 	}
 	srv := httptest.NewServer(&cgi.Handler{
-		Path: backend,
-		Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null"},
+		Stderr: io.Discard,
+		Path:   backend,
+		Env:    []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null"},
 	})
 	t.Cleanup(srv.Close)
 	return srv.URL
@@ -124,7 +126,7 @@ func workspace(t *testing.T) (url string, r *repo, first string) {
 	r.run("tag", "-a", "v1", "-m", "one")
 	r.write("shared/text", "changed\n")
 	r.commit("second")
-	return serve(t, root) + "/family/.git", r, first
+	return serve(t, root) + "/family", r, first
 }
 
 func text(t *testing.T, st *store.Store, tree store.Digest, name string) string {
@@ -142,8 +144,6 @@ func text(t *testing.T, st *store.Store, tree store.Digest, name string) string 
 
 func TestFetch(t *testing.T) {
 	url, _, first := workspace(t)
-	// A relative submodule is resolved against the forge's URL.
-	url = strings.TrimSuffix(url, "/.git")
 	f := newFetcher(t)
 	pin, err := f.Fetch(context.Background(), Source{URL: url, Ref: "tag=v1", Commit: first},
 		[]Member{{"one", "1.2.3"}, {"two", "9.0.0"}})

@@ -91,6 +91,9 @@ func (c *soc) resetTo(cause resetCause) {
 	level := cause.level()
 	c.rtc.s.Sleep = awake
 	c.m.Halt(false)
+	// Permissions and their locks last until the CPU is reset: IDF restarts
+	// the CPU only, and refuses to start with a lock set.
+	c.sensitive.reset()
 	c.assist.record(c.m.CPU.PC(), c.m.CPU.Reg(2))
 	if level >= resetCore {
 		c.gpio.latchStraps() // before the watchdogs, which go by the boot mode

@@ -25,19 +25,20 @@ type soc struct {
 
 	sram0, sram1, rtcFast, romBank, flashBank *rv32.Bank
 
-	flash   *flash
-	intc    *intMatrix
-	uarts   [2]*uart
-	usb     *usbSerialJTAG
-	systm   *systimer
-	timgs   [2]*timg
-	rtc     *rtc
-	efuse   *efuse
-	gpio    *gpio
-	assist  *assistDebug
-	system  *system
-	extmem  *extmem
-	devices []device // every block, in the order of attachment
+	flash     *flash
+	intc      *intMatrix
+	uarts     [2]*uart
+	usb       *usbSerialJTAG
+	systm     *systimer
+	timgs     [2]*timg
+	rtc       *rtc
+	efuse     *efuse
+	gpio      *gpio
+	assist    *assistDebug
+	sensitive *storage
+	system    *system
+	extmem    *extmem
+	devices   []device // every block, in the order of attachment
 
 	s struct {
 		Cause uint8 // of a reset that was requested
@@ -105,12 +106,12 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.gpio = newGPIO(c, cfg.Strap)
 	c.extmem = newExtmem(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
-	c.assist = newAssistDebug()
+	c.assist, c.sensitive = newAssistDebug(), newSensitive()
 	hash, adc, ctrl, spi2 := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed), newSPI2(c)
 
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, hash, adc, ctrl, newAnalog(), c.assist, newSensitive(), newGPIOSD(),
+		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, hash, adc, ctrl, newAnalog(), c.assist, c.sensitive, newGPIOSD(),
 	}
 	for _, d := range unmodelled() {
 		c.devices = append(c.devices, d)

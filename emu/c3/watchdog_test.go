@@ -103,6 +103,7 @@ func TestWhatAResetKeeps(t *testing.T) {
 			mem := c.m.CPU.Memory()
 			c.w(store0, 42)
 			c.w(uartDiv, 99)
+			c.w(0x600c1000, 1) // a lock of SENSITIVE
 			mem.Write(rtcRAM, []byte{1, 2, 3, 4})
 			mem.Write(sram, []byte{5})
 			c.w(0x60008000, k.options0)
@@ -111,6 +112,7 @@ func TestWhatAResetKeeps(t *testing.T) {
 				t.Fatalf("resets %v", r)
 			}
 			c.want(store0, 42)
+			c.want(0x600c1000, 0)
 			var b [4]byte
 			mem.Read(rtcRAM, b[:])
 			if b != [4]byte{1, 2, 3, 4} {

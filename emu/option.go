@@ -25,8 +25,7 @@ func Limit(d Duration) Option {
 	}
 }
 
-// Instructions stops when the call has retired n instructions or a few more:
-// the run ends at the end of a basic block, at the same one in every run.
+// Instructions stops when the call has retired n instructions.
 func Instructions(n uint64) Option {
 	return func(s *stops) { s.instructions = n }
 }

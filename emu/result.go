@@ -58,8 +58,9 @@ type Result struct {
 	Now     Time
 	Elapsed Duration
 
-	// Instructions is how many instructions this call retired. A spin loop
-	// that was fast-forwarded counts as if it had been executed.
+	// Instructions is how many instructions this call retired, those that
+	// trapped included. A spin loop that was fast-forwarded counts as if it had
+	// been executed.
 	Instructions uint64
 
 	// Trace is the trace hash since power-on. Two runs with the same Config

@@ -65,3 +65,25 @@ func BenchmarkRegisters(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds()/1e6, "MIPS")
 }
+
+// BenchmarkCompute is a loop that only computes, on a whole board.
+func BenchmarkCompute(b *testing.B) {
+	board := guest(b, emu.Config{}, func(a *asm) {
+		quietWatchdogs(a)
+		a.li(t0, 12345)
+		loop := a.pc()
+		for range 4 {
+			a.addi(t1, t0, 77)
+			a.and(t2, t1, t0)
+			a.addi(t0, t2, 5)
+			a.addi(a0, t1, -1)
+		}
+		a.branch(1, a0, zero, loop)
+		a.j(loop)
+	})
+	var n uint64
+	for b.Loop() {
+		n += board.Run(b.Context(), emu.Instructions(50_000_000)).Instructions
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds()/1e6, "MIPS")
+}

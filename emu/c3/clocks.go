@@ -1,5 +1,7 @@
 package c3
 
+import "math/bits"
+
 // Clock sources, TRM 6.2: crystal, and the RC oscillators at their typical
 // frequencies.
 const (
@@ -21,3 +23,13 @@ func (c *soc) apbTicks() uint64 {
 }
 
 func (c *soc) apbHz() uint32 { return uint32(160_000_000 / c.apbTicks()) }
+
+// scale returns x*num/den, or the largest number where that does not fit.
+func scale(x, num, den uint64) uint64 {
+	hi, lo := bits.Mul64(x, num)
+	if hi >= den {
+		return ^uint64(0)
+	}
+	q, _ := bits.Div64(hi, lo, den)
+	return q
+}

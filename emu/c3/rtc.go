@@ -200,7 +200,7 @@ func (r *rtc) slowHz() uint64 {
 func (r *rtc) count() uint64 { return r.countAt(r.soc.m.Now()) }
 
 func (r *rtc) countAt(at emu.Time) uint64 {
-	return r.s.Base + uint64(at-r.s.Since)*(r.slowHz()/4)/(emu.TicksPerSecond/4)
+	return r.s.Base + scale(uint64(at-r.s.Since), r.slowHz(), emu.TicksPerSecond)
 }
 
 // spinLoad implements counter.
@@ -219,7 +219,12 @@ func (r *rtc) arm() {
 		r.main.Set(r.soc.m.Now())
 		return
 	}
-	r.main.Set(r.soc.m.Now() + emu.Time((goal-r.s.Base)*(emu.TicksPerSecond/4)/(r.slowHz()/4)+1))
+	ticks := scale(goal-r.s.Base, emu.TicksPerSecond, r.slowHz())
+	if ticks > 1<<62 {
+		r.main.Stop()
+		return
+	}
+	r.main.Set(r.soc.m.Now() + emu.Time(ticks+1))
 }
 
 func (r *rtc) alarm() {

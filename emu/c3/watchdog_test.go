@@ -148,6 +148,12 @@ func TestRTCTime(t *testing.T) {
 	if n := read() - start; n < 135990 || n > 136010 {
 		t.Errorf("%d slow cycles in a second, want 136000", n)
 	}
+	// A year of sleep is nothing to a board that has nothing to do.
+	start = read()
+	c.run(365 * 86400 * emu.Second)
+	if n, want := read()-start, uint64(365*86400*136000); n < want-1000 || n > want+1000 {
+		t.Errorf("%d slow cycles in a year, want %d", n, want)
+	}
 	// Main timer alarm.
 	goal := read() + 1360
 	c.w(0x60008004, uint32(goal))

@@ -92,9 +92,18 @@ func (w *workspace) pins() (*lock.File, error) {
 
 // session is what locking and fetching need.
 func (w *workspace) session() (*pin.Session, error) {
-	cargo, err := crates.ReadHostCargo(w.app.lookup)
+	var registries []string
+	for _, r := range w.project.Cargo.Registries {
+		if r.Name != "" {
+			registries = append(registries, r.Name)
+		}
+	}
+	cargo, err := crates.ReadHostCargo(w.app.lookup, registries...)
 	if err != nil {
 		return nil, err
+	}
+	for _, n := range cargo.Notes {
+		w.app.ui.Note("%s", n)
 	}
 	return &pin.Session{
 		Store:    w.store,

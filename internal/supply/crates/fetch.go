@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type Fetcher struct {
 const (
 	cargoHome  = "/cargo"
 	jobConfig  = "/cargo/espalier.toml"
+	caFile     = "ca-bundle.crt"
 	cacheDir   = "/cargo/registry/cache" // <registry>/<name>-<version>.crate
 	stdLibrary = "/usr/lib/rustlib/src/rust/library"
 )
@@ -148,9 +150,10 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 		"TZ":              "UTC",
 		"LC_ALL":          "C.UTF-8",
 	}
-	for k, v := range f.Host.Env {
-		env[k] = v
+	if len(f.Host.CA) > 0 {
+		env["CARGO_HTTP_CAINFO"] = cargoHome + "/" + caFile
 	}
+	maps.Copy(env, f.Host.Env)
 	inputs := append([]action.Input{{Path: "rootfs", Tree: f.Rootfs}}, j.Inputs...)
 	home, err := f.cargoHome(ctx, j)
 	if err != nil {
@@ -194,7 +197,7 @@ func (f *Fetcher) cargoHome(ctx context.Context, j Job) (store.Digest, error) {
 	}
 	defer b.Close()
 	src := b.Source("cargo configuration")
-	for name, text := range map[string]string{"config.toml": f.Host.Config, "espalier.toml": j.ConfigText} {
+	for name, text := range map[string]string{"config.toml": f.Host.Config, "espalier.toml": j.ConfigText, caFile: string(f.Host.CA)} {
 		if text == "" {
 			continue
 		}

@@ -1,9 +1,11 @@
 package crates
 
 import (
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -14,92 +16,192 @@ import (
 // HostCargo is the part of the user's own cargo configuration that decides
 // where crates come from. It is used by fetch steps only.
 type HostCargo struct {
-	Config string            // TOML without secrets
-	Env    map[string]string // CARGO_REGISTRIES_<NAME>_TOKEN and the like; never stored
+	Config string            // TOML without secrets: it becomes a file of the step, and so reaches the store
+	Env    map[string]string // tokens, the proxy and the like; never stored
+	CA     []byte            // certificates that http.cainfo names, PEM
+	Notes  []string          // what of the configuration cannot work inside a step
+}
+
+// fetchTables are the tables that say where crates come from.
+var fetchTables = [...]string{"source", "registries", "registry", "http", "net"}
+
+// fetchVariables are the variables that cargo itself reads for a fetch,
+// besides those of the registries. They win over the files, as in cargo.
+var fetchVariables = [...]string{
+	"CARGO_REGISTRY_TOKEN", "CARGO_REGISTRY_DEFAULT", "CARGO_REGISTRIES_CRATES_IO_PROTOCOL",
+	"CARGO_HTTP_PROXY", "CARGO_HTTP_TIMEOUT", "CARGO_HTTP_MULTIPLEXING", "CARGO_HTTP_LOW_SPEED_LIMIT", "CARGO_NET_RETRY",
 }
 
 // ReadHostCargo reads config.toml and credentials.toml of the user's
-// CARGO_HOME. Only the tables that say where crates come from are taken
-// ([source], [registries], [registry], [http], [net]); tokens are moved to
-// environment variables, because a file of the step would reach the store.
-// Missing files are no error.
-func ReadHostCargo(lookup func(string) (string, bool)) (HostCargo, error) {
+// CARGO_HOME, and the variables that cargo reads; registries are the names
+// that the project itself uses. Tokens and the proxy, whose URL may carry a
+// password, become environment variables. A URL with a password that has no
+// such variable is a fault. Missing files are no error.
+func ReadHostCargo(lookup func(string) (string, bool), registries ...string) (HostCargo, error) {
 	h := HostCargo{Env: map[string]string{}}
-	dir, ok := lookup("CARGO_HOME")
-	if !ok || dir == "" {
-		home, ok := lookup("HOME")
-		if !ok || home == "" {
-			return h, nil
-		}
-		dir = filepath.Join(home, ".cargo")
-	}
-	config, err := readTOML(dir, "config.toml", "config")
-	if err != nil {
-		return h, err
-	}
-	credentials, err := readTOML(dir, "credentials.toml", "credentials")
-	if err != nil {
-		return h, err
-	}
-	h.takeTokens(config)
-	h.takeTokens(credentials)
-	keep := map[string]any{}
-	for _, k := range []string{"source", "registries", "registry", "http", "net"} {
-		if v, ok := config[k]; ok {
-			keep[k] = v
+	if dir := cargoHomeOf(lookup); dir != "" {
+		if err := h.readFiles(dir, &registries); err != nil {
+			return HostCargo{}, err
 		}
 	}
-	if len(keep) > 0 {
-		b, err := toml.Marshal(keep)
-		if err != nil {
-			return h, err
-		}
-		h.Config = string(b)
+	names := slices.Clone(fetchVariables[:])
+	for _, r := range registries {
+		names = append(names, registryVariable(r, "TOKEN"), registryVariable(r, "INDEX"))
 	}
-	for _, k := range sortedEnv(lookup) {
-		v, _ := lookup(k)
-		h.Env[k] = v
+	for _, k := range names {
+		if v, ok := lookup(k); ok && v != "" {
+			h.Env[k] = v
+		}
 	}
 	return h, nil
 }
 
-// sortedEnv lists the variables that cargo itself reads for a fetch and that
-// have no place in a file.
-func sortedEnv(lookup func(string) (string, bool)) []string {
-	var out []string
-	for _, k := range []string{"CARGO_REGISTRY_TOKEN", "CARGO_HTTP_PROXY", "CARGO_HTTP_TIMEOUT", "CARGO_HTTP_MULTIPLEXING", "CARGO_NET_RETRY"} {
-		if v, ok := lookup(k); ok && v != "" {
-			out = append(out, k)
-		}
+func cargoHomeOf(lookup func(string) (string, bool)) string {
+	if dir, ok := lookup("CARGO_HOME"); ok && dir != "" {
+		return dir
 	}
-	sort.Strings(out)
-	return out
+	if home, ok := lookup("HOME"); ok && home != "" {
+		return filepath.Join(home, ".cargo")
+	}
+	return ""
 }
 
-// takeTokens moves tokens out of the tables into h.Env.
+// readFiles adds the names of the registries that it finds to registries.
+func (h *HostCargo) readFiles(dir string, registries *[]string) error {
+	config, name, err := readTOML(dir, "config", "config.toml") // cargo too prefers the one without an ending
+	if err != nil {
+		return err
+	}
+	credentials, _, err := readTOML(dir, "credentials", "credentials.toml")
+	if err != nil {
+		return err
+	}
+	h.takeTokens(config)
+	h.takeTokens(credentials)
+	for r := range table(config, "registries") {
+		*registries = append(*registries, r)
+	}
+	if http := table(config, "http"); http != nil {
+		if s, ok := http["proxy"].(string); ok {
+			h.Env["CARGO_HTTP_PROXY"] = s
+			delete(http, "proxy")
+		}
+		if s, ok := http["cainfo"].(string); ok {
+			// Cargo takes a relative path from the folder above its home.
+			if !filepath.IsAbs(s) {
+				s = filepath.Join(filepath.Dir(dir), s)
+			}
+			if h.CA, err = os.ReadFile(s); err != nil {
+				return fault.Wrap(fault.Usage, err, name+": http.cainfo")
+			}
+			delete(http, "cainfo")
+		}
+	}
+	keep := map[string]any{}
+	for _, k := range fetchTables {
+		if t := table(config, k); len(t) > 0 {
+			keep[k] = t
+		}
+	}
+	if err := refusePasswords(name, "", keep); err != nil {
+		return err
+	}
+	if len(keep) == 0 {
+		return nil
+	}
+	b, err := toml.Marshal(keep)
+	if err != nil {
+		return fault.Wrap(fault.Usage, err, name)
+	}
+	h.Config = string(b)
+	return nil
+}
+
+// takeTokens moves tokens out of the tables into h.Env, and drops what makes
+// cargo start other programs for them: a step has none of this machine's.
 func (h *HostCargo) takeTokens(t map[string]any) {
-	if r, ok := t["registry"].(map[string]any); ok {
+	take := func(r map[string]any, variable string) {
 		if s, ok := r["token"].(string); ok {
-			h.Env["CARGO_REGISTRY_TOKEN"] = s
+			h.Env[variable] = s
 		}
-		delete(r, "token")
-		delete(r, "secret-key")
+		for _, k := range []string{"credential-provider", "global-credential-providers"} {
+			if p, ok := r[k]; ok && !strings.Contains(fmt.Sprint(p), "cargo:token") {
+				h.Notes = append(h.Notes, fmt.Sprintf("%s: the credential provider %v cannot run in a fetch step; set %s instead", k, p, variable))
+			}
+			delete(r, k)
+		}
+		for _, k := range []string{"token", "secret-key", "secret-key-subject"} {
+			delete(r, k)
+		}
 	}
-	registries, _ := t["registries"].(map[string]any)
-	for name, v := range registries {
-		r, ok := v.(map[string]any)
-		if !ok {
-			continue
-		}
-		if s, ok := r["token"].(string); ok {
-			h.Env["CARGO_REGISTRIES_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"_TOKEN"] = s
-		}
-		delete(r, "token")
-		delete(r, "secret-key")
+	take(table(t, "registry"), "CARGO_REGISTRY_TOKEN")
+	for name := range table(t, "registries") {
+		take(table(table(t, "registries"), name), registryVariable(name, "TOKEN"))
 	}
 }
 
-func readTOML(dir string, names ...string) (map[string]any, error) {
+// registryVariable is the variable by which cargo can be told a key of
+// [registries.name].
+func registryVariable(name, key string) string {
+	return "CARGO_REGISTRIES_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_" + key
+}
+
+// refusePasswords looks for URLs with a password or a token in front of the
+// host name.
+func refusePasswords(file, key string, v any) error {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range sortedKeys(v) {
+			if err := refusePasswords(file, strings.TrimPrefix(key+"."+k, "."), v[k]); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if err := refusePasswords(file, key, e); err != nil {
+				return err
+			}
+		}
+	case string:
+		_, rest, ok := strings.Cut(v, "://")
+		if !ok {
+			return nil
+		}
+		authority, _, _ := strings.Cut(rest, "/")
+		user, _, ok := strings.Cut(authority, "@")
+		if !ok || user == "git" { // the user of every git server, no secret
+			return nil
+		}
+		return fault.New(fault.Usage, fmt.Sprintf("%s: %s: there is a password or user in the URL %s", file, key, redact(v)),
+			"cargo login --registry NAME   # keeps a token in credentials.toml, which never reaches the store")
+	}
+	return nil
+}
+
+func redact(s string) string {
+	scheme, rest, _ := strings.Cut(s, "://")
+	if u, err := url.Parse(s); err == nil && u.Host != "" {
+		return scheme + "://***@" + u.Host + u.Path
+	}
+	return scheme + "://***@" + rest[strings.LastIndexByte(rest, '@')+1:]
+}
+
+func sortedKeys(m map[string]any) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func table(t map[string]any, key string) map[string]any {
+	m, _ := t[key].(map[string]any)
+	return m
+}
+
+// readTOML reads the first of the named files that is there, and tells which.
+func readTOML(dir string, names ...string) (map[string]any, string, error) {
 	for _, n := range names {
 		name := filepath.Join(dir, n)
 		b, err := os.ReadFile(name)
@@ -107,13 +209,13 @@ func readTOML(dir string, names ...string) (map[string]any, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fault.Wrap(fault.Usage, err, "reading cargo's own configuration")
+			return nil, name, fault.Wrap(fault.Usage, err, "reading cargo's own configuration")
 		}
 		m := map[string]any{}
 		if err := toml.Unmarshal(b, &m); err != nil {
-			return nil, fault.Wrap(fault.Usage, err, name)
+			return nil, name, fault.Wrap(fault.Usage, err, name)
 		}
-		return m, nil
+		return m, name, nil
 	}
-	return map[string]any{}, nil
+	return map[string]any{}, "", nil
 }

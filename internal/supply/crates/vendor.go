@@ -25,12 +25,14 @@ import (
 // changes the bytes that a build sees, so it takes a new number.
 const VendorVersion = 1
 
-// Limits of a crate; registries accept 10 MiB archives, and a bomb must not
-// fill the disk.
-const (
-	maxCrateBytes   = 512 << 20
-	maxCrateEntries = 100_000
-)
+type limits struct {
+	bytes   int64 // of the unpacked archive
+	entries int
+}
+
+// crateLimits bound a crate; registries accept archives of 10 MiB, and a bomb
+// must not fill the disk.
+var crateLimits = limits{bytes: 512 << 20, entries: 100_000}
 
 // Folder is the name of a crate's folder in the directory source. Cargo does
 // not care; several versions of one crate need different names.
@@ -134,19 +136,25 @@ const checksumFile = ".cargo-checksum.json"
 // folder and an archive beyond the limits are errors. A checksum file in the
 // archive is left out: the caller writes its own.
 func Extract(r io.Reader, folder string, fn func(name string, exec bool, target string, r io.Reader) error) error {
+	return extract(r, folder, crateLimits, fn)
+}
+
+func extract(r io.Reader, folder string, max limits, fn func(name string, exec bool, target string, r io.Reader) error) error {
 	zr, err := gzip.NewReader(bufio.NewReaderSize(r, 64<<10))
 	if err != nil {
 		return err
 	}
-	limited := &io.LimitedReader{R: zr, N: maxCrateBytes}
+	// One byte more than is allowed: the tar reader takes a stream that ends
+	// between two entries for complete, so the limit itself must show.
+	limited := &io.LimitedReader{R: zr, N: max.bytes + 1}
 	tr := tar.NewReader(limited)
 	for n := 0; ; n++ {
 		h, err := tr.Next()
+		if limited.N <= 0 || n > max.entries {
+			return fmt.Errorf("larger than %d bytes or %d files unpacked", max.bytes, max.entries)
+		}
 		if err == io.EOF {
 			break
-		}
-		if limited.N <= 0 || n > maxCrateEntries {
-			return fmt.Errorf("larger than %d bytes or %d files unpacked", maxCrateBytes, maxCrateEntries)
 		}
 		if err != nil {
 			return err
@@ -184,6 +192,11 @@ func Extract(r io.Reader, folder string, fn func(name string, exec bool, target 
 		}
 	}
 	// The rest of the stream carries the gzip checksum.
-	_, err = io.Copy(io.Discard, limited)
-	return err
+	if _, err := io.Copy(io.Discard, limited); err != nil {
+		return err
+	}
+	if limited.N <= 0 {
+		return fmt.Errorf("larger than %d bytes unpacked", max.bytes)
+	}
+	return nil
 }

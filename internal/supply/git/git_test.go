@@ -225,25 +225,30 @@ func TestSources(t *testing.T) {
 		{URL: "https://forge.invalid/a.git", Commit: "c1"},
 		{URL: "https://forge.invalid/b", Ref: "rev=abc", Commit: "c2"},
 	}, "/cargo/git/checkouts")
+	// The numbers in the folders' names are the first 8 bytes of the SHA-256 of
+	// the source's name: printf %s 'git+https://forge.invalid/b?rev=abc' | sha256sum
 	want := `[source.espalier-git-1]
-directory = "/cargo/git/checkouts/a/c1/.espalier"
+directory = "/cargo/git/checkouts/a-1167b2bf41ce57e3/c1/.espalier"
 
 [source."git+https://forge.invalid/a.git?branch=dev"]
 git = "https://forge.invalid/a.git"
 branch = "dev"
 replace-with = "espalier-git-1"
 
+[source.espalier-git-2]
+directory = "/cargo/git/checkouts/a-14771ba20e34063a/c1/.espalier"
+
 [source."git+https://forge.invalid/a.git"]
 git = "https://forge.invalid/a.git"
-replace-with = "espalier-git-1"
+replace-with = "espalier-git-2"
 
-[source.espalier-git-2]
-directory = "/cargo/git/checkouts/b/c2/.espalier"
+[source.espalier-git-3]
+directory = "/cargo/git/checkouts/b-75faa15d3b17d61c/c2/.espalier"
 
 [source."git+https://forge.invalid/b?rev=abc"]
 git = "https://forge.invalid/b"
 rev = "abc"
-replace-with = "espalier-git-2"
+replace-with = "espalier-git-3"
 
 `
 	if got != want {

@@ -44,7 +44,7 @@ type Locked struct {
 // stay where they are. Everything that the lock names is in the store
 // afterwards.
 func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Locked, error) {
-	if err := p.CheckEnv(); err != nil {
+	if err := errors.Join(p.CheckEnv(), checkRegistries(p)); err != nil {
 		return Locked{}, err
 	}
 	f := &lock.File{Version: lock.Version, Tool: s.Tool, Blobs: crates.Board()}
@@ -103,9 +103,30 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		return Locked{}, err
 	}
 	if req.Old != nil && req.Old.Golden != nil {
-		s.Report.Note("the golden results of the old lock are dropped: the pins moved; espalier verify --record makes new ones")
+		if f.Golden = req.Old.Golden; f.Project.CargoLock != req.Old.Project.CargoLock || !lock.Compare(req.Old, f).Empty() {
+			f.Golden = nil
+			s.Report.Note("the golden results of the old lock are dropped: the pins moved; espalier verify --record makes new ones")
+		}
 	}
 	return Locked{File: f, CargoLock: made}, s.keep(ctx, p, f)
+}
+
+// checkRegistries wants every registry that a manifest names in the project's
+// own configuration: a build sees no other.
+func checkRegistries(p *project.Project) error {
+	known := map[string]bool{"": true, "crates-io": true}
+	for _, r := range p.Cargo.Registries {
+		known[r.Name] = true
+	}
+	for _, own := range p.Own {
+		for _, d := range own.Depends {
+			if !known[d.Registry] {
+				return fault.New(fault.Usage, fmt.Sprintf("%s: registry %q is not in the project's .cargo/config.toml, and a build does not see your own", place(d.Origin), d.Registry),
+					fmt.Sprintf("printf '[registries.%s]\\nindex = \"...\"\\n' >> .cargo/config.toml", d.Registry))
+			}
+		}
+	}
+	return nil
 }
 
 // epoch is the date that firmware may carry: it stays once it is locked, and
@@ -132,6 +153,9 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, req Request
 		if versionLess(want.MinRustc, m.Version) {
 			want.MinRustc, want.MinFor = m.Version, m.Package
 		}
+	}
+	if err := s.demand(ctx, p, &want); err != nil {
+		return lock.Toolchain{}, "", err
 	}
 	var tc lock.Toolchain
 	if old, ok := reusable(req, s.Host, want); ok {
@@ -222,23 +246,25 @@ func (s *Session) resolve(ctx context.Context, p *project.Project, rootfs store.
 func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, map[project.GitSource]string, error) {
 	commits := map[project.GitSource]string{}
 	var gits []lock.Git
+	depends := slices.Clone(p.Patches)
 	for _, own := range p.Own {
-		for _, d := range own.Depends {
-			key := project.GitSource{URL: d.Git, Ref: d.Ref}
-			if d.Git == "" || commits[key] != "" {
-				continue
-			}
-			commit, err := s.git().Head(ctx, d.Git, d.Ref)
-			if err != nil {
-				return nil, nil, err
-			}
-			commits[key] = commit
-			pin, err := s.git().FetchAll(ctx, git.Source{URL: d.Git, Ref: d.Ref, Commit: commit})
-			if err != nil {
-				return nil, nil, err
-			}
-			gits = append(gits, pin)
+		depends = append(depends, own.Depends...)
+	}
+	for _, d := range depends {
+		key := project.GitSource{URL: d.Git, Ref: d.Ref}
+		if d.Git == "" || commits[key] != "" {
+			continue
 		}
+		commit, err := s.git().Head(ctx, d.Git, d.Ref)
+		if err != nil {
+			return nil, nil, err
+		}
+		commits[key] = commit
+		pin, err := s.git().FetchAll(ctx, git.Source{URL: d.Git, Ref: d.Ref, Commit: commit})
+		if err != nil {
+			return nil, nil, err
+		}
+		gits = append(gits, pin)
 	}
 	return gits, commits, nil
 }
@@ -246,6 +272,7 @@ func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, ma
 // lockGit pins the commits that Cargo.lock names, by content.
 func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.File) ([]lock.Git, error) {
 	used := map[project.GitSource][]git.Member{}
+	commits := map[project.GitSource]string{}
 	var order []project.GitSource
 	for _, pkg := range p.CargoLock.Packages {
 		src, ok := pkg.Git()
@@ -256,6 +283,13 @@ func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.Fil
 			return nil, fault.New(fault.Pins, fmt.Sprintf("Cargo.lock names no commit for %s of git %s", pkg.Name, src.URL),
 				"cargo generate-lockfile   # or remove Cargo.lock, then: espalier lock")
 		}
+		name := project.GitSource{URL: src.URL, Ref: src.Ref}
+		if other := cmp.Or(commits[name], src.Commit); other != src.Commit {
+			// Cargo knows a replaced source by its name alone.
+			return nil, fault.New(fault.Pins, fmt.Sprintf("Cargo.lock has two commits of git %s: %s and %s", src.URL, short(other), short(src.Commit)),
+				"cargo update "+pkg.Name+"   # brings all its crates to one commit")
+		}
+		commits[name] = src.Commit
 		if used[src] == nil {
 			order = append(order, src)
 		}
@@ -327,17 +361,13 @@ func union(own, std *project.CargoLock) ([]lock.Crate, error) {
 	var keys []string
 	add := func(l *project.CargoLock, why string) error {
 		for _, pkg := range l.Packages {
-			index, ok := pkg.IsRegistry()
-			if !ok {
+			if _, ok := pkg.IsRegistry(); !ok {
 				continue
 			}
 			if pkg.Checksum == "" {
 				return fault.New(fault.Pins, fmt.Sprintf("%s has no checksum for %s %s", l.Path, pkg.Name, pkg.Version))
 			}
-			source := pkg.Source
-			if isDefaultRegistry(index) {
-				source = ""
-			}
+			source := lock.SourceOf(pkg)
 			key := pkg.Name + " " + pkg.Version + " " + source
 			c := byKey[key]
 			if c == nil {
@@ -366,12 +396,6 @@ func union(own, std *project.CargoLock) ([]lock.Crate, error) {
 		out[i] = *byKey[k]
 	}
 	return out, nil
-}
-
-// isDefaultRegistry recognises the index that cargo calls crates-io, in its
-// git and its sparse form, by the path that both share in every lock.
-func isDefaultRegistry(index string) bool {
-	return strings.HasSuffix(strings.TrimSuffix(index, "/"), "crates.io-index")
 }
 
 // sizes fills in what Cargo.lock does not tell.

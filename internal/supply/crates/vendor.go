@@ -128,6 +128,32 @@ func unpack(ctx context.Context, st *store.Store, dst store.TreeSource, c lock.C
 	return err
 }
 
+// Manifest returns the Cargo.toml of a crate in the store; without one the
+// error is store.ErrMissing.
+func Manifest(ctx context.Context, st *store.Store, c lock.Crate) ([]byte, error) {
+	blob, err := st.Get(ctx, c.Digest)
+	if err != nil {
+		return nil, err
+	}
+	defer blob.Close()
+	var text []byte
+	err = Extract(blob, Folder(c), func(name string, _ bool, _ string, r io.Reader) error {
+		if name != "Cargo.toml" || r == nil {
+			return nil
+		}
+		if text, err = io.ReadAll(r); err != nil {
+			return err
+		}
+		return errFound
+	})
+	if err != nil && err != errFound {
+		return nil, fault.Wrap(fault.Pins, err, fmt.Sprintf("unpacking crate %s %s", c.Name, c.Version))
+	}
+	return text, nil
+}
+
+var errFound = errors.New("found")
+
 const checksumFile = ".cargo-checksum.json"
 
 // Extract reads a .crate archive (a gzipped tar whose entries all lie below

@@ -16,6 +16,8 @@ type Chip interface {
 	State(*State)
 	// Pin returns the level that can be measured at a pin.
 	Pin(n int) Level
+	// Baud returns the bits per second of a serial port, 0 for USB.
+	Baud(Stream) int
 	// Flash and EFuse return copies of what is stored.
 	Flash() []byte
 	EFuse() []byte
@@ -106,6 +108,16 @@ func (b *Board) PlugUSB(present bool) {
 
 // Reset pulses the reset pin with the straps set to s, now.
 func (b *Board) Reset(s Strap) { b.Inject(Input{Kind: InputReset, Strap: s}) }
+
+// SetStrap sets the strapping pins; the chip looks at its next reset.
+func (b *Board) SetStrap(s Strap) { b.Inject(Input{Kind: InputStrap, Strap: s}) }
+
+// SetEnable holds the chip in reset with Low and starts it with High.
+func (b *Board) SetEnable(l Level) { b.Inject(Input{Kind: InputEnable, Level: l}) }
+
+// Baud returns the bits per second that the guest has configured for a serial
+// port, 0 where there is no such thing (USB).
+func (b *Board) Baud(s Stream) int { return b.chip.Baud(s) }
 
 // Inputs returns the inputs that were delivered so far, for Config.Replay.
 func (b *Board) Inputs() []Input { return slices.Clone(b.inputs.done) }

@@ -14,9 +14,9 @@ type Input struct {
 	Data []byte
 	// Pin is the number of the pin (InputPin).
 	Pin int
-	// Level is the new level or presence (InputPin, InputUSBHost).
+	// Level is the new level or presence (InputPin, InputUSBHost, InputEnable).
 	Level Level
-	// Strap is what the strapping pins select (InputReset).
+	// Strap is what the strapping pins select (InputReset, InputStrap).
 	Strap Strap
 }
 
@@ -33,6 +33,11 @@ const (
 	InputUSBHost
 	// InputReset: the strapping pins are set and the reset pin is pulsed.
 	InputReset
+	// InputStrap: the strapping pins are set; the chip looks at its next reset.
+	InputStrap
+	// InputEnable: the reset pin is held low (Low), so that time passes and
+	// nothing happens, or let go (High), which starts the chip.
+	InputEnable
 )
 
 // Level is what a pin is driven to.

@@ -7,7 +7,7 @@ import (
 )
 
 // snapshotVersion changes when the walk over the state does.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // SnapshotError says why a snapshot cannot be restored on a board. The board
 // is as it was before.

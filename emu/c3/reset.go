@@ -70,6 +70,9 @@ func (r resetCause) level() int {
 // requestReset resets the chip before the next instruction. Of several
 // requests the first counts.
 func (c *soc) requestReset(r resetCause) {
+	if c.s.Held {
+		return
+	}
 	if c.rtc.s.Sleep == deepSleep && (r == causeTG0WDT || r == causeTG1WDT) {
 		return // without power
 	}

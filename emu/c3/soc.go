@@ -42,6 +42,7 @@ type soc struct {
 
 	s struct {
 		Cause uint8 // of a reset that was requested
+		Held  bool  // the reset pin is low
 	}
 }
 
@@ -145,6 +146,9 @@ func peripheralResets(c *soc, hash, adc, spi2 device) (r [2][32][]device) {
 func (c *soc) Input(in emu.Input) {
 	switch in.Kind {
 	case emu.InputSerial:
+		if c.s.Held && in.Port != emu.USB {
+			return // a pin of a chip without power listens to nobody
+		}
 		switch in.Port {
 		case emu.UART0:
 			c.uarts[0].send(in.Data)
@@ -159,8 +163,40 @@ func (c *soc) Input(in emu.Input) {
 		c.usb.plug(in.Level == emu.High)
 	case emu.InputReset:
 		c.gpio.strap(in.Strap)
+		c.enable(true)
 		c.requestReset(causePowerOn) // CHIP_PU: the whole chip
+	case emu.InputStrap:
+		c.gpio.strap(in.Strap)
+	case emu.InputEnable:
+		held := c.s.Held
+		if c.enable(in.Level != emu.Low); held && !c.s.Held {
+			c.requestReset(causePowerOn)
+		}
 	}
+}
+
+// enable moves CHIP_PU. While it is low the chip is in its reset state and only
+// time passes.
+func (c *soc) enable(high bool) {
+	if c.s.Held = !high; high {
+		return
+	}
+	c.resetTo(causePowerOn)
+	for _, u := range c.uarts {
+		u.waiting = nil
+	}
+	c.m.Halt(true)
+}
+
+// Baud implements emu.Chip.
+func (c *soc) Baud(s emu.Stream) int {
+	switch s {
+	case emu.UART0:
+		return c.uarts[0].baud()
+	case emu.UART1:
+		return c.uarts[1].baud()
+	}
+	return 0
 }
 
 // Pin implements emu.Chip.

@@ -289,6 +289,13 @@ func (u *uart) bits(n uint32) emu.Duration {
 	return emu.Duration(max(1, ticks))
 }
 
+// baud returns the configured bits per second.
+func (u *uart) baud() int {
+	div := u.get(uartClkDiv)
+	sixteenths := max(1, field(div, 11, 0))*16 + field(div, 23, 20)
+	return int(uint64(u.sourceClock()) * 16 / uint64(sixteenths))
+}
+
 func (u *uart) reset() {
 	u.block.reset()
 	u.s.Head, u.s.Count, u.s.ATCount, u.s.Edges = 0, 0, 0, 0

@@ -42,6 +42,9 @@ func TargetOf(p *project.Project) string {
 // environment is the whole environment of a build step. Nothing of the
 // caller's is in it but the variables that espalier.toml declares.
 func environment(p *project.Project, pins *lock.File) (env, secrets map[string]string, err error) {
+	if err := p.CheckEnvValues(); err != nil {
+		return nil, nil, err
+	}
 	env = map[string]string{
 		"PATH":              "/usr/bin",
 		"HOME":              "/home/espalier",
@@ -62,14 +65,9 @@ func environment(p *project.Project, pins *lock.File) (env, secrets map[string]s
 		"LC_ALL":            "C.UTF-8",
 	}
 	for _, v := range p.Espalier.Build.Env {
-		if !v.Set {
-			return nil, nil, fault.New(fault.Usage,
-				fmt.Sprintf("%s:%d: the environment has no variable %s, which the build needs", v.Origin.File, v.Origin.Line, v.Name),
-				fmt.Sprintf("export %s=...", v.Name))
-		}
 		if _, taken := env[v.Name]; taken {
 			return nil, nil, fault.New(fault.Usage,
-				fmt.Sprintf("%s:%d: %s is set by espalier itself and cannot be declared", v.Origin.File, v.Origin.Line, v.Name))
+				fmt.Sprintf("%s: %s is set by espalier itself and cannot be declared", v.Origin, v.Name))
 		}
 		if v.Secret {
 			if secrets == nil {

@@ -2,7 +2,6 @@ package build
 
 import (
 	"io/fs"
-	"path"
 	"strings"
 
 	"espalier.dev/espalier/internal/project"
@@ -15,12 +14,11 @@ import (
 // taken for fresh ones (docs/step.md, condition 5).
 type ownUnits struct {
 	packages map[string]bool // "hello": names of .fingerprint/<name>-<hash>, build/<name>-<hash>
-	crates   map[string]bool // "hello", "libhello": names of deps/<name>-<hash>[.ext]
-	finished map[string]bool // "hello", "libhello": uplifted <name>[.ext]
+	crates   map[string]bool // "hello", "libhello": names of deps/<name>-<hash>[.ext], and uplifted <name>[.ext]
 }
 
 func newOwnUnits(own []project.OwnPackage) ownUnits {
-	u := ownUnits{packages: map[string]bool{}, crates: map[string]bool{}, finished: map[string]bool{}}
+	u := ownUnits{packages: map[string]bool{}, crates: map[string]bool{}}
 	for _, p := range own {
 		u.packages[p.Name] = true
 		for _, t := range p.Targets {
@@ -30,39 +28,37 @@ func newOwnUnits(own []project.OwnPackage) ownUnits {
 			}
 			for _, name := range []string{crate, "lib" + crate, t.Name} {
 				u.crates[name] = true
-				u.finished[name] = true
 			}
 		}
 	}
 	return u
 }
 
-// keep is a store.ImportOptions filter; name is relative to /target.
+// keep is a store.ImportOptions filter; name is relative to /target. Profiles
+// are the folders release (host) and <triple>/release; what build scripts leave
+// further down is theirs, whatever its names.
 func (u ownUnits) keep(name string, info fs.FileInfo) bool {
-	dir, base := path.Split(strings.TrimSuffix(name, "/"))
-	switch parent := path.Base(dir); parent {
-	case ".fingerprint", "build":
-		stem, ok := cutHash(base)
-		return !ok || !u.packages[stem]
-	case "deps", "examples":
-		stem := stripExt(base)
-		if s, ok := cutHash(stem); ok {
-			stem = s
+	elem := strings.Split(strings.TrimSuffix(name, "/"), "/")
+	for at, dir := range elem {
+		if at == 0 || at > 2 || at+1 >= len(elem) {
+			continue
 		}
-		return !u.crates[stem]
-	case "incremental":
-		stem, _, _ := strings.Cut(base, "-")
-		return !u.crates[stem]
-	}
-	if info.IsDir() {
-		return true
+		base := elem[at+1]
+		switch dir {
+		case ".fingerprint", "build":
+			stem, ok := cutHash(base)
+			return !ok || !u.packages[stem]
+		case "deps", "examples":
+			stem := stripExt(base)
+			if s, ok := cutHash(stem); ok {
+				stem = s
+			}
+			return !u.crates[stem]
+		}
 	}
 	// Uplifted files lie beside deps: <triple>/<profile>/hello, hello.d.
-	if base == ".cargo-lock" || base == ".rustc_info.json" || base == "CACHEDIR.TAG" {
-		return true
-	}
-	if depth := strings.Count(name, "/"); depth <= 2 {
-		return !u.finished[stripExt(base)]
+	if base := elem[len(elem)-1]; !info.IsDir() && len(elem) > 1 && len(elem) <= 3 {
+		return !u.crates[stripExt(base)]
 	}
 	return true
 }

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"espalier.dev/espalier/internal/action"
@@ -46,9 +47,10 @@ type Plan struct {
 	Target  project.Target // what becomes the firmware
 	Output  string         // the ELF's name among the outputs
 	Deps    action.Step    // the dependency layer
+	Secrets []string       // names of the variables that no result may show, sorted
 	app     action.Step    // the application, without the layer
 	own     ownUnits
-	secrets bool
+	root    string // what is /src inside, for messages
 }
 
 // App is the step that compiles the user's own crates on a layer.
@@ -82,7 +84,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		return Plan{}, err
 	}
 
-	pl := Plan{Target: t, Output: t.Name, own: newOwnUnits(p.Own), secrets: len(secrets) > 0}
+	pl := Plan{Target: t, Output: t.Name, Secrets: slices.Sorted(maps.Keys(secrets)), own: newOwnUnits(p.Own), root: p.Root}
 	pl.Deps = action.Step{
 		Name: "dependencies",
 		// -Zno-link concerns the stub alone: no dependency gets another hash by
@@ -93,7 +95,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
 		Outputs:  []string{layerOutput},
 		Platform: platform(recipeDeps),
-		Secrets:  secrets,
+		// No secrets: they are for the user's own code, and the layer is kept.
 	}
 	pl.app = action.Step{
 		Name:     p.Package,

@@ -47,10 +47,16 @@ func sourceTree(ctx context.Context, st *store.Store, p *project.Project) (store
 // StubTree is the input of the dependency layer: manifests, Cargo.lock and
 // cargo's configuration as they are, every own crate root as a stub, and
 // nothing else, so that an edit of the user's sources leaves it unchanged.
+// The exception are own packages that stand in for a dependency of a
+// dependency ([patch]): those are needed as they are.
 // cargoLock stands in for a Cargo.lock that the project does not have yet.
 func StubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte) (store.Digest, error) {
 	stubs := map[string]string{}
+	whole := patching(p)
 	for _, own := range p.Own {
+		if whole[own.Dir] {
+			continue
+		}
 		if own.Build != "" {
 			stubs[own.Build] = stubScript
 		}
@@ -73,16 +79,89 @@ func StubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLoc
 		}
 		extra[path.Join(filepath.ToSlash(rel), "Cargo.lock")] = cargoLock
 	}
-	return importFiles(ctx, st, p, extra, func(f project.File) (io.ReadCloser, error) {
-		if text, ok := stubs[f.Path]; ok {
-			return io.NopCloser(strings.NewReader(text)), nil
+	needed := func(name string) bool {
+		base := path.Base(name)
+		return keep[name] || base == "Cargo.toml" || base == "Cargo.lock" ||
+			underCargoDir(name) || isTargetSpec(p, name) || below(whole, name)
+	}
+
+	b, err := st.NewTree()
+	if err != nil {
+		return store.Digest{}, err
+	}
+	defer b.Close()
+	src := b.Source("the project")
+	put := func(name string, exec bool, r io.Reader) error {
+		_, err := src.File(ctx, name, exec, r)
+		return err
+	}
+	for name, text := range extra {
+		if err := put(name, false, bytes.NewReader(text)); err != nil {
+			return store.Digest{}, err
 		}
-		base := path.Base(f.Path)
-		if keep[f.Path] || base == "Cargo.toml" || base == "Cargo.lock" || underCargoDir(f.Path) || isTargetSpec(p, f.Path) {
-			return os.Open(filepath.Join(p.Root, filepath.FromSlash(f.Path)))
+	}
+	for _, f := range p.Files {
+		text, stub := stubs[f.Path]
+		switch {
+		case stub:
+			err = put(f.Path, false, strings.NewReader(text))
+		case f.Target != "":
+			err = src.Symlink(f.Path, f.Target)
+		case extra[f.Path] == nil && needed(f.Path):
+			err = putFile(put, p, f)
 		}
-		return nil, nil
-	})
+		if err != nil {
+			return store.Digest{}, err
+		}
+	}
+	return b.Commit(ctx)
+}
+
+func putFile(put func(string, bool, io.Reader) error, p *project.Project, f project.File) error {
+	r, err := os.Open(filepath.Join(p.Root, filepath.FromSlash(f.Path)))
+	if err != nil {
+		return fault.Wrap(fault.Usage, err, "reading the project")
+	}
+	defer r.Close()
+	return put(f.Path, f.Exec, r)
+}
+
+// patching are the folders of own packages that [patch] or [replace] puts in
+// the place of a dependency, and of those that they use themselves.
+func patching(p *project.Project) map[string]bool {
+	dirs := map[string]bool{}
+	var visit func(dir string)
+	visit = func(dir string) {
+		dir = path.Clean(dir)
+		for _, own := range p.Own {
+			if own.Dir != dir || dirs[dir] {
+				continue
+			}
+			dirs[dir] = true
+			for _, d := range own.Depends {
+				if d.Path != "" && d.Kind != "dev" {
+					visit(d.Path)
+				}
+			}
+		}
+	}
+	for _, d := range p.Patches {
+		if d.Path != "" {
+			visit(d.Path)
+		}
+	}
+	return dirs
+}
+
+func below(dirs map[string]bool, name string) bool {
+	for d := path.Dir(name); ; d = path.Dir(d) {
+		if dirs[d] {
+			return true
+		}
+		if d == "." {
+			return false
+		}
+	}
 }
 
 func stubFor(t project.Target) string {
@@ -103,41 +182,4 @@ func underCargoDir(name string) bool {
 
 func isTargetSpec(p *project.Project, name string) bool {
 	return p.Cargo.TargetIsFile && name == p.Cargo.Target.V
-}
-
-// importFiles makes a tree of the files for which open returns a reader (nil
-// leaves a file out) and of the extra ones.
-func importFiles(ctx context.Context, st *store.Store, p *project.Project, extra map[string][]byte, open func(project.File) (io.ReadCloser, error)) (store.Digest, error) {
-	b, err := st.NewTree()
-	if err != nil {
-		return store.Digest{}, err
-	}
-	defer b.Close()
-	src := b.Source("the project")
-	for name, text := range extra {
-		if _, err := src.File(ctx, name, false, bytes.NewReader(text)); err != nil {
-			return store.Digest{}, err
-		}
-	}
-	for _, f := range p.Files {
-		if f.Target != "" {
-			if err := src.Symlink(f.Path, f.Target); err != nil {
-				return store.Digest{}, err
-			}
-			continue
-		}
-		r, err := open(f)
-		if err != nil {
-			return store.Digest{}, fault.Wrap(fault.Usage, err, "reading the project")
-		}
-		if r == nil {
-			continue
-		}
-		_, err = src.File(ctx, f.Path, f.Exec, r)
-		r.Close()
-		if err != nil {
-			return store.Digest{}, err
-		}
-	}
-	return b.Commit(ctx)
 }

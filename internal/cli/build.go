@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,10 +70,6 @@ type firmware struct {
 	steps    []build.StepResult
 }
 
-// largestELF bounds what is read of an ELF; debug information makes them large,
-// the chip's flash has at most 16 MB.
-const largestELF = 1 << 30
-
 // firmware builds the project and makes its flash image.
 func (w *workspace) firmware(ctx context.Context) (*firmware, error) {
 	pins, err := w.pins()
@@ -88,10 +85,7 @@ func (w *workspace) firmware(ctx context.Context) (*firmware, error) {
 		return nil, err
 	}
 	w.remember(out)
-	f := &firmware{name: plan.Output, pins: pins, plan: plan, elf: out.ELF, hermetic: out.Hermetic, steps: out.Steps}
-	if f.bytes, err = w.store.ReadBlob(ctx, out.ELF, largestELF); err != nil {
-		return nil, err
-	}
+	f := &firmware{name: plan.Output, pins: pins, plan: plan, elf: out.ELF, bytes: out.Bytes, hermetic: out.Hermetic, steps: out.Steps}
 	return f, w.image(ctx, f)
 }
 
@@ -149,10 +143,12 @@ func (w *workspace) image(ctx context.Context, f *firmware) error {
 
 // deliver writes ELF and image to a folder and prints their paths.
 func (w *workspace) deliver(ctx context.Context, f *firmware, dir string) error {
+	var hints []string
 	if dir == "" {
-		dir = w.outDir()
-	} else if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fault.Wrap(fault.Usage, err, "writing the firmware")
+		dir, hints = w.outDir(), []string{"espalier build --out DIR   # writes nothing to the project"}
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fault.Wrap(fault.Usage, err, "writing the firmware", hints...)
 	}
 	elf, bin := filepath.Join(dir, f.name+".elf"), filepath.Join(dir, f.name+".bin")
 	img := f.flash.Trimmed()
@@ -161,7 +157,7 @@ func (w *workspace) deliver(ctx context.Context, f *firmware, dir string) error 
 		data []byte
 	}{{elf, f.bytes}, {bin, img}} {
 		if err := writeChanged(out.path, out.data); err != nil {
-			return err
+			return fault.Wrap(fault.Usage, err, "", hints...)
 		}
 	}
 	w.app.ui.Event("build", struct {
@@ -170,10 +166,14 @@ func (w *workspace) deliver(ctx context.Context, f *firmware, dir string) error 
 		Image       string       `json:"image"`
 		ImageDigest store.Digest `json:"image-digest"`
 		Hermetic    bool         `json:"hermetic"`
-	}{elf, f.elf, bin, store.DigestOf(img), f.hermetic})
+		Secrets     []string     `json:"secrets,omitempty"` // names of secret variables that went into it
+	}{elf, f.elf, bin, store.DigestOf(img), f.hermetic, f.plan.Secrets})
 	w.app.ui.Printf("%s", short(elf))
 	w.app.ui.Printf("%s", short(bin))
-	if !f.hermetic {
+	switch {
+	case len(f.plan.Secrets) > 0:
+		w.app.ui.Note("not hermetic: the secret %s went into it; the result is in these files and nowhere else", strings.Join(f.plan.Secrets, ", "))
+	case !f.hermetic:
 		w.app.ui.Note("not hermetic: built without the sandbox")
 	}
 	if w.app.ui.Verbose() {
@@ -184,11 +184,7 @@ func (w *workspace) deliver(ctx context.Context, f *firmware, dir string) error 
 
 // outDir is where builds go: below cargo's own target folder, which every
 // project already keeps out of its repository.
-func (w *workspace) outDir() string {
-	dir := filepath.Join(w.project.Workspace, "target", "espalier")
-	_ = os.MkdirAll(dir, 0o777) // writing says what is wrong
-	return dir
-}
+func (w *workspace) outDir() string { return filepath.Join(w.project.Workspace, "target", "espalier") }
 
 // writeChanged writes a file unless it holds these bytes already.
 func writeChanged(path string, b []byte) error {
@@ -235,7 +231,7 @@ func (w *workspace) remember(out build.Output) {
 	for _, s := range out.Steps {
 		l.Steps = append(l.Steps, lastStep{s.Step.Name, s.Result.Digest})
 	}
-	if b, err := json.MarshalIndent(l, "", "  "); err == nil {
+	if b, err := json.MarshalIndent(l, "", "  "); err == nil && os.MkdirAll(w.outDir(), 0o777) == nil {
 		_ = writeChanged(w.lastPath(), append(b, '\n'))
 	}
 }

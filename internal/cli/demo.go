@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/lock"
 )
 
 type demoOptions struct {
@@ -72,7 +71,7 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 	if err := a.boot(ctx, f, watchOptions{Expect: []string{demoExpect}, Timeout: demoTimeout}); err != nil {
 		return err
 	}
-	a.ui.Note("that was %s/src/main.rs, built with rustc %s and booted through Espressif's mask ROM and bootloader", short(dir), f.pins.Toolchains[0].Rustc)
+	a.ui.Note("that was %s/src/main.rs, built with rustc %s and booted through Espressif's mask ROM and bootloader", short(dir), f.rustc())
 	a.ui.Hints(
 		"cd "+short(dir),
 		"espalier run      # after an edit of src/main.rs: only your code is compiled",
@@ -81,24 +80,27 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 	return nil
 }
 
+// rustc is the version of the compiler that made f.
+func (f *firmware) rustc() string {
+	tc, _ := f.pins.Toolchain(host())
+	return tc.Rustc
+}
+
 // demoFirmware locks when there is no lock that fits, and builds.
 func (w *workspace) demoFirmware(ctx context.Context) (*firmware, error) {
-	if _, err := w.pins(); err != nil {
+	pins, err := w.pins()
+	if err != nil {
 		if _, err := w.lock(ctx, lockOptions{}); err != nil {
 			return nil, err
 		}
-	} else {
-		s, err := w.session()
-		if err != nil {
-			return nil, err
-		}
-		pins, err := lock.Read(w.lockPath())
-		if err != nil {
-			return nil, err
-		}
-		if err := s.Fetch(ctx, w.project, pins); err != nil {
-			return nil, err
-		}
+		return w.firmware(ctx)
+	}
+	s, err := w.session()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Fetch(ctx, w.project, pins); err != nil {
+		return nil, err
 	}
 	return w.firmware(ctx)
 }

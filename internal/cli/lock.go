@@ -80,6 +80,11 @@ func (w *workspace) lock(ctx context.Context, o lockOptions) (*lock.File, error)
 	if err := lock.Write(w.lockPath(), locked.File); err != nil {
 		return nil, err
 	}
+	if locked.CargoLock != nil {
+		if err := w.reopen(); err != nil {
+			return nil, err
+		}
+	}
 	w.app.ui.Event("lock", diff)
 	for _, l := range diff.Lines() {
 		w.app.ui.Printf("%s", w.app.paintChange(l))

@@ -45,6 +45,7 @@ func (o *workOptions) addSandboxFlag(f *pflag.FlagSet) {
 // workspace is an opened project with its store.
 type workspace struct {
 	project *project.Project
+	options project.Options
 	store   *store.Store
 	box     sandbox.Local
 	app     *app
@@ -55,7 +56,8 @@ func (a *app) open(ctx context.Context, o workOptions) (*workspace, error) {
 	if o.flags.Store == "" {
 		o.flags.Store = a.global.Store
 	}
-	p, err := project.Open(a.projectDir(), project.Options{Package: o.Package, Flags: o.flags, Lookup: a.lookup, UserFile: userFile()})
+	options := project.Options{Package: o.Package, Flags: o.flags, Lookup: a.lookup, UserFile: userFile()}
+	p, err := project.Open(a.projectDir(), options)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +71,13 @@ func (a *app) open(ctx context.Context, o workOptions) (*workspace, error) {
 	if o.NoSandbox {
 		a.ui.Note("without the sandbox: the result may depend on this machine and is not shared")
 	}
-	return &workspace{project: p, store: st, box: sandbox.Local{NoSandbox: o.NoSandbox}, app: a}, nil
+	return &workspace{project: p, options: options, store: st, box: sandbox.Local{NoSandbox: o.NoSandbox}, app: a}, nil
+}
+
+// reopen reads the project again, after a file of it was made.
+func (w *workspace) reopen() (err error) {
+	w.project, err = project.Open(w.app.projectDir(), w.options)
+	return err
 }
 
 func (w *workspace) close() { w.store.Close() }

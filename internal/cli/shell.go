@@ -16,8 +16,7 @@ func newShell(a *app) *cobra.Command {
 		Short: "a command inside the sandbox of the build",
 		Long: `Run a command in the sandbox that the application is compiled in: the same files at
 the same places, the same environment, no network. Nothing that it writes stays.
-Without a command it is a shell, when the locked toolchain has one; otherwise cargo
-is asked what it would do.` + exits(fault.Program, fault.Pins, fault.Sandbox),
+Without a command it is a shell, when the locked toolchain has one.` + exits(fault.Program, fault.Pins, fault.Sandbox),
 		Example: `  espalier shell -- /usr/bin/rustc -vV
   espalier shell -- /usr/bin/cargo tree --offline --config /cargo/espalier.toml`,
 		Args: cobra.ArbitraryArgs,
@@ -37,8 +36,12 @@ is asked what it would do.` + exits(fault.Program, fault.Pins, fault.Sandbox),
 				return err
 			}
 			step := plan.Scratch()
-			if deps, err := w.runner().Layer(ctx, plan); err == nil {
+			deps, err := w.runner().Layer(ctx, plan)
+			switch {
+			case err == nil:
 				step = plan.App(deps)
+			case fault.KindOf(err) != fault.Build: // what does not compile is a reason to look around
+				return err
 			}
 			step.Outputs = nil
 			step.Name = "shell"

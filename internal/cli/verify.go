@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -78,10 +79,7 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	second := &firmware{name: first.name, pins: first.pins, plan: first.plan, elf: res.ELF}
-	if second.bytes, err = w.store.ReadBlob(ctx, res.ELF, largestELF); err != nil {
-		return err
-	}
+	second := &firmware{name: first.name, pins: first.pins, plan: first.plan, elf: res.ELF, bytes: res.Bytes}
 	if err := w.image(ctx, second); err != nil {
 		return err
 	}
@@ -90,7 +88,7 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 	same := second.elf == first.elf && store.DigestOf(second.flash.Trimmed()) == golden.Image
 	var differences []proof.Difference
 	if !same {
-		if differences, err = w.differences(ctx, first.elf, second.elf); err != nil {
+		if differences, err = proof.CompareELF(bytes.NewReader(first.bytes), bytes.NewReader(second.bytes)); err != nil {
 			return err
 		}
 	}
@@ -110,10 +108,10 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 			out.Printf("%s", d)
 			out.Printf("  likely cause: %s", d.Cause)
 		}
-		return fault.New(fault.Differ, fmt.Sprintf("two builds of %s differ in %d sections", first.name, len(differences)),
+		return fault.New(fault.Differ, fmt.Sprintf("two builds of %s differ in %s", first.name, sections(len(differences))),
 			"espalier verify --json   # the differences as data")
 	}
-	if !matches {
+	if !matches && !o.Record {
 		return fault.New(fault.Differ, fmt.Sprintf("two builds of %s agree, but espalier.lock records another result: %s", first.name, recorded.ELF),
 			"git log -p espalier.lock Cargo.lock   # what changed since it was recorded",
 			"espalier verify --record   # when the change is meant")
@@ -122,7 +120,7 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 	out.Printf("image  %s", golden.Image)
 	out.Note("%s is the same, bit for bit, built from scratch as another user, on another host name, in another place, with %s jobs and files in another order",
 		first.name, again.Sandbox.Perturb.Env["CARGO_BUILD_JOBS"])
-	if !o.Record || recorded != nil {
+	if !o.Record || recorded != nil && matches {
 		return nil
 	}
 	first.pins.Golden = &golden
@@ -131,6 +129,13 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 	}
 	out.Note("recorded in %s", lock.FileName)
 	return nil
+}
+
+func sections(n int) string {
+	if n == 1 {
+		return "1 section"
+	}
+	return fmt.Sprintf("%d sections", n)
 }
 
 // conditions are what must not matter to a build.
@@ -146,18 +151,4 @@ func conditions() sandbox.Perturb {
 		},
 		Shuffle: rand.Int64N(1<<62) + 1,
 	}
-}
-
-func (w *workspace) differences(ctx context.Context, a, b store.Digest) ([]proof.Difference, error) {
-	fa, err := w.store.OpenVerified(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	defer fa.Close()
-	fb, err := w.store.OpenVerified(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	defer fb.Close()
-	return proof.CompareELF(fa, fb)
 }

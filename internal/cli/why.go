@@ -1,14 +1,16 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/action"
-	"espalier.dev/espalier/internal/store"
-
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/store"
 )
 
 func newWhy(a *app) *cobra.Command {
@@ -40,16 +42,17 @@ input, and name what changed: a file, a flag, a variable, a pin. Nothing is buil
 			if err != nil {
 				return err
 			}
-			deps, depsID, err := w.explain(cmd, "dependencies", plan.Deps, last)
+			deps, err := w.explain(ctx, plan.Deps, last)
 			if err != nil {
 				return err
 			}
+			app := plan.App(deps.Trees[layerTree])
 			if deps.Trees == nil {
-				a.ui.Printf("%s: would be compiled, since it stands on the dependencies", plan.App(store.Digest{}).Name)
+				a.ui.Event("why", whyEvent{Step: app.Name, Because: plan.Deps.Name})
+				a.ui.Printf("%s: would be compiled, since it stands on the dependencies", app.Name)
 				return nil
 			}
-			_ = depsID
-			_, _, err = w.explain(cmd, plan.App(store.Digest{}).Name, plan.App(deps.Trees["/target"]), last)
+			_, err = w.explain(ctx, app, last)
 			return err
 		},
 	}
@@ -57,19 +60,30 @@ input, and name what changed: a file, a flag, a variable, a pin. Nothing is buil
 	return cmd
 }
 
-// explain prints what is to be said about one step. The result is the cached
+// layerTree is the input of the application in which the dependency layer is.
+const layerTree = "/target"
+
+// whyEvent is what why says about one step with --json.
+type whyEvent struct {
+	Step    string          `json:"step"`
+	Action  *store.Digest   `json:"action,omitempty"` // absent when it depends on a step that would run
+	Cached  bool            `json:"cached"`
+	Changes []action.Change `json:"changes,omitempty"`
+	Because string          `json:"because,omitempty"` // the step that would run before
+}
+
+// explain prints what is to be said about one step. The result is the kept
 // one; it is empty when the step would run.
-func (w *workspace) explain(cmd *cobra.Command, name string, step action.Step, last lastBuild) (action.Result, store.Digest, error) {
-	ctx, out := cmd.Context(), w.app.ui
+func (w *workspace) explain(ctx context.Context, step action.Step, last lastBuild) (action.Result, error) {
 	id, err := action.Put(ctx, w.store, step)
 	if err != nil {
-		return action.Result{}, id, err
+		return action.Result{}, err
 	}
 	res, err := action.Load(ctx, w.store, id, !w.box.NoSandbox)
-	if err != nil && !errors.Is(err, store.ErrMissing) {
-		return action.Result{}, id, err
-	}
 	cached := err == nil
+	if !cached && !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
+		return action.Result{}, err
+	}
 	var before store.Digest
 	for _, s := range last.Steps {
 		if s.Name == step.Name {
@@ -77,52 +91,70 @@ func (w *workspace) explain(cmd *cobra.Command, name string, step action.Step, l
 		}
 	}
 	var changes []action.Change
-	switch {
-	case before.IsZero() || before == id:
-	default:
+	if !before.IsZero() && before != id {
 		old, err := action.Get(ctx, w.store, before)
 		if err != nil {
-			out.Debugf("the last build's step is not in the store any more: %v", err)
-			break
-		}
-		if changes, err = action.Explain(ctx, w.store, old, step); err != nil {
-			return res, id, err
+			w.app.ui.Debugf("the last build's step is not in the store any more: %v", err)
+		} else if changes, err = action.Explain(ctx, w.store, old, step); err != nil {
+			return res, err
 		}
 	}
-	out.Event("why", struct {
-		Step    string          `json:"step"`
-		Action  store.Digest    `json:"action"`
-		Cached  bool            `json:"cached"`
-		Changes []action.Change `json:"changes"`
-	}{name, id, cached, changes})
+	w.app.ui.Event("why", whyEvent{Step: step.Name, Action: &id, Cached: cached, Changes: changes})
+	for _, l := range whyLines(step, id, before, cached, changes, w.projectFile) {
+		w.app.ui.Printf("%s", l)
+	}
+	return res, nil
+}
+
+// projectFile shows a file of the project as the user would type it here.
+func (w *workspace) projectFile(name string) string {
+	return short(filepath.Join(w.project.Root, filepath.FromSlash(name)))
+}
+
+// whyLines is the answer for people: what happens, then what changed.
+func whyLines(step action.Step, now, before store.Digest, cached bool, changes []action.Change, show func(string) string) []string {
+	head := step.Name + ": "
 	switch {
 	case cached && len(changes) == 0:
-		out.Printf("%s: nothing to do", name)
+		head += "nothing to do"
 	case cached:
-		out.Printf("%s: nothing to do, this was built before; since the last build:", name)
+		head += "nothing to do, this was built before; since the last build:"
+	case len(step.Secrets) > 0:
+		head += "is compiled every time, since a result with secrets is not kept"
 	case before.IsZero():
-		out.Printf("%s: would be compiled, it has never been built here", name)
-	case before == id:
-		out.Printf("%s: would be compiled, its result is not in the store any more", name)
+		head += "would be compiled, it has never been built here"
+	case before == now:
+		head += "would be compiled, its result is not in the store any more"
 	case len(changes) == 0:
-		out.Printf("%s: would be compiled; what the last build saw is not known any more", name)
+		head += "would be compiled; what the last build saw is not known any more"
 	default:
-		out.Printf("%s: would be compiled, because:", name)
+		head += "would be compiled, because:"
 	}
+	lines := []string{head}
+	layer := false
 	for _, c := range changes {
+		if strings.HasPrefix(c.What, "target/") || strings.HasPrefix(c.What, "input target") {
+			if !layer {
+				lines = append(lines, "  the compiled dependencies: changed")
+			}
+			layer = true
+			continue
+		}
+		what := c.What
+		if name, ok := strings.CutPrefix(what, "src/"); ok {
+			what = show(name)
+		}
 		switch {
 		case c.Old == "":
-			out.Printf("  %s: new", c.What)
+			what += ": new"
 		case c.New == "":
-			out.Printf("  %s: gone", c.What)
+			what += ": gone"
 		case len(c.Old)+len(c.New) < 120:
-			out.Printf("  %s: %s, was %s", c.What, c.New, c.Old)
+			what += ": " + c.New + ", was " + c.Old
 		default:
-			out.Printf("  %s: changed", c.What)
+			what += ": changed"
 		}
+		lines = append(lines, "  "+what)
 	}
-	if !cached {
-		return action.Result{}, id, nil
-	}
-	return res, id, nil
+	return lines
 }

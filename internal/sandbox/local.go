@@ -38,6 +38,10 @@ type Local struct {
 
 	Limits Limits
 
+	// Outputs is where outputs go, nil for the store of the inputs. What a step
+	// with secrets makes must not stay in a store that others read.
+	Outputs *store.Store
+
 	// Filter says which files of a directory output are taken, by the output's
 	// name. What a filter depends on belongs into the step's platform.
 	Filter map[string]func(path string, info fs.FileInfo) bool
@@ -62,8 +66,9 @@ type Limits struct {
 }
 
 // Streams receive the output of a step while it runs. Nil discards. The whole
-// output is stored in any case and named by the Result. A writer that fails
-// gets no more output; the step runs on.
+// output is stored in any case and named by the Result, except that of a step
+// with a network or with secrets: its result is never kept, and it may show a
+// password. A writer that fails gets no more output; the step runs on.
 type Streams struct {
 	Stdout io.Writer
 	Stderr io.Writer

@@ -40,6 +40,7 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, strea
 	if err != nil {
 		return action.Result{}, err
 	}
+	defer logs.remove()
 	code, _, err := j.runAny(ctx)
 	j.closeStdio()
 	logErr := logs.close()
@@ -53,11 +54,16 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, strea
 		Digest: digest, ExitCode: code, Hermetic: l.hermetic(step),
 		Outputs: map[string]store.Digest{}, Trees: map[string]store.Digest{},
 	}
-	if r.Stdout, err = logs.out.put(ctx, st); err != nil {
-		return action.Result{}, err
+	if l.Outputs != nil {
+		st = l.Outputs
 	}
-	if r.Stderr, err = logs.err.put(ctx, st); err != nil {
-		return action.Result{}, err
+	if !private(step) {
+		if r.Stdout, err = logs.out.put(ctx, st); err != nil {
+			return action.Result{}, err
+		}
+		if r.Stderr, err = logs.err.put(ctx, st); err != nil {
+			return action.Result{}, err
+		}
 	}
 	if code != 0 {
 		return r, nil
@@ -69,6 +75,9 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, strea
 	}
 	return r, nil
 }
+
+// private reports whether a step may show a password.
+func private(step action.Step) bool { return step.Network || len(step.Secrets) > 0 }
 
 // hermetic reports whether results may be shared.
 func (l Local) hermetic(step action.Step) bool {
@@ -158,7 +167,11 @@ func (j *job) openStreams(streams Streams) (*logs, error) {
 		if err != nil {
 			return nil, err
 		}
-		file, err := os.OpenFile(filepath.Join(j.scratch.dir, fmt.Sprintf("log%d", i+1)), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		name, flags := filepath.Join(j.scratch.dir, fmt.Sprintf("log%d", i+1)), os.O_CREATE|os.O_EXCL|os.O_RDWR
+		if private(j.step) {
+			name, flags = os.DevNull, os.O_RDWR
+		}
+		file, err := os.OpenFile(name, flags, 0o600)
 		if err != nil {
 			return nil, fault.Wrap(fault.Usage, err, "keeping the output of "+j.step.Name)
 		}
@@ -222,9 +235,13 @@ func (l *logs) close() error {
 	return all
 }
 
+func (l *logs) remove() {
+	l.out.file.Close()
+	l.err.file.Close()
+}
+
 // put stores the stream; the zero digest stands for nothing written.
 func (s *logStream) put(ctx context.Context, st *store.Store) (store.Digest, error) {
-	defer s.file.Close()
 	if s.size == 0 {
 		return store.Digest{}, nil
 	}

@@ -18,6 +18,7 @@ import "espalier.dev/espalier/internal/store"
 //	vendor        /cargo/registry/src/v         read-only
 //	git           /cargo/git/checkouts          read-only
 //	target        /target (CARGO_TARGET_DIR)    overlay; without an input an empty directory
+//	units         /target                       laid over target, below what is written
 //	-             /out /tmp /home/espalier      fresh, writable
 //
 // Outputs are paths below /out, or, beginning with a slash, below another

@@ -104,7 +104,7 @@ func (j *job) check() error {
 		return bad("no rootfs")
 	}
 	for name := range j.trees {
-		if name != "rootfs" && !slices.ContainsFunc(places[:], func(p place) bool { return p.input == name && name != "" }) {
+		if name != "rootfs" && name != unitsInput && !slices.ContainsFunc(places[:], func(p place) bool { return p.input == name && name != "" }) {
 			return bad("layout %d has no place for the input %q", action.Layout, name)
 		}
 	}

@@ -50,6 +50,17 @@ func outputPlace(name string) (place, rest string) {
 	return "", ""
 }
 
+// unitsInput is the input that is laid over the tree at /target.
+const unitsInput = "units"
+
+// units returns the folder that is laid over the tree of a place.
+func (j *job) units(p place) string {
+	if p.input != "target" {
+		return ""
+	}
+	return j.trees[unitsInput]
+}
+
 // treeMount decides how one place is mounted and makes its folders.
 func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 	tm := treeMount{At: p.at, Lower: j.trees[p.input]}
@@ -104,9 +115,19 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 		}
 		err := copyTree(tm.Lower, up, o)
 		tm.Lower = ""
+		if units := j.units(p); err == nil && units != "" {
+			err = copyTree(units, up, copyOptions{uid: uid})
+		}
 		return tm, err
 	default:
 		// The merged folder has the attributes of its upper layer.
+		if units := j.units(p); units != "" {
+			// They are few and small: a copy in the upper layer, where folders
+			// merge with those below.
+			if err := copyTree(units, up, copyOptions{uid: uid, keepExisting: true}); err != nil {
+				return tm, err
+			}
+		}
 		if err := likeFolder(up, tm.Lower); err != nil {
 			return tm, err
 		}

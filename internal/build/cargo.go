@@ -113,7 +113,7 @@ func registries(pins *lock.File) []string {
 
 // command is cargo's command line up to the target selection; verb is "build"
 // or "rustc".
-func command(p *project.Project, t project.Target, verb string) []string {
+func command(p *project.Project, pins *lock.File, t project.Target, verb string) []string {
 	argv := []string{cargoPath, verb, "--locked", "--offline", "--config", cargoConfig,
 		"--message-format", "json-diagnostic-rendered-ansi",
 		"--profile", profile(p), "--package", t.Package}
@@ -122,6 +122,9 @@ func command(p *project.Project, t project.Target, verb string) []string {
 		argv = append(argv, "--example", t.Name)
 	default:
 		argv = append(argv, "--bin", t.Name)
+	}
+	if comparesChecksums(p, pins) {
+		argv = append(argv, checksumFreshness)
 	}
 	if !p.Cargo.Target.IsSet() || p.Cargo.Target.V != TargetOf(p) {
 		argv = append(argv, "--target", TargetOf(p))
@@ -162,10 +165,13 @@ func profileDir(p *project.Project) string {
 
 // WorkDir is cargo's working directory inside the sandbox: the member, so that
 // cargo finds the configuration files that the user would get there.
-func WorkDir(p *project.Project) string {
-	rel, err := filepath.Rel(p.Root, p.Member)
+func WorkDir(p *project.Project) string { return Inside(p, p.Member) }
+
+// Inside is where a directory of the project is inside the sandbox.
+func Inside(p *project.Project, dir string) string {
+	rel, err := filepath.Rel(p.Root, dir)
 	if err != nil {
-		panic("build: member outside the root: " + p.Member)
+		panic("build: " + dir + " is outside the root " + p.Root)
 	}
 	return path.Join(srcDir, filepath.ToSlash(rel))
 }

@@ -49,14 +49,19 @@ type Plan struct {
 	Deps    action.Step    // the dependency layer
 	Secrets []string       // names of the variables that no result may show, sorted
 	app     action.Step    // the application, without the layer
+	scripts action.Step    // own build scripts, without the layer; zero when there are none
 	own     ownUnits
 	root    string // what is /src inside, for messages
 }
 
-// App is the step that compiles the user's own crates on a layer.
-func (pl Plan) App(layer store.Digest) action.Step {
+// App is the step that compiles the user's own crates on a layer and, unless
+// it is zero, on the units of the scripts step.
+func (pl Plan) App(layer, units store.Digest) action.Step {
 	s := pl.app
 	s.Inputs = append(slices.Clone(s.Inputs), action.Input{Path: "target", Tree: layer})
+	if !units.IsZero() {
+		s.Inputs = append(s.Inputs, action.Input{Path: "units", Tree: units})
+	}
 	return s
 }
 
@@ -89,7 +94,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Name: "dependencies",
 		// -Zno-link concerns the stub alone: no dependency gets another hash by
 		// it, and a stub that does not link needs no linker script.
-		Argv:     append(command(p, layerTarget(p, t), "rustc"), "--", "-Zno-link"),
+		Argv:     append(command(p, pins, layerTarget(p, t), "rustc"), "--", "-Zno-link"),
 		Env:      env,
 		Dir:      WorkDir(p),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
@@ -99,13 +104,23 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	}
 	pl.app = action.Step{
 		Name:     p.Package,
-		Argv:     append(command(p, t, "build"), "-Zunstable-options", "--artifact-dir", "/out"),
+		Argv:     append(command(p, pins, t, "build"), "-Zunstable-options", "--artifact-dir", "/out"),
 		Env:      env,
 		Dir:      WorkDir(p),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: src}),
 		Outputs:  []string{pl.Output},
 		Platform: platform(recipeApp),
 		Secrets:  secrets,
+	}
+	if comparesChecksums(p, pins) {
+		scripts, err := scriptTree(ctx, st, p)
+		if err != nil {
+			return Plan{}, err
+		}
+		pl.scripts = pl.Deps
+		pl.scripts.Name = "build scripts"
+		pl.scripts.Inputs = append(m.Inputs(), action.Input{Path: "src", Tree: scripts})
+		pl.scripts.Platform = platform(recipeScripts)
 	}
 	return pl, nil
 }

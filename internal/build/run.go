@@ -57,18 +57,24 @@ func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
 	}
 	// The layer need not be there for an application that is.
 	if deps, err := r.load(ctx, pl.Deps); err == nil {
-		app := pl.App(deps.Trees[layerOutput])
-		if res, err := r.load(ctx, app); err == nil && r.Store.Has(res.Outputs[pl.Output]) {
-			r.replay(ctx, pl, deps)
-			r.replay(ctx, pl, res)
-			return r.output(ctx, pl, r.Store, StepResult{pl.Deps, deps}, StepResult{app, res})
+		if units, err := r.Units(ctx, pl, deps.Trees[layerOutput]); err == nil {
+			app := pl.App(deps.Trees[layerOutput], units)
+			if res, err := r.load(ctx, app); err == nil && r.Store.Has(res.Outputs[pl.Output]) {
+				r.replay(ctx, pl, deps)
+				r.replay(ctx, pl, res)
+				return r.output(ctx, pl, r.Store, StepResult{pl.Deps, deps}, StepResult{app, res})
+			}
 		}
 	}
 	deps, err := r.layer(ctx, pl)
 	if err != nil {
 		return Output{}, err
 	}
-	return r.finish(ctx, pl, pl.App(deps.Trees[layerOutput]), []StepResult{{pl.Deps, deps}})
+	units, err := r.units(ctx, pl, deps.Trees[layerOutput])
+	if err != nil {
+		return Output{}, err
+	}
+	return r.finish(ctx, pl, pl.App(deps.Trees[layerOutput], units), []StepResult{{pl.Deps, deps}})
 }
 
 // Layer makes or finds the dependency layer of a plan.

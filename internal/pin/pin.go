@@ -203,6 +203,7 @@ func (s *Session) job(ctx context.Context, p *project.Project, f *lock.File, car
 	j := crates.Job{
 		Inputs: []action.Input{{Path: "src", Tree: src}},
 		Dir:    build.WorkDir(p),
+		Lock:   build.Inside(p, p.Workspace) + "/Cargo.lock",
 	}
 	gitTree, err := build.GitTree(ctx, s.Store, f.Git)
 	if err != nil {

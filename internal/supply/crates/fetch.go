@@ -2,6 +2,7 @@ package crates
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ func (f *Fetcher) Missing(crates []lock.Crate) []lock.Crate {
 type Job struct {
 	Inputs []action.Input // src, git, as the build uses them
 	Dir    string         // cargo's working directory
+	Lock   string         // where its Cargo.lock is or will be, for Resolve and Update
 	Want   []lock.Crate
 
 	ConfigText string // passed to cargo with --config: source replacement of git crates; may be empty
@@ -183,7 +185,7 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 		return res, log.String(), err
 	}
 	if res.ExitCode != 0 {
-		return res, log.String(), cargoFailed(argv, log.String())
+		return res, log.String(), cargoFailed(argv, res.ExitCode, log.String())
 	}
 	return res, log.String(), nil
 }
@@ -213,7 +215,7 @@ func (f *Fetcher) cargoHome(ctx context.Context, j Job) (store.Digest, error) {
 
 // cargoFailed turns cargo's own words into a fault: first its error, then the
 // causes that it lists below.
-func cargoFailed(argv []string, log string) error {
+func cargoFailed(argv []string, code int, log string) error {
 	var cause []string
 	for _, line := range strings.Split(log, "\n") {
 		t := strings.TrimSpace(line)
@@ -225,11 +227,14 @@ func cargoFailed(argv []string, log string) error {
 		}
 	}
 	if len(cause) == 0 {
-		cause = []string{lastLine(log)}
+		cause = []string{cmp.Or(lastLine(log), fmt.Sprintf("exit status %d", code))}
 	}
 	hints := []string{"espalier doctor   # checks the network, proxy and certificates that a fetch step sees"}
-	if strings.Contains(log, "--locked was passed") {
-		hints = []string{"espalier update   # or change Cargo.lock with cargo, then: espalier lock"}
+	switch {
+	case strings.Contains(log, "--locked was passed"):
+		hints = []string{"cargo update --workspace   # brings Cargo.lock up to the manifests; then: espalier lock"}
+	case strings.Contains(log, "changed between lock files"):
+		hints = []string{"git log -p Cargo.lock   # who changed the checksum; the registry has another one"}
 	}
 	return fault.Wrap(fault.Pins, errors.New(strings.Join(cause, ": ")), strings.Join(argv[:2], " ")[len("/usr/bin/"):], hints...)
 }

@@ -8,8 +8,7 @@ import (
 )
 
 // Resolve makes a Cargo.lock for a workspace that has none, with the pinned
-// cargo and today's registry. dir is the workspace's directory inside the
-// sandbox; the bytes are what cargo wrote.
+// cargo and today's registry. The bytes are what cargo wrote.
 func (f *Fetcher) Resolve(ctx context.Context, j Job) ([]byte, error) {
 	if f.Offline {
 		return nil, fault.New(fault.Pins, "there is no Cargo.lock, and choosing versions needs the network",
@@ -22,7 +21,8 @@ func (f *Fetcher) Resolve(ctx context.Context, j Job) ([]byte, error) {
 // them when there are no names.
 func (f *Fetcher) Update(ctx context.Context, j Job, names ...string) ([]byte, error) {
 	if f.Offline {
-		return nil, fault.New(fault.Pins, "choosing newer versions needs the network")
+		return nil, fault.New(fault.Pins, "choosing newer versions needs the network",
+			"cargo update   # on a machine with a network, then: espalier lock")
 	}
 	return f.rewrite(ctx, j, append([]string{"/usr/bin/cargo", "update"}, names...))
 }
@@ -30,10 +30,9 @@ func (f *Fetcher) Update(ctx context.Context, j Job, names ...string) ([]byte, e
 func (f *Fetcher) rewrite(ctx context.Context, j Job, argv []string) (_ []byte, err error) {
 	task := f.Report.Start("choosing crate versions", progress.Crates, 0)
 	defer func() { task.Done(err) }()
-	name := j.Dir + "/Cargo.lock"
-	res, _, err := f.networkStep(ctx, j, argv, []string{name}, task)
+	res, _, err := f.networkStep(ctx, j, argv, []string{j.Lock}, task)
 	if err != nil {
 		return nil, err
 	}
-	return f.Store.ReadBlob(ctx, res.Outputs[name], 64<<20)
+	return f.Store.ReadBlob(ctx, res.Outputs[j.Lock], 64<<20)
 }

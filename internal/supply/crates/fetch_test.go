@@ -1,0 +1,249 @@
+package crates
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/store"
+)
+
+// tree puts files into a store.
+func tree(t *testing.T, st *store.Store, files map[string]string) store.Digest {
+	t.Helper()
+	b, err := st.NewTree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	src := b.Source("test")
+	for name, text := range files {
+		if _, err := src.File(t.Context(), name, false, strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := b.Commit(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// cargo is a Fetcher whose cargo leaves files in its cache, says log and ends
+// with code. Steps are appended to *ran.
+func cargo(t *testing.T, files map[string]string, log string, code int, ran *[]action.Step) *Fetcher {
+	st := openStore(t)
+	return &Fetcher{
+		Store: st, Report: progress.Discard, Rootfs: store.DigestOf([]byte("rootfs")),
+		Run: func(_ context.Context, step action.Step, _, stderr io.Writer) (action.Result, error) {
+			if ran != nil {
+				*ran = append(*ran, step)
+			}
+			io.WriteString(stderr, log)
+			r := action.Result{ExitCode: code, Trees: map[string]store.Digest{}, Outputs: map[string]store.Digest{}}
+			for _, o := range step.Outputs {
+				if strings.HasSuffix(o, ".lock") {
+					r.Outputs[o], _ = st.PutBytes(context.Background(), []byte(files[o]))
+				} else if files != nil {
+					r.Trees[o] = tree(t, st, files)
+				}
+			}
+			return r, nil
+		},
+	}
+}
+
+func crate(name, version, content string) lock.Crate {
+	return lock.Crate{Name: name, Version: version, Digest: store.DigestOf([]byte(content))}
+}
+
+func TestFetchBelievesChecksumsAlone(t *testing.T) {
+	wanted := []lock.Crate{crate("a", "1.0.0", "A"), crate("b", "0.1.0+meta", "B")}
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  []string // parts of the error; nil: none
+		has   []bool
+	}{
+		"good":              {map[string]string{"r/a-1.0.0.crate": "A", "r/b-0.1.0+meta.crate": "B", "r/c-9.9.9.crate": "C"}, nil, []bool{true, true}},
+		"second registry":   {map[string]string{"r/a-1.0.0.crate": "other", "s/a-1.0.0.crate": "A", "r/b-0.1.0+meta.crate": "B"}, nil, []bool{true, true}},
+		"changed":           {map[string]string{"r/a-1.0.0.crate": "A", "r/b-0.1.0+meta.crate": "tampered"}, []string{"crate b 0.1.0+meta: checksum mismatch", wanted[1].Digest.Hash, store.DigestOf([]byte("tampered")).Hash}, []bool{true, false}},
+		"not sent":          {map[string]string{"r/a-1.0.0.crate": "A"}, []string{"crate b 0.1.0+meta: the registry did not send it"}, []bool{true, false}},
+		"right, wrong name": {map[string]string{"r/a-1.0.0.crate": "A", "r/b-0.2.0.crate": "B"}, []string{"did not send it"}, []bool{true, false}},
+		"nothing":           {nil, []string{"cargo fetch downloaded nothing"}, []bool{false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := cargo(t, c.files, "", 0, nil)
+			err := f.Project(t.Context(), Job{Dir: "/src", Want: wanted})
+			if (err == nil) != (c.want == nil) || err != nil && fault.KindOf(err) != fault.Pins {
+				t.Errorf("error %v", err)
+			}
+			for _, part := range c.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q lacks %q", err, part)
+				}
+			}
+			for i, w := range wanted {
+				if f.Store.Has(w.Digest) != c.has[i] {
+					t.Errorf("%s in the store: %v", w.Name, !c.has[i])
+				}
+			}
+			if f.Store.Has(store.DigestOf([]byte("C"))) {
+				t.Error("a crate that no lock names is a blob")
+			}
+		})
+	}
+}
+
+func TestFetchAsksForNothingTwice(t *testing.T) {
+	var ran []action.Step
+	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
+	want := []lock.Crate{crate("a", "1.0.0", "A")}
+	for range 2 {
+		if err := f.Project(t.Context(), Job{Dir: "/src", Want: want}); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Std(t.Context(), want); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.One(t.Context(), want[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(ran) != 1 {
+		t.Errorf("cargo ran %d times", len(ran))
+	}
+}
+
+func TestFetchStep(t *testing.T) {
+	var ran []action.Step
+	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
+	f.Host = HostCargo{Config: "[net]\n", CA: []byte("PEM"), Env: map[string]string{"CARGO_REGISTRIES_X_TOKEN": "hunter2"}}
+	src := tree(t, f.Store, map[string]string{"Cargo.toml": ""})
+	job := Job{Dir: "/src/member", Want: []lock.Crate{crate("a", "1.0.0", "A")}, ConfigText: "[source]\n", Inputs: []action.Input{{Path: "src", Tree: src}}}
+	if err := f.Project(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	s := ran[0]
+	if !s.Network || s.Dir != "/src/member" || !slices.Equal(s.Argv, []string{"/usr/bin/cargo", "fetch", "--locked", "--config", "/cargo/espalier.toml"}) {
+		t.Errorf("step %+v", s)
+	}
+	if s.Env["CARGO_REGISTRIES_X_TOKEN"] != "hunter2" || s.Env["CARGO_HTTP_CAINFO"] != "/cargo/ca-bundle.crt" || s.Env["CARGO_NET_OFFLINE"] != "false" {
+		t.Errorf("environment %v", s.Env)
+	}
+	home := contents(t, f.Store, s.Inputs[slices.IndexFunc(s.Inputs, func(i action.Input) bool { return i.Path == "cargo" })].Tree)
+	if home["config.toml"] != "[net]\n" || home["espalier.toml"] != "[source]\n" || home["ca-bundle.crt"] != "PEM" {
+		t.Errorf("CARGO_HOME %q", home)
+	}
+}
+
+// What cargo says is the cause; what to do is ours.
+func TestCargosWords(t *testing.T) {
+	for name, c := range map[string]struct{ log, want, hint string }{
+		"no network": {`    Updating index
+warning: spurious network error (3 tries remaining): [6] Could not resolve hostname
+error: failed to download from ` + "`https://registry.invalid/x`" + `
+
+Caused by:
+  [6] Could not resolve hostname (Could not resolve host: registry.invalid)
+`, "cargo fetch: failed to download from `https://registry.invalid/x`: [6] Could not resolve hostname (Could not resolve host: registry.invalid)", "espalier doctor"},
+		"lock out of date": {"error: cannot update the lock file /src/Cargo.lock because --locked was passed to prevent this\nIf you want to try\n",
+			"cargo fetch: cannot update the lock file /src/Cargo.lock because --locked was passed to prevent this: If you want to try", "then: espalier lock"},
+		"checksum": {"error: checksum for `cfg-if v1.0.0` changed between lock files\n\nthis could be indicative of a few possible errors:\n",
+			"cargo fetch: checksum for `cfg-if v1.0.0` changed between lock files: this could be indicative of a few possible errors:", "Cargo.lock"},
+		"the last error": {"error: one\nerror: two\n", "cargo fetch: two", ""},
+		"no error":       {"it broke\n", "cargo fetch: it broke", ""},
+		"silence":        {"", "cargo fetch: exit status 101", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := cargo(t, nil, c.log, 101, nil).Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{crate("a", "1", "A")}})
+			if fault.KindOf(err) != fault.Pins || err.Error() != c.want || !strings.Contains(strings.Join(fault.Hints(err), "\n"), c.hint) {
+				t.Errorf("%v (kind %d, hints %q)\nwant %s", err, fault.KindOf(err), fault.Hints(err), c.want)
+			}
+		})
+	}
+}
+
+func TestOffline(t *testing.T) {
+	f := cargo(t, nil, "", 0, nil)
+	f.Offline = true
+	f.Run = nil // a panic, if it is called
+	list := []lock.Crate{crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B"), crate("c", "1.0.0", "C"), crate("d", "1.0.0", "D"), crate("e", "1.0.0", "E")}
+	err := f.Project(t.Context(), Job{Want: list})
+	if fault.KindOf(err) != fault.Pins || err.Error() != "offline, and not in the store: a 1.0.0, b 1.0.0, c 1.0.0, and 2 more" {
+		t.Errorf("Project: %v", err)
+	}
+	for what, err := range map[string]error{
+		"Std": f.Std(t.Context(), list[:1]), "One": f.One(t.Context(), list[0]),
+		"Resolve": second(f.Resolve(t.Context(), Job{})), "Update": second(f.Update(t.Context(), Job{})),
+	} {
+		if fault.KindOf(err) != fault.Pins || len(fault.Hints(err)) == 0 {
+			t.Errorf("%s: %v, hints %q", what, err, fault.Hints(err))
+		}
+	}
+}
+
+func second(_ []byte, err error) error { return err }
+
+func TestResolve(t *testing.T) {
+	f := cargo(t, map[string]string{"/src/Cargo.lock": "version = 4\n"}, "", 0, nil)
+	if b, err := f.Resolve(t.Context(), Job{Lock: "/src/Cargo.lock", Dir: "/src/member"}); err != nil || string(b) != "version = 4\n" {
+		t.Errorf("Resolve = %q, %v", b, err)
+	}
+}
+
+func TestBoardFiles(t *testing.T) {
+	st := openStore(t)
+	b := archive(t, file("espflash-9.9.9/resources/boot.bin", "boot"), file("espflash-9.9.9/resources/rom.elf", "rom"))
+	carrier := put(t, st, "espflash", "9.9.9", b)
+	blob := func(name, path, content string) lock.Blob {
+		return lock.Blob{Name: name, Digest: store.DigestOf([]byte(content)), From: "espflash 9.9.9: " + path, Crate: carrier.Digest}
+	}
+	f := &Fetcher{Store: st, Report: progress.Discard}
+	if err := f.Blobs(t.Context(), []lock.Blob{blob("boot", "resources/boot.bin", "boot"), blob("rom", "resources/rom.elf", "rom")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"boot", "rom"} {
+		if !st.Has(store.DigestOf([]byte(content))) {
+			t.Errorf("%s is not in the store", content)
+		}
+	}
+	for name, c := range map[string]struct {
+		blob lock.Blob
+		want string
+	}{
+		"other content":   {blob("x", "resources/boot.bin", "changed"), "mismatch"},
+		"not in there":    {blob("x", "resources/none.bin", "x"), "not in the archive"},
+		"no place":        {lock.Blob{Digest: store.DigestOf([]byte("y")), From: "espflash"}, "blob location"},
+		"no version":      {lock.Blob{Digest: store.DigestOf([]byte("y")), From: "espflash : x"}, "blob location"},
+		"no colon":        {lock.Blob{Digest: store.DigestOf([]byte("y")), From: "espflash 4.7.0 x"}, "blob location"},
+		"space in a path": {blob("x", "resources/boot bin", "z"), "not in the archive"},
+	} {
+		err := f.Blobs(t.Context(), []lock.Blob{c.blob})
+		if fault.KindOf(err) != fault.Pins || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %q", name, err, c.want)
+		}
+	}
+	for _, want := range []string{Bootloader, BootloaderQIO, ROM, ROMRev101, Stub} {
+		if b := BoardBlob(want); b.Name != want || b.Digest.Size <= 0 || b.Crate.IsZero() {
+			t.Errorf("BoardBlob(%q) = %+v", want, b)
+		}
+	}
+}
+
+func TestStepThatDoesNotRun(t *testing.T) {
+	f := cargo(t, nil, "", 0, nil)
+	broken := errors.New("no namespaces")
+	f.Run = func(context.Context, action.Step, io.Writer, io.Writer) (action.Result, error) {
+		return action.Result{}, broken
+	}
+	if err := f.One(t.Context(), crate("a", "1.0.0", "A")); !errors.Is(err, broken) {
+		t.Errorf("One: %v", err)
+	}
+}

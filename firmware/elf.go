@@ -68,7 +68,7 @@ type segment struct {
 
 // Open reads the headers of a 32-bit little-endian RISC-V executable. Debug
 // information is read on first use. A file that is anything else gives a
-// usage fault that wraps a *FormatError.
+// *FormatError.
 func Open(r io.ReaderAt, opt Options) (*ELF, error) {
 	if opt.Project == nil {
 		opt.Project = []string{"/src"}

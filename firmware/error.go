@@ -1,10 +1,6 @@
 package firmware
 
-import (
-	"fmt"
-
-	"espalier.dev/espalier/internal/fault"
-)
+import "fmt"
 
 // Problem says what is wrong with a file that should have been a firmware ELF.
 type Problem int
@@ -30,16 +26,27 @@ func (p Problem) String() string {
 	return fmt.Sprintf("Problem(%d)", int(p))
 }
 
-// FormatError is what Open returns (wrapped) for a file that is not a
-// firmware ELF.
+// FormatError is what Open returns for a file that is not a firmware ELF.
 type FormatError struct {
 	Problem Problem
 	Detail  string // one line, lower case
+	Hint    string // what to do about it, "" if nothing in particular
 }
 
-func (e *FormatError) Error() string { return e.Detail }
+func (e *FormatError) Error() string { return "reading ELF: " + e.Detail }
 
-// formatError wraps a FormatError as a usage fault: the user named the file.
-func formatError(p Problem, detail string, hints ...string) error {
-	return fault.Wrap(fault.Usage, &FormatError{Problem: p, Detail: detail}, "reading ELF", hints...)
+// Hints returns what to do about it.
+func (e *FormatError) Hints() []string {
+	if e.Hint == "" {
+		return nil
+	}
+	return []string{e.Hint}
+}
+
+func formatError(p Problem, detail string, hint ...string) error {
+	e := &FormatError{Problem: p, Detail: detail}
+	if len(hint) > 0 {
+		e.Hint = hint[0]
+	}
+	return e
 }

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
-
-	"espalier.dev/espalier/internal/fault"
 )
 
 func rules(t testing.TB, ss ...string) []Rule {
@@ -40,7 +38,8 @@ func TestRules(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "/(/"} {
-		if _, err := ParseRule(bad); fault.KindOf(err) != fault.Usage {
+		var e *RuleError
+		if _, err := ParseRule(bad); !errors.As(err, &e) || e.Source != bad {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -62,50 +61,49 @@ func TestVerdicts(t *testing.T) {
 		fail    []string
 		steps   []step
 		verdict Verdict
-		kind    fault.Kind
 		reason  string
 	}{
-		{"one text", Options{}, []string{"ready"}, nil, []step{{0, "boot\nready\n"}}, Passed, fault.OK, "everything expected"},
-		{"in any order", Options{}, []string{"one", "two"}, nil, []step{{0, "two\none\n"}}, Passed, fault.OK, ""},
-		{"one of two", Options{}, []string{"one", "two"}, nil, []step{{0, "two\n"}, {1, "!close"}}, Missing, fault.Program, `"one" did not appear`},
-		{"both in one line", Options{}, []string{"one", "two"}, nil, []step{{0, "one two\n"}}, Passed, fault.OK, ""},
-		{"not over a line end", Options{}, []string{"one two"}, nil, []step{{0, "one \ntwo\n"}, {1, "!close"}}, Missing, fault.Program, ""},
-		{"through colours", Options{KeepColor: true}, []string{"one two"}, nil, []step{{0, "one \x1b[1mtwo\x1b[0m\n"}}, Passed, fault.OK, ""},
-		{"a prompt needs a flush", Options{}, []string{"login:"}, nil, []step{{0, "login: "}}, Running, fault.OK, ""},
-		{"a prompt after a flush", Options{}, []string{"login:"}, nil, []step{{0, "login: "}, {50 * ms, "!flush"}}, Passed, fault.OK, ""},
-		{"a flush too early", Options{}, []string{"login:"}, nil, []step{{0, "login: "}, {49 * ms, "!flush"}}, Running, fault.OK, ""},
-		{"a text over two flushes", Options{}, []string{"login:"}, nil, []step{{0, "log"}, {50 * ms, "!flush"}, {60 * ms, "in:"}, {110 * ms, "!flush"}}, Passed, fault.OK, ""},
-		{"a last line without end", Options{}, []string{"bye"}, nil, []step{{0, "bye"}, {1, "!close"}}, Passed, fault.OK, ""},
-		{"fail text", Options{}, nil, []string{"ERROR"}, []step{{0, "ok\nERROR 5\n"}}, FailText, fault.Program, `"ERROR 5"`},
-		{"fail before expect in one line", Options{}, []string{"5"}, []string{"ERROR"}, []step{{0, "ERROR 5\n"}}, FailText, fault.Program, ""},
-		{"expect in an earlier line", Options{}, []string{"5"}, []string{"ERROR"}, []step{{0, "5\nERROR\n"}}, Passed, fault.OK, ""},
-		{"panic", Options{}, []string{"ready"}, nil, []step{{0, panics + "\n"}}, Crashed, fault.Program, "boom (at src/main.rs:1:2)"},
-		{"panic, then silence", Options{}, nil, nil, []step{{0, panics}, {249 * ms, "!tick"}}, Running, fault.OK, ""},
-		{"panic, then longer silence", Options{}, nil, nil, []step{{0, panics}, {250 * ms, "!tick"}}, Crashed, fault.Program, "boom"},
-		{"panic, then the end", Options{}, nil, nil, []step{{0, panics}, {1, "!close"}}, Crashed, fault.Program, "boom"},
-		{"panic cut off in its first line", Options{}, nil, nil, []step{{0, "panicked at src/main.rs:1:2:"}, {1, "!close"}}, Crashed, fault.Program, "src/main.rs:1:2"},
-		{"panic that is expected", Options{}, []string{"boom"}, nil, []step{{0, panics + "\n"}}, Passed, fault.OK, ""},
-		{"fail text in a panic leaves the report", Options{}, nil, []string{"boom"}, []step{{0, panics + "\n"}}, Crashed, fault.Program, "boom (at"},
-		{"panic, going on", Options{KeepGoing: true}, []string{"again"}, nil, []step{{0, panics + "\n"}}, Running, fault.OK, ""},
-		{"panic, going on, then expected text", Options{KeepGoing: true}, []string{"again"}, nil, []step{{0, panics + "\nagain\n"}}, Crashed, fault.Program, "boom"},
-		{"for, nothing expected", Options{For: time.Second}, nil, nil, []step{{0, "x\n"}, {time.Second, "!tick"}}, Elapsed, fault.OK, "1s"},
-		{"for, not over yet", Options{For: time.Second}, nil, nil, []step{{0, "x\n"}, {999 * ms, "!tick"}}, Running, fault.OK, ""},
-		{"for, by bytes", Options{For: time.Second}, []string{"late"}, nil, []step{{time.Second, "late\n"}}, TimedOut, fault.Timeout, `"late" did not appear`},
-		{"for, expected text in an unfinished line", Options{For: time.Second}, []string{"late"}, nil, []step{{999 * ms, "late"}, {time.Second, "!tick"}}, Passed, fault.OK, ""},
-		{"for, crash just before", Options{For: time.Second}, nil, nil, []step{{999 * ms, panics}, {time.Second, "!tick"}}, Crashed, fault.Program, ""},
-		{"timeout", Options{}, nil, nil, []step{{0, "x\n"}, {1, "!timeout"}}, TimedOut, fault.Timeout, "the time is up"},
-		{"timeout, expecting", Options{}, []string{"y"}, nil, []step{{0, "x\n"}, {1, "!timeout"}}, TimedOut, fault.Timeout, `"y" did not appear`},
-		{"end, nothing expected", Options{}, nil, nil, []step{{0, "x\n"}, {1, "!close"}}, Ended, fault.OK, ""},
-		{"first reset of a session", Options{}, nil, nil, []step{{0, "rst:0x7 (TG0WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\nSPIWP:0xee\r\n"}, {1, "!close"}}, Ended, fault.OK, ""},
-		{"watchdog", Options{}, nil, nil, []step{{0, "hi\nrst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, fault.Program, "timer group 1"},
-		{"watchdog without saved counter", Options{}, nil, nil, []step{{0, "hi\nrst:0x10 (RTCWDT_RTC_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSPIWP:0xee\r\n"}}, Crashed, fault.Program, "RTC watchdog"},
-		{"watchdog that is allowed", Options{AllowReset: true}, []string{"again"}, nil, []step{{0, "hi\nrst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\nagain\n"}}, Passed, fault.OK, ""},
-		{"brownout", Options{}, nil, nil, []step{{0, "hi\nrst:0xf (BROWN_OUT_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, fault.Program, "supply"},
-		{"restart on purpose", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0xc (RTC_SW_CPU_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n", 4)}, {1, "!close"}}, Ended, fault.OK, ""},
-		{"restart for ever", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0xc (RTC_SW_CPU_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n", 5)}}, Crashed, fault.Program, "keeps resetting"},
-		{"deep sleep for ever", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0x5 (DSLEEP),boot:0xc (SPI_FAST_FLASH_BOOT)\r\n", 50)}, {1, "!close"}}, Ended, fault.OK, ""},
-		{"reset line after noise", Options{}, nil, nil, []step{{0, "hi\n\xff\x00\xf0rst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, fault.Program, "timer group 1"},
-		{"a word about panics is none", Options{}, nil, nil, []step{{0, "we panicked at noon\nno panic\nException '1'\nBacktrace:\n"}, {1, "!close"}}, Ended, fault.OK, ""},
+		{"one text", Options{}, []string{"ready"}, nil, []step{{0, "boot\nready\n"}}, Passed, "everything expected"},
+		{"in any order", Options{}, []string{"one", "two"}, nil, []step{{0, "two\none\n"}}, Passed, ""},
+		{"one of two", Options{}, []string{"one", "two"}, nil, []step{{0, "two\n"}, {1, "!close"}}, Missing, `"one" did not appear`},
+		{"both in one line", Options{}, []string{"one", "two"}, nil, []step{{0, "one two\n"}}, Passed, ""},
+		{"not over a line end", Options{}, []string{"one two"}, nil, []step{{0, "one \ntwo\n"}, {1, "!close"}}, Missing, ""},
+		{"through colours", Options{KeepColor: true}, []string{"one two"}, nil, []step{{0, "one \x1b[1mtwo\x1b[0m\n"}}, Passed, ""},
+		{"a prompt needs a flush", Options{}, []string{"login:"}, nil, []step{{0, "login: "}}, Running, ""},
+		{"a prompt after a flush", Options{}, []string{"login:"}, nil, []step{{0, "login: "}, {50 * ms, "!flush"}}, Passed, ""},
+		{"a flush too early", Options{}, []string{"login:"}, nil, []step{{0, "login: "}, {49 * ms, "!flush"}}, Running, ""},
+		{"a text over two flushes", Options{}, []string{"login:"}, nil, []step{{0, "log"}, {50 * ms, "!flush"}, {60 * ms, "in:"}, {110 * ms, "!flush"}}, Passed, ""},
+		{"a last line without end", Options{}, []string{"bye"}, nil, []step{{0, "bye"}, {1, "!close"}}, Passed, ""},
+		{"fail text", Options{}, nil, []string{"ERROR"}, []step{{0, "ok\nERROR 5\n"}}, FailText, `"ERROR 5"`},
+		{"fail before expect in one line", Options{}, []string{"5"}, []string{"ERROR"}, []step{{0, "ERROR 5\n"}}, FailText, ""},
+		{"expect in an earlier line", Options{}, []string{"5"}, []string{"ERROR"}, []step{{0, "5\nERROR\n"}}, Passed, ""},
+		{"panic", Options{}, []string{"ready"}, nil, []step{{0, panics + "\n"}}, Crashed, "boom (at src/main.rs:1:2)"},
+		{"panic, then silence", Options{}, nil, nil, []step{{0, panics}, {249 * ms, "!tick"}}, Running, ""},
+		{"panic, then longer silence", Options{}, nil, nil, []step{{0, panics}, {250 * ms, "!tick"}}, Crashed, "boom"},
+		{"panic, then the end", Options{}, nil, nil, []step{{0, panics}, {1, "!close"}}, Crashed, "boom"},
+		{"panic cut off in its first line", Options{}, nil, nil, []step{{0, "panicked at src/main.rs:1:2:"}, {1, "!close"}}, Crashed, "src/main.rs:1:2"},
+		{"panic that is expected", Options{}, []string{"boom"}, nil, []step{{0, panics + "\n"}}, Passed, ""},
+		{"fail text in a panic leaves the report", Options{}, nil, []string{"boom"}, []step{{0, panics + "\n"}}, Crashed, "boom (at"},
+		{"panic, going on", Options{KeepGoing: true}, []string{"again"}, nil, []step{{0, panics + "\n"}}, Running, ""},
+		{"panic, going on, then expected text", Options{KeepGoing: true}, []string{"again"}, nil, []step{{0, panics + "\nagain\n"}}, Crashed, "boom"},
+		{"for, nothing expected", Options{For: time.Second}, nil, nil, []step{{0, "x\n"}, {time.Second, "!tick"}}, Elapsed, "1s"},
+		{"for, not over yet", Options{For: time.Second}, nil, nil, []step{{0, "x\n"}, {999 * ms, "!tick"}}, Running, ""},
+		{"for, by bytes", Options{For: time.Second}, []string{"late"}, nil, []step{{time.Second, "late\n"}}, TimedOut, `"late" did not appear`},
+		{"for, expected text in an unfinished line", Options{For: time.Second}, []string{"late"}, nil, []step{{999 * ms, "late"}, {time.Second, "!tick"}}, Passed, ""},
+		{"for, crash just before", Options{For: time.Second}, nil, nil, []step{{999 * ms, panics}, {time.Second, "!tick"}}, Crashed, ""},
+		{"timeout", Options{}, nil, nil, []step{{0, "x\n"}, {1, "!timeout"}}, TimedOut, "the time is up"},
+		{"timeout, expecting", Options{}, []string{"y"}, nil, []step{{0, "x\n"}, {1, "!timeout"}}, TimedOut, `"y" did not appear`},
+		{"end, nothing expected", Options{}, nil, nil, []step{{0, "x\n"}, {1, "!close"}}, Ended, ""},
+		{"first reset of a session", Options{}, nil, nil, []step{{0, "rst:0x7 (TG0WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\nSPIWP:0xee\r\n"}, {1, "!close"}}, Ended, ""},
+		{"watchdog", Options{}, nil, nil, []step{{0, "hi\nrst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, "timer group 1"},
+		{"watchdog without saved counter", Options{}, nil, nil, []step{{0, "hi\nrst:0x10 (RTCWDT_RTC_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSPIWP:0xee\r\n"}}, Crashed, "RTC watchdog"},
+		{"watchdog that is allowed", Options{AllowReset: true}, []string{"again"}, nil, []step{{0, "hi\nrst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\nagain\n"}}, Passed, ""},
+		{"brownout", Options{}, nil, nil, []step{{0, "hi\nrst:0xf (BROWN_OUT_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, "supply"},
+		{"restart on purpose", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0xc (RTC_SW_CPU_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n", 4)}, {1, "!close"}}, Ended, ""},
+		{"restart for ever", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0xc (RTC_SW_CPU_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n", 5)}}, Crashed, "keeps resetting"},
+		{"deep sleep for ever", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0x5 (DSLEEP),boot:0xc (SPI_FAST_FLASH_BOOT)\r\n", 50)}, {1, "!close"}}, Ended, ""},
+		{"reset line after noise", Options{}, nil, nil, []step{{0, "hi\n\xff\x00\xf0rst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, "timer group 1"},
+		{"a word about panics is none", Options{}, nil, nil, []step{{0, "we panicked at noon\nno panic\nException '1'\nBacktrace:\n"}, {1, "!close"}}, Ended, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.opt.Expect, c.opt.Fail = rules(t, c.expect...), rules(t, c.fail...)
@@ -128,8 +126,10 @@ func TestVerdicts(t *testing.T) {
 			if res.Verdict != c.verdict || !strings.Contains(res.Reason, c.reason) {
 				t.Errorf("verdict %v: %q, want %v: %q", res.Verdict, res.Reason, c.verdict, c.reason)
 			}
-			if got := fault.KindOf(res.Err()); got != c.kind {
-				t.Errorf("exit status %d, want %d", got, c.kind)
+			bad := c.verdict == Crashed || c.verdict == FailText || c.verdict == Missing || c.verdict == TimedOut
+			var e *VerdictError
+			if got := errors.As(res.Err(), &e); got != bad || bad && e.Verdict != c.verdict {
+				t.Errorf("error %v for %v", res.Err(), c.verdict)
 			}
 		})
 	}

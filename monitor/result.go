@@ -1,10 +1,6 @@
 package monitor
 
-import (
-	"strings"
-
-	"espalier.dev/espalier/internal/fault"
-)
+import "strings"
 
 // Verdict is the outcome of a run.
 type Verdict uint8
@@ -39,14 +35,20 @@ type Result struct {
 	Missing []string // expectations that did not appear, as the user wrote them
 }
 
-// Err is nil for a good verdict and for one that is still open, else a fault
-// of kind Program or Timeout.
+// VerdictError is a run that did not end well.
+type VerdictError struct {
+	Verdict Verdict // Crashed, FailText, Missing or TimedOut
+	Reason  string
+}
+
+func (e *VerdictError) Error() string { return e.Reason }
+
+// Err is nil for a good verdict and for one that is still open, else a
+// *VerdictError. The hints of a crash are in its report.
 func (r Result) Err() error {
 	switch r.Verdict {
-	case Crashed, FailText, Missing: // the hints of a crash are in its report
-		return fault.New(fault.Program, r.Reason)
-	case TimedOut:
-		return fault.New(fault.Timeout, r.Reason)
+	case Crashed, FailText, Missing, TimedOut:
+		return &VerdictError{r.Verdict, r.Reason}
 	}
 	return nil
 }

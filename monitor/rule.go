@@ -3,8 +3,6 @@ package monitor
 import (
 	"regexp"
 	"strings"
-
-	"espalier.dev/espalier/internal/fault"
 )
 
 // Rule is one --expect or --fail: a text that a line contains or, between
@@ -16,19 +14,41 @@ type Rule struct {
 	re     *regexp.Regexp
 }
 
-// ParseRule reads one rule. A text that itself begins and ends with a slash
+// RuleError is a rule that cannot be read.
+type RuleError struct {
+	Source string // as the user wrote it, "" if that is what is wrong
+	Err    error  // of the expression
+}
+
+func (e *RuleError) Error() string {
+	if e.Source == "" {
+		return "an expected text is empty"
+	}
+	return "reading the expression " + e.Source + ": " + e.Err.Error()
+}
+
+func (e *RuleError) Unwrap() error { return e.Err }
+
+// Hints returns what to do about it.
+func (e *RuleError) Hints() []string {
+	if e.Source == "" {
+		return nil
+	}
+	return []string{"expressions are RE2 (https://github.com/google/re2/wiki/Syntax); a plain text needs no slashes"}
+}
+
+// ParseRule reads one rule; the error is a *RuleError. A text that itself begins and ends with a slash
 // is written as an expression: /\/dev\//.
 func ParseRule(s string) (Rule, error) {
 	if s == "" {
-		return Rule{}, fault.New(fault.Usage, "an expected text is empty")
+		return Rule{}, &RuleError{}
 	}
 	if len(s) < 3 || s[0] != '/' || s[len(s)-1] != '/' {
 		return Rule{source: s, text: s}, nil
 	}
 	re, err := regexp.Compile(s[1 : len(s)-1])
 	if err != nil {
-		return Rule{}, fault.Wrap(fault.Usage, err, "reading the expression "+s,
-			"expressions are RE2 (https://github.com/google/re2/wiki/Syntax); a plain text needs no slashes")
+		return Rule{}, &RuleError{Source: s, Err: err}
 	}
 	return Rule{source: s, re: re}, nil
 }

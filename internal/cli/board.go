@@ -127,7 +127,18 @@ func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
 	if err := m.Err(); err != nil {
 		return fault.Wrap(fault.Usage, err, "writing the log")
 	}
-	return r.Err()
+	return verdictError(r)
+}
+
+// verdictError gives a bad end its exit status.
+func verdictError(r monitor.Result) error {
+	switch r.Verdict {
+	case monitor.Crashed, monitor.FailText, monitor.Missing:
+		return fault.Wrap(fault.Program, r.Err(), "")
+	case monitor.TimedOut:
+		return fault.Wrap(fault.Timeout, r.Err(), "")
+	}
+	return nil
 }
 
 // symbols opens what can name addresses. Without it the run is as good, only

@@ -3,6 +3,7 @@ package git
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -146,7 +147,10 @@ func (w *writer) link(ctx context.Context, src Source, members []Member) error {
 			// Seen from the link folder the only workspace root is the top of the
 			// tree; a member of a nested workspace would inherit from the wrong one.
 			if root, ok := w.nearestRoot(mf.dir); ok && root != "" {
-				text = injectWorkspace(text, path.Join("..", root))
+				var err error
+				if text, err = injectWorkspace(text, path.Join("..", root)); err != nil {
+					return failed(src.URL, fmt.Errorf("%s/Cargo.toml: %w", mf.dir, err))
+				}
 			}
 		}
 		if _, err := w.tree.File(ctx, path.Join(mf.dir, "Cargo.toml"), false, bytes.NewReader(text)); err != nil {
@@ -226,19 +230,36 @@ func (w *writer) nearestRoot(dir string) (string, bool) {
 	}
 }
 
-// injectWorkspace adds package.workspace to a manifest, right after [package].
-func injectWorkspace(text []byte, root string) []byte {
-	var out bytes.Buffer
-	done := false
-	for _, line := range bytes.SplitAfter(text, []byte("\n")) {
-		out.Write(line)
-		if head, _, _ := bytes.Cut(line, []byte("#")); !done && string(bytes.TrimSpace(head)) == "[package]" {
-			if !bytes.HasSuffix(line, []byte("\n")) {
-				out.WriteByte('\n')
-			}
-			fmt.Fprintf(&out, "workspace = %q\n", root)
-			done = true
+// injectWorkspace adds package.workspace to a manifest, right after [package],
+// or at the top when package is written with dotted keys.
+func injectWorkspace(text []byte, root string) ([]byte, error) {
+	var candidates [][]byte
+	for end, rest := 0, text; len(rest) > 0; {
+		line, after, _ := bytes.Cut(rest, []byte("\n"))
+		end, rest = len(text)-len(after), after
+		head, _, _ := bytes.Cut(line, []byte("#"))
+		head = bytes.TrimSpace(head)
+		if n := len(head); n > 2 && head[0] == '[' && string(bytes.TrimSpace(head[1:n-1])) == "package" {
+			candidates = append(candidates, insert(text, end, fmt.Sprintf("workspace = %q\n", root)))
 		}
 	}
+	candidates = append(candidates, insert(text, 0, fmt.Sprintf("package.workspace = %q\n", root)))
+	want := parseManifest(text)
+	for _, c := range candidates {
+		if got := parseManifest(c); got.explicit && got.name == want.name && got.version == want.version && got.inherits == want.inherits {
+			return c, nil
+		}
+	}
+	return nil, errors.New("member of a nested workspace whose [package] is written in a way that cannot be completed")
+}
+
+func insert(text []byte, at int, line string) []byte {
+	var out bytes.Buffer
+	out.Write(text[:at])
+	if at > 0 && text[at-1] != '\n' {
+		out.WriteByte('\n')
+	}
+	out.WriteString(line)
+	out.Write(text[at:])
 	return out.Bytes()
 }

@@ -51,6 +51,11 @@ func sourceTree(ctx context.Context, st *store.Store, p *project.Project) (store
 // dependency ([patch]): those are needed as they are.
 // cargoLock stands in for a Cargo.lock that the project does not have yet.
 func StubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte) (store.Digest, error) {
+	return stubTree(ctx, st, p, cargoLock, nil)
+}
+
+// stubTree is StubTree with some files as they are.
+func stubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte, real map[string]bool) (store.Digest, error) {
 	stubs := map[string]string{}
 	whole := patching(p)
 	for _, own := range p.Own {
@@ -103,6 +108,8 @@ func StubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLoc
 	for _, f := range p.Files {
 		text, stub := stubs[f.Path]
 		switch {
+		case real[f.Path] && f.Target == "":
+			err = putFile(put, p, f)
 		case stub:
 			err = put(f.Path, false, strings.NewReader(text))
 		case f.Target != "":

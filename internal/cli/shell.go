@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/store"
 )
 
 func newShell(a *app) *cobra.Command {
@@ -39,7 +40,7 @@ Without a command it is a shell, when the locked toolchain has one.` + exits(fau
 			deps, err := w.runner().Layer(ctx, plan)
 			switch {
 			case err == nil:
-				step = plan.App(deps)
+				step = plan.App(deps, store.Digest{})
 			case fault.KindOf(err) != fault.Build: // what does not compile is a reason to look around
 				return err
 			}

@@ -46,7 +46,11 @@ input, and name what changed: a file, a flag, a variable, a pin. Nothing is buil
 			if err != nil {
 				return err
 			}
-			app := plan.App(deps.Trees[layerTree])
+			units, err := w.runner().Units(ctx, plan, deps.Trees[layerTree])
+			if err != nil && !errors.Is(err, store.ErrMissing) {
+				return err
+			}
+			app := plan.App(deps.Trees[layerTree], units)
 			if deps.Trees == nil {
 				a.ui.Event("why", whyEvent{Step: app.Name, Because: plan.Deps.Name})
 				a.ui.Printf("%s: would be compiled, since it stands on the dependencies", app.Name)

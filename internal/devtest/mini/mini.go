@@ -24,14 +24,9 @@ var files embed.FS
 // Expect is what the program prints.
 const Expect = "mini: generated, 42"
 
-// CfgIf is the registry crate, at the version that templates/hello locks, so
-// that a store that is warm has it.
-const (
-	cfgIfVersion  = "1.0.5"
-	cfgIfChecksum = "4e7648175b45a9a48536d676f68d918270699102aa8dab5496df06904c914600"
-)
-
-// CargoLock is the workspace's lock without a git crate.
+// CargoLock is the workspace's lock without a git crate. The registry crates,
+// one without and one with a build script that watches its sources, have the
+// versions that templates/hello locks, so that a warm store has them.
 const CargoLock = `version = 4
 
 [[package]]
@@ -47,17 +42,24 @@ name = "cfg"
 version = "0.1.0"
 dependencies = [
  "cfg-if",
+ "portable-atomic",
 ]
 
 [[package]]
 name = "cfg-if"
-version = "` + cfgIfVersion + `"
+version = "1.0.5"
 source = "registry+https://github.com/rust-lang/crates.io-index"
-checksum = "` + cfgIfChecksum + `"
+checksum = "4e7648175b45a9a48536d676f68d918270699102aa8dab5496df06904c914600"
 
 [[package]]
 name = "macros"
 version = "0.1.0"
+
+[[package]]
+name = "portable-atomic"
+version = "1.15.0"
+source = "registry+https://github.com/rust-lang/crates.io-index"
+checksum = "05c8b63e8d9609db387f0324918f81d68fe27748f084ef092fb35954d0539a85"
 `
 
 // Write makes the workspace in dir, with its Cargo.lock.

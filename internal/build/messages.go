@@ -1,0 +1,155 @@
+package build
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"espalier.dev/espalier/internal/progress"
+)
+
+// messages reads cargo's JSON messages, one per line.
+type messages struct {
+	lines     lineBuffer
+	task      progress.Task
+	show      func(string)
+	artifacts int
+	errors    int
+}
+
+func (m *messages) Write(p []byte) (int, error) { return m.lines.write(p, m.line) }
+
+func (m *messages) line(b []byte) {
+	var msg struct {
+		Reason  string
+		Fresh   bool
+		Message *struct {
+			Rendered string
+			Level    string
+			Code     *struct{ Code string }
+			Spans    []json.RawMessage
+		}
+	}
+	if len(b) == 0 || b[0] != '{' || json.Unmarshal(b, &msg) != nil {
+		if m.show != nil && len(bytes.TrimSpace(b)) > 0 {
+			m.show(string(b) + "\n") // a build script's or linker's own words
+		}
+		return
+	}
+	switch msg.Reason {
+	case "compiler-artifact":
+		if !msg.Fresh {
+			m.artifacts++
+			m.task.Add(1)
+		}
+	case "compiler-message":
+		if msg.Message == nil {
+			return
+		}
+		if msg.Message.Level == "error" && !strings.HasPrefix(plain(msg.Message.Rendered), "error: aborting") {
+			m.errors++
+		}
+		if m.show != nil {
+			m.show(msg.Message.Rendered)
+		}
+	}
+}
+
+// status reads cargo's own lines on standard error.
+type status struct {
+	lines  lineBuffer
+	task   progress.Task
+	errors []string // the last error and its causes
+}
+
+func (s *status) Write(p []byte) (int, error) {
+	return s.lines.write(p, func(b []byte) { s.line(string(b)) })
+}
+
+func (s *status) line(line string) {
+	text := plain(line)
+	if name, ok := strings.CutPrefix(strings.TrimSpace(text), "Compiling "); ok {
+		name, _, _ = strings.Cut(name, " (")
+		s.task.Item(name)
+		return
+	}
+	switch {
+	case strings.HasPrefix(text, "error: ") || strings.HasPrefix(text, "error["):
+		s.errors = []string{line}
+	case len(s.errors) > 0 && len(s.errors) < 40:
+		s.errors = append(s.errors, line)
+	}
+}
+
+// plain removes SGR colour sequences.
+func plain(s string) string {
+	if !strings.Contains(s, "\x1b[") {
+		return s
+	}
+	var b strings.Builder
+	for {
+		i := strings.Index(s, "\x1b[")
+		if i < 0 {
+			b.WriteString(s)
+			return b.String()
+		}
+		b.WriteString(s[:i])
+		s = s[i+2:]
+		if j := strings.IndexByte(s, 'm'); j >= 0 {
+			s = s[j+1:]
+		}
+	}
+}
+
+// lineBuffer cuts a stream into lines.
+type lineBuffer struct {
+	rest    []byte
+	skipped bool // the line was too long and is being dropped
+}
+
+// longestLine bounds one line, which may be a JSON message; a longer one is
+// dropped.
+const longestLine = 16 << 20
+
+func (l *lineBuffer) write(p []byte, fn func([]byte)) (int, error) {
+	n := len(p)
+	for {
+		i := bytes.IndexByte(p, '\n')
+		switch {
+		case i >= 0 && l.skipped:
+			l.skipped = false
+		case i >= 0 && len(l.rest) == 0:
+			fn(p[:i])
+		case i >= 0:
+			fn(append(l.rest, p[:i]...))
+			l.rest = l.rest[:0]
+		case l.skipped:
+			return n, nil
+		case len(l.rest)+len(p) > longestLine:
+			l.rest, l.skipped = nil, true
+			return n, nil
+		default:
+			l.rest = append(l.rest, p...)
+			return n, nil
+		}
+		p = p[i+1:]
+	}
+}
+
+// sandboxPath is an absolute path below /src at the beginning of a word:
+// "/usr/src/x" and "crates/app/src/main.rs" are others. A colour may stand
+// before it.
+var sandboxPath = regexp.MustCompile("(^|[\\s\"'`(\\[=:,<>|]|\\x1b\\[[0-9;]*m)" + srcDir + "/")
+
+// userPaths gives messages the user's own paths. Cargo names files of the
+// workspace relative to it; absolute ones come from packages outside of it,
+// macros and build scripts.
+func userPaths(s, root string) string {
+	if root == "" || !strings.Contains(s, srcDir+"/") {
+		return s
+	}
+	to := strings.ReplaceAll(filepath.ToSlash(root), "$", "$$")
+	return sandboxPath.ReplaceAllString(s, "${1}"+strings.TrimSuffix(to, "/")+"/")
+}

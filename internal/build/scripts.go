@@ -1,0 +1,187 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/sandbox"
+	"espalier.dev/espalier/internal/store"
+)
+
+// The dependency layer holds nothing of the user's own, so the application
+// step would compile and link the user's build scripts each time, which is
+// half of what it does after an edit of main.rs. They are therefore compiled
+// by a step of their own, on the layer, with the real build scripts and stubs
+// for everything else, and what cargo made of them (the compiled scripts, not
+// what they printed) is laid over the layer.
+//
+// Cargo may take them for fresh only because it compares their sources by
+// checksum (-Zchecksum-freshness): by time, sources would always be newer.
+// Scripts that need more than themselves to compile fail in this step; then
+// nothing is laid over the layer, and the application step compiles them.
+
+const recipeScripts = "scripts-1"
+
+// checksumFreshness is the cargo flag; it exists since 1.84 and is used where
+// it has proved itself.
+const checksumFreshness = "-Zchecksum-freshness"
+
+// comparesChecksums reports whether the steps of p use checksumFreshness.
+func comparesChecksums(p *project.Project, pins *lock.File) bool {
+	scripts := false
+	for _, own := range p.Own {
+		scripts = scripts || own.Build != ""
+	}
+	if !scripts || len(pins.Toolchains) == 0 {
+		return false
+	}
+	for _, tc := range pins.Toolchains {
+		version, _, _ := strings.Cut(tc.Rustc, ".")
+		minor, _, _ := strings.Cut(strings.TrimPrefix(tc.Rustc, version+"."), ".")
+		if n, err := strconv.Atoi(minor); version != "1" || err != nil || n < 90 {
+			return false
+		}
+	}
+	return true
+}
+
+// scriptTree is StubTree with the real build scripts, and with what else may
+// belong to them: Rust files outside of the folders of crates.
+func scriptTree(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
+	real := map[string]bool{}
+	for _, own := range p.Own {
+		if own.Build == "" {
+			continue
+		}
+		real[own.Build] = true
+		for _, f := range p.Files {
+			rel, ok := strings.CutPrefix(f.Path, dirPrefix(own.Dir))
+			if !ok || path.Ext(rel) != ".rs" {
+				continue
+			}
+			top, _, _ := strings.Cut(rel, "/")
+			switch top {
+			case "src", "examples", "tests", "benches":
+			default:
+				real[f.Path] = true
+			}
+		}
+	}
+	return stubTree(ctx, st, p, nil, real)
+}
+
+func dirPrefix(dir string) string {
+	if dir == "." || dir == "" {
+		return ""
+	}
+	return dir + "/"
+}
+
+// Scripts is the step that compiles own build scripts on a layer; false when
+// there are none, or none that can be compiled apart.
+func (pl Plan) Scripts(layer store.Digest) (action.Step, bool) {
+	if pl.scripts.Argv == nil {
+		return action.Step{}, false
+	}
+	s := pl.scripts
+	s.Inputs = append(s.Inputs[:len(s.Inputs):len(s.Inputs)], action.Input{Path: "target", Tree: layer})
+	return s, true
+}
+
+// scriptsKey names the memo of a scripts step.
+func scriptsKey(step store.Digest) []byte {
+	return fmt.Appendf(nil, "build scripts of action %s\n", step)
+}
+
+// Units returns what is laid over the layer: zero when the plan has no scripts
+// step, store.ErrMissing when it has one that has not run yet.
+func (r Runner) Units(ctx context.Context, pl Plan, layer store.Digest) (store.Digest, error) {
+	step, ok := pl.Scripts(layer)
+	if !ok || r.Sandbox.NoSandbox {
+		return store.Digest{}, nil
+	}
+	id, err := action.Digest(ctx, r.Store, step)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	return r.Store.Memo(ctx, store.DigestOf(scriptsKey(id)))
+}
+
+// units is Units that runs the step when it has to.
+func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.Digest, error) {
+	units, err := r.Units(ctx, pl, layer)
+	if err == nil && !units.IsZero() {
+		_, err = r.Store.TreePath(ctx, units)
+	}
+	if err == nil || !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
+		return units, err
+	}
+	step, _ := pl.Scripts(layer)
+	box := r.Sandbox
+	box.Filter = map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keepScripts}
+	task := r.Report.Start("compiling build scripts", progress.Crates, 0)
+	res, err := box.Run(ctx, r.Store, step, sandbox.Streams{})
+	if err != nil {
+		task.Done(err)
+		return store.Digest{}, err
+	}
+	units = res.Trees[layerOutput]
+	if res.ExitCode != 0 {
+		task.Detail("together with the application")
+		if units, err = emptyTree(ctx, r.Store); err != nil {
+			return units, err
+		}
+	}
+	task.Done(nil)
+	if !res.Hermetic {
+		return store.Digest{}, fault.Newf(fault.Bug, "a scripts step ran outside the sandbox")
+	}
+	return units, r.Store.PutMemo(ctx, scriptsKey(res.Digest), units)
+}
+
+func emptyTree(ctx context.Context, st *store.Store) (store.Digest, error) {
+	b, err := st.NewTree()
+	if err != nil {
+		return store.Digest{}, err
+	}
+	defer b.Close()
+	return b.Commit(ctx)
+}
+
+// keepScripts takes of the scripts step's target folder what cargo made by
+// compiling own build scripts: <profile>/.fingerprint/<package>-<hash>/*build-script*
+// and <profile>/build/<package>-<hash>/build[-_]script*, but nothing of what a
+// script did when it ran.
+func (u ownUnits) keepScripts(name string, info fs.FileInfo) bool {
+	elem := strings.Split(strings.TrimSuffix(name, "/"), "/")
+	switch len(elem) {
+	case 1:
+		return info.IsDir()
+	case 2:
+		return info.IsDir() && (elem[1] == ".fingerprint" || elem[1] == "build")
+	case 3, 4:
+		stem, ok := cutHash(elem[2])
+		if !ok || !u.packages[stem] {
+			return false
+		}
+		if len(elem) == 3 {
+			return info.IsDir()
+		}
+		base := elem[3]
+		if elem[1] == ".fingerprint" {
+			return strings.HasPrefix(base, "build-script-") || strings.HasPrefix(base, "dep-build-script-") || base == "invoked.timestamp"
+		}
+		return strings.HasPrefix(base, "build-script-") || strings.HasPrefix(base, "build_script_")
+	}
+	return false
+}

@@ -50,6 +50,14 @@ type walker struct {
 	seqs   [][]lineRow
 	rows   int
 	naming map[dwarf.Offset]naming
+	logs   map[string]statement
+}
+
+// statement is where a log statement of defmt stands.
+type statement struct {
+	file  int32 // index of a path, -1 if unknown
+	line  int
+	scope string
 }
 
 var errBudget = errors.New("debug information beyond all measure")
@@ -91,6 +99,7 @@ func (e *ELF) openDWARF() (*walker, error) {
 		tables: map[int64]*lineTable{},
 		paths:  pathTable{index: map[string]int32{}, budget: maxPaths},
 		naming: map[dwarf.Offset]naming{},
+		logs:   map[string]statement{},
 	}, nil
 }
 
@@ -167,6 +176,8 @@ func (w *walker) walk() (err error) {
 			if n >= 0 {
 				inner.node = n
 			}
+		case dwarf.TagVariable:
+			w.noteStatement(e, cur.scope, table)
 		case dwarf.TagSubroutineType, dwarf.TagArrayType:
 			if e.Children {
 				r.SkipChildren()
@@ -232,6 +243,26 @@ func (w *walker) noteName(e *dwarf.Entry, scope string) {
 	}
 	n.origin = origin(e)
 	w.naming[e.Offset] = n
+}
+
+// noteStatement notes the variable that defmt declares at a log statement. Its
+// linkage name is the symbol that holds the format string.
+func (w *walker) noteStatement(e *dwarf.Entry, scope string, table *lineTable) {
+	if name, _ := e.Val(dwarf.AttrName).(string); name != "DEFMT_LOG_STATEMENT" {
+		return
+	}
+	symbol, _ := e.Val(dwarf.AttrLinkageName).(string)
+	if symbol == "" || len(w.logs) >= 1<<16 {
+		return
+	}
+	s := statement{file: -1, scope: scope}
+	if f, ok := e.Val(dwarf.AttrDeclFile).(int64); ok && table != nil && f >= 0 && f < 1<<31 {
+		s.file = table.file(uint32(f))
+	}
+	if l, ok := e.Val(dwarf.AttrDeclLine).(int64); ok && l > 0 && l < 1<<31 {
+		s.line = int(l)
+	}
+	w.logs[symbol] = s
 }
 
 // origin is the entry that says more: the abstract instance or the

@@ -9,6 +9,8 @@ import (
 	"io"
 	"sort"
 	"sync"
+
+	"espalier.dev/espalier/firmware/defmt"
 )
 
 // Limits that keep a damaged or hostile file from taking the machine's memory.
@@ -46,6 +48,10 @@ type ELF struct {
 
 	indexOnce sync.Once
 	index     *addressIndex
+
+	defmtOnce sync.Once
+	defmt     *defmt.Table
+	defmtErr  error
 }
 
 // section is a section header; name shares one string table.

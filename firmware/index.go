@@ -13,6 +13,7 @@ type addressIndex struct {
 	names  []funcName
 	paths  []string // as the compiler wrote them
 	short  []string // the same, for people
+	logs   map[string]statement // of defmt, by symbol
 	units  int
 	err    error
 }
@@ -43,7 +44,7 @@ func (e *ELF) buildIndex() *addressIndex {
 		return x
 	}
 	x.err = w.walk()
-	x.units = w.units
+	x.units, x.logs = w.units, w.logs
 	x.nodes, x.paths = w.nodes, w.paths.paths
 	x.short = make([]string, len(x.paths))
 	for i, p := range x.paths {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/firmware/defmt"
 )
 
 // Options are what New needs. The zero value splits lines and recognises
@@ -34,12 +35,15 @@ type Monitor struct {
 	result  Result
 	crash   *Report // the first one that counts
 	ioErr   error
+	scratch []byte // of a frame's line
 }
 
 // stream is what is known about one source of bytes.
 type stream struct {
 	name    Stream
+	frames  *unframer // nil: text only
 	split   splitter
+	emit    func(piece) bool
 	crash   recogniser
 	booting bool          // the last lines were the ROM's or the bootloader's
 	spoke   bool          // the program has printed something
@@ -64,11 +68,17 @@ func (m *Monitor) Write(s Stream, at time.Duration, p []byte) (done bool) {
 	}
 	st := m.stream(s)
 	st.last = at
-	st.split.write(at, p, func(x piece) bool {
-		m.piece(st, x, at)
-		return !m.Done()
-	})
+	if st.frames != nil {
+		st.frames.write(p)
+	} else {
+		m.text(st, p)
+	}
 	return m.Done()
+}
+
+// text splits bytes into lines.
+func (m *Monitor) text(st *stream, p []byte) bool {
+	return st.split.write(st.last, p, st.emit)
 }
 
 // copyOut serves Raw and Log. A writer that failed is not used again; Err
@@ -93,7 +103,18 @@ func (m *Monitor) stream(name Stream) *stream {
 			return st
 		}
 	}
-	st := &stream{name: name, crash: recogniser{executable: m.opt.Symbols.Executable}}
+	st := &stream{name: name, crash: recogniser{executable: m.opt.Symbols.Executable}, frames: newUnframer(m.opt.Symbols.App())}
+	st.emit = func(x piece) bool {
+		m.piece(st, x, st.last)
+		return !m.Done()
+	}
+	if u := st.frames; u != nil {
+		u.text = func(p []byte) bool { return m.text(st, p) }
+		u.end = func() bool { return st.split.endLine(st.last, st.emit) }
+		u.frame = func(raw []byte, f *defmt.Frame) bool {
+			return u.end() && m.logged(st, st.last, raw, f)
+		}
+	}
 	m.streams = append(m.streams, st)
 	return st
 }
@@ -161,10 +182,12 @@ func (m *Monitor) Flush(at time.Duration) (done bool) {
 		if at < st.last+pause {
 			continue
 		}
-		st.split.flush(false, func(x piece) bool {
-			m.piece(st, x, at)
-			return !m.Done()
-		})
+		silent := at - st.last
+		st.last = at
+		if st.frames == nil || st.frames.flush(silent, false) {
+			st.split.flush(false, st.emit)
+		}
+		st.last = at - silent
 	}
 	return m.Done()
 }
@@ -208,10 +231,10 @@ func (m *Monitor) Result() Result { return m.result }
 // drain finishes every unfinished line and report.
 func (m *Monitor) drain(at time.Duration) {
 	for _, st := range m.streams {
-		st.split.flush(true, func(x piece) bool {
-			m.piece(st, x, at)
-			return !m.Done()
-		})
+		st.last = at
+		if st.frames == nil || st.frames.flush(0, true) {
+			st.split.flush(true, st.emit)
+		}
 		if m.Done() {
 			return
 		}
@@ -255,11 +278,17 @@ func (m *Monitor) piece(st *stream, x piece, at time.Duration) {
 		}
 		defer m.deliver(st, after)
 	}
+	m.give(&line, whole)
+}
+
+// give names the addresses of a line, hands it out and holds it against the
+// rules.
+func (m *Monitor) give(line *Line, plain string) {
 	if line.Class == Program {
-		line.Notes = m.names.notes(shown)
+		line.Notes = m.names.notes(line.Text)
 	}
-	m.sink.Line(line)
-	m.judge(line.Class, whole)
+	m.sink.Line(*line)
+	m.judge(line.Class, plain)
 }
 
 // classify says whose line it is and which reports it completes: before is to

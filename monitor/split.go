@@ -181,6 +181,18 @@ func (s *splitter) flush(final bool, emit func(piece) bool) bool {
 	return emit(p)
 }
 
+// endLine ends an unfinished line, if there is one.
+func (s *splitter) endLine(at time.Duration, emit func(piece) bool) bool {
+	if len(s.buf) == 0 && !s.cut {
+		return true
+	}
+	if len(bytes.TrimRight(s.buf, "\r")) == 0 && s.shown == 0 && !s.cut {
+		s.buf = s.buf[:0]
+		return true
+	}
+	return s.finish(at, s.buf, emit)
+}
+
 // maxEscape is the longest escape sequence that is recognised.
 const maxEscape = 64
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/firmware/defmt"
 )
 
 // Stream names where bytes come from. Streams are split into lines
@@ -41,6 +42,14 @@ type Line struct {
 	Continued bool  // the piece before it ended with Partial or Cut
 	Class     Class // whose line it is
 	Notes     []Note
+
+	// Of a frame of defmt, whose Text is "timestamp level message". Further
+	// lines of one message have Continued set and no timestamp and level.
+	Logged  bool
+	Level   defmt.Level
+	Stamp   string          // the timestamp, "" without one
+	Message string          // Text without timestamp and level
+	Place   *defmt.Location // of the log statement; nil if unknown; shared
 }
 
 // End says how a line ended.

@@ -14,7 +14,7 @@ import (
 // Recipes of the steps: raised when a step means something else although its
 // command line is the same.
 const (
-	recipeDeps = "deps-1"
+	recipeDeps = "deps-2"
 	recipeApp  = "app-1"
 )
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -226,25 +227,42 @@ func (s *Session) rustcVersion(ctx context.Context, rootfs store.Digest) (string
 
 // resolve makes the first Cargo.lock.
 func (s *Session) resolve(ctx context.Context, p *project.Project, rootfs store.Digest) ([]byte, error) {
-	gits, commits, err := s.heads(ctx, p)
+	gits, err := s.heads(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	job, err := s.job(ctx, p, &lock.File{Git: gits}, nil)
+	job, err := s.job(ctx, p, &lock.File{Git: gits}, seed(gits))
 	if err != nil {
 		return nil, err
 	}
-	text, err := s.crates(rootfs).Resolve(ctx, job)
-	if err != nil {
-		return nil, err
+	return s.crates(rootfs).Resolve(ctx, job)
+}
+
+// seed is a Cargo.lock that knows nothing but the packages of git commits:
+// cargo takes a replacement of a git source only when the lock names the
+// commit. Those that nobody uses do not outlive cargo's resolution.
+func seed(gits []lock.Git) []byte {
+	if len(gits) == 0 {
+		return nil
 	}
-	return project.ResolveGit(text, commits)
+	var b bytes.Buffer
+	b.WriteString("version = 4\n")
+	for _, g := range gits {
+		source := "git+" + g.URL
+		if kind, value, ok := strings.Cut(g.Ref, "="); ok {
+			source += "?" + kind + "=" + url.QueryEscape(value)
+		}
+		for _, m := range members(g) {
+			fmt.Fprintf(&b, "\n[[package]]\nname = %q\nversion = %q\nsource = %q\n", m.Name, m.Version, source+"#"+g.Commit)
+		}
+	}
+	return b.Bytes()
 }
 
 // heads finds today's commits of the git dependencies that own manifests name.
 // All packages of such a commit are offered to cargo, which chooses.
-func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, map[project.GitSource]string, error) {
-	commits := map[project.GitSource]string{}
+func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, error) {
+	seen := map[project.GitSource]bool{}
 	var gits []lock.Git
 	depends := slices.Clone(p.Patches)
 	for _, own := range p.Own {
@@ -252,21 +270,21 @@ func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, ma
 	}
 	for _, d := range depends {
 		key := project.GitSource{URL: d.Git, Ref: d.Ref}
-		if d.Git == "" || commits[key] != "" {
+		if d.Git == "" || seen[key] {
 			continue
 		}
+		seen[key] = true
 		commit, err := s.git().Head(ctx, d.Git, d.Ref)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		commits[key] = commit
 		pin, err := s.git().FetchAll(ctx, git.Source{URL: d.Git, Ref: d.Ref, Commit: commit})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		gits = append(gits, pin)
 	}
-	return gits, commits, nil
+	return gits, nil
 }
 
 // lockGit pins the commits that Cargo.lock names, by content.

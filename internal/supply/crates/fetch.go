@@ -233,6 +233,8 @@ func cargoFailed(argv []string, code int, log string) error {
 	switch {
 	case strings.Contains(log, "--locked was passed"):
 		hints = []string{"cargo update --workspace   # brings Cargo.lock up to the manifests; then: espalier lock"}
+	case strings.Contains(log, "requires a lock file to be present first"):
+		hints = []string{"cargo generate-lockfile   # with another cargo: a git crate's own git dependencies are not resolved here; then: espalier lock"}
 	case strings.Contains(log, "changed between lock files"):
 		hints = []string{"git log -p Cargo.lock   # who changed the checksum; the registry has another one"}
 	}

@@ -14,7 +14,8 @@ func (f *Fetcher) Resolve(ctx context.Context, j Job) ([]byte, error) {
 		return nil, fault.New(fault.Pins, "there is no Cargo.lock, and choosing versions needs the network",
 			"espalier lock   # on a machine with a network")
 	}
-	return f.rewrite(ctx, j, []string{"/usr/bin/cargo", "generate-lockfile"})
+	// Unlike generate-lockfile it keeps what a Cargo.lock of the job already says.
+	return f.rewrite(ctx, j, []string{"/usr/bin/cargo", "update", "--workspace"})
 }
 
 // Update lets cargo choose newer versions for the named packages, for all of

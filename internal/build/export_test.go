@@ -1,0 +1,7 @@
+package build
+
+import "io/fs"
+
+// KeepInLayer is the filter of the dependency layer, for tests that run its
+// step themselves.
+func (pl Plan) KeepInLayer() func(string, fs.FileInfo) bool { return pl.own.keep }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -69,6 +70,7 @@ func (g *stage) load(ctx context.Context, hostDir string, o ImportOptions) error
 	if err != nil {
 		return err
 	}
+	links := &hardLinks{files: map[[2]uint64]*linkedFile{}}
 	var work errgroup.Group
 	work.SetLimit(runtime.GOMAXPROCS(0))
 	err = filepath.WalkDir(hostDir, func(host string, e fs.DirEntry, err error) error {
@@ -103,7 +105,7 @@ func (g *stage) load(ctx context.Context, hostDir string, o ImportOptions) error
 			}
 			return g.entry(rel, &node{kind: TypeSymlink, source: hostDir, target: target})
 		case 0:
-			work.Go(func() error { return g.take(ctx, rel, host, info, o.Move) })
+			work.Go(func() error { return g.take(ctx, rel, host, info, o.Move, links) })
 			return nil
 		}
 		return fmt.Errorf("%s: is a %s, a tree holds files, directories and symlinks", host, info.Mode().Type())
@@ -114,8 +116,52 @@ func (g *stage) load(ctx context.Context, hostDir string, o ImportOptions) error
 	return err
 }
 
+// hardLinks keeps names of one file names of one file: a tree has no hard
+// links, but its folder may. Cargo gives its build scripts two names and asks
+// whether they are one file; if not, it links them again, which on an overlay
+// copies each of them.
+type hardLinks struct {
+	mu    sync.Mutex
+	files map[[2]uint64]*linkedFile
+}
+
+type linkedFile struct {
+	mu     sync.Mutex
+	host   string // of the first name in the stage; "" until it is written
+	digest Digest
+}
+
+func (l *hardLinks) of(info fs.FileInfo) *linkedFile {
+	id, ok := fileID(info)
+	if !ok || linkCount(info) == 1 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.files[id]
+	if f == nil {
+		f = &linkedFile{}
+		l.files[id] = f
+	}
+	return f
+}
+
+// write links to the first name, or writes it.
+func (f *linkedFile) write(to string, first func(string) (Digest, error)) (Digest, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.host != "" && os.Link(f.host, to) == nil {
+		return f.digest, nil
+	}
+	d, err := first(to)
+	if err == nil && f.host == "" {
+		f.host, f.digest = to, d
+	}
+	return d, err
+}
+
 // take adds one host file.
-func (g *stage) take(ctx context.Context, rel, host string, info fs.FileInfo, move bool) error {
+func (g *stage) take(ctx context.Context, rel, host string, info fs.FileInfo, move bool, links *hardLinks) error {
 	exec := info.Mode()&0o111 != 0
 	f, err := openNoFollow(host)
 	if err != nil {
@@ -136,6 +182,15 @@ func (g *stage) take(ctx context.Context, rel, host string, info fs.FileInfo, mo
 				return Digest{}, g.s.writing("a file", err)
 			}
 			return g.s.copyHash(ctx, nil, f, Digest{Size: -1})
+		}
+	}
+	if f := links.of(info); f != nil && g.dir != "" {
+		first := write
+		write = func(to string) (Digest, error) {
+			if to == "" {
+				return first(to)
+			}
+			return f.write(to, first)
 		}
 	}
 	_, err = g.file(rel, filepath.Dir(host), exec, write)

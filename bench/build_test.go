@@ -1,0 +1,232 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/devtest"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/sandbox"
+	"espalier.dev/espalier/internal/store"
+)
+
+func TestMain(m *testing.M) {
+	sandbox.Init()
+	os.Exit(m.Run())
+}
+
+// helloProject is the locked copy of the hello template that scripts/firmware
+// keeps beside the warm store.
+func helloProject(b *testing.B) string {
+	b.Helper()
+	dir := filepath.Join(devtest.Store(b), "projects", "hello")
+	if _, err := os.Stat(filepath.Join(dir, lock.FileName)); err != nil {
+		devtest.Missing(b, "the locked hello project (scripts/firmware)")
+	}
+	return dir
+}
+
+// plain is a machine that has nothing but the locked toolchain, without any
+// sandbox: the same files at the same places below a folder that cargo is
+// chrooted to. What cargo takes there is what it takes by itself.
+type plain struct {
+	dir  string
+	plan build.Plan
+	st   *store.Store
+	box  sandbox.Local
+}
+
+func newPlain(b *testing.B) *plain {
+	b.Helper()
+	if os.Geteuid() != 0 {
+		devtest.Missing(b, "root, to run the same toolchain without a sandbox")
+	}
+	ctx := context.Background()
+	st, err := store.Open(ctx, devtest.Store(b))
+	check(b, err)
+	b.Cleanup(func() { st.Close() })
+	p, err := project.Open(helloProject(b), project.Options{})
+	check(b, err)
+	host := runtime.GOOS + "/" + runtime.GOARCH
+	pins, err := lock.Load(p, lock.Facts{Layout: action.Layout, Host: host})
+	check(b, err)
+	m, err := build.Assemble(ctx, st, p, pins, host, progress.Discard)
+	check(b, err)
+	plan, err := build.PlanFor(ctx, st, p, pins, m)
+	check(b, err)
+
+	dir := filepath.Join(b.TempDir(), "root")
+	for _, in := range []struct {
+		at   string
+		tree store.Digest
+		time int64
+	}{
+		{"", m.Rootfs, 1}, {"cargo", m.Cargo, 1}, {"cargo/registry/src/v", m.Vendor, 1},
+		{"src", inputOf(b, plan.Scratch(), "src"), 2},
+	} {
+		at := filepath.Join(dir, in.at)
+		check(b, os.RemoveAll(at)) // Materialise makes the folder itself
+		check(b, st.Materialise(ctx, in.tree, at, store.MaterialiseOptions{MTime: time.Unix(in.time, 0)}))
+	}
+	for _, d := range []string{"dev", "tmp", "target", "out", "home/espalier"} {
+		check(b, os.MkdirAll(filepath.Join(dir, d), 0o777))
+	}
+	for name, minor := range map[string]int{"null": 3, "zero": 5, "urandom": 9} {
+		check(b, syscall.Mknod(filepath.Join(dir, "dev", name), syscall.S_IFCHR|0o666, 1<<8|minor))
+	}
+	return &plain{dir: dir, plan: plan, st: st}
+}
+
+func inputOf(b *testing.B, s action.Step, name string) store.Digest {
+	for _, in := range s.Inputs {
+		if in.Path == name {
+			return in.Tree
+		}
+	}
+	b.Fatalf("step has no input %s", name)
+	return store.Digest{}
+}
+
+// cargo runs the plan's own command line outside of the sandbox.
+func (p *plain) cargo(b *testing.B) (wall, cpu time.Duration) {
+	b.Helper()
+	step := p.plan.Scratch()
+	cmd := exec.Command(step.Argv[0], step.Argv[1:]...)
+	cmd.Path = step.Argv[0]
+	cmd.Dir = step.Dir
+	cmd.Env = nil
+	for k, v := range step.Env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: p.dir}
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		b.Fatalf("cargo without a sandbox: %v\n%s", err, out.String())
+	}
+	return time.Since(start), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+}
+
+// elf is what the plain build made.
+func (p *plain) elf(b *testing.B) store.Digest {
+	text, err := os.ReadFile(filepath.Join(p.dir, "out", p.plan.Output))
+	check(b, err)
+	return store.DigestOf(text)
+}
+
+// BenchmarkCleanBuild compares a build from scratch in the sandbox with the
+// same cargo command on the same toolchain without one (target: 1.05 at most).
+// Both must make the same bytes.
+//
+//	go test ./bench -run '^$' -bench CleanBuild -benchtime 1x -timeout 60m
+func BenchmarkCleanBuild(b *testing.B) {
+	devtest.Long(b, "builds a firmware from scratch, twice")
+	p := newPlain(b)
+	var inside, outside time.Duration
+	for b.Loop() {
+		check(b, os.RemoveAll(filepath.Join(p.dir, "target")))
+		check(b, os.Mkdir(filepath.Join(p.dir, "target"), 0o777))
+		wall, _ := p.cargo(b)
+		outside += wall
+		start := time.Now()
+		out, err := build.Runner{Store: p.st, Report: progress.Discard, Scratch: true}.Run(context.Background(), p.plan)
+		check(b, err)
+		inside += time.Since(start)
+		if got := p.elf(b); got != out.ELF {
+			b.Fatalf("the sandbox made %v, cargo alone %v", out.ELF, got)
+		}
+	}
+	report(b, inside, outside, "cargo-s", "ratio")
+}
+
+// BenchmarkEdit compares "espalier build" after an edit of one line of main.rs
+// with "cargo build" after the same edit and a warm target folder (target:
+// 1.10 at most), and both with nothing to do (target: 0.5 at most). Whole
+// processes are timed, in turns; the median of eleven counts.
+//
+//	go test ./bench -run '^$' -bench Edit -benchtime 1x
+func BenchmarkEdit(b *testing.B) {
+	devtest.Long(b, "builds a firmware")
+	p := newPlain(b)
+	dir := filepath.Join(b.TempDir(), "hello")
+	check(b, os.CopyFS(dir, os.DirFS(helloProject(b))))
+	exe := filepath.Join(b.TempDir(), "espalier")
+	if out, err := exec.Command("go", "build", "-o", exe, "../cmd/espalier").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	ours := func() time.Duration {
+		cmd := exec.Command(exe, "-C", dir, "build", "-q")
+		cmd.Env = append(os.Environ(), "ESPALIER_STORE="+p.st.Dir())
+		start := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("espalier build: %v\n%s", err, out)
+		}
+		return time.Since(start)
+	}
+	theirs := func() time.Duration { wall, _ := p.cargo(b); return wall }
+	edit := func(n int) {
+		for _, name := range []string{filepath.Join(dir, "src", "main.rs"), filepath.Join(p.dir, "src", "src", "main.rs")} {
+			text, err := os.ReadFile(filepath.Join(helloProject(b), "src", "main.rs"))
+			check(b, err)
+			// A number that has not been there before: neither side may find
+			// the result in a cache.
+			changed := strings.Replace(string(text), "Hello from", fmt.Sprintf("Hello %d %d from", os.Getpid(), n), 1)
+			check(b, os.WriteFile(name, []byte(changed), 0o644))
+		}
+	}
+	theirs() // from scratch; from now on the target folder is warm
+	ours()
+	for b.Loop() {
+		var editOurs, editTheirs, idleOurs, idleTheirs []time.Duration
+		for n := range 11 {
+			edit(n)
+			editOurs = append(editOurs, ours())
+			editTheirs = append(editTheirs, theirs())
+			idleOurs = append(idleOurs, ours())
+			idleTheirs = append(idleTheirs, theirs())
+		}
+		b.ReportMetric(median(editOurs).Seconds(), "edit-s")
+		b.ReportMetric(median(editTheirs).Seconds(), "edit-cargo-s")
+		b.ReportMetric(median(editOurs).Seconds()/median(editTheirs).Seconds(), "edit-ratio")
+		b.ReportMetric(median(idleOurs).Seconds(), "idle-s")
+		b.ReportMetric(median(idleTheirs).Seconds(), "idle-cargo-s")
+		b.ReportMetric(median(idleOurs).Seconds()/median(idleTheirs).Seconds(), "idle-ratio")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+func median(d []time.Duration) time.Duration {
+	d = slices.Clone(d)
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+func report(b *testing.B, ours, theirs time.Duration, peer, ratio string) {
+	b.ReportMetric(ours.Seconds()/float64(b.N), "ours-s")
+	b.ReportMetric(theirs.Seconds()/float64(b.N), peer)
+	b.ReportMetric(ours.Seconds()/theirs.Seconds(), ratio)
+	b.ReportMetric(float64(runtime.NumCPU()), "jobs")
+	b.ReportMetric(0, "ns/op")
+}
+
+func check(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}

@@ -82,7 +82,7 @@ func newRTC(c *soc) *rtc {
 			c.requestReset(causeRTCWDTCPU)
 		case 3:
 			c.requestReset(causeRTCWDTSys)
-		case 4:
+		case 4, 5: // 5 is not in the manual and is what Espressif's tools write
 			c.requestReset(causeRTCWDTRTC)
 		}
 	}}

@@ -38,7 +38,7 @@ func newSystem(c *soc) *system {
 		{0x28, "CPU_INTR_FROM_CPU_0", 0}, {0x2c, "CPU_INTR_FROM_CPU_1", 0}, {0x30, "CPU_INTR_FROM_CPU_2", 0}, {0x34, "CPU_INTR_FROM_CPU_3", 0},
 		{0x38, "RSA_PD_CTRL", 1}, {0x3c, "EDMA_CTRL", 1}, {0x40, "CACHE_CONTROL", 5}, {0x44, "EXTERNAL_DEVICE_ENCRYPT_DECRYPT_CONTROL", 0},
 		{0x48, "RTC_FASTMEM_CONFIG", 0x7ff00000}, {0x4c, "RTC_FASTMEM_CRC", 0}, {0x50, "REDUNDANT_ECO_CTRL", 0}, {0x54, "CLOCK_GATE", 1},
-		{sysSysclkConf, "SYSCLK_CONF", 1}, {0xffc, "DATE", 0x2007150},
+		{sysSysclkConf, "SYSCLK_CONF", 40<<12 | 1}, {0xffc, "DATE", 0x2007150},
 	})
 	return y
 }

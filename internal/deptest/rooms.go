@@ -43,6 +43,7 @@ var rooms = []room{
 	{"esp/image", []string{"esp/chip", "esp/partition"}, "bytes in, values out"},
 	{"esp/loader", []string{"esp/chip", "esp/image", "esp/partition", "serial"}, "the host's side of the serial protocol; the chip's side is the real ROM in emu, and the two must never agree by sharing code"},
 	{"serial", nil, "ports carry bytes"},
+	{"internal/emuport", []string{"emu", "emu/c3", "serial"}, "an emulated board as a port: it knows the chip and the wire, and no flasher"},
 	{"firmware", []string{"firmware/defmt"}, "an ELF as a person sees it"},
 	{"firmware/defmt", nil, "defmt's table and frames: bytes in, values out; it knows no ELF"},
 	{"monitor", []string{"firmware", "firmware/defmt"}, "bytes to lines"},

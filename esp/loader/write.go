@@ -1,0 +1,323 @@
+package loader
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Phase is what a Write is doing.
+type Phase uint8
+
+// Phases of a Write.
+const (
+	Comparing Phase = iota
+	Writing
+	Verifying
+)
+
+func (p Phase) String() string { return [...]string{"comparing", "writing", "verifying"}[p] }
+
+// WriteOptions say how to write.
+type WriteOptions struct {
+	// Force writes in spite of refusals that are not final.
+	Force bool
+	// Full writes everything instead of what differs.
+	Full bool
+	// Progress, when set, is told how far it is: Done of Total bytes.
+	Progress func(part string, phase Phase, done, total int)
+}
+
+// Written is what became of a part.
+type Written struct {
+	Name   string
+	Offset uint32
+	Size   int
+	Runs   []Range // what was written; none: it was there already
+}
+
+// Summary is what a Write did.
+type Summary struct {
+	Parts          []Written
+	Bytes          int           // written to flash
+	Sent, Received int           // on the wire, since Connect
+	Elapsed        time.Duration // of Write
+	Stub           bool
+	Retries        int
+}
+
+// stubFrom is how much must be written before loading the stub pays: it has
+// 6 KiB itself, and what it gains is larger blocks.
+const stubFrom = 192 << 10
+
+// patience is how many times in a row a part may fail without getting on.
+const patience = 4
+
+// Write makes the flash hold parts, and proves it by digests that the chip
+// computes. Sectors that hold what they should are not touched, and none that
+// no part covers. It may be ended at any time: the next Write finishes.
+//
+// Errors: *RefusedError before anything was changed, *VerifyError, *TimeoutError
+// and *CommandError when the chip does not come back, those of the port.
+func (l *Loader) Write(ctx context.Context, parts []Part, o WriteOptions) (Summary, error) {
+	start := l.port.Now()
+	w := writer{l: l, o: o}
+	if o.Progress == nil {
+		w.o.Progress = func(string, Phase, int, int) {}
+	}
+	err := w.write(ctx, parts)
+	w.sum.Sent, w.sum.Received = l.Traffic()
+	w.sum.Elapsed = l.elapsed(start)
+	w.sum.Stub = l.stub
+	return w.sum, err
+}
+
+// Refusals returns why parts should not be written to this chip.
+func (l *Loader) Refusals(ctx context.Context, parts []Part) ([]Refusal, error) {
+	s := State{Security: l.security}
+	if s.Security.SecureDownload() {
+		return Check(s, parts), nil
+	}
+	err := l.persist(ctx, func() error {
+		if err := l.attach(ctx); err != nil {
+			return err
+		}
+		s.Flash = l.flash
+		var err error
+		s.Identity, err = l.Identity(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return Check(s, parts), nil
+}
+
+type writer struct {
+	l   *Loader
+	o   WriteOptions
+	sum Summary
+}
+
+// job is a part on its way.
+type job struct {
+	part Part
+	want []byte // whole sectors
+	runs []Range
+}
+
+func (w *writer) write(ctx context.Context, parts []Part) error {
+	refusals, err := w.l.Refusals(ctx, parts)
+	if err != nil {
+		return err
+	}
+	if len(refusals) > 0 && (!w.o.Force || slices.ContainsFunc(refusals, func(r Refusal) bool { return r.Final })) {
+		return &RefusedError{refusals}
+	}
+	var jobs []*job
+	todo := 0
+	for _, p := range parts {
+		j := &job{part: p, want: padded(p.Bytes)}
+		w.o.Progress(p.Name, Comparing, 0, len(p.Bytes))
+		if err := w.compare(ctx, j, w.o.Full); err != nil {
+			return err
+		}
+		todo += total(j.runs)
+		jobs = append(jobs, j)
+	}
+	if todo > 0 {
+		if err := w.prepare(ctx, todo); err != nil {
+			return err
+		}
+	}
+	for _, j := range jobs {
+		done := Written{Name: j.part.Name, Offset: j.part.Offset, Size: len(j.part.Bytes), Runs: j.runs}
+		if len(j.runs) > 0 {
+			if err := w.finish(ctx, j); err != nil {
+				return err
+			}
+		}
+		w.sum.Parts = append(w.sum.Parts, done)
+		w.sum.Bytes += total(done.Runs)
+	}
+	return nil
+}
+
+// compare finds out what differs; all says everything does.
+func (w *writer) compare(ctx context.Context, j *job, all bool) error {
+	d := &delta{addr: j.part.Offset, want: j.want, ask: w.l.md5}
+	if all {
+		j.runs = []Range{{j.part.Offset, uint32(len(j.want))}}
+		return nil
+	}
+	err := w.l.persist(ctx, func() error {
+		if err := w.l.attach(ctx); err != nil {
+			return err
+		}
+		return d.find(ctx)
+	})
+	j.runs = d.runs
+	return err
+}
+
+// prepare chooses speed and stub for so many bytes.
+func (w *writer) prepare(ctx context.Context, todo int) error {
+	l := w.l
+	return l.persist(ctx, func() error {
+		if err := l.SetBaud(ctx, l.o.Baud); err != nil {
+			return err
+		}
+		if todo >= stubFrom {
+			if err := l.startStub(ctx); err != nil {
+				return err
+			}
+		}
+		return l.attach(ctx)
+	})
+}
+
+// finish writes a job's runs and proves them; what does not prove right is
+// written again.
+func (w *writer) finish(ctx context.Context, j *job) error {
+	stuck, before := 0, total(j.runs)+1
+	for {
+		err := w.runs(ctx, j)
+		if err == nil {
+			w.o.Progress(j.part.Name, Verifying, 0, len(j.part.Bytes))
+		} else if !recoverable(err) {
+			return err
+		} else {
+			w.l.event("%v", err)
+			if e := w.l.persist(ctx, func() error { return w.l.restart(ctx) }); e != nil {
+				return e
+			}
+		}
+		if e := w.compare(ctx, j, false); e != nil {
+			return e
+		}
+		left := total(j.runs)
+		if left == 0 {
+			return nil
+		}
+		w.sum.Retries++
+		if stuck++; left < before {
+			stuck, before = 0, left
+		}
+		if stuck >= patience {
+			if err != nil {
+				return err
+			}
+			return w.mismatch(ctx, j)
+		}
+		w.l.event("%s: %d bytes are not there yet", j.part.Name, left)
+	}
+}
+
+// mismatch names the first wrong byte.
+func (w *writer) mismatch(ctx context.Context, j *job) error {
+	at := j.runs[0].Offset
+	have, err := w.l.Read(ctx, at, sector, nil)
+	if err != nil {
+		return fmt.Errorf("verifying %s: the digest of the sector at 0x%08x is wrong: %w", j.part.Name, at, err)
+	}
+	want := j.want[at-j.part.Offset:][:sector]
+	for i := range want {
+		if want[i] != have[i] {
+			return &VerifyError{Part: j.part.Name, Addr: at + uint32(i), Want: want[i], Got: have[i], Attempts: w.sum.Retries + 1}
+		}
+	}
+	return &TimeoutError{Command: "SPI_FLASH_MD5 with the digest of what it reads", After: timeCommand}
+}
+
+// runs writes all runs of a job.
+func (w *writer) runs(ctx context.Context, j *job) error {
+	all, done := total(j.runs), 0
+	for _, r := range j.runs {
+		data := j.want[r.Offset-j.part.Offset:][:r.Size]
+		err := w.l.writeRun(ctx, r.Offset, data, func(n int) { w.o.Progress(j.part.Name, Writing, done+n, all) })
+		if err != nil {
+			return err
+		}
+		done += len(data)
+	}
+	return nil
+}
+
+// Blocks of FLASH_DATA and FLASH_DEFL_DATA.
+const (
+	romBlock  = 0x400
+	stubBlock = 0x4000
+)
+
+// writeRun writes whole sectors: deflated when that is shorter.
+func (l *Loader) writeRun(ctx context.Context, addr uint32, data []byte, progress func(int)) error {
+	size := romBlock
+	if l.stub {
+		size = stubBlock
+	}
+	payload := deflate(data)
+	begin, put := opFlashDeflBegin, opFlashDeflData
+	if len(payload) >= len(data) {
+		payload, begin, put = data, opFlashBegin, opFlashData
+	}
+	blocks := (len(payload) + size - 1) / size
+	w := words(uint32(len(data)), uint32(blocks), uint32(size), addr)
+	if !l.stub {
+		w = append(w, words(0)...) // not encrypted
+	}
+	if _, err := l.link.once(ctx, begin, w, 0, timeFor(timeErasePM, uint32(len(data)))); err != nil {
+		return err
+	}
+	// A block inflates to more where the content is dull.
+	most := min(len(data), 8*(len(data)/blocks+1))
+	for i := range blocks {
+		piece := payload[i*size : min((i+1)*size, len(payload))]
+		if put == opFlashData && len(piece) < size {
+			piece = append(slices.Clone(piece), bytes.Repeat([]byte{0xff}, size-len(piece))...)
+		}
+		d, sum := block(uint32(i), piece)
+		if err := l.putBlock(ctx, put, d, sum, timeFor(timeErasePM, uint32(most))); err != nil {
+			return err
+		}
+		progress(len(data) * (i + 1) / blocks)
+	}
+	return nil
+}
+
+// putBlock sends a block, and again when the chip says that it came damaged:
+// it did nothing with it then. A block that was not answered may have been
+// written, and a deflated one cannot be repeated, so that is for the caller.
+func (l *Loader) putBlock(ctx context.Context, op opcode, data []byte, sum uint32, patience time.Duration) error {
+	for n := 0; ; n++ {
+		_, err := l.link.once(ctx, op, data, sum, patience)
+		var c *CommandError
+		if n < 3 && errors.As(err, &c) && (c.Code == 0x07 || c.Code == 0xc1) {
+			l.event("%v", err)
+			if err := l.link.drain(ctx, quiet); err != nil {
+				return err
+			}
+			continue
+		}
+		return err
+	}
+}
+
+// deflate compresses as the chip wants it: zlib, RFC 1950.
+func deflate(data []byte) []byte {
+	var b bytes.Buffer
+	z, err := zlib.NewWriterLevel(&b, zlib.BestCompression)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	if _, err := z.Write(data); err != nil {
+		panic(err) // a bytes.Buffer takes everything
+	}
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}

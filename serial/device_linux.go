@@ -1,0 +1,162 @@
+package serial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// device is a terminal device of this machine. Go's own poller gives it
+// deadlines; termios2 any speed; TIOCMSET both modem lines in one step.
+type device struct {
+	stream
+	fd int
+}
+
+func openDevice(ctx context.Context, name string, o Options) (Port, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, deviceError(name, err)
+	}
+	if err := setUp(fd, o.baud()); err != nil {
+		unix.Close(fd)
+		return nil, deviceError(name, err)
+	}
+	info := describe(name)
+	return &device{stream{file: os.NewFile(uintptr(fd), name), info: info, start: time.Now()}, fd}, nil
+}
+
+// setUp takes the device for this process alone and makes it a plain wire:
+// eight bits, no parity, no flow control, no editing, and modem lines that
+// stay as they are when it is closed.
+func setUp(fd, baud int) error {
+	if _, err := unix.IoctlGetTermios(fd, unix.TCGETS2); err != nil {
+		return err
+	}
+	if holder, err := lockedBy(fd); err != nil || holder {
+		return unix.EBUSY
+	}
+	if err := unix.IoctlSetInt(fd, unix.TIOCEXCL, 0); err != nil {
+		return err
+	}
+	return configure(fd, baud)
+}
+
+// lockedBy takes the advisory lock that flashers and terminal programs agree
+// on: root passes TIOCEXCL, but not this.
+func lockedBy(fd int) (bool, error) {
+	err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, nil // a file system without locks has no lock to honour
+}
+
+func configure(fd, baud int) error {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS2)
+	if err != nil {
+		return err
+	}
+	t.Iflag, t.Oflag, t.Lflag = 0, 0, 0
+	t.Cflag = unix.CS8 | unix.CREAD | unix.CLOCAL | unix.BOTHER | unix.BOTHER<<16
+	t.Ispeed, t.Ospeed = uint32(baud), uint32(baud)
+	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
+	return unix.IoctlSetTermios(fd, unix.TCSETS2, t)
+}
+
+func (d *device) SetBaud(ctx context.Context, baud int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := configure(d.fd, baud); err != nil {
+		if errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("%s: the adapter cannot do %d baud", d.info.Name, baud)
+		}
+		return ioError(ctx, d.info.Name, err)
+	}
+	return nil
+}
+
+func (d *device) SetLines(ctx context.Context, dtr, rts bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	bits, err := unix.IoctlGetInt(d.fd, unix.TIOCMGET)
+	if err == nil {
+		bits &^= unix.TIOCM_DTR | unix.TIOCM_RTS
+		if dtr {
+			bits |= unix.TIOCM_DTR
+		}
+		if rts {
+			bits |= unix.TIOCM_RTS
+		}
+		err = unix.IoctlSetPointerInt(d.fd, unix.TIOCMSET, bits)
+	}
+	if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
+		return errors.ErrUnsupported
+	}
+	return ioError(ctx, d.info.Name, err)
+}
+
+func deviceError(name string, err error) error {
+	e := &OpenError{Name: name, Err: err}
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENODEV):
+		e.Reason = Missing
+	case errors.Is(err, unix.EBUSY):
+		e.Reason, e.Holder = Busy, holder(name)
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		e.Reason, e.Group = Permission, groupOf(name)
+	case errors.Is(err, unix.ENOTTY), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
+		e.Reason = NotAPort
+	}
+	return e
+}
+
+// groupOf returns the group of a device file.
+func groupOf(name string) string {
+	var st unix.Stat_t
+	if unix.Stat(name, &st) != nil {
+		return ""
+	}
+	g, err := user.LookupGroupId(strconv.FormatUint(uint64(st.Gid), 10))
+	if err != nil {
+		return ""
+	}
+	return g.Name
+}
+
+// holder looks through the processes of this machine for one that has the
+// device open. Processes of other users show nothing.
+func holder(name string) string {
+	real, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		real = name
+	}
+	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	own := strconv.Itoa(os.Getpid())
+	for _, fd := range fds {
+		if to, err := os.Readlink(fd); err != nil || to != real {
+			continue
+		}
+		pid, _, _ := strings.Cut(strings.TrimPrefix(fd, "/proc/"), "/")
+		comm, _ := os.ReadFile("/proc/" + pid + "/comm")
+		program := strings.TrimSpace(string(comm))
+		if pid == own {
+			return "this process"
+		}
+		return fmt.Sprintf("%s (pid %s)", program, pid)
+	}
+	return ""
+}

@@ -54,6 +54,9 @@ func (b *Board) Run(ctx context.Context, opts ...Option) Result {
 	m := b.m
 	m.stops, m.reason, m.resets = &st, stopCause{}, nil
 	start, begun := m.Now(), b.retired()
+	for _, f := range m.onRun {
+		f()
+	}
 	b.loop(ctx, &st, start, begun)
 	m.stops = nil
 	return Result{

@@ -40,6 +40,10 @@ type Config struct {
 	// modelled, with a *StrictError.
 	Strict bool
 
+	// Radio is what the antenna reaches; nil is a board that nobody hears. What
+	// is behind it is not part of a snapshot.
+	Radio Radio
+
 	// Output receives what the guest writes to its serial ports, as it is
 	// written and on the goroutine that called Run. The Data of the record is
 	// only valid during the call. It must not call Run.

@@ -15,6 +15,7 @@ type Machine struct {
 	access accesses
 	resets []Reset
 
+	onRun  []func()
 	stops  *stops // of the running Run, nil between runs
 	reason stopCause
 	period uint64 // CPU clock to switch to after this instruction, 0: none

@@ -22,7 +22,9 @@ func Assemble(ctx context.Context, st *store.Store, p *project.Project, pins *lo
 	if err != nil {
 		return Materials{}, err
 	}
-	if _, err := st.TreePath(ctx, tc.Rootfs); err != nil {
+	// Whether the folders are whole is found out when a step mounts them: a
+	// build with nothing to do need not look at forty thousand files.
+	if err := st.HasContent(ctx, tc.Rootfs); err != nil {
 		if errors.Is(err, store.ErrMissing) {
 			return Materials{}, missing("the toolchain "+tc.Rustc, err)
 		}
@@ -63,7 +65,7 @@ func GitTree(ctx context.Context, st *store.Store, gits []lock.Git) (store.Diges
 	}
 	trees := map[string]store.Digest{}
 	for _, g := range gits {
-		if _, err := st.TreePath(ctx, g.Tree); err != nil {
+		if err := st.HasContent(ctx, g.Tree); err != nil {
 			if errors.Is(err, store.ErrMissing) {
 				return store.Digest{}, missing("git "+g.URL, err)
 			}
@@ -77,21 +79,18 @@ func GitTree(ctx context.Context, st *store.Store, gits []lock.Git) (store.Diges
 // CargoHome is the tree at CARGO_HOME: the configuration, and the mount points
 // of what lies below it.
 func CargoHome(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File) (store.Digest, error) {
-	b, err := st.NewTree()
-	if err != nil {
-		return store.Digest{}, err
-	}
-	defer b.Close()
-	src := b.Source("cargo configuration")
-	if _, err := src.File(ctx, "espalier.toml", false, strings.NewReader(config(p, pins))); err != nil {
-		return store.Digest{}, err
-	}
-	for _, dir := range []string{"registry/src/v", "git/checkouts"} {
-		if err := src.Dir(dir); err != nil {
-			return store.Digest{}, err
+	return st.MakeTree(ctx, func(b *store.TreeBuilder) error {
+		src := b.Source("cargo configuration")
+		if _, err := src.File(ctx, "espalier.toml", false, strings.NewReader(config(p, pins))); err != nil {
+			return err
 		}
-	}
-	return b.Commit(ctx)
+		for _, dir := range []string{"registry/src/v", "git/checkouts"} {
+			if err := src.Dir(dir); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func missing(what string, err error) error {

@@ -150,12 +150,7 @@ func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 }
 
 func emptyTree(ctx context.Context, st *store.Store) (store.Digest, error) {
-	b, err := st.NewTree()
-	if err != nil {
-		return store.Digest{}, err
-	}
-	defer b.Close()
-	return b.Commit(ctx)
+	return st.MakeTree(ctx, func(*store.TreeBuilder) error { return nil })
 }
 
 // keepScripts takes of the scripts step's target folder what cargo made by

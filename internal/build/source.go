@@ -90,38 +90,36 @@ func stubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLoc
 			underCargoDir(name) || isTargetSpec(p, name) || below(whole, name)
 	}
 
-	b, err := st.NewTree()
-	if err != nil {
-		return store.Digest{}, err
-	}
-	defer b.Close()
-	src := b.Source("the project")
-	put := func(name string, exec bool, r io.Reader) error {
-		_, err := src.File(ctx, name, exec, r)
-		return err
-	}
-	for name, text := range extra {
-		if err := put(name, false, bytes.NewReader(text)); err != nil {
-			return store.Digest{}, err
+	return st.MakeTree(ctx, func(b *store.TreeBuilder) error {
+		src := b.Source("the project")
+		put := func(name string, exec bool, r io.Reader) error {
+			_, err := src.File(ctx, name, exec, r)
+			return err
 		}
-	}
-	for _, f := range p.Files {
-		text, stub := stubs[f.Path]
-		switch {
-		case real[f.Path] && f.Target == "":
-			err = putFile(put, p, f)
-		case stub:
-			err = put(f.Path, false, strings.NewReader(text))
-		case f.Target != "":
-			err = src.Symlink(f.Path, f.Target)
-		case extra[f.Path] == nil && needed(f.Path):
-			err = putFile(put, p, f)
+		for name, text := range extra {
+			if err := put(name, false, bytes.NewReader(text)); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return store.Digest{}, err
+		for _, f := range p.Files {
+			text, stub := stubs[f.Path]
+			var err error
+			switch {
+			case real[f.Path] && f.Target == "":
+				err = putFile(put, p, f)
+			case stub:
+				err = put(f.Path, false, strings.NewReader(text))
+			case f.Target != "":
+				err = src.Symlink(f.Path, f.Target)
+			case extra[f.Path] == nil && needed(f.Path):
+				err = putFile(put, p, f)
+			}
+			if err != nil {
+				return err
+			}
 		}
-	}
-	return b.Commit(ctx)
+		return nil
+	})
 }
 
 func putFile(put func(string, bool, io.Reader) error, p *project.Project, f project.File) error {

@@ -76,17 +76,27 @@ func (w *workspace) firmware(ctx context.Context) (*firmware, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := w.plan(ctx, pins)
-	if err != nil {
-		return nil, err
+	plan, out, err := w.run(ctx, pins)
+	if errors.Is(err, store.ErrMissing) || errors.Is(err, store.ErrCorrupt) {
+		// A tree or result turned out to be damaged when it was used; it is in
+		// quarantine now. What can be made again is made again.
+		plan, out, err = w.run(ctx, pins)
 	}
-	out, err := w.runner().Run(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
 	w.remember(out)
 	f := &firmware{name: plan.Output, pins: pins, plan: plan, elf: out.ELF, bytes: out.Bytes, hermetic: out.Hermetic, steps: out.Steps}
 	return f, w.image(ctx, f)
+}
+
+func (w *workspace) run(ctx context.Context, pins *lock.File) (build.Plan, build.Output, error) {
+	plan, err := w.plan(ctx, pins)
+	if err != nil {
+		return plan, build.Output{}, err
+	}
+	out, err := w.runner().Run(ctx, plan)
+	return plan, out, err
 }
 
 func (w *workspace) runner() build.Runner {

@@ -9,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
@@ -97,10 +100,10 @@ func (j *job) runAny(ctx context.Context) (int, string, error) {
 func (j *job) resolve(ctx context.Context, st *store.Store) error {
 	j.trees = map[string]string{}
 	var src, target store.Digest
+	// Checking the seals of large trees takes longer than mounting them.
+	var check errgroup.Group
+	var mu sync.Mutex
 	for _, in := range j.step.Inputs {
-		if _, twice := j.trees[in.Path]; twice {
-			return fault.Newf(fault.Bug, "step %s: input %s twice", j.step.Name, in.Path)
-		}
 		switch in.Path {
 		case "src":
 			src = in.Tree
@@ -108,16 +111,23 @@ func (j *job) resolve(ctx context.Context, st *store.Store) error {
 			if err := st.Materialise(ctx, in.Tree, dir, store.MaterialiseOptions{MTime: sourceTime}); err != nil {
 				return err
 			}
+			mu.Lock()
 			j.trees["src"], j.ownSrc = dir, true
+			mu.Unlock()
 			continue
 		case "target":
 			target = in.Tree
 		}
-		dir, err := st.TreePath(ctx, in.Tree)
-		if err != nil {
+		check.Go(func() error {
+			dir, err := st.TreePath(ctx, in.Tree)
+			mu.Lock()
+			defer mu.Unlock()
+			j.trees[in.Path] = dir
 			return err
-		}
-		j.trees[in.Path] = dir
+		})
+	}
+	if err := check.Wait(); err != nil {
+		return err
 	}
 	if j.KeepTarget == "" || j.NoSandbox {
 		return nil

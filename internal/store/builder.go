@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 )
@@ -66,6 +67,38 @@ func (b *TreeBuilder) Commit(ctx context.Context) (Digest, error) {
 		return Digest{}, err
 	}
 	return root, b.s.install(ctx, b.stage.dir, root)
+}
+
+// MakeTree makes a tree of what fill adds. fill runs once only to compute the
+// digest, and a second time, with files, when the tree is not in the store: for
+// small trees that are made again and again and seldom change. It must add the
+// same entries each time, from one goroutine.
+func (s *Store) MakeTree(ctx context.Context, fill func(*TreeBuilder) error) (Digest, error) {
+	hashed := &TreeBuilder{s: s, stage: newStage(s, "", treeTime)}
+	if err := fill(hashed); err != nil {
+		return Digest{}, err
+	}
+	root, err := hashed.stage.finish(ctx, func(d Digest, _ []byte) error {
+		if !s.Has(d) && d != emptyDir {
+			return ErrMissing
+		}
+		return nil
+	})
+	if err == nil && s.sealed(ctx, root) {
+		return root, nil
+	}
+	if err != nil && !errors.Is(err, ErrMissing) {
+		return Digest{}, err
+	}
+	b, err := s.NewTree()
+	if err != nil {
+		return Digest{}, err
+	}
+	defer b.Close()
+	if err := fill(b); err != nil {
+		return Digest{}, err
+	}
+	return b.Commit(ctx)
 }
 
 // Close discards what was not committed.

@@ -1,0 +1,138 @@
+package build
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+	"time"
+
+	"espalier.dev/espalier/internal/project"
+)
+
+type info struct {
+	fs.FileInfo
+	dir bool
+}
+
+func (i info) IsDir() bool        { return i.dir }
+func (i info) ModTime() time.Time { return time.Time{} }
+
+// The names are those of cargo 1.96; "/" at the end is a folder. The own
+// packages' names are beginnings of registry crates' names.
+func TestOwnUnits(t *testing.T) {
+	u := newOwnUnits([]project.OwnPackage{
+		{Name: "app", Targets: []project.Target{{Kind: project.KindBin, Name: "app"}, {Kind: project.KindBin, Name: "two-words"}, {Kind: project.KindExample, Name: "blinky"}, {Kind: project.KindCustomBuild, Name: "build-script-build"}}},
+		{Name: "cfg", Targets: []project.Target{{Kind: project.KindLib, Name: "cfg"}}},
+		{Name: "own-macros", Targets: []project.Target{{Kind: project.KindLib, Name: "own_macros", ProcMacro: true}}},
+		{Name: "esp-hal", Targets: []project.Target{{Kind: project.KindLib, Name: "esp_hal"}}},
+	})
+	const h, triple = "0123456789abcdef", "riscv32imc-unknown-none-elf"
+	for name, keep := range map[string]bool{
+		".rustc_info.json":                  true,
+		"CACHEDIR.TAG":                      true,
+		"release/":                          true,
+		"release/.cargo-lock":               true,
+		triple + "/":                        true,
+		triple + "/CACHEDIR.TAG":            true,
+		triple + "/release/":                true,
+		triple + "/release/.cargo-lock":     true,
+		triple + "/release/deps/":           true,
+		triple + "/release/build/":          true,
+		triple + "/release/.fingerprint/":   true,
+		triple + "/release/examples/":       true,
+		triple + "/release/app":             false,
+		triple + "/release/app.d":           false,
+		triple + "/release/libcfg.rlib":     false,
+		triple + "/release/libcfg.d":        false,
+		"release/libown_macros.so":          false,
+		"release/own_macros.dll":            false,
+		"release/libproc_macro2.rlib":       true,
+		triple + "/release/two-words":       false,
+		triple + "/debug/app":               false,
+		triple + "/my-profile/app":          false,
+		triple + "/release/examples/blinky": false,
+
+		triple + "/release/.fingerprint/app-" + h + "/":                          false,
+		triple + "/release/.fingerprint/app-" + h + "/bin-app.json":              false,
+		triple + "/release/.fingerprint/application-" + h + "/":                  true,
+		triple + "/release/.fingerprint/cfg-" + h + "/":                          false,
+		triple + "/release/.fingerprint/cfg-if-" + h + "/":                       true,
+		triple + "/release/.fingerprint/cfg-if-" + h + "/lib-cfg_if.json":        true,
+		triple + "/release/.fingerprint/esp-hal-" + h + "/":                      false,
+		triple + "/release/.fingerprint/esp-hal-procmacros-" + h + "/":           true,
+		triple + "/release/.fingerprint/two-words-" + h + "/":                    true, // a target's name, not a package's
+		"release/.fingerprint/own-macros-" + h + "/":                             false,
+		"release/build/app-" + h + "/":                                           false,
+		"release/build/app-" + h + "/build-script-build":                         false,
+		"release/build/app-" + h + "/out/x":                                      false,
+		"release/build/cfg-if-" + h + "/build-script-build":                      true,
+		"release/build/other-" + h + "/out/build/app-" + h + "/x":                true, // a script's own files
+		"release/build/other-" + h + "/out/app":                                  true,
+		triple + "/release/build/esp-hal-" + h + "/out/memory.x":                 false,
+		triple + "/release/build/esp-hal-procmacros-" + h + "/out/deps/app-" + h: true,
+		triple + "/release/deps/app-" + h:                                        false,
+		triple + "/release/deps/app-" + h + ".d":                                 false,
+		triple + "/release/deps/app-" + h + ".app.7f3a-cgu.0.rcgu.o":             false,
+		triple + "/release/deps/two_words-" + h:                                  false,
+		triple + "/release/deps/libcfg-" + h + ".rlib":                           false,
+		triple + "/release/deps/libcfg-" + h + ".rmeta":                          false,
+		triple + "/release/deps/cfg-" + h + ".d":                                 false,
+		triple + "/release/deps/libcfg_if-" + h + ".rlib":                        true,
+		triple + "/release/deps/cfg_if-" + h + ".d":                              true,
+		triple + "/release/deps/libesp_hal-" + h + ".rmeta":                      false,
+		triple + "/release/deps/libesp_hal_procmacros-" + h + ".so":              true,
+		triple + "/release/deps/libcore-" + h + ".rlib":                          true,
+		"release/deps/libown_macros-" + h + ".so":                                false,
+		"release/deps/own_macros-" + h + ".d":                                    false,
+		triple + "/release/examples/blinky-" + h:                                 false,
+		triple + "/release/examples/blinky-" + h + ".d":                          false,
+		triple + "/release/deps/app-0123":                                        true, // no unit of cargo's
+	} {
+		got := u.keep(strings.TrimSuffix(name, "/"), info{dir: strings.HasSuffix(name, "/")})
+		if got != keep {
+			t.Errorf("keep(%q) = %v", name, got)
+		}
+	}
+}
+
+func TestKeepScripts(t *testing.T) {
+	u := newOwnUnits([]project.OwnPackage{{Name: "app"}, {Name: "cfg"}})
+	const h = "0123456789abcdef"
+	for name, keep := range map[string]bool{
+		"release/":                                                               true,
+		"release/deps/":                                                          false,
+		"release/deps/app-" + h:                                                  false,
+		"release/build/":                                                         true,
+		"release/build/app-" + h + "/":                                           true,
+		"release/build/cfg-if-" + h + "/":                                        false,
+		"release/build/app-" + h + "/build-script-build":                         true,
+		"release/build/app-" + h + "/build_script_build-" + h:                    true,
+		"release/build/app-" + h + "/build_script_build-" + h + ".d":             true,
+		"release/build/app-" + h + "/output":                                     false, // of a run
+		"release/build/app-" + h + "/out/":                                       false,
+		"release/build/app-" + h + "/root-output":                                false,
+		"release/.fingerprint/app-" + h + "/":                                    true,
+		"release/.fingerprint/app-" + h + "/build-script-build-script-build":     true,
+		"release/.fingerprint/app-" + h + "/dep-build-script-build-script-build": true,
+		"release/.fingerprint/app-" + h + "/invoked.timestamp":                   true,
+		"release/.fingerprint/app-" + h + "/run-build-script-build-script-build": false,
+		"release/.fingerprint/app-" + h + "/lib-app":                             false,
+		"riscv32imc-unknown-none-elf/release/build/app-" + h + "/output":         false,
+		".rustc_info.json":                                                       false,
+	} {
+		if got := u.keepScripts(strings.TrimSuffix(name, "/"), info{dir: strings.HasSuffix(name, "/")}); got != keep {
+			t.Errorf("keepScripts(%q) = %v", name, got)
+		}
+	}
+}
+
+func FuzzOwnUnits(f *testing.F) {
+	f.Add("release/deps/app-0123456789abcdef.d", false)
+	f.Add("", true)
+	f.Fuzz(func(t *testing.T, name string, dir bool) {
+		u := newOwnUnits([]project.OwnPackage{{Name: "app", Targets: []project.Target{{Kind: project.KindBin, Name: "app"}}}})
+		if u.keep(name, info{dir: dir}); !strings.Contains(name, "app") && !u.keep(name, info{dir: dir}) {
+			t.Errorf("%q is taken for an own unit", name)
+		}
+	})
+}

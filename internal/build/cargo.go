@@ -152,17 +152,6 @@ func profile(p *project.Project) string {
 	return p.Profile
 }
 
-// profileDir is the folder that cargo uses for a profile.
-func profileDir(p *project.Project) string {
-	if n := profile(p); n != "dev" && n != "test" {
-		if n == "bench" {
-			return "release"
-		}
-		return n
-	}
-	return "debug"
-}
-
 // WorkDir is cargo's working directory inside the sandbox: the member, so that
 // cargo finds the configuration files that the user would get there.
 func WorkDir(p *project.Project) string { return Inside(p, p.Member) }

@@ -47,7 +47,6 @@ type plain struct {
 	dir  string
 	plan build.Plan
 	st   *store.Store
-	box  sandbox.Local
 }
 
 func newPlain(b *testing.B) *plain {

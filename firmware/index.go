@@ -11,8 +11,8 @@ type addressIndex struct {
 	places []place // by address; each reaches to the next
 	nodes  []node
 	names  []funcName
-	paths  []string // as the compiler wrote them
-	short  []string // the same, for people
+	paths  []string             // as the compiler wrote them
+	short  []string             // the same, for people
 	logs   map[string]statement // of defmt, by symbol
 	units  int
 	err    error

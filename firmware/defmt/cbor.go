@@ -1,6 +1,7 @@
 package defmt
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -17,10 +18,17 @@ func appendCBOR(out, b []byte) []byte {
 	c := cbor{in: b, out: out}
 	for n := 0; len(c.in) > 0; n++ {
 		if n > 0 {
-			c.out = append(c.out, ", "...)
+			c.out = append(c.out, ',')
 		}
 		if !c.item(0) {
-			return fmt.Appendf(c.out[:start], "invalid CBOR (bytes: [% x])", b)
+			c.out = append(c.out[:start], "invalid CBOR (bytes: ["...)
+			for i, x := range b {
+				if i > 0 {
+					c.out = append(c.out, ", "...)
+				}
+				c.out = append(c.out, hexDigits[x>>4], hexDigits[x&15])
+			}
+			return append(c.out, "])"...)
 		}
 	}
 	return c.out
@@ -67,6 +75,7 @@ func (c *cbor) item(depth int) bool {
 			return false
 		}
 		c.out = strconv.AppendUint(c.out, v, 10)
+		c.encoding(v, size)
 	case 1:
 		if size < 0 {
 			return false
@@ -76,18 +85,24 @@ func (c *cbor) item(depth int) bool {
 		} else {
 			c.out = strconv.AppendUint(append(c.out, '-'), v+1, 10)
 		}
+		c.encoding(v, size)
 	case 2, 3:
 		if size < 0 {
-			return c.chunks(major, depth)
+			return c.chunks(major)
 		}
-		return c.text(major, v)
+		if !c.text(major, v) {
+			return false
+		}
+		c.encoding(v, size)
 	case 4, 5:
 		return c.list(major, v, size, depth)
 	case 6:
 		if size < 0 {
 			return false
 		}
-		c.out = append(strconv.AppendUint(c.out, v, 10), '(')
+		c.out = strconv.AppendUint(c.out, v, 10)
+		c.encoding(v, size)
+		c.out = append(c.out, '(')
 		if !c.item(depth + 1) {
 			return false
 		}
@@ -126,6 +141,20 @@ func (c *cbor) text(major byte, n uint64) bool {
 	return true
 }
 
+// encoding says how long the argument of an item was, where it was longer than
+// it need be (RFC 8949, section 8.1).
+func (c *cbor) encoding(v uint64, size int) {
+	if v < 24 && size > 0 || v <= math.MaxUint8 && size > 1 || v <= math.MaxUint16 && size > 2 || v <= math.MaxUint32 && size > 4 {
+		c.indicate(size)
+	}
+}
+
+// indicate writes the indicator of an argument of size bytes.
+func (c *cbor) indicate(size int) {
+	name := map[int]byte{0: 'i', 1: '0', 2: '1', 4: '2', 8: '3'}[size]
+	c.out = append(c.out, '_', name)
+}
+
 // end reads the break that ends an item of indefinite length.
 func (c *cbor) end() bool {
 	if len(c.in) > 0 && c.in[0] == 0xff {
@@ -135,15 +164,17 @@ func (c *cbor) end() bool {
 	return false
 }
 
-func (c *cbor) chunks(major byte, depth int) bool {
+func (c *cbor) chunks(major byte) bool {
 	c.out = append(c.out, "(_ "...)
 	for n := 0; !c.end(); n++ {
 		if n > 0 {
 			c.out = append(c.out, ", "...)
 		}
-		if len(c.in) == 0 || c.in[0]>>5 != major || c.in[0]&31 == 31 || !c.item(depth+1) {
+		m, v, size, ok := c.head()
+		if !ok || m != major || size < 0 || !c.text(m, v) {
 			return false
 		}
+		c.indicate(size) // of pieces it is always told
 	}
 	c.out = append(c.out, ')')
 	return true
@@ -155,12 +186,20 @@ func (c *cbor) list(major byte, n uint64, size, depth int) bool {
 		open, shut = '{', '}'
 	}
 	c.out = append(c.out, open)
-	if size < 0 {
-		c.out = append(c.out, "_ "...)
+	switch {
+	case size < 0:
+		c.out = append(c.out, '_')
+	default:
+		if c.encoding(n, size); c.out[len(c.out)-1] != open {
+			c.out = append(c.out, ' ')
+		}
 	}
 	for i := uint64(0); size < 0 || i < n; i++ {
 		if size < 0 && c.end() {
 			break
+		}
+		if i == 0 && size < 0 {
+			c.out = append(c.out, ' ')
 		}
 		if i > 0 {
 			c.out = append(c.out, ", "...)
@@ -169,7 +208,7 @@ func (c *cbor) list(major byte, n uint64, size, depth int) bool {
 			return false
 		}
 		if major == 5 {
-			c.out = append(c.out, ": "...)
+			c.out = append(c.out, ':')
 			if !c.item(depth + 1) {
 				return false
 			}
@@ -181,7 +220,6 @@ func (c *cbor) list(major byte, n uint64, size, depth int) bool {
 
 func (c *cbor) simple(v uint64, size int) bool {
 	var f float64
-	bits := 64
 	switch size {
 	case 0:
 		switch v {
@@ -203,7 +241,7 @@ func (c *cbor) simple(v uint64, size int) bool {
 	case 2:
 		f = half(uint16(v))
 	case 4:
-		f, bits = float64(math.Float32frombits(uint32(v))), 32
+		f = float64(math.Float32frombits(uint32(v)))
 	case 8:
 		f = math.Float64frombits(v)
 	default:
@@ -218,8 +256,12 @@ func (c *cbor) simple(v uint64, size int) bool {
 		}
 		c.out = append(c.out, "Infinity"...)
 	default:
-		c.out = appendFloat(c.out, f, bits)
+		from := len(c.out)
+		if c.out = strconv.AppendFloat(c.out, f, 'f', -1, 64); !bytes.ContainsRune(c.out[from:], '.') {
+			c.out = append(c.out, ".0"...)
+		}
 	}
+	c.indicate(size)
 	return true
 }
 

@@ -20,13 +20,15 @@ const (
 type analog struct {
 	block
 	slaves [2][128][256]byte
+	tuned  func(channel uint8) // told where the synthesizer is
 }
 
-func newAnalog() *analog {
-	a := &analog{}
+func newAnalog(tuned func(channel uint8)) *analog {
+	a := &analog{tuned: tuned}
 	a.block = newBlock("ANA_I2C", 0x6000e000, []reg{
 		{anaHost0, "I2C0_CTRL", 0}, {anaHost1, "I2C1_CTRL", 0}, {anaConf0, "ANA_CONF0", 0}, {anaConf1, "ANA_CONF1", 0}, {anaConf2, "ANA_CONF2", 0},
 	})
+	a.know(anaTransfer0, 0x170) // of the radio
 	return a
 }
 
@@ -37,6 +39,8 @@ func (a *analog) read(off uint32) uint32 {
 		return v &^ anaBusy
 	case anaConf0:
 		return v | anaCalDone // PLL calibration is always done
+	case anaTransfer0, anaTransfer1:
+		return v | anaDone
 	}
 	return v
 }
@@ -50,6 +54,9 @@ func (a *analog) write(off, v uint32) {
 		v = v&^(0xff<<16) | uint32(*cell)<<16
 	}
 	a.block.write(off, v)
+	if off == anaChannel {
+		a.tuned(channel(field(v, 27, 20)))
+	}
 }
 
 func (a *analog) state(s *emu.State) { s.Fixed(&a.words, &a.slaves) }

@@ -44,10 +44,13 @@ func (a *apbCtrl) write(off, v uint32) {
 	}
 }
 
-// random steps the generator (splitmix64).
-func (a *apbCtrl) random() uint32 {
-	a.s.Random += 0x9e3779b97f4a7c15
-	z := a.s.Random
+// random steps the generator.
+func (a *apbCtrl) random() uint32 { return splitmix(&a.s.Random) }
+
+// splitmix is SplitMix64.
+func splitmix(state *uint64) uint32 {
+	*state += 0x9e3779b97f4a7c15
+	z := *state
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return uint32(z >> 32)

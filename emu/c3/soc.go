@@ -38,6 +38,7 @@ type soc struct {
 	sensitive *storage
 	system    *system
 	extmem    *extmem
+	wifi      *wifiMAC
 	devices   []device // every block, in the order of attachment
 
 	s struct {
@@ -110,9 +111,15 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.assist, c.sensitive = newAssistDebug(), newSensitive()
 	hash, adc, ctrl, spi2 := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed), newSPI2(c)
 
+	c.wifi = newWiFiMAC(c, cfg.Seed)
+
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, hash, adc, ctrl, newAnalog(), c.assist, c.sensitive, newGPIOSD(),
+		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, hash, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(),
+		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(),
+	}
+	for _, d := range newPHY() {
+		c.devices = append(c.devices, d)
 	}
 	for _, d := range unmodelled() {
 		c.devices = append(c.devices, d)

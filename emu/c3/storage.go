@@ -32,20 +32,12 @@ func unmodelled() []*storage {
 		base uint32
 		regs []reg
 	}{
-		{"FE2", 0x60005000, nil},
-		{"FE", 0x60006000, nil},
-		{"UNDOCUMENTED_60011000", 0x60011000, nil},
 		{"I2C0", 0x60013000, []reg{{0x08, "SR", 0xc000}, {0x20, "INT_RAW", 2}}},
 		{"UHCI0", 0x60014000, nil},
 		{"RMT", 0x60016000, nil},
 		{"LEDC", 0x60019000, nil},
-		{"NRX", 0x6001c000, nil},
-		{"BB", 0x6001d000, nil},
 		{"TWAI", 0x6002b000, nil},
 		{"I2S0", 0x6002d000, nil},
-		{"WIFI_MAC", 0x60033000, nil},
-		{"WIFI_MAC_PLCP", 0x60034000, nil},
-		{"WIFI_MAC_WDEV", 0x60035000, nil},
 		{"AES", 0x6003a000, nil},
 		{"RSA", 0x6003c000, []reg{{0x808, "QUERY_CLEAN", 1}, {0x818, "QUERY_IDLE", 1}}},
 		{"DS", 0x6003d000, nil},
@@ -55,16 +47,10 @@ func unmodelled() []*storage {
 		{"DEDIC_GPIO", 0x600cf000, nil},
 		{"WORLD", 0x600d0000, nil},
 	}
-	// esp-hal switches off clocks of the radio here when it starts; on this
-	// board there is nothing to switch off.
-	gates := map[string]uint32{"FE2": 0xf0, "FE": 0x90, "NRX": 0xcd4, "BB": 0x54}
 	var out []*storage
 	for _, b := range list {
 		d := &storage{newBlock(b.name, b.base, b.regs)}
 		d.kinds = [1024]kind{}
-		if off, ok := gates[b.name]; ok {
-			d.know(off, off)
-		}
 		out = append(out, d)
 	}
 	return out

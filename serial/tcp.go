@@ -52,3 +52,9 @@ func openTCP(ctx context.Context, name, addr string) (Port, error) {
 func (p *tcpPort) SetBaud(context.Context, int) error { return nil }
 
 func (p *tcpPort) SetLines(context.Context, bool, bool) error { return errors.ErrUnsupported }
+
+// Listen opens a TCP address for a Server.
+func Listen(ctx context.Context, addr string) (net.Listener, error) {
+	var c net.ListenConfig
+	return c.Listen(ctx, "tcp", addr)
+}

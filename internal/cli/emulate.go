@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -18,6 +19,7 @@ import (
 type emulateOptions struct {
 	watch watchOptions
 	chip  chipOptions
+	serve serveOptions
 	ELF   string
 }
 
@@ -34,6 +36,11 @@ type chipOptions struct {
 
 func (o *chipOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.ROM, "rom", "", "mask ROM as an ELF `FILE` (default: the locked one)")
+	o.addImageFlags(f)
+}
+
+// addImageFlags are those for what goes into flash.
+func (o *chipOptions) addImageFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Bootloader, "bootloader", "", "second-stage bootloader `FILE` (default: the locked one)")
 	f.StringVar(&o.Partitions, "partition-table", "", "partition table `FILE`, CSV or binary")
 	f.StringVar(&o.App, "target-app-partition", "", "put the app into the partition `NAME`")
@@ -45,7 +52,7 @@ func (o *chipOptions) addFlags(f *pflag.FlagSet) {
 func newEmulate(a *app) *cobra.Command {
 	var o emulateOptions
 	cmd := &cobra.Command{
-		Use:   "emulate FILE",
+		Use:   "emulate [FILE]",
 		Short: "boot any ELF or flash image on the emulated board",
 		Long: `Boot FILE on an emulated ESP32-C3, through Espressif's own mask ROM and second-stage
 bootloader, and show what it prints. FILE is an ELF, an application image, or the
@@ -55,19 +62,38 @@ Without --expect, --for or --timeout it runs in real time until it is interrupte
 A panic, an exception or a reset by a watchdog ends it with exit 1 and a symbolised
 backtrace.
 
+With --serve or --pty the board's serial port (UART0, or with --usb its
+USB-Serial-JTAG) is lent to any other program in real time: a flasher, a monitor,
+another espalier. RFC 2217 has modem lines, which reset the board into its loader
+and out of it; plain TCP and a pseudo-terminal have none, so --download starts it
+there.
+
 Mask ROM and bootloader are the ones that the espalier.lock here, or above, pins;
 --rom and --bootloader, or ESPALIER_ROM and ESPALIER_BOOTLOADER, name files instead.` +
-			exits(fault.Program, fault.Pins, fault.Timeout),
+			exits(fault.Program, fault.Port, fault.Pins, fault.Timeout),
 		Example: `  espalier emulate target/riscv32imc-unknown-none-elf/release/blinky
   espalier emulate firmware.bin --elf blinky.elf --expect "Hello" --fail /panick?ed/ --timeout 10s
-  espalier emulate blinky.elf --for 5s --log uart.log`,
-		Args: args("FILE"),
+  espalier emulate blinky.elf --for 5s --log uart.log
+  espalier emulate --download --serve rfc2217://127.0.0.1:4000    a blank board to flash`,
+		Args: func(cmd *cobra.Command, names []string) error {
+			if o.serve.Download {
+				return args("[FILE]")(cmd, names)
+			}
+			return args("FILE")(cmd, names)
+		},
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := checkServe(cmd, o.serve); err != nil {
+				return err
+			}
+			if len(names) == 0 {
+				return a.emulateBlank(cmd.Context(), o)
+			}
 			return a.runEmulate(cmd.Context(), names[0], o)
 		},
 	}
 	o.watch.addFlags(cmd.Flags())
 	o.chip.addFlags(cmd.Flags())
+	o.serve.addFlags(cmd.Flags())
 	cmd.Flags().StringVar(&o.ELF, "elf", "", "ELF `FILE` with the symbols of a flash image")
 	return cmd
 }
@@ -123,7 +149,24 @@ func (a *app) runEmulate(ctx context.Context, name string, o emulateOptions) err
 		}
 		e.Flash = flash.Merged()
 	}
+	if o.serve.wanted() {
+		return a.serveBoard(ctx, e, o)
+	}
 	return a.emulate(ctx, e, o.watch)
+}
+
+// emulateBlank starts a board with nothing in its flash.
+func (a *app) emulateBlank(ctx context.Context, o emulateOptions) error {
+	in, err := a.imageInputs(o.chip)
+	if err != nil {
+		return err
+	}
+	var e emulation
+	if e.ROM, err = a.maskROM(ctx, o.chip); err != nil {
+		return err
+	}
+	e.Flash = bytes.Repeat([]byte{0xff}, int(in.Params.FlashSize()))
+	return a.serveBoard(ctx, e, o)
 }
 
 // imageInputs turns flags into what esp/image wants, but for the bootloader.
@@ -187,6 +230,32 @@ func (a *app) chipFiles(ctx context.Context, o chipOptions, mode image.Mode) (ro
 		boot = lockedBoot
 	}
 	return rom, boot, nil
+}
+
+// maskROM is chipFiles for a board that needs no bootloader.
+func (a *app) maskROM(ctx context.Context, o chipOptions) ([]byte, error) {
+	name := o.ROM
+	if name == "" {
+		name, _ = a.lookup("ESPALIER_ROM")
+	}
+	if name != "" {
+		return a.readInput(ctx, name)
+	}
+	rom, _, err := a.lockedChipFiles(ctx, image.ModeKeep)
+	return rom, err
+}
+
+// bootloader is chipFiles for a real board, which has its own mask ROM.
+func (a *app) bootloader(ctx context.Context, o chipOptions, mode image.Mode) ([]byte, error) {
+	name := o.Bootloader
+	if name == "" {
+		name, _ = a.lookup("ESPALIER_BOOTLOADER")
+	}
+	if name != "" {
+		return a.readInput(ctx, name)
+	}
+	_, boot, err := a.lockedChipFiles(ctx, mode)
+	return boot, err
 }
 
 // lockedChipFiles reads mask ROM and bootloader from the store as the nearest

@@ -8,6 +8,7 @@ const (
 	groupPin   = "pin"
 	groupMake  = "make"
 	groupRun   = "run"
+	groupBoard = "board"
 	groupLook  = "look"
 	groupProve = "prove"
 	groupHouse = "house"
@@ -19,6 +20,7 @@ func groups() []*cobra.Group {
 		{ID: groupPin, Title: "Pin (the only verbs that use the network):"},
 		{ID: groupMake, Title: "Make:"},
 		{ID: groupRun, Title: "Run:"},
+		{ID: groupBoard, Title: "Board:"},
 		{ID: groupLook, Title: "Look:"},
 		{ID: groupProve, Title: "Prove:"},
 		{ID: groupHouse, Title: "House:"},
@@ -37,6 +39,11 @@ func verbs() []verb {
 		{groupMake, newWhy},
 		{groupRun, newRun},
 		{groupRun, newEmulate},
+		{groupBoard, newFlash},
+		{groupBoard, newPorts},
+		{groupBoard, newReadFlash},
+		{groupBoard, newErase},
+		{groupBoard, newServePort},
 		{groupLook, newInspect},
 		{groupProve, newVerify},
 		{groupHouse, newDoctor},

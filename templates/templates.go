@@ -9,5 +9,5 @@ import "embed"
 // FS has one folder per template. Folders that cargo makes (target) are not
 // part of a template.
 //
-//go:embed all:hello all:http-client
+//go:embed all:hello all:http-client all:http-client-embassy
 var FS embed.FS

@@ -49,6 +49,12 @@ type ELF struct {
 	indexOnce sync.Once
 	index     *addressIndex
 
+	cfiOnce sync.Once
+	cfi     *frameTable
+
+	callsOnce sync.Once
+	graph     *callGraph
+
 	defmtOnce sync.Once
 	defmt     *defmt.Table
 	defmtErr  error

@@ -10,10 +10,11 @@ import (
 // symbolise fills in the frames of a report. Return addresses are looked up
 // one byte earlier, inside the call.
 func (r *Report) symbolise(s *firmware.Symbols) {
+	r.unwind(s.App())
 	for i := range r.Frames {
 		f := &r.Frames[i]
 		at := f.Addr
-		if f.Role == "ra" {
+		if f.Role == "ra" || f.Role == "stack-dump" {
 			at--
 		}
 		if s.Executable(at) {
@@ -142,7 +143,7 @@ func (r *Report) String() string {
 		default:
 			b.WriteString(describe(f.Frames[0]))
 		}
-		if f.Role != "backtrace" {
+		if f.Role != "backtrace" && f.Role != "stack-dump" {
 			fmt.Fprintf(&b, " [%s]", f.Role)
 		}
 		b.WriteByte('\n')

@@ -69,7 +69,7 @@ func (n *Network) pollUplink() {
 // leaves reports whether an address is outside, and nothing but outside: never
 // the host itself by its loopback, never this network.
 func leaves(a netip.Addr) bool {
-	return a.IsGlobalUnicast() && !subnet4.Contains(a) && !prefix6.Contains(a) && a != everybody4
+	return a.IsGlobalUnicast() && !a.Is4In6() && !subnet4.Contains(a) && !prefix6.Contains(a) && a != everybody4
 }
 
 type inbound struct{ n *Network }

@@ -161,7 +161,7 @@ func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *st
 	status := &status{task: task}
 	res, err := box.Run(ctx, r.Store, step, sandbox.Streams{Stdout: out, Stderr: status})
 	if err == nil && res.ExitCode != 0 {
-		err = r.failed(step, res, out, status)
+		err = r.failed(pl, step, res, out, status)
 	}
 	task.Detail(crateCount(out.artifacts))
 	task.Done(err)
@@ -183,7 +183,7 @@ func crateCount(n int) string {
 	return fmt.Sprintf("%d crates", n)
 }
 
-func (r Runner) failed(step action.Step, res action.Result, out *messages, status *status) error {
+func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messages, status *status) error {
 	text := fmt.Sprintf("compiling %s failed", step.Name)
 	switch {
 	case out.errors == 1:
@@ -196,7 +196,7 @@ func (r Runner) failed(step action.Step, res action.Result, out *messages, statu
 		if out.show != nil {
 			out.show(strings.Join(status.errors, "\n") + "\n")
 		}
-		text += ": " + plain(strings.TrimPrefix(plain(status.errors[0]), "error: "))
+		text += ": " + userPaths(strings.TrimPrefix(plain(status.errors[0]), "error: "), pl.root)
 	case res.ExitCode > 128:
 		text += fmt.Sprintf(": killed by signal %d", res.ExitCode-128)
 	default:

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"fmt"
 	"io"
@@ -11,7 +12,7 @@ import (
 
 // Difference is one section in which two ELF files differ.
 type Difference struct {
-	Section string `json:"section"`          // "(header)" for what lies outside sections
+	Section string `json:"section"`          // "(header)" for what lies outside of sections
 	SizeA   int64  `json:"size-a"`           // bytes; -1: the section is missing
 	SizeB   int64  `json:"size-b"`           //
 	Offset  int64  `json:"offset"`           // of the first differing byte in the section
@@ -85,8 +86,45 @@ func CompareELF(a, b io.ReaderAt) ([]Difference, error) {
 			out = append(out, Difference{Section: sb.Name, SizeA: -1, SizeB: int64(sb.FileSize), Cause: "the linker saw other inputs"})
 		}
 	}
+	if len(out) == 0 {
+		if d, differs, err := compareFiles(a, b); err != nil || differs {
+			return []Difference{d}, err
+		}
+	}
 	explain(out)
 	return out, nil
+}
+
+// compareFiles finds what no section shows: the ELF header, program headers,
+// section headers, padding, bytes behind the end.
+func compareFiles(a, b io.ReaderAt) (Difference, bool, error) {
+	d := Difference{Section: "(header)", Offset: -1, Cause: "headers or padding: the linker was called in another way"}
+	bufA, bufB := make([]byte, chunk), make([]byte, chunk)
+	for off := int64(0); ; off += chunk {
+		n, errA := a.ReadAt(bufA, off)
+		m, errB := b.ReadAt(bufB, off)
+		for _, err := range []error{errA, errB} {
+			if err != nil && err != io.EOF {
+				return d, false, fmt.Errorf("reading a build: %w", err)
+			}
+		}
+		d.SizeA, d.SizeB = d.SizeA+int64(n), d.SizeB+int64(m)
+		for i := range min(n, m) {
+			if bufA[i] != bufB[i] {
+				d.Bytes++
+				if d.Offset < 0 {
+					d.Offset = off + int64(i)
+				}
+			}
+		}
+		if n < chunk && m < chunk {
+			break
+		}
+	}
+	if d.Offset < 0 && d.SizeA != d.SizeB {
+		d.Offset = min(d.SizeA, d.SizeB)
+	}
+	return d, d.Offset >= 0, nil
 }
 
 // chunk is how much of a section is compared at a time.
@@ -105,11 +143,14 @@ func compareSection(fa *elf.File, sa, sb *elf.Section) (Difference, bool, error)
 	bufA, bufB := make([]byte, chunk), make([]byte, chunk)
 	for off := int64(0); off < n; off += chunk {
 		k := min(chunk, n-off)
-		if _, err := sa.ReadAt(bufA[:k], off); err != nil && err != io.EOF {
-			return d, false, fmt.Errorf("reading %s: %w", sa.Name, err)
-		}
-		if _, err := sb.ReadAt(bufB[:k], off); err != nil && err != io.EOF {
-			return d, false, fmt.Errorf("reading %s: %w", sb.Name, err)
+		for _, in := range []struct {
+			s   *elf.Section
+			buf []byte
+		}{{sa, bufA[:k]}, {sb, bufB[:k]}} {
+			// A section can claim to be larger than its file.
+			if n, err := in.s.ReadAt(in.buf, off); int64(n) < k {
+				return d, false, fmt.Errorf("reading section %s: %w", in.s.Name, cmp.Or(err, io.ErrUnexpectedEOF))
+			}
 		}
 		if bytes.Equal(bufA[:k], bufB[:k]) {
 			continue
@@ -189,6 +230,8 @@ func explain(list []Difference) {
 			d.Cause = "debug information: paths or compiler options differ"
 		case looksLikeDate(d.TextA) || looksLikeDate(d.TextB):
 			d.Cause = "a date of the building day is in the program"
+		case strings.HasPrefix(d.Section, ".rodata") && d.TextA+d.TextB != "":
+			d.Cause = "a text that a build script or macro made: the name of the machine or user, a random number, an order of files"
 		case moved:
 			d.Cause = "follows from moved read-only data: only addresses differ"
 		default:

@@ -26,8 +26,10 @@ type RadioTX struct {
 	// Frame is an IEEE 802.11 MPDU without FCS. It is only valid during the
 	// call.
 	Frame []byte
-	// Channel is where the chip is tuned to.
+	// Channel is where the chip is tuned to, 0 between channels.
 	Channel int
+	// Rate is in units of 500 kbit/s; a rate of 802.11n is rounded.
+	Rate int
 	// WaitACK says that the sender waits for an acknowledgement.
 	WaitACK bool
 }

@@ -37,6 +37,17 @@ func (p *wifiPLCP) result(slot int, code uint32) {
 	p.set(off, p.get(off)&^(15<<12)|code<<12)
 }
 
+// rate returns the rate of a slot in units of 500 kbit/s. Codes are those of
+// the driver: DSSS, OFDM, and MCS 0 to 7 with the long and the short guard
+// interval.
+func (p *wifiPLCP) rate(slot int) int {
+	rates := [32]int{
+		2, 4, 11, 22, 2, 4, 11, 22, 96, 48, 24, 12, 108, 72, 36, 18,
+		13, 26, 39, 52, 78, 104, 117, 130, 14, 28, 43, 57, 86, 115, 130, 144,
+	}
+	return rates[field(p.get(plcpLength+plcpStride*uint32(slot)), 16, 12)]
+}
+
 func (p *wifiPLCP) state(s *emu.State) { s.Fixed(&p.words) }
 
 // wifiKey is a key slot.

@@ -30,6 +30,7 @@ func (w *wifiMAC) transmit(slot int) {
 	done, acked := w.soc.m.Radio().Transmit(now, emu.RadioTX{
 		Frame:   frame,
 		Channel: int(w.s.Channel),
+		Rate:    w.plcp.rate(slot),
 		WaitACK: plcp0&plcp0WaitACK != 0,
 	})
 	w.s.Acked[slot] = acked || plcp0&plcp0WaitACK == 0

@@ -1,0 +1,229 @@
+package radio
+
+import (
+	"slices"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/dot11"
+	"espalier.dev/espalier/emu/faults"
+)
+
+// Times of an access point.
+const (
+	timeUnit       = 1024 * emu.Microsecond
+	beaconInterval = 100 // time units
+	probeDelay     = 1500 * emu.Microsecond
+	managementTime = 300 * emu.Microsecond
+	firstKeyTime   = 2 * emu.Millisecond // from the association response to message 1
+	keyTime        = emu.Millisecond
+)
+
+// AccessPoint is a basic service set of one access point. It is driven by the
+// Air that it was added to.
+type AccessPoint struct {
+	cfg    Config
+	bssid  dot11.Addr
+	pmk    []byte // nil: an open network
+	badPMK []byte // of WrongPassphrase
+	rsn    []byte // the RSN element, nil in an open network
+	random *faults.Random
+	loss   *faults.Random
+	quirk  quirk
+
+	air      *Air
+	now      emu.Time
+	tasks    tasks
+	beacon   emu.Time // when the next one is due
+	changed  emu.Time // up to when the schedule of faults has been looked at
+	change   emu.Time // when it has to be looked at again
+	rekey    emu.Time
+	stations []*station
+	group    groupKey
+	sequence uint16
+
+	queue  []dot11.Frame // to be sent
+	sends  bool          // one is on its way
+	parked []dot11.Frame // group frames for after the next beacon
+}
+
+// NewAccessPoint returns an access point. The error is a *ConfigError.
+func NewAccessPoint(cfg Config) (*AccessPoint, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	ap := &AccessPoint{
+		cfg:     cfg,
+		bssid:   cfg.BSSID,
+		random:  faults.NewRandom(cfg.Seed, "access point "+string(cfg.BSSID[:])),
+		loss:    faults.NewRandom(cfg.Seed, "air loss "+string(cfg.BSSID[:])),
+		changed: emu.Never,
+		rekey:   emu.Never,
+	}
+	if cfg.Passphrase != "" {
+		ap.pmk = pmkOf(cfg.Passphrase, cfg.SSID)
+		if cfg.Faults.Has(faults.WrongPassphrase) {
+			ap.badPMK = pmkOf(cfg.Passphrase[1:]+"*", cfg.SSID)
+		}
+		ap.rsn = rsnElement()
+		ap.group = ap.newGroupKey(1)
+		if cfg.GroupRekey > 0 {
+			ap.rekey = emu.Time(0).Add(cfg.GroupRekey)
+		}
+	}
+	return ap, nil
+}
+
+// next is when run has something to do.
+func (ap *AccessPoint) next() emu.Time {
+	at := min(ap.beacon, ap.change, ap.rekey, ap.tasks.next())
+	if ap.cfg.Wire != nil {
+		if t, ok := ap.cfg.Wire.Next(); ok {
+			at = min(at, t)
+		}
+	}
+	return at
+}
+
+// run does what is due.
+func (ap *AccessPoint) run(now emu.Time) {
+	ap.now = now
+	ap.followSchedule()
+	for ap.tasks.next() <= now {
+		ap.tasks.pop()()
+	}
+	if ap.rekey <= now {
+		ap.rekey = now.Add(ap.cfg.GroupRekey)
+		ap.changeGroupKey()
+	}
+	if ap.beacon <= now {
+		ap.beacon = ap.beacon.Add(beaconInterval * timeUnit)
+		ap.sendBeacon()
+	}
+	if w := ap.cfg.Wire; w != nil {
+		if t, ok := w.Next(); ok && t <= now {
+			w.Advance(now, ap.fromWire)
+		}
+	}
+}
+
+// followSchedule does what the faults that begin now do at their beginning.
+func (ap *AccessPoint) followSchedule() {
+	if ap.change > ap.now {
+		return
+	}
+	s := ap.cfg.Faults
+	for range s.Due(faults.NoNetwork, ap.changed, ap.now) {
+		ap.stations, ap.queue, ap.parked = nil, nil, nil
+	}
+	for _, f := range s.Due(faults.Deauth, ap.changed, ap.now) {
+		reason := f.Reason
+		if reason == 0 {
+			reason = reasonClass3
+		}
+		for _, st := range slices.Clone(ap.stations) {
+			ap.deauthenticate(st, reason)
+		}
+	}
+	ap.changed = ap.now
+	ap.change = s.Next(ap.now)
+}
+
+// later has f called after d.
+func (ap *AccessPoint) later(d emu.Duration, f func()) { ap.tasks.add(ap.now.Add(d), f) }
+
+func (ap *AccessPoint) fault(k faults.Kind) bool {
+	_, ok := ap.cfg.Faults.Active(k, ap.now)
+	return ok
+}
+
+// level is how well the access point is heard now.
+func (ap *AccessPoint) level(now emu.Time) int8 {
+	if f, ok := ap.cfg.Faults.Active(faults.WeakSignal, now); ok {
+		return f.Level
+	}
+	return ap.cfg.RSSI
+}
+
+// hears reports whether a frame reaches the access point; one that is addressed
+// to it is then acknowledged.
+func (ap *AccessPoint) hears(now emu.Time, f flight) bool {
+	if f.channel != ap.cfg.Channel || ap.level(now) < sensitivity {
+		return false
+	}
+	s := ap.cfg.Faults
+	if _, off := s.Active(faults.NoNetwork, now); off {
+		return false
+	}
+	loss, ok := s.Active(faults.AirLoss, now)
+	return !ok || !ap.loss.Hit(loss.PPM)
+}
+
+// receive takes a frame that was heard.
+func (ap *AccessPoint) receive(now emu.Time, f dot11.Frame) {
+	ap.now = max(ap.now, now)
+	if !f.Valid() {
+		return
+	}
+	switch f.Type() {
+	case dot11.Management:
+		if a := f.A1(); a == ap.bssid || a.Group() {
+			ap.management(f)
+		}
+	case dot11.Data:
+		if f.A1() == ap.bssid && f.Has(dot11.ToDS) && !f.Has(dot11.FromDS) {
+			ap.data(f)
+		}
+	case dot11.Control:
+		if f.Subtype() == dot11.PSPoll && f.A1() == ap.bssid {
+			if st := ap.station(f.A2()); st != nil {
+				ap.release(st, 1)
+			}
+		}
+	}
+}
+
+// transmit queues a frame. Beacons go first.
+func (ap *AccessPoint) transmit(f dot11.Frame) {
+	if f.Is(dot11.Beacon) {
+		ap.queue = slices.Insert(ap.queue, 0, f)
+	} else {
+		ap.queue = append(ap.queue, f)
+	}
+	ap.pump()
+}
+
+// pump sends the next frame of the queue when none is on its way: stations get
+// their turn in between.
+func (ap *AccessPoint) pump() {
+	if ap.sends || len(ap.queue) == 0 {
+		return
+	}
+	f := ap.queue[0]
+	ap.queue = ap.queue[1:]
+	out := flight{frame: f, channel: ap.cfg.Channel, rate: rateOf(f), level: ap.level(ap.now)}
+	end := ap.air.send(out)
+	if !f.A1().Group() && ap.air.listens(f.A1(), ap.cfg.Channel) {
+		end = ap.air.acknowledge(out, end, levelOfChip)
+	}
+	ap.sends = true
+	ap.tasks.add(end, func() {
+		ap.sends = false
+		ap.pump()
+	})
+}
+
+// header appends the header of a frame of this access point.
+func (ap *AccessPoint) header(control uint16, to, from dot11.Addr) dot11.Frame {
+	a2, a3 := ap.bssid, from
+	ap.sequence = (ap.sequence + 1) & 0xfff
+	return dot11.AppendHeader(make([]byte, 0, 256), control, to, a2, a3, ap.sequence<<4)
+}
+
+// randomBytes returns n bytes of the seed's stream.
+func (ap *AccessPoint) randomBytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(ap.random.Uint64())
+	}
+	return b
+}

@@ -1,0 +1,99 @@
+package radio
+
+import (
+	"fmt"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/dot11"
+	"espalier.dev/espalier/emu/faults"
+)
+
+// Config describes an access point.
+type Config struct {
+	// SSID is the name of the network, 1 to 32 bytes.
+	SSID string
+
+	// Passphrase makes the network WPA2-Personal, 8 to 63 bytes; empty is an
+	// open network.
+	Passphrase string
+
+	// Channel is 1 to 13; 0 is 1, the first channel that a station looks at.
+	Channel int
+
+	// BSSID is the address of the access point; zero is 02:53:49:4d:00:01.
+	BSSID [6]byte
+
+	// RSSI is how well the chip hears the access point, in dBm; 0 is -40.
+	RSSI int8
+
+	// Seed decides about nonces, group keys and which frames a fault hits.
+	Seed uint64
+
+	// Wire is the network behind the access point; nil: there is none.
+	Wire Wire
+
+	// Faults is what goes wrong, and when. Faults of the network behind the
+	// access point are that network's own matter.
+	Faults faults.Schedule
+
+	// GroupRekey is the time between two group keys, 0 for one for ever.
+	GroupRekey emu.Duration
+
+	// WMM announces quality of service; stations then send QoS data frames.
+	// HT, which includes it, announces 802.11n.
+	WMM, HT bool
+}
+
+// Wire is the network behind an access point. Frames are Ethernet II without
+// FCS: destination, source, type, payload, at most 1514 bytes. Times never go
+// backwards.
+type Wire interface {
+	// Receive takes a frame of a station. It is only valid during the call.
+	Receive(now emu.Time, frame []byte)
+	// Next returns when Advance must be called next; it may have passed. ok is
+	// false when nothing will happen without a frame.
+	Next() (at emu.Time, ok bool)
+	// Advance does what is due and hands frames for stations to deliver, which
+	// keeps them.
+	Advance(now emu.Time, deliver func(frame []byte))
+}
+
+// ConfigError says what is wrong with a Config.
+type ConfigError struct{ Problem string }
+
+func (e *ConfigError) Error() string { return "access point: " + e.Problem }
+
+const (
+	defaultChannel = 1
+	defaultLevel   = -40
+	// sensitivity is the weakest level at which a chip understands a frame.
+	sensitivity = -94
+)
+
+func (c *Config) complete() error {
+	if c.Channel == 0 {
+		c.Channel = defaultChannel
+	}
+	if c.BSSID == [6]byte{} {
+		c.BSSID = [6]byte{0x02, 0x53, 0x49, 0x4d, 0x00, 0x01}
+	}
+	if c.RSSI == 0 {
+		c.RSSI = defaultLevel
+	}
+	if c.HT {
+		c.WMM = true
+	}
+	switch {
+	case len(c.SSID) == 0 || len(c.SSID) > 32:
+		return &ConfigError{fmt.Sprintf("SSID has %d bytes, 1 to 32 are possible", len(c.SSID))}
+	case c.Passphrase != "" && (len(c.Passphrase) < 8 || len(c.Passphrase) > 63):
+		return &ConfigError{fmt.Sprintf("passphrase has %d bytes, 8 to 63 are possible", len(c.Passphrase))}
+	case c.Channel < 1 || c.Channel > 13:
+		return &ConfigError{fmt.Sprintf("channel %d, 1 to 13 are possible", c.Channel)}
+	case dot11.Addr(c.BSSID).Group():
+		return &ConfigError{"BSSID is a group address"}
+	case c.GroupRekey < 0:
+		return &ConfigError{"time between two group keys is negative"}
+	}
+	return nil
+}

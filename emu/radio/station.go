@@ -1,0 +1,86 @@
+package radio
+
+import (
+	"slices"
+
+	"espalier.dev/espalier/emu/dot11"
+)
+
+// maxStations and maxBuffered bound what strangers can make an access point
+// keep.
+const (
+	maxStations = 64
+	maxBuffered = 64
+)
+
+// Station is a chip as an access point knows it.
+type Station struct {
+	Addr          [6]byte
+	AID           int  // 0: not associated
+	Authenticated bool // in the sense of 802.11: the first step
+	Keyed         bool // data passes: keys are installed, or the network is open
+	PowerSave     bool
+	QoS           bool
+}
+
+type station struct {
+	Station
+	addr     dot11.Addr
+	hs       handshake
+	ptk      ptk
+	txPN     dot11.PN
+	rxPN     [17]dot11.PN // by TID; management frames have their own
+	last     uint16       // sequence number of the last frame, for duplicates
+	seen     bool
+	buffered []dot11.Frame // while it sleeps; not yet encrypted
+}
+
+// Stations returns the stations that have authenticated.
+func (ap *AccessPoint) Stations() []Station {
+	var out []Station
+	for _, st := range ap.stations {
+		out = append(out, st.Station)
+	}
+	return out
+}
+
+func (ap *AccessPoint) station(a dot11.Addr) *station {
+	for _, st := range ap.stations {
+		if st.addr == a {
+			return st
+		}
+	}
+	return nil
+}
+
+// admit returns the station with an address, as a new one.
+func (ap *AccessPoint) admit(a dot11.Addr) *station {
+	ap.forget(a)
+	if len(ap.stations) == maxStations {
+		ap.stations = slices.Delete(ap.stations, 0, 1)
+	}
+	st := &station{addr: a, Station: Station{Addr: a, Authenticated: true}}
+	ap.stations = append(ap.stations, st)
+	return st
+}
+
+func (ap *AccessPoint) forget(a dot11.Addr) {
+	ap.stations = slices.DeleteFunc(ap.stations, func(st *station) bool { return st.addr == a })
+}
+
+// freeAID returns an association identifier that is not in use.
+func (ap *AccessPoint) freeAID() int {
+	for aid := 1; ; aid++ {
+		if !slices.ContainsFunc(ap.stations, func(st *station) bool { return st.AID == aid }) {
+			return aid
+		}
+	}
+}
+
+// duplicate reports whether a station repeats a frame that was already taken:
+// its acknowledgement was lost.
+func (st *station) duplicate(f dot11.Frame) bool {
+	repeated := st.seen && f.Has(dot11.Retry) && f.Sequence() == st.last
+	st.last, st.seen = f.Sequence(), true
+	return repeated
+}

@@ -153,6 +153,9 @@ func (a *app) symbols(e emulation) *elfview.Symbols {
 			a.ui.Debugf("no symbols of the %s: %v", what, err)
 			return nil
 		}
+		if _, err := f.Defmt(); err != nil {
+			a.ui.Note("no defmt: %v", err)
+		}
 		return f
 	}
 	return elfview.NewSymbols(open("firmware", e.ELF), open("mask ROM", e.ROM))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	elfview "espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/firmware/defmt"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
 )
@@ -36,6 +37,12 @@ type lineEvent struct {
 	Class   string       `json:"class"`             // program, boot, crash
 	Partial bool         `json:"partial,omitempty"` // the line is not over
 	Notes   []placeEvent `json:"notes,omitempty"`
+
+	// Of a frame of defmt.
+	Level     string      `json:"level,omitempty"` // trace, debug, info, warn, error; println has none
+	Timestamp string      `json:"timestamp,omitempty"`
+	Message   *string     `json:"message,omitempty"`
+	Place     *frameEvent `json:"place,omitempty"`
 }
 
 // placeEvent is a code address and what is there, innermost function first.
@@ -71,21 +78,20 @@ func (c console) Line(l monitor.Line) {
 		for _, n := range l.Notes {
 			e.Notes = append(e.Notes, placeEvent{Address: address(n.Addr), Frames: frames(n.Frames)})
 		}
+		if l.Logged {
+			e.Level, e.Timestamp, e.Message = strings.ToLower(l.Level.String()), l.Stamp, &l.Message
+			if p := l.Place; p != nil {
+				e.Place = &frameEvent{Function: p.Module, File: p.File, Line: p.Line}
+			}
+		}
 		c.ui.Event("line", e)
 		return
 	}
 	if c.raw() == nil && l.Class != monitor.Crash {
-		text := l.Text
-		if l.Class == monitor.Boot {
-			text = c.ui.Paint(ui.Stdout, ui.Dim, text)
-		}
-		switch l.End {
-		case monitor.Newline:
-			text += "\n"
-		case monitor.Return:
-			text += "\r"
-		}
-		io.WriteString(c.ui.Writer(ui.Stdout), text)
+		io.WriteString(c.ui.Writer(ui.Stdout), c.painted(ui.Stdout, l)+lineEnd(l.End))
+	} else if l.Logged && l.Class != monitor.Crash {
+		// The frames went to stdout as they came: no person can read them.
+		c.ui.Note("%s", c.painted(ui.Stderr, l))
 	}
 	if l.Class == monitor.Crash {
 		return // its report names the places
@@ -99,6 +105,49 @@ func (c console) Line(l monitor.Line) {
 			c.ui.Note("%s", c.ui.Paint(ui.Stderr, ui.Yellow, "  "+lead+" "+frameText(f)))
 		}
 	}
+}
+
+func lineEnd(e monitor.End) string {
+	switch e {
+	case monitor.Newline:
+		return "\n"
+	case monitor.Return:
+		return "\r"
+	}
+	return ""
+}
+
+// painted is the text of a line in the colours of its class or level; that of
+// a log statement with its place.
+func (c console) painted(to ui.Stream, l monitor.Line) string {
+	switch {
+	case l.Class == monitor.Boot:
+		return c.ui.Paint(to, ui.Dim, l.Text)
+	case !l.Logged:
+		return l.Text
+	}
+	text := l.Text
+	if lead := len(l.Text) - len(l.Message); lead > 0 && lead >= len(l.Stamp) {
+		text = c.ui.Paint(to, ui.Dim, l.Stamp) + c.ui.Paint(to, levelStyle(l.Level), l.Text[len(l.Stamp):lead]) + l.Message
+	}
+	if p := l.Place; p != nil && p.File != "" && !l.Continued {
+		text += c.ui.Paint(to, ui.Dim, fmt.Sprintf("  %s:%d", p.File, p.Line))
+	}
+	return text
+}
+
+func levelStyle(l defmt.Level) ui.Style {
+	switch l {
+	case defmt.Error:
+		return ui.Red
+	case defmt.Warn:
+		return ui.Yellow
+	case defmt.Info:
+		return ui.Green
+	case defmt.Trace:
+		return ui.Dim
+	}
+	return ui.Plain
 }
 
 // frameText is "function at file:line".

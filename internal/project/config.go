@@ -15,6 +15,8 @@ type Flags struct {
 	Expect, Fail                  []string
 	Timeout, For                  *time.Duration
 	Log                           string
+	Net, Serve, Seed              string
+	Hosts, Forward, Faults        []string
 	PartitionTable                string // relative to the directory that is opened, or absolute
 	FlashMode                     string
 	FlashSize                     string
@@ -31,6 +33,8 @@ type Config struct {
 	Build  BuildConfig
 	Image  ImageConfig
 	Run    RunConfig
+	Net    NetConfig
+	Faults FaultConfig
 	Supply SupplyConfig
 	Store  Value[string] // [store] dir: absolute, or empty for the default place
 
@@ -80,6 +84,31 @@ type RunConfig struct {
 	Timeout Value[time.Duration] // wall time; 0: none
 	For     Value[time.Duration] // guest time; 0: no end
 	Log     Value[string]        // file; relative to the directory that was opened
+}
+
+// NetConfig is [net]: the access point of the emulated board and the network
+// behind it. SSID and passphrase are those that the firmware is built with,
+// where the project says them in [env] or [build.env].
+type NetConfig struct {
+	SSID       Value[string]
+	Passphrase Value[string]   // empty: an open network
+	Channel    Value[int64]    // of the 2.4 GHz band
+	Mode       Value[string]   // "island", "host", "none"
+	Hosts      Value[[]string] // name=address
+	Forward    Value[[]string] // [address:]port:port of the guest
+	Serve      Value[string]   // folder; relative to the directory that was opened
+}
+
+// DefaultSSID and DefaultPassphrase are those of a network that nobody named.
+const (
+	DefaultSSID       = "espalier"
+	DefaultPassphrase = "a trellis in the air"
+)
+
+// FaultConfig is [faults]: what goes wrong on the network, and when.
+type FaultConfig struct {
+	Timeline Value[[]string] // as docs/air.md has it
+	Seed     Value[int64]
 }
 
 // SupplyConfig is [supply].

@@ -19,6 +19,8 @@ var espalierTables = []struct {
 	{"build", []string{"package", "bin", "example", "profile", "target", "features", "no-default-features", "all-features", "include", "env"}, false},
 	{"image", []string{"flash-mode", "flash-size", "flash-freq", "partition-table", "partition-table-offset", "target-app-partition", "bootloader", "min-chip-rev"}, false},
 	{"run", []string{"expect", "fail", "timeout", "for", "log"}, true},
+	{"net", []string{"ssid", "passphrase", "channel", "mode", "hosts", "forward", "serve"}, true},
+	{"faults", []string{"timeline", "seed"}, true},
 	{"supply", []string{"prefixes", "source"}, true},
 	{"store", []string{"dir"}, true},
 }
@@ -121,6 +123,15 @@ func (l *loader) espalier(x *layers, w *workspace, root string, opts Options, re
 	c.Run.Timeout = x.duration(spec{name: "run.timeout", env: "ESPALIER_TIMEOUT", flag: "timeout", given: timeout})
 	c.Run.For = x.duration(spec{name: "run.for", env: "ESPALIER_FOR", flag: "for", given: guest})
 	c.Run.Log = x.str(spec{name: "run.log", env: "ESPALIER_LOG", flag: "log", given: one(f.Log)})
+	c.Net.SSID = x.str(spec{name: "net.ssid", env: "ESPALIER_NET_SSID", foreign: credential(cargo.Env, c.Build.Env, "SSID", "WIFI_SSID"), def: DefaultSSID})
+	c.Net.Passphrase = x.str(spec{name: "net.passphrase", env: "ESPALIER_NET_PASSPHRASE", foreign: credential(cargo.Env, c.Build.Env, "PASSWORD", "PASSPHRASE", "WIFI_PASSWORD", "WIFI_PASSPHRASE", "WIFI_PASS", "WIFI_PSK"), def: DefaultPassphrase})
+	c.Net.Channel = x.integer(spec{name: "net.channel", env: "ESPALIER_NET_CHANNEL", def: "1"}, 1, 13)
+	c.Net.Mode = x.oneOf(spec{name: "net.mode", env: "ESPALIER_NET", flag: "net", given: one(f.Net), def: "island"}, "island", "host", "none")
+	c.Net.Hosts = x.list(spec{name: "net.hosts", flag: "host", given: f.Hosts})
+	c.Net.Forward = x.list(spec{name: "net.forward", flag: "forward", given: f.Forward})
+	c.Net.Serve = x.str(spec{name: "net.serve", flag: "serve", given: one(f.Serve)})
+	c.Faults.Timeline = x.list(spec{name: "faults.timeline", flag: "fault", given: f.Faults})
+	c.Faults.Seed = x.integer(spec{name: "faults.seed", env: "ESPALIER_SEED", flag: "seed", given: one(f.Seed), def: "1"}, 0, 1<<62)
 	c.Supply.Prefixes = x.list(spec{name: "supply.prefixes", env: "ESPALIER_SUPPLY_PREFIXES", flag: "supply-prefix"})
 	c.Supply.Sources = x.sources()
 	c.Store = x.str(spec{name: "store.dir", env: "ESPALIER_STORE", flag: "store", given: one(f.Store)})
@@ -149,6 +160,24 @@ func (l *loader) espalier(x *layers, w *workspace, root string, opts Options, re
 		return c, cargo, l.fault(l.relative(x.err))
 	}
 	return c, cargo, nil
+}
+
+// credential is what the firmware was built with: the first of several names
+// that the project gives to env!().
+func credential(cargo []EnvVar, own []BuildVar, names ...string) []raw {
+	for _, name := range names {
+		for _, v := range own {
+			if v.Name == name && v.Set {
+				return []raw{{words: []string{v.Value}, origin: v.Origin, hidden: v.Secret}}
+			}
+		}
+		for _, v := range cargo {
+			if v.Name == name && !v.Relative {
+				return []raw{{words: []string{v.Value}, origin: v.Origin}}
+			}
+		}
+	}
+	return nil
 }
 
 // rank orders the layers: flag, environment, file.

@@ -30,6 +30,7 @@ type raw struct {
 	words  []string
 	origin Origin
 	node   *tomldoc.Node // for errors with a place
+	hidden bool          // a secret: never shown
 }
 
 // spec describes one setting.
@@ -85,6 +86,9 @@ func (x *layers) resolve(s spec) raw {
 		}
 	}
 	set.Value, set.Origin = strings.Join(out.words, ", "), out.origin
+	if out.hidden {
+		set.Value = "(secret)"
+	}
 	if set.Origin.IsZero() {
 		set.Origin = byDefault
 	}
@@ -207,7 +211,10 @@ func (x *layers) duration(s spec) Value[time.Duration] {
 }
 
 func (x *layers) integer(s spec, low, high int64) Value[int64] {
-	s.kind, s.def = tomldoc.Integer, "0"
+	s.kind = tomldoc.Integer
+	if s.def == "" {
+		s.def = "0"
+	}
 	r := x.resolve(s)
 	n, err := strconv.ParseInt(strings.ReplaceAll(r.words[0], "_", ""), 0, 64)
 	if err != nil || n < low || n > high {

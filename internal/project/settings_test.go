@@ -103,6 +103,35 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// The emulated access point has the credentials that the firmware is built
+// with, unless somebody says otherwise.
+func TestCredentials(t *testing.T) {
+	const cargo = "-- .cargo/config.toml --\n[env]\nSSID = \"a\"\nPASSWORD = \"first one\"\n"
+	for _, c := range []struct{ name, files, ssid, pass, origin string }{
+		{"nothing", "", DefaultSSID, DefaultPassphrase, "default"},
+		{"cargo", cargo, "a", "first one", ".cargo/config.toml:3:1"},
+		{"build.env", cargo + "-- espalier.toml --\n[build.env]\nPASSWORD = \"second one\"\n", "a", "second one", "espalier.toml:2:1"},
+		{"secret", cargo + "-- espalier.toml --\n[build.env]\nPASSWORD = { secret = true }\n", "a", "third one", "espalier.toml:2:1"},
+		{"net", cargo + "-- espalier.toml --\n[net]\nssid = \"b\"\npassphrase = \"\"\n", "b", "", "espalier.toml:3:14"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := Open(unpack(t, app+c.files), Options{Lookup: func(name string) (string, bool) { return "third one", name == "PASSWORD" }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := p.Espalier.Net
+			if n.SSID.V != c.ssid || n.Passphrase.V != c.pass || n.Passphrase.Origin.String() != c.origin {
+				t.Errorf("%q, %q from %s", n.SSID.V, n.Passphrase.V, n.Passphrase.Origin)
+			}
+			for _, s := range p.Espalier.Explain() {
+				if strings.Contains(s.Value, "third one") {
+					t.Errorf("%s shows the secret", s.Name)
+				}
+			}
+		})
+	}
+}
+
 func TestEspalierFaults(t *testing.T) {
 	for _, c := range []struct{ name, toml, want string }{
 		{"unknown table", "[buidl]\n", `espalier.toml:1:2: unknown key "buidl"; did you mean "build"?`},

@@ -94,5 +94,5 @@ func CargoHome(ctx context.Context, st *store.Store, p *project.Project, pins *l
 }
 
 func missing(what string, err error) error {
-	return fault.Wrap(fault.Pins, err, what, "espalier fetch")
+	return fault.Wrap(fault.Pins, err, what) // the store's own hint says what to do
 }

@@ -58,7 +58,9 @@ func (w *workspace) lock(ctx context.Context, o lockOptions) (*lock.File, error)
 	var old *lock.File
 	if _, err := os.Stat(w.lockPath()); !errors.Is(err, fs.ErrNotExist) {
 		if old, err = lock.Read(w.lockPath()); err != nil {
-			return nil, err
+			// Its hints would end here again.
+			return nil, fault.New(fault.KindOf(err), err.Error(), "git checkout -- "+short(w.lockPath()),
+				"rm "+short(w.lockPath())+" && espalier lock   # gives up its pins")
 		}
 	}
 	s, err := w.session()

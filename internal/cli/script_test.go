@@ -43,27 +43,32 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(home, "cache"))
 			return writeSpecimens(filepath.Join(e.WorkDir, "in"))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			// status N runs a program and wants its exit status; any will do for "any".
-			"status": func(ts *testscript.TestScript, neg bool, args []string) {
-				if neg || len(args) < 2 {
-					ts.Fatalf("usage: status N command [args...]")
-				}
-				want := args[0]
-				code := 0
-				if err := ts.Exec(args[1], args[2:]...); err != nil {
-					var n int
-					if _, scanErr := fmt.Sscanf(err.Error(), "exit status %d", &n); scanErr != nil {
-						ts.Fatalf("%v", err)
-					}
-					code = n
-				}
-				if want != "any" && fmt.Sprint(code) != want {
-					ts.Fatalf("exit status %d, want %s", code, want)
-				}
-			},
-		},
+		Cmds: scriptCommands(),
 	})
+}
+
+// scriptCommands are the commands that scripts have besides testscript's own.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		// status N runs a program and wants its exit status; any will do for "any".
+		"status": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) < 2 {
+				ts.Fatalf("usage: status N command [args...]")
+			}
+			want := args[0]
+			code := 0
+			if err := ts.Exec(args[1], args[2:]...); err != nil {
+				var n int
+				if _, scanErr := fmt.Sscanf(err.Error(), "exit status %d", &n); scanErr != nil {
+					ts.Fatalf("%v", err)
+				}
+				code = n
+			}
+			if want != "any" && fmt.Sprint(code) != want {
+				ts.Fatalf("exit status %d, want %s", code, want)
+			}
+		},
+	}
 }
 
 // writeSpecimens puts inputs of every kind, good and bad, into dir.

@@ -193,7 +193,8 @@ func reusable(req Request, host string, want debian.Request) (lock.Toolchain, bo
 	}
 	for _, tc := range req.Old.Toolchains {
 		version, _, _ := strings.Cut(tc.Rustc, " ")
-		if tc.Host == host && tc.Channel == want.Channel && tc.Prune == debian.PruneVersion && !versionLess(version, want.MinRustc) {
+		if tc.Host == host && tc.Channel == want.Channel && tc.Prune == debian.PruneVersion &&
+			!versionLess(version, want.MinRustc) && debian.Covers(tc, want.Components) {
 			return tc, true
 		}
 	}

@@ -218,11 +218,11 @@ func (f *Fetcher) cargoHome(ctx context.Context, j Job) (store.Digest, error) {
 func cargoFailed(argv []string, code int, log string) error {
 	var cause []string
 	for _, line := range strings.Split(log, "\n") {
-		t := strings.TrimSpace(line)
+		t := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(line), "* "), ":")
 		switch {
 		case strings.HasPrefix(t, "error: "):
 			cause = []string{strings.TrimPrefix(t, "error: ")}
-		case len(cause) > 0 && t != "" && t != "Caused by:" && len(cause) < 4:
+		case len(cause) > 0 && t != "" && t != "Caused by" && len(cause) < 4:
 			cause = append(cause, t)
 		}
 	}

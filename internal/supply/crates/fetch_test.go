@@ -156,7 +156,7 @@ Caused by:
 		"lock out of date": {"error: cannot update the lock file /src/Cargo.lock because --locked was passed to prevent this\nIf you want to try\n",
 			"cargo fetch: cannot update the lock file /src/Cargo.lock because --locked was passed to prevent this: If you want to try", "then: espalier lock"},
 		"checksum": {"error: checksum for `cfg-if v1.0.0` changed between lock files\n\nthis could be indicative of a few possible errors:\n",
-			"cargo fetch: checksum for `cfg-if v1.0.0` changed between lock files: this could be indicative of a few possible errors:", "Cargo.lock"},
+			"cargo fetch: checksum for `cfg-if v1.0.0` changed between lock files: this could be indicative of a few possible errors", "Cargo.lock"},
 		"the last error": {"error: one\nerror: two\n", "cargo fetch: two", ""},
 		"no error":       {"it broke\n", "cargo fetch: it broke", ""},
 		"silence":        {"", "cargo fetch: exit status 101", ""},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/store"
 )
@@ -166,6 +167,24 @@ func (c *Compiler) componentPackages(name string) (packages []want, ok bool) {
 		return []want{{Name: c.family.analyzer}}, true
 	}
 	return nil, false
+}
+
+// Covers reports whether a pinned toolchain has the components that a project
+// asks for, so that it need not be chosen anew for their sake.
+func Covers(tc lock.Toolchain, components []string) bool {
+	for _, name := range components {
+		c := Compiler{family: family{rustfmt: "rustfmt", clippy: "clippy", analyzer: "analyzer"}}
+		packages, ok := c.componentPackages(name)
+		if !ok {
+			return false
+		}
+		for _, w := range packages {
+			if !slices.ContainsFunc(tc.Packages, func(p lock.Package) bool { return strings.Contains(p.Name, w.Name) }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 var llvmLibrary = regexp.MustCompile(`^libllvm([0-9]+)(t64)?$`)

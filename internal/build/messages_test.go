@@ -79,13 +79,15 @@ func TestFailures(t *testing.T) {
 	for name, c := range map[string]struct {
 		stdout, stderr string
 		code           int
+		kind           fault.Kind // Build when 0
 		want, shown    string
 	}{
-		"compiler":  {stdout: `{"reason":"compiler-message","message":{"rendered":"error: x\n","level":"error"}}` + "\n", stderr: "error: could not compile `app`\n", code: 101, want: "compiling app failed: 1 error", shown: "error: x\n"},
-		"cargo":     {stderr: "\x1b[1m\x1b[91merror\x1b[0m: no matching package named `x` found\nlocation searched: here\n", code: 101, want: "compiling app failed: no matching package named `x` found", shown: "\x1b[1m\x1b[91merror\x1b[0m: no matching package named `x` found\nlocation searched: here\n"},
-		"script":    {stderr: "error: failed to run custom build command for `app v0.1.0 (/src/app)`\n\nCaused by:\n  process didn't exit successfully: `/target/x` (exit status: 1)\n", code: 101, want: "compiling app failed: failed to run custom build command for `app v0.1.0 (/home/me/app)`", shown: "error: failed to run custom build command for `app v0.1.0 (/home/me/app)`\n\nCaused by:\n  process didn't exit successfully: `/target/x` (exit status: 1)\n"},
-		"killed":    {code: 137, want: "compiling app failed: killed by signal 9"},
-		"exit code": {code: 3, want: "compiling app failed: exit status 3"},
+		"compiler":   {stdout: `{"reason":"compiler-message","message":{"rendered":"error: x\n","level":"error"}}` + "\n", stderr: "error: could not compile `app`\n", code: 101, want: "compiling app failed: 1 error", shown: "error: x\n"},
+		"cargo":      {stderr: "\x1b[1m\x1b[91merror\x1b[0m: the package 'app' does not contain this feature: x\nhelp: y\n", code: 101, want: "compiling app failed: the package 'app' does not contain this feature: x", shown: "\x1b[1m\x1b[91merror\x1b[0m: the package 'app' does not contain this feature: x\nhelp: y\n"},
+		"stale lock": {stderr: "error: failed to select a version for the requirement `cfg-if = \"^2\"`\nlocation searched: directory source\n", code: 101, kind: fault.Pins, want: "Cargo.lock does not match the manifests: failed to select a version for the requirement `cfg-if = \"^2\"`"},
+		"script":     {stderr: "error: failed to run custom build command for `app v0.1.0 (/src/app)`\n\nCaused by:\n  process didn't exit successfully: `/target/x` (exit status: 1)\n", code: 101, want: "compiling app failed: failed to run custom build command for `app v0.1.0 (/home/me/app)`", shown: "error: failed to run custom build command for `app v0.1.0 (/home/me/app)`\n\nCaused by:\n  process didn't exit successfully: `/target/x` (exit status: 1)\n"},
+		"killed":     {code: 137, want: "compiling app failed: killed by signal 9"},
+		"exit code":  {code: 3, want: "compiling app failed: exit status 3"},
 	} {
 		var shown strings.Builder
 		r := Runner{Messages: func(s string) { shown.WriteString(s) }}
@@ -96,7 +98,10 @@ func TestFailures(t *testing.T) {
 		out.Write([]byte(c.stdout))
 		st.Write([]byte(c.stderr))
 		err := r.failed(pl, action.Step{Name: "app"}, action.Result{ExitCode: c.code}, out, st)
-		if fault.KindOf(err) != fault.Build || err.Error() != c.want {
+		if c.kind == 0 {
+			c.kind = fault.Build
+		}
+		if fault.KindOf(err) != c.kind || err.Error() != c.want {
 			t.Errorf("%s: %v (kind %d), want %s", name, err, fault.KindOf(err), c.want)
 		}
 		if shown.String() != c.shown {

@@ -190,6 +190,10 @@ func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messag
 		text += ": 1 error"
 	case out.errors > 1:
 		text += fmt.Sprintf(": %d errors", out.errors)
+	case len(status.errors) > 0 && staleLock(plain(status.errors[0])):
+		return fault.New(fault.Pins, "Cargo.lock does not match the manifests: "+userPaths(strings.TrimPrefix(plain(status.errors[0]), "error: "), pl.root),
+			"cargo update --workspace && espalier lock",
+			"rm Cargo.lock && espalier lock   # without a cargo: all versions are chosen anew")
 	case len(status.errors) > 0:
 		// Cargo itself refused, the compiler was not asked. Its words are the
 		// cause; they may be several lines.
@@ -203,6 +207,17 @@ func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messag
 		text += fmt.Sprintf(": exit status %d", res.ExitCode)
 	}
 	return fault.New(fault.Build, text)
+}
+
+// staleLock recognises that cargo cannot use the lock as it is. It would
+// explain that with the folders and flags that espalier gave it.
+func staleLock(line string) bool {
+	for _, s := range []string{"failed to select a version for", "no matching package", "cannot update the lock file", "needs to be updated but --locked"} {
+		if strings.Contains(line, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // replay shows the messages of a step that did not run.

@@ -134,7 +134,7 @@ func (s *dnsServer) handle(d datagram, answer func([]byte)) {
 		answer(q.reply(dnsNoError, addrs...))
 		return
 	}
-	if s.n.cfg.Uplink != nil {
+	if s.n.outside() {
 		raw := append([]byte(nil), q.raw...)
 		q.raw = raw
 		s.n.cfg.Uplink.Resolve(q.name, func(addrs []netip.Addr, code byte) { answer(q.reply(code, addrs...)) })

@@ -41,7 +41,7 @@ func (n *Network) answersFor(a netip.Addr) bool {
 	case subnet4.Contains(a) || prefix6.Contains(a): // another station
 		return false
 	}
-	return n.cfg.Uplink == nil
+	return !n.outside()
 }
 
 // refuse sends "port unreachable" for a UDP packet, with as much of it as fits.

@@ -67,7 +67,7 @@ func (t *tcpTable) first(s segment) {
 		a = &echoServer{n: n}
 	case local && port == portDiscard:
 		a = discardServer{}
-	case n.cfg.Uplink != nil && leaves(s.dst.Addr()):
+	case n.outside() && leaves(s.dst.Addr()):
 		c := t.passive(s, nil)
 		st := &stream{c: c}
 		c.app = st

@@ -89,7 +89,7 @@ func (t *udpTable) handle(f ethernet, p packet) {
 		b := append([]byte(nil), d.payload...)
 		n.service(func() { answer(b) })
 	case port == portDiscard && n.answersFor(p.dst):
-	case n.cfg.Uplink != nil && leaves(p.dst):
+	case n.outside() && leaves(p.dst):
 		n.cfg.Uplink.Datagram(d.src, d.dst, d.payload)
 	default:
 		n.refuse(p)

@@ -60,6 +60,9 @@ type Inbound interface {
 // uplinkPoll is how often the outside is asked, in guest time.
 const uplinkPoll = emu.Millisecond
 
+// outside reports whether the guest may leave the island.
+func (n *Network) outside() bool { return n.cfg.Uplink != nil && !n.cfg.Island }
+
 func (n *Network) pollUplink() {
 	if n.cfg.Uplink != nil {
 		n.cfg.Uplink.Poll(inbound{n})

@@ -39,6 +39,10 @@ type line struct {
 	Channel int    `json:"channel,omitempty"`
 	Level   int8   `json:"level,omitempty"`
 
+	// The antenna was asked, and heard nothing (more). It is in the recording
+	// because being asked is an event of the chip.
+	Idle bool `json:"idle,omitempty"`
+
 	// What became of a frame that the chip sent.
 	TX    string   `json:"tx,omitempty"` // FNV-1a of the frame
 	Done  emu.Time `json:"done,omitempty"`

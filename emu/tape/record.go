@@ -51,6 +51,8 @@ func (r *Recorder) Receive(now emu.Time) (emu.RadioRX, bool) {
 	f, ok := r.inner.Receive(now)
 	if ok {
 		r.write(line{At: now, RX: f.Frame, Channel: f.Channel, Level: f.Level})
+	} else {
+		r.write(line{At: now, Idle: true})
 	}
 	return f, ok
 }

@@ -17,7 +17,7 @@ type Recording struct {
 	Header Header
 	Inputs []emu.Input // for emu.Config.Replay
 	End    End         // zero when the recording was cut short
-	air    []line      // RX and TX, in order
+	air    []line      // RX, idle and TX, in order
 }
 
 // maxLine bounds one line: a frame, or what somebody pasted into a console.
@@ -55,7 +55,7 @@ func Read(r io.Reader) (*Recording, error) {
 		case l.Input != nil:
 			in := l.Input
 			rec.Inputs = append(rec.Inputs, emu.Input{At: l.At, Kind: in.Kind, Port: in.Port, Data: in.Data, Pin: in.Pin, Level: in.Level, Strap: in.Strap})
-		case l.RX != nil || l.TX != "":
+		case l.RX != nil || l.TX != "" || l.Idle:
 			if l.At < last {
 				return nil, fmt.Errorf("line %d: time goes backwards", number)
 			}
@@ -156,7 +156,10 @@ func (p *Player) Receive(now emu.Time) (emu.RadioRX, bool) {
 	l := p.rx[0]
 	p.rx = p.rx[1:]
 	if l.At != now {
-		p.differs(now, fmt.Sprintf("hears a frame that it heard at %s", l.At))
+		p.differs(now, fmt.Sprintf("listens, as it did at %s", l.At))
+	}
+	if l.Idle {
+		return emu.RadioRX{}, false
 	}
 	return emu.RadioRX{Frame: bytes.Clone(l.RX), Channel: l.Channel, Level: l.Level}, true
 }

@@ -104,7 +104,7 @@ func TestReadErrors(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"espalier-run":1,"rom":"","flash":"","mac":[2,0,0,0,0,1],"seed":0,"radio":true}` + "\n" +
-		`{"at":1,"tx":"0","done":2}` + "\n" + `{"at":3,"rx":"AA==","channel":1,"level":-40}` + "\n" +
+		`{"at":1,"tx":"0","done":2}` + "\n" + `{"at":3,"rx":"AA==","channel":1,"level":-40}` + "\n" + `{"at":3,"idle":true}` + "\n" +
 		`{"at":4,"input":{"kind":0,"data":"AA=="}}` + "\n" + `{"finish":{"end":9,"instructions":5,"trace":"7"}}` + "\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		rec, err := Read(bytes.NewReader(b))

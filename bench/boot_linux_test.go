@@ -1,0 +1,61 @@
+package bench
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/c3"
+	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/devtest"
+	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/crates"
+)
+
+// BenchmarkBoot measures the wall time from power-on of the emulated board to
+// the first line of the hello template (target: 100 ms at most). Mask ROM and
+// second-stage bootloader are really executed; the making of the board is part
+// of it. The best of five counts.
+//
+//	go test ./bench -run '^$' -bench Boot -benchtime 1x
+func BenchmarkBoot(b *testing.B) {
+	devtest.Long(b, "needs a built firmware")
+	ctx := context.Background()
+	st, err := store.Open(ctx, devtest.Store(b))
+	check(b, err)
+	defer st.Close()
+	blob := func(name string) []byte {
+		data, err := st.ReadBlob(ctx, crates.BoardBlob(name).Digest, 1<<20)
+		if err != nil {
+			devtest.Missing(b, "the board's own files in the store (scripts/firmware)")
+		}
+		return data
+	}
+	elf, err := os.ReadFile(filepath.Join(devtest.Store(b), "firmware", "hello.elf"))
+	if err != nil {
+		devtest.Missing(b, "firmware/hello.elf (scripts/firmware)")
+	}
+	flash, err := image.FromELF(elf, image.Inputs{Bootloader: blob(crates.Bootloader)})
+	check(b, err)
+	rom, merged := blob(crates.ROM), flash.Merged()
+	for b.Loop() {
+		best := time.Hour
+		var guest emu.Time
+		for range 5 {
+			start := time.Now()
+			board, err := c3.New(emu.Config{ROM: rom, Flash: merged})
+			check(b, err)
+			res := board.Run(ctx, emu.UntilText("Hello from"), emu.Limit(emu.Second))
+			if res.Reason != emu.StopText {
+				b.Fatalf("stopped with %v", res.Reason)
+			}
+			best, guest = min(best, time.Since(start)), res.Now
+		}
+		b.ReportMetric(best.Seconds()*1e3, "ms")
+		b.ReportMetric(guest.Seconds()*1e3, "guest-ms")
+		b.ReportMetric(0, "ns/op")
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
+	"espalier.dev/espalier/emu/tape"
 	elfview "espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
@@ -29,6 +30,7 @@ type watchOptions struct {
 	Speed   string
 	Strict  bool
 	USB     bool
+	Air     airOptions
 }
 
 func (o *watchOptions) addFlags(f *pflag.FlagSet) {
@@ -40,13 +42,14 @@ func (o *watchOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Speed, "speed", "", "run at `N` times real time, or \"max\" (default: 1, max with --expect, --for or --timeout)")
 	f.BoolVar(&o.Strict, "strict", false, "stop at the first register that is not modelled")
 	f.BoolVar(&o.USB, "usb", false, "plug a host into USB-Serial-JTAG")
+	o.Air.addFlags(f)
 }
 
 // speed returns the factor of real time, 0 for as fast as possible.
 func (o *watchOptions) speed() (float64, error) {
 	switch o.Speed {
 	case "":
-		if len(o.Expect) > 0 || o.For > 0 || o.Timeout > 0 {
+		if o.Air.Replay != "" || !o.Air.realTime() && (len(o.Expect) > 0 || o.For > 0 || o.Timeout > 0) {
 			return 0, nil
 		}
 		return 1, nil
@@ -98,15 +101,26 @@ func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
 		opt.Log = w
 	}
 	m := monitor.New(opt, out)
-	board, err := c3.New(emu.Config{
-		ROM: e.ROM, Flash: e.Flash, Strict: o.Strict, USBHost: o.USB,
+	cfg := emu.Config{
+		ROM: e.ROM, Flash: e.Flash, Strict: o.Strict, USBHost: o.USB, Seed: o.Air.Seed,
 		Output: func(r emu.Output) { m.Write(monitor.Stream(r.Stream.String()), guestTime(r.At), r.Data) },
-	})
+	}
+	scene, err := a.scene(ctx, o.Air, cfg)
 	if err != nil {
+		return err
+	}
+	defer scene.Close()
+	cfg.Radio = scene.radio
+	w := watch{m: m, speed: speed, start: time.Now()}
+	if scene.replay != nil {
+		cfg.Replay, w.until = scene.replay.Inputs, scene.replay.End
+	}
+	if w.board, err = c3.New(cfg); err != nil {
 		return fault.Wrap(fault.Usage, err, "emulated board")
 	}
-	w := watch{board: board, m: m, speed: speed, start: time.Now()}
+	board := w.board
 	err = w.run(ctx, o.Timeout)
+	err = a.finishScene(scene, &w, err)
 	if a.ui.Verbose() {
 		for _, u := range board.Unmodelled() {
 			a.ui.Debugf("not modelled: %s", u)
@@ -169,6 +183,7 @@ type watch struct {
 	start        time.Time
 	instructions uint64
 	trace        uint64
+	until        tape.End // of a recording that is played; zero without
 }
 
 // slice is how much guest time passes between two looks at the wall clock when
@@ -191,7 +206,20 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 		if at, ok := w.m.NextTick(); ok {
 			limit = max(min(limit, guestDuration(at)-emu.Duration(w.board.Now())), emu.Microsecond)
 		}
-		r := w.board.Run(inner, emu.Limit(limit), emu.UntilOutput(func(emu.Output) bool { return w.m.Done() }))
+		stops := []emu.Option{emu.UntilOutput(func(emu.Output) bool { return w.m.Done() })}
+		if w.until != (tape.End{}) {
+			// To the very instruction, and then to the instant.
+			left := w.until.At.Sub(w.board.Now())
+			if left <= 0 {
+				w.m.Close(guestTime(w.board.Now()))
+				return nil
+			}
+			limit = min(limit, left)
+			if more := w.until.Instructions - w.instructions; more > 0 {
+				stops = append(stops, emu.Instructions(more))
+			}
+		}
+		r := w.board.Run(inner, append(stops, emu.Limit(limit))...)
 		w.instructions += r.Instructions
 		w.trace = r.Trace
 		now := guestTime(w.board.Now())

@@ -85,6 +85,7 @@ Mask ROM and bootloader are the ones that the espalier.lock here, or above, pins
 			if err := checkServe(cmd, o.serve); err != nil {
 				return err
 			}
+			a.settleAir(&o.watch.Air, cmd.Flags().Changed)
 			if len(names) == 0 {
 				return a.emulateBlank(cmd.Context(), o)
 			}

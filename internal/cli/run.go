@@ -32,6 +32,7 @@ symbolised backtrace. espalier.toml can say what to expect ([run]).` +
 		Args: args("[ELF]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if len(names) == 1 {
+				a.settleAir(&o.watch.Air, cmd.Flags().Changed)
 				return a.runEmulate(cmd.Context(), names[0], emulateOptions{watch: o.watch})
 			}
 			w, err := a.open(cmd.Context(), o.work)
@@ -76,4 +77,5 @@ func (o *watchOptions) settle(cmd *cobra.Command, p *project.Project) {
 	if !given("log") && c.Log.V != "" {
 		o.Log = filepath.Join(p.Root, filepath.FromSlash(c.Log.V))
 	}
+	o.Air.settle(given, p)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,12 +25,32 @@ type serveOptions struct {
 }
 
 func (o *serveOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.Serve, "serve", "", "lend the board's serial port at `ADDRESS`: rfc2217://127.0.0.1:0 or tcp://127.0.0.1:0; what it got is printed")
+	// The flag is there already, for a folder of files; an address has a scheme.
+	serve := f.Lookup("serve")
+	serve.Value = serveValue{&o.Serve, serve.Value}
+	serve.Usage = "lend the board's serial port at `ADDRESS`, rfc2217://127.0.0.1:0 or tcp://127.0.0.1:0 (what it got is printed), or serve the files in a DIR to the board at http://espalier.lan/"
 	f.StringVar(&o.PTY, "pty", "", "lend the board's serial port as a pseudo-terminal; with --pty=LINK, also under that `LINK`")
 	f.Lookup("pty").NoOptDefVal = "-"
 	f.BoolVar(&o.Download, "download", false, "start in the mask ROM's serial loader, as with the BOOT button held; FILE may be missing")
 	f.StringVar(&o.Save, "save-flash", "", "write the content of the flash to `FILE` at the end")
 }
+
+// serveValue is a flag whose value goes to one of two places.
+type serveValue struct {
+	address *string
+	folder  pflag.Value
+}
+
+func (v serveValue) Set(s string) error {
+	if strings.Contains(s, "://") {
+		*v.address = s
+		return nil
+	}
+	return v.folder.Set(s)
+}
+
+func (v serveValue) String() string { return "" }
+func (v serveValue) Type() string   { return "string" }
 
 func (o *serveOptions) wanted() bool { return o.Serve != "" || o.PTY != "" }
 

@@ -32,7 +32,7 @@ func AppendCCMPHeader(b []byte, pn PN, keyID byte) []byte {
 // false when the frame has no CCMP header.
 func (f Frame) CCMP() (pn PN, keyID byte, ok bool) {
 	n := f.HeaderLen()
-	if !f.Has(Protected) || len(f) < n+CCMPHeader+CCMPMIC {
+	if f.Type() == Control || !f.Has(Protected) || len(f) < n+CCMPHeader+CCMPMIC {
 		return 0, 0, false
 	}
 	h := f[n:]

@@ -76,12 +76,17 @@ func (ap *AccessPoint) bridge(from *station, to dot11.Addr, etherType uint16, pa
 	if len(frame) > maxEthernet {
 		return
 	}
-	if to.Group() || ap.station(to) != nil {
+	if to.Group() && ap.hasOthers(from) || ap.station(to) != nil {
 		ap.fromWire(frame)
 	}
 	if w := ap.cfg.Wire; w != nil && (to.Group() || ap.station(to) == nil) {
 		w.Receive(ap.now, frame)
 	}
+}
+
+// hasOthers reports whether a group frame of a station concerns another one.
+func (ap *AccessPoint) hasOthers(from *station) bool {
+	return slices.ContainsFunc(ap.stations, func(st *station) bool { return st != from && st.Keyed })
 }
 
 // fromWire sends an Ethernet frame to the station, or stations, that it is for.

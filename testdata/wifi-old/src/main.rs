@@ -18,7 +18,7 @@ use esp_hal::{
     timer::timg::TimerGroup,
 };
 use esp_println::{print, println};
-use esp_radio::wifi::{ClientConfig, ModeConfig, ScanConfig, WifiController, WifiDevice};
+use esp_radio::wifi::{AuthMethod, ClientConfig, ModeConfig, ScanConfig, WifiController, WifiDevice};
 use smoltcp::{
     iface::{Config, Interface, SocketSet},
     socket::{dhcpv4, tcp},
@@ -42,9 +42,12 @@ fn main() -> ! {
     let radio = esp_radio::init().expect("radio");
     let (mut wifi, interfaces) =
         esp_radio::wifi::new(&radio, peripherals.WIFI, Default::default()).expect("Wi-Fi driver");
-    let station = ClientConfig::default()
+    let mut station = ClientConfig::default()
         .with_ssid(SSID.into())
         .with_password(PASSWORD.into());
+    if PASSWORD.is_empty() {
+        station = station.with_auth_method(AuthMethod::None);
+    }
     wifi.set_config(&ModeConfig::Client(station)).expect("station mode");
     wifi.start().expect("start");
     println!("started: {:?}", wifi.is_started());
@@ -150,8 +153,7 @@ fn fetch(device: &mut WifiDevice) -> Result<(), &'static str> {
 }
 
 fn wait(time: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < time {}
+    esp_rtos::CurrentThreadHandle::get().delay(time);
 }
 
 fn now() -> smoltcp::time::Instant {

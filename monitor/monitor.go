@@ -19,6 +19,7 @@ type Options struct {
 	For        time.Duration     // length of the run in the time of Write; 0: no limit
 	KeepColor  bool              // keep colour sequences in Line.Text
 	KeepGoing  bool              // a crash is reported and remembered, but ends nothing
+	Timeless   bool              // the times of Write mean nothing, as in a log that was kept: many resets are no loop
 	AllowReset bool              // a watchdog reset is reported, but is no failure
 	Raw, Log   io.Writer         // get every byte unaltered, as it comes; nil: nobody
 }
@@ -300,7 +301,7 @@ func (m *Monitor) classify(st *stream, l lineInfo) (class Class, before, after *
 			st.resets.crashed = true
 		}
 		st.booting = true
-		if kind, text := st.resets.add(cause, name, l.at, st.spoke); text != "" {
+		if kind, text := st.resets.add(cause, name, l.at, st.spoke, m.opt.Timeless); text != "" {
 			st.crash.beginReset(kind, text, l)
 		}
 		return Boot, before, nil

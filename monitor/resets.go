@@ -27,14 +27,14 @@ type resetLog struct {
 // add takes a reset and returns what is to be reported, if anything. The
 // first reset of a session that has shown nothing else is how it began: a
 // flasher may well have used a watchdog for it.
-func (g *resetLog) add(cause uint32, name string, at time.Duration, spoke bool) (kind Kind, text string) {
+func (g *resetLog) add(cause uint32, name string, at time.Duration, spoke, timeless bool) (kind Kind, text string) {
 	first := g.count == 0 && !spoke
 	crashed := g.crashed
 	span, need := loopWatchdogSpan, loopWatchdog
 	if kindOfReset(cause) == software {
 		span, need = loopSoftwareSpan, loopSoftware
 	}
-	if g.count > 0 && cause == g.last && at-g.at <= span {
+	if g.count > 0 && cause == g.last && at-g.at <= span && !timeless {
 		g.run++
 	} else {
 		g.run = 1

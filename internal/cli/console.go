@@ -96,15 +96,7 @@ func (c console) Line(l monitor.Line) {
 	if l.Class == monitor.Crash {
 		return // its report names the places
 	}
-	for _, n := range l.Notes {
-		for i, f := range n.Frames {
-			lead := address(n.Addr)
-			if i > 0 {
-				lead = strings.Repeat(" ", len(lead)-3) + "in "
-			}
-			c.ui.Note("%s", c.ui.Paint(ui.Stderr, ui.Yellow, "  "+lead+" "+frameText(f)))
-		}
-	}
+	c.notes(l)
 }
 
 func lineEnd(e monitor.End) string {

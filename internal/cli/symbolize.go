@@ -1,0 +1,259 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/monitor"
+)
+
+type symbolizeOptions struct {
+	ELF string
+	ROM string
+}
+
+func newSymbolize(a *app) *cobra.Command {
+	var o symbolizeOptions
+	cmd := &cobra.Command{
+		Use:   "symbolize [LOG | ADDRESS...]",
+		Short: "name the addresses of a log, or of a list",
+		Long: `Read the log of a board, from a file or standard input, and print the same lines,
+each followed by the functions and source lines at the code addresses in it, with
+every inlined call; frames of defmt become lines; a crash gets its report. With
+addresses instead (0x42001234), print what is there.
+
+The firmware is the ELF that made the log: --elf, or the only one that espalier
+build has left in target/espalier.` + exits(),
+		Example: `  espalier symbolize uart.log --elf target/espalier/blinky.elf
+  ssh lab cat /dev/ttyACM0 | espalier symbolize --elf blinky.elf
+  espalier symbolize 0x42001234 0x40380010 --elf blinky.elf`,
+		RunE: func(cmd *cobra.Command, names []string) error { return a.symbolize(cmd.Context(), names, o) },
+	}
+	cmd.Flags().StringVar(&o.ELF, "elf", "", "ELF `FILE` with the symbols")
+	cmd.Flags().StringVar(&o.ROM, "rom", "", "mask ROM as an ELF `FILE` (default: the locked one)")
+	return cmd
+}
+
+func (a *app) symbolize(ctx context.Context, names []string, o symbolizeOptions) error {
+	var addrs []uint32
+	for _, n := range names {
+		v, ok := parseAddress(n)
+		if !ok {
+			addrs = nil
+			break
+		}
+		addrs = append(addrs, v)
+	}
+	if addrs == nil && len(names) > 1 {
+		return fault.New(fault.Usage, fmt.Sprintf("symbolize: unexpected argument %s", names[1]), "either one log or addresses such as 0x42001234")
+	}
+	e, err := a.symbolFiles(ctx, o.ELF, o.ROM, true)
+	if err != nil {
+		return err
+	}
+	syms := a.symbols(e)
+	if addrs != nil {
+		for _, v := range addrs {
+			n := monitor.Note{Addr: v, Frames: syms.Frames(v)}
+			if len(n.Frames) == 0 {
+				a.ui.Printf("%s ??", address(v))
+			}
+			for _, l := range noteLines(n) {
+				a.ui.Printf("%s", strings.TrimPrefix(l, "  "))
+			}
+			a.ui.Event("address", placeEvent{Address: address(v), Frames: frames(n.Frames)})
+		}
+		return nil
+	}
+	in := a.stdin
+	if len(names) == 1 && names[0] != "-" {
+		f, err := os.Open(names[0])
+		if err != nil {
+			return openError(names[0], err)
+		}
+		defer f.Close()
+		in = f
+	} else {
+		a.ui.Debugf("reading standard input")
+	}
+	w := bufio.NewWriterSize(a.ui.Writer(ui.Stdout), 64<<10)
+	out := &annotated{console: console{a.ui}, w: w}
+	m := monitor.New(monitor.Options{Symbols: syms, KeepGoing: true, AllowReset: true, Timeless: true, KeepColor: a.ui.Color(ui.Stdout)}, out)
+	err = pump(ctx, in, func(p []byte, more bool) error {
+		m.Write(monitor.UART0, 0, p)
+		if !more {
+			return w.Flush() // somebody may be looking at a slow stream
+		}
+		return nil
+	})
+	m.Close(0)
+	if e := w.Flush(); err == nil {
+		err = e
+	}
+	if err != nil && ctx.Err() == nil && !errors.As(err, new(*fault.Error)) {
+		err = fault.Wrap(fault.Usage, err, "reading the log")
+	}
+	return err
+}
+
+// parseAddress reads 0x and up to eight hex digits.
+func parseAddress(s string) (uint32, bool) {
+	h, ok := strings.CutPrefix(s, "0x")
+	v, err := strconv.ParseUint(h, 16, 32)
+	return uint32(v), ok && err == nil
+}
+
+// pump reads in until it ends or ctx does, and hands on what comes. more says
+// that further bytes are there already.
+func pump(ctx context.Context, in io.Reader, use func(p []byte, more bool) error) error {
+	type chunk struct {
+		b   []byte
+		err error
+	}
+	chunks := make(chan chunk, 4)
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		for {
+			b := make([]byte, 64<<10)
+			n, err := in.Read(b)
+			select {
+			case chunks <- chunk{b[:n], err}:
+			case <-done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case c := <-chunks:
+			if err := use(c.b, len(chunks) > 0 && c.err == nil); err != nil {
+				return err
+			}
+			if c.err == io.EOF {
+				return nil
+			}
+			if c.err != nil {
+				return c.err
+			}
+		}
+	}
+}
+
+// annotated is a sink that writes lines with what is at their addresses.
+type annotated struct {
+	console
+	w    *bufio.Writer
+	line []byte
+}
+
+// Line implements monitor.Sink.
+func (s *annotated) Line(l monitor.Line) {
+	if s.ui.JSON() {
+		s.console.Line(l)
+		return
+	}
+	text := l.Text
+	if l.Logged || l.Class == monitor.Boot && s.ui.Color(ui.Stdout) {
+		text = s.painted(ui.Stdout, l)
+	}
+	s.w.WriteString(text)
+	switch l.End {
+	case monitor.Partial, monitor.Newline:
+		s.w.WriteByte('\n')
+	case monitor.Return:
+		s.w.WriteByte('\r')
+	}
+	for _, n := range l.Notes {
+		for i, f := range n.Frames {
+			lead := "             in "
+			if i == 0 {
+				s.line = append(append(s.line[:0], "  "...), address(n.Addr)...)
+				lead = string(append(s.line, ' '))
+			} else {
+				lead = lead[3:]
+			}
+			s.w.WriteString(s.ui.Paint(ui.Stdout, ui.Yellow, lead+frameText(f)))
+			s.w.WriteByte('\n')
+		}
+	}
+}
+
+// Report implements monitor.Sink.
+func (s *annotated) Report(r *monitor.Report) {
+	if s.ui.JSON() {
+		s.console.Report(r)
+		return
+	}
+	for _, l := range strings.SplitAfter(strings.TrimSuffix(r.String(), "\n"), "\n") {
+		s.w.WriteString("  " + l)
+	}
+	s.w.WriteByte('\n')
+}
+
+// symbolFiles reads the ELF that names a firmware's addresses and, if it can be
+// had, the mask ROM. Without a name it is the only one that a build has left;
+// needed says that there must be one.
+func (a *app) symbolFiles(ctx context.Context, elf, rom string, needed bool) (e emulation, err error) {
+	if elf == "" {
+		if elf, err = a.builtELF(); err != nil && needed {
+			return e, err
+		}
+	}
+	if elf != "" {
+		if e.ELF, err = a.readInput(ctx, elf); err != nil {
+			return e, err
+		}
+		if kind := image.Identify(e.ELF); kind != image.ELF {
+			return e, fault.New(fault.Usage, fmt.Sprintf("%s: not an ELF (%s)", elf, kind), "the ELF of the same build has the symbols")
+		}
+		if err := image.CheckELF(e.ELF); err != nil {
+			return e, atFile(elf, err)
+		}
+		a.ui.Debugf("symbols: %s", elf)
+	}
+	if e.ROM, err = a.maskROM(ctx, chipOptions{ROM: rom}); err != nil {
+		if rom != "" {
+			return e, err
+		}
+		a.ui.Debugf("no names for addresses of the mask ROM: %v", err)
+	}
+	return e, nil
+}
+
+// builtELF finds the ELF that espalier build has left in the project here.
+func (a *app) builtELF() (string, error) {
+	dir, err := filepath.Abs(a.projectDir())
+	if err != nil {
+		return "", fault.Wrap(fault.Usage, err, "finding the project")
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		found, _ := filepath.Glob(filepath.Join(at, "target", "espalier", "*.elf"))
+		switch {
+		case len(found) == 1:
+			return found[0], nil
+		case len(found) > 1:
+			return "", fault.New(fault.Usage, fmt.Sprintf("which firmware? %d ELFs are in %s", len(found), filepath.Dir(found[0])), "--elf "+found[0])
+		}
+		if filepath.Dir(at) == at {
+			return "", fault.New(fault.Usage, "which firmware? there is no ELF in target/espalier here or above", "--elf FILE", "espalier build")
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/monitor"
+)
+
+// view is a console whose lines can be filtered and carry the time. It shows
+// lines also on a pipe when it has been asked for either, or for text.
+type view struct {
+	console
+	text   bool           // lines, not bytes, also on a pipe
+	stamps bool           // the time before each line
+	filter []monitor.Rule // lines that fulfil any of them; none: all
+
+	held   []monitor.Line // pieces of a line that the filter has not seen whole
+	inLine bool           // something of a line has been shown
+}
+
+// lines reports whether lines are shown instead of bytes.
+func (v *view) lines() bool {
+	return v.text || v.stamps || len(v.filter) > 0 || v.console.raw() == nil
+}
+
+// raw is where the board's bytes go unaltered; nil when lines are shown.
+func (v *view) raw() io.Writer {
+	if v.lines() {
+		return nil
+	}
+	return v.console.raw()
+}
+
+// Line implements monitor.Sink.
+func (v *view) Line(l monitor.Line) {
+	if len(v.filter) == 0 || l.Class == monitor.Crash {
+		v.show(l)
+		return
+	}
+	// The filter decides about whole lines.
+	if l.End == monitor.Partial {
+		l.Raw = append([]byte(nil), l.Raw...)
+		v.held = append(v.held, l)
+		return
+	}
+	whole := l.Text
+	for i := len(v.held) - 1; i >= 0; i-- {
+		whole = v.held[i].Text + whole
+	}
+	if v.wanted(whole) {
+		for _, h := range v.held {
+			v.show(h)
+		}
+		v.show(l)
+	}
+	v.held = v.held[:0]
+}
+
+func (v *view) wanted(line string) bool {
+	for _, r := range v.filter {
+		if r.Match(line) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *view) show(l monitor.Line) {
+	if v.ui.JSON() || !v.lines() {
+		v.console.Line(l)
+		return
+	}
+	if l.Class != monitor.Crash {
+		text := v.painted(ui.Stdout, l) + lineEnd(l.End)
+		if v.stamps && !v.inLine {
+			text = v.ui.Paint(ui.Stdout, ui.Dim, fmt.Sprintf("[%s] ", clock(l.At))) + text
+		}
+		v.inLine = l.End == monitor.Partial || l.End == monitor.Cut
+		io.WriteString(v.ui.Writer(ui.Stdout), text)
+		v.notes(l)
+	}
+}
+
+// notes shows what is at the addresses of a line.
+func (c console) notes(l monitor.Line) {
+	for _, n := range l.Notes {
+		for _, t := range noteLines(n) {
+			c.ui.Note("%s", c.ui.Paint(ui.Stderr, ui.Yellow, t))
+		}
+	}
+}
+
+// noteLines are the functions at an address, the innermost one first.
+func noteLines(n monitor.Note) []string {
+	var out []string
+	for i, f := range n.Frames {
+		lead := address(n.Addr)
+		if i > 0 {
+			lead = strings.Repeat(" ", len(lead)-3) + "in "
+		}
+		out = append(out, "  "+lead+" "+frameText(f))
+	}
+	return out
+}
+
+// clock is a time since the start as minutes, seconds and milliseconds.
+func clock(d time.Duration) string {
+	ms := d.Milliseconds()
+	if ms < 3600_000 {
+		return fmt.Sprintf("%02d:%02d.%03d", ms/60_000, ms/1000%60, ms%1000)
+	}
+	return fmt.Sprintf("%d:%02d:%02d.%03d", ms/3600_000, ms/60_000%60, ms/1000%60, ms%1000)
+}

@@ -21,7 +21,8 @@ type Port interface {
 	// Write sends all of p. Errors: *GoneError, or that of ctx.
 	Write(ctx context.Context, p []byte) error
 
-	// SetBaud changes the speed of both directions, in bits per second.
+	// SetBaud changes the speed of both directions, in bits per second. A port
+	// whose speed others decide returns an error that is errors.ErrUnsupported.
 	SetBaud(ctx context.Context, baud int) error
 
 	// SetLines asserts or releases the modem lines DTR and RTS, both in one

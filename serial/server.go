@@ -157,7 +157,9 @@ func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 		defer mu.Unlock()
 		if now := pty.Baud(); now != 0 && now != speed {
 			speed = now
-			return port.SetBaud(ctx, now)
+			if err := port.SetBaud(ctx, now); !unsupported(err) {
+				return err
+			}
 		}
 		return nil
 	}

@@ -48,8 +48,8 @@ func openTCP(ctx context.Context, name, addr string) (Port, error) {
 	return &tcpPort{stream{file: conn, info: Info{Name: name, Kind: Network}, start: time.Now()}}, nil
 }
 
-// SetBaud does nothing: the other end decides.
-func (p *tcpPort) SetBaud(context.Context, int) error { return nil }
+// SetBaud is not possible: the other end decides.
+func (p *tcpPort) SetBaud(context.Context, int) error { return errors.ErrUnsupported }
 
 func (p *tcpPort) SetLines(context.Context, bool, bool) error { return errors.ErrUnsupported }
 

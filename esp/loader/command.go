@@ -146,15 +146,15 @@ func parseResponse(p []byte, n int) (response, bool) {
 
 // Times that the chip may take. Those by size are for slow flash chips.
 const (
-	timeCommand = 3 * time.Second
+	timeCommand = time.Second // every command that touches no flash is done in milliseconds
+	timeFlash   = 3 * time.Second
 	timeSync    = 100 * time.Millisecond
 	timeMD5PerM = 8 * time.Second
 	timeErasePM = 40 * time.Second
 	timeMemEnd  = 200 * time.Millisecond
 )
 
-// timeFor is a time per megabyte for n bytes, never less than that of a
-// command.
+// timeFor is a time per megabyte for n bytes, never less than timeFlash.
 func timeFor(perM time.Duration, n uint32) time.Duration {
-	return max(timeCommand, time.Duration(float64(perM)*float64(n)/1e6))
+	return max(timeFlash, time.Duration(float64(perM)*float64(n)/1e6))
 }

@@ -33,10 +33,12 @@ type Loader struct {
 	stub     bool // the stub runs
 	baud     int  // of the link
 	noLines  bool
+	fixed    bool     // the speed of the port cannot be changed
 	strategy strategy // the one that worked
 	security Security
 	flash    FlashID
 	attached bool
+	careful  int // failures in a row while writing: pieces become smaller
 }
 
 // rounds is how often the list of strategies is gone through.
@@ -163,7 +165,7 @@ func (l *Loader) synchronise(ctx context.Context) error {
 // searchBaud looks for a loader that a former session has left at another
 // speed, on a port that cannot reset it.
 func (l *Loader) searchBaud(ctx context.Context, fail *ConnectError) error {
-	if l.port.Info().Kind == serial.Network || l.port.Info().Kind == serial.USBJTAG {
+	if l.fixed || l.port.Info().Kind == serial.USBJTAG {
 		return fail
 	}
 	bauds := []int{921600, 460800, 230400, 1500000, 2000000}
@@ -190,11 +192,15 @@ func (l *Loader) searchBaud(ctx context.Context, fail *ConnectError) error {
 }
 
 func (l *Loader) setBaud(ctx context.Context, baud int) error {
-	if err := l.port.SetBaud(ctx, baud); err != nil {
-		return err
+	err := l.port.SetBaud(ctx, baud)
+	if errors.Is(err, errors.ErrUnsupported) {
+		l.fixed = true
+		return nil
 	}
-	l.baud = baud
-	return nil
+	if err == nil {
+		l.baud = baud
+	}
+	return err
 }
 
 // identify asks what the chip is. The answer decides about refusals, and
@@ -271,7 +277,7 @@ func (l *Loader) readTwice(ctx context.Context, addr uint32) (uint32, error) {
 
 // SetBaud changes the speed of both ends. On USB-Serial-JTAG there is none.
 func (l *Loader) SetBaud(ctx context.Context, baud int) error {
-	if baud == 0 || baud == l.baud || l.port.Info().Kind == serial.USBJTAG {
+	if baud == 0 || baud == l.baud || l.fixed || l.port.Info().Kind == serial.USBJTAG {
 		return nil
 	}
 	old := uint32(0)

@@ -85,9 +85,8 @@ func strategies(info serial.Info, before Before) []strategy {
 	case info.Kind == serial.USBJTAG:
 		return []strategy{usbJTAG()}
 	case info.Kind == serial.Network:
-		// What is at the other end of a network is not known: after the ways of
-		// a bridge, that of Espressif's own USB.
-		return []strategy{tight(50 * ms), classic(50 * ms), tight(550 * ms), classic(550 * ms), usbJTAG()}
+		// What is at the other end of a network is not known.
+		return []strategy{tight(50 * ms), usbJTAG(), classic(50 * ms), tight(550 * ms), classic(550 * ms)}
 	}
 	return []strategy{tight(50 * ms), tight(550 * ms), classic(50 * ms), classic(550 * ms)}
 }
@@ -145,9 +144,9 @@ func (l *Loader) watchdogReset(ctx context.Context) error {
 			return err
 		}
 	}
-	// Locking it again may come too late; nobody waits for an answer then.
-	_ = l.link.send(ctx, request(opWriteReg, words(rtcWDTProtect, 0, 0xffffffff, 0), 0))
-	return l.port.Wait(ctx, 50*ms)
+	// It bites after some 15 ms, and the ROM speaks soon after that. Locking
+	// the registers again might come too late; the reset does it.
+	return l.setBaud(ctx, serial.DefaultBaud)
 }
 
 // quietWatchdogs keeps the watchdogs from resetting the chip in the middle of
@@ -188,7 +187,7 @@ func (l *Loader) Leave(ctx context.Context, how After) error {
 	}
 	if err == nil {
 		// The firmware speaks at the speed that every firmware starts with.
-		err = l.port.SetBaud(ctx, serial.DefaultBaud)
+		err = l.setBaud(ctx, serial.DefaultBaud)
 	}
 	return err
 }

@@ -184,6 +184,7 @@ func (w *writer) prepare(ctx context.Context, todo int) error {
 // written again.
 func (w *writer) finish(ctx context.Context, j *job) error {
 	stuck, before := 0, total(j.runs)+1
+	w.l.careful = 0
 	for {
 		err := w.runs(ctx, j)
 		if err == nil {
@@ -207,6 +208,7 @@ func (w *writer) finish(ctx context.Context, j *job) error {
 		if stuck++; left < before {
 			stuck, before = 0, left
 		}
+		w.l.careful++
 		if stuck >= patience {
 			if err != nil {
 				return err
@@ -236,7 +238,7 @@ func (w *writer) mismatch(ctx context.Context, j *job) error {
 // runs writes all runs of a job.
 func (w *writer) runs(ctx context.Context, j *job) error {
 	all, done := total(j.runs), 0
-	for _, r := range j.runs {
+	for _, r := range w.l.pieces(j.runs) {
 		data := j.want[r.Offset-j.part.Offset:][:r.Size]
 		err := w.l.writeRun(ctx, r.Offset, data, func(n int) { w.o.Progress(j.part.Name, Writing, done+n, all) })
 		if err != nil {
@@ -245,6 +247,21 @@ func (w *writer) runs(ctx context.Context, j *job) error {
 		done += len(data)
 	}
 	return nil
+}
+
+// pieces cuts runs into single sectors once something has failed, so that what
+// has been written stays written.
+func (l *Loader) pieces(runs []Range) []Range {
+	if l.careful == 0 {
+		return runs
+	}
+	var out []Range
+	for _, r := range runs {
+		for at := uint32(0); at < r.Size; at += sector {
+			out = append(out, Range{r.Offset + at, sector})
+		}
+	}
+	return out
 }
 
 // Blocks of FLASH_DATA and FLASH_DEFL_DATA.
@@ -259,6 +276,7 @@ func (l *Loader) writeRun(ctx context.Context, addr uint32, data []byte, progres
 	if l.stub {
 		size = stubBlock
 	}
+	size = max(0x100, size>>(2*l.careful)) // a shorter frame has better chances
 	payload := deflate(data)
 	begin, put := opFlashDeflBegin, opFlashDeflData
 	if len(payload) >= len(data) {

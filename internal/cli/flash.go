@@ -82,7 +82,7 @@ func (a *app) flash(ctx context.Context, names []string, o flashOptions) error {
 		if o.At != "" {
 			return fault.New(fault.Usage, "--at wants a FILE")
 		}
-		j, _, err = a.flashProject(ctx, o)
+		j, err = a.flashProject(ctx, o)
 	} else {
 		j, err = a.flashFile(ctx, names[0], o)
 	}
@@ -97,25 +97,30 @@ func (a *app) flash(ctx context.Context, names []string, o flashOptions) error {
 }
 
 // flashProject builds the project and takes its parts.
-func (a *app) flashProject(ctx context.Context, o flashOptions) (flashJob, *firmware, error) {
+func (a *app) flashProject(ctx context.Context, o flashOptions) (flashJob, error) {
 	w, err := a.open(ctx, o.work)
 	if err != nil {
-		return flashJob{}, nil, err
+		return flashJob{}, err
 	}
 	defer w.close()
 	f, err := w.firmware(ctx)
 	if err != nil {
-		return flashJob{}, nil, err
+		return flashJob{}, err
 	}
-	j := flashJob{parts: partsOf(f.flash), table: f.flash.Table}
+	return w.flashJob(ctx, f, o.port)
+}
+
+// flashJob takes the parts of what was built.
+func (w *workspace) flashJob(ctx context.Context, f *firmware, o portOptions) (j flashJob, err error) {
+	j = flashJob{parts: partsOf(f.flash), table: f.flash.Table}
 	switch {
-	case o.port.NoStub:
-	case o.port.Stub != "":
-		j.stub, err = a.stub(ctx, o.port)
+	case o.NoStub:
+	case o.Stub != "":
+		j.stub, err = w.app.stub(ctx, o)
 	default:
-		j.stub = a.lockedStub(ctx, w.store, f.pins.Blobs)
+		j.stub = w.app.lockedStub(ctx, w.store, f.pins.Blobs)
 	}
-	return j, f, err
+	return j, err
 }
 
 func partsOf(f *image.Flash) []loader.Part {

@@ -22,19 +22,28 @@ import (
 const largestInput = 1 << 30
 
 func newInspect(a *app) *cobra.Command {
-	return &cobra.Command{
+	var port portOptions
+	cmd := &cobra.Command{
 		Use:   "inspect [FILE]",
-		Short: "a lock, ELF, image or partition table as a table or JSON",
+		Short: "a lock, ELF, image, partition table or chip as a table or JSON",
 		Long: `Show what is in a file: an ELF, an application or bootloader image, the image of a
 whole flash, a partition table (CSV or binary), an espalier.lock. What the file is
 follows from its content. Without FILE, the project's espalier.lock; - is
 standard input. A file that the ESP32-C3 could not use is shown as far as it
-goes, and the reason is an error.` + exits(fault.Pins),
+goes, and the reason is an error. With --port, the chip of a board: revision, MAC
+address, flash, security; it is reset for that, twice.` + exits(fault.Port, fault.Chip, fault.Pins),
 		Example: `  espalier inspect                           the project's lock
   espalier inspect firmware.bin
-  espalier inspect --json partitions.csv`,
+  espalier inspect --json partitions.csv
+  espalier inspect --port /dev/ttyACM0`,
 		Args: args("[FILE]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if cmd.Flags().Changed("port") {
+				if len(names) > 0 {
+					return fault.New(fault.Usage, "inspect: a FILE or --port, not both")
+				}
+				return a.inspectPort(cmd.Context(), port)
+			}
 			if len(names) == 0 {
 				return a.inspectProjectLock()
 			}
@@ -48,6 +57,9 @@ goes, and the reason is an error.` + exits(fault.Pins),
 			return nil
 		},
 	}
+	port.addFlags(cmd.Flags())
+	port.addAfter(cmd.Flags())
+	return cmd
 }
 
 // readInput reads a file that the user named; "-" is standard input.

@@ -93,7 +93,8 @@ func (a *app) serveBoard(ctx context.Context, e emulation, o emulateOptions) (er
 	if o.serve.Download {
 		cfg.Strap = emu.StrapDownload
 	}
-	opt := emuport.Options{Pace: speed, NoLines: o.serve.PTY != ""}
+	tcp := strings.HasPrefix(o.serve.Serve, "tcp:")
+	opt := emuport.Options{Pace: speed, NoLines: tcp || o.serve.PTY != "", AnyBaud: tcp}
 	if o.watch.USB {
 		opt.Stream = emu.USB
 	}

@@ -23,6 +23,9 @@ type Options struct {
 	// NoLines makes a port without modem lines, as a pseudo-terminal or a
 	// plain TCP connection is.
 	NoLines bool
+	// AnyBaud lets the host's end have the guest's speed, whatever it is: a
+	// plain TCP connection carries bytes, not frames.
+	AnyBaud bool
 }
 
 // Port is the wire to an emulated board. As every serial.Port it may be read
@@ -88,7 +91,11 @@ func (p *Port) frame() emu.Duration {
 	if p.o.Stream == emu.USB {
 		return 0
 	}
-	return emu.Duration(10 * emu.TicksPerSecond / uint64(p.baud))
+	baud := p.baud
+	if p.o.AnyBaud {
+		baud = max(1, p.board.Baud(p.o.Stream))
+	}
+	return emu.Duration(10 * emu.TicksPerSecond / uint64(baud))
 }
 
 // take receives what the guest writes; mu is held by whoever runs the board.
@@ -105,7 +112,7 @@ func (p *Port) take(r emu.Output) {
 // mismatch reports whether the two ends of a UART run at different speeds:
 // beyond 4 % the last bits of a frame are sampled wrongly.
 func (p *Port) mismatch() bool {
-	if p.o.Stream == emu.USB {
+	if p.o.Stream == emu.USB || p.o.AnyBaud {
 		return false
 	}
 	chip := p.board.Baud(p.o.Stream)
@@ -121,18 +128,23 @@ func garble(b byte) byte { return b<<3 | b>>6 | 0x81 }
 const slice = 2 * emu.Millisecond
 
 // advance lets the guest run until until, or a little less: to the next slice,
-// the next arrival, a change of the reset pin. mu is held.
-func (p *Port) advance(ctx context.Context, until emu.Time) error {
+// a change of the reset pin, and for a reader to the next arrival. mu is held.
+func (p *Port) advance(ctx context.Context, until emu.Time, reader bool) error {
 	now := p.board.Now()
 	until = min(until, now.Add(slice))
-	if len(p.out) > 0 {
-		until = min(until, max(p.out[0].at, now.Add(1)))
-	}
 	until = min(until, p.lines.due(p.board))
+	opts := make([]emu.Option, 0, 2)
+	switch {
+	case !reader:
+	case len(p.out) > 0:
+		until = min(until, p.out[0].at)
+	default:
+		opts = append(opts, emu.UntilOutput(func(o emu.Output) bool { return o.Stream == p.o.Stream }))
+	}
 	if until <= now {
 		return nil
 	}
-	r := p.board.Run(ctx, emu.Limit(until.Sub(now)), emu.UntilOutput(func(o emu.Output) bool { return o.Stream == p.o.Stream }))
+	r := p.board.Run(ctx, append(opts, emu.Limit(until.Sub(now)))...)
 	switch r.Reason {
 	case emu.StopContext:
 		return ctx.Err()
@@ -183,7 +195,7 @@ func (p *Port) Read(ctx context.Context, b []byte, timeout time.Duration) (int, 
 			p.mu.Unlock()
 			return 0, os.ErrDeadlineExceeded
 		}
-		err := p.advance(ctx, end)
+		err := p.advance(ctx, end, true)
 		now := p.board.Now()
 		p.mu.Unlock()
 		if err == nil {
@@ -237,6 +249,9 @@ func (p *Port) Write(ctx context.Context, b []byte) error {
 func (p *Port) SetBaud(ctx context.Context, baud int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.o.AnyBaud {
+		return errors.ErrUnsupported
+	}
 	if baud < 1 {
 		return errors.New("no such speed")
 	}
@@ -271,7 +286,7 @@ func (p *Port) Wait(ctx context.Context, d time.Duration) error {
 			p.mu.Unlock()
 			return err
 		}
-		err := p.advance(ctx, end)
+		err := p.advance(ctx, end, false)
 		now := p.board.Now()
 		p.mu.Unlock()
 		if err == nil {

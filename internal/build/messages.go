@@ -62,6 +62,7 @@ type status struct {
 	lines  lineBuffer
 	task   progress.Task
 	errors []string // the last error and its causes
+	warn   func(string)
 }
 
 func (s *status) Write(p []byte) (int, error) {
@@ -76,6 +77,8 @@ func (s *status) line(line string) {
 		return
 	}
 	switch {
+	case strings.HasPrefix(text, "warning: ") && s.warn != nil:
+		s.warn(line + "\n") // cargo's own, and what build scripts want said
 	case strings.HasPrefix(text, "error: ") || strings.HasPrefix(text, "error["):
 		s.errors = []string{line}
 	case len(s.errors) > 0 && len(s.errors) < 40:

@@ -60,8 +60,8 @@ func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
 		if units, err := r.Units(ctx, pl, deps.Trees[layerOutput]); err == nil {
 			app := pl.App(deps.Trees[layerOutput], units)
 			if res, err := r.load(ctx, app); err == nil && r.Store.Has(res.Outputs[pl.Output]) {
-				r.replay(ctx, pl, deps)
-				r.replay(ctx, pl, res)
+				r.replay(ctx, pl, pl.Deps, deps)
+				r.replay(ctx, pl, app, res)
 				return r.output(ctx, pl, r.Store, StepResult{pl.Deps, deps}, StepResult{app, res})
 			}
 		}
@@ -91,7 +91,7 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	}
 	switch {
 	case err == nil:
-		r.replay(ctx, pl, res)
+		r.replay(ctx, pl, pl.Deps, res)
 		return res, nil
 	case !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt):
 		return action.Result{}, err
@@ -158,7 +158,7 @@ func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *st
 	box.Outputs = outputs
 	box.Filter = map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keep}
 	out := &messages{task: task, show: r.show(pl)}
-	status := &status{task: task}
+	status := &status{task: task, warn: r.warnings(pl, step)}
 	res, err := box.Run(ctx, r.Store, step, sandbox.Streams{Stdout: out, Stderr: status})
 	if err == nil && res.ExitCode != 0 {
 		err = r.failed(pl, step, res, out, status)
@@ -166,6 +166,15 @@ func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *st
 	task.Detail(crateCount(out.artifacts))
 	task.Done(err)
 	return res, err
+}
+
+// warnings is where cargo's own warnings go: those of the dependency layer come
+// again with the application.
+func (r Runner) warnings(pl Plan, step action.Step) func(string) {
+	if step.Name == pl.Deps.Name {
+		return nil
+	}
+	return r.show(pl)
 }
 
 // show is where messages go, with the user's own paths in them.
@@ -221,14 +230,21 @@ func staleLock(line string) bool {
 }
 
 // replay shows the messages of a step that did not run.
-func (r Runner) replay(ctx context.Context, pl Plan, res action.Result) {
-	if r.Messages == nil || res.Stdout.IsZero() {
+func (r Runner) replay(ctx context.Context, pl Plan, step action.Step, res action.Result) {
+	if r.Messages == nil {
 		return
 	}
-	log, err := r.Store.Get(ctx, res.Stdout)
-	if err != nil {
-		return
+	task := progress.Discard.Start("", progress.Crates, 0)
+	copyTo := func(w io.Writer, log store.Digest) {
+		if log.IsZero() {
+			return
+		}
+		// What was said then is not worth a failure now.
+		if f, err := r.Store.Get(ctx, log); err == nil {
+			io.Copy(w, f)
+			f.Close()
+		}
 	}
-	defer log.Close()
-	io.Copy(&messages{task: progress.Discard.Start("", progress.Crates, 0), show: r.show(pl)}, log)
+	copyTo(&messages{task: task, show: r.show(pl)}, res.Stdout)
+	copyTo(&status{task: task, warn: r.warnings(pl, step)}, res.Stderr)
 }

@@ -92,6 +92,7 @@ func (a *app) observe(ctx context.Context, p serial.Port, e emulation, o observe
 	if err := w.run(ctx); err != nil {
 		return err
 	}
+	w.view.release()
 	r := w.m.Result()
 	a.ui.Event("result", struct {
 		Verdict string  `json:"verdict"`

@@ -47,15 +47,21 @@ func (v *view) Line(l monitor.Line) {
 		v.held = append(v.held, l)
 		return
 	}
-	whole := l.Text
-	for i := len(v.held) - 1; i >= 0; i-- {
-		whole = v.held[i].Text + whole
+	v.held = append(v.held, l)
+	v.release()
+}
+
+// release shows the line that is held, if it is wanted: it is whole now, or
+// there will be no more of it.
+func (v *view) release() {
+	whole := ""
+	for _, h := range v.held {
+		whole += h.Text
 	}
 	if v.wanted(whole) {
 		for _, h := range v.held {
 			v.show(h)
 		}
-		v.show(l)
 	}
 	v.held = v.held[:0]
 }

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"espalier.dev/espalier/internal/devtest"
+	"espalier.dev/espalier/serial"
+)
+
+// board is the other end of a serial port that is a pseudo-terminal.
+func board(t *testing.T) *serial.PTY {
+	t.Helper()
+	b, err := serial.OpenPTY("")
+	if err != nil {
+		devtest.Missing(t, "pseudo-terminals")
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// hears waits until the board has been sent text.
+func hears(t *testing.T, b *serial.PTY, text string) {
+	t.Helper()
+	got := ""
+	buf := make([]byte, 256)
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(got, text); {
+		n, err := b.Read(context.Background(), buf, time.Second)
+		got += string(buf[:n])
+		if err != nil && !os.IsTimeout(err) || time.Now().After(end) {
+			t.Fatalf("the board heard %q, want %q: %v", got, text, err)
+		}
+	}
+}
+
+func says(t *testing.T, b *serial.PTY, text string) {
+	t.Helper()
+	if err := b.Write(context.Background(), []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMonitorKeys: a person at a terminal, a board behind a port.
+func TestMonitorKeys(t *testing.T) {
+	b := board(t)
+	s := onTerminal(t, nil, "-C", t.TempDir(), "monitor", "--port", b.Path())
+	says(t, b, "hello\r\n")
+	s.waitFor("hello\r\n")
+	s.press("AT+\x14\x03\r")
+	hears(t, b, "AT+\x03\r")
+	s.press("\x14h")
+	s.waitFor("keys: Ctrl-C leave")
+	s.press("\x12")
+	s.waitFor("no reset line")
+	s.press("\x14t")
+	s.press("\x14fnoise\x7f\x7f\x7f\x7f\x7fkeep\r")
+	s.waitFor("keep\r\n")
+	s.press("ok")
+	hears(t, b, "ok") // keys are handled in order: the filter is in place
+	says(t, b, "drop this\r\nkeep this\r\n")
+	s.waitFor("keep this\r\n")
+	if !strings.Contains(s.text(), "[00:0") {
+		t.Errorf("no time: %q", s.text())
+	}
+	if strings.Contains(s.text(), "drop this") {
+		t.Errorf("the filter lets pass: %q", s.text())
+	}
+	s.press("\x03")
+	if code := s.end(); code != 0 {
+		t.Errorf("exit %d; shown:\n%s", code, s.text())
+	}
+}
+
+// The terminal is restored also when the end comes from elsewhere.
+func TestMonitorRestoresTerminal(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+		end  func(s *session)
+		code int
+	}{
+		{"expected text", []string{"--expect", "ready"}, "ready\r\n", nil, 0},
+		{"timeout", []string{"--timeout", "200ms"}, "", nil, 124},
+		{"fail", []string{"--fail", "bad"}, "bad\r\n", nil, 1},
+		{"terminated", nil, "up\r\n", func(s *session) { s.waitFor("up\r\n"); s.cmd.Process.Signal(os.Interrupt) }, 130},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := board(t)
+			s := onTerminal(t, nil, append([]string{"-C", t.TempDir(), "monitor", "--port", b.Path()}, c.args...)...)
+			if c.says != "" {
+				says(t, b, c.says)
+			}
+			if c.end != nil {
+				c.end(s)
+			}
+			if code := s.end(); code != c.code {
+				t.Errorf("exit %d, want %d; shown:\n%s", code, c.code, s.text())
+			}
+		})
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -246,14 +245,17 @@ func (w *workspace) remember(out build.Output) {
 	}
 }
 
-func (w *workspace) last() (lastBuild, error) {
+// last is the newest build that is known. The note is a convenience; one that
+// cannot be read is none.
+func (w *workspace) last() lastBuild {
 	var l lastBuild
 	b, err := os.ReadFile(w.lastPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return l, nil
-	}
 	if err == nil {
 		err = json.Unmarshal(b, &l)
 	}
-	return l, fault.Wrap(fault.Usage, err, "reading "+w.lastPath())
+	if err != nil {
+		w.app.ui.Debugf("the last build is not known: %v", err)
+		return lastBuild{}
+	}
+	return l
 }

@@ -50,6 +50,19 @@ func TestScripts(t *testing.T) {
 // scriptCommands are the commands that scripts have besides testscript's own.
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
+		// edit FILE OLD NEW replaces the one place of a file where OLD stands.
+		"edit": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) != 3 {
+				ts.Fatalf("usage: edit file old new")
+			}
+			name := ts.MkAbs(args[0])
+			b, err := os.ReadFile(name)
+			ts.Check(err)
+			if n := bytes.Count(b, []byte(args[1])); n != 1 {
+				ts.Fatalf("%s has %d times %q", args[0], n, args[1])
+			}
+			ts.Check(os.WriteFile(name, bytes.Replace(b, []byte(args[1]), []byte(args[2]), 1), 0o666))
+		},
 		// status N runs a program and wants its exit status; any will do for "any".
 		"status": func(ts *testscript.TestScript, neg bool, args []string) {
 			if neg || len(args) < 2 {

@@ -38,10 +38,7 @@ input, and name what changed: a file, a flag, a variable, a pin. Nothing is buil
 			if err != nil {
 				return err
 			}
-			last, err := w.last()
-			if err != nil {
-				return err
-			}
+			last := w.last()
 			deps, err := w.explain(ctx, plan.Deps, last)
 			if err != nil {
 				return err

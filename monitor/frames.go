@@ -95,11 +95,16 @@ func (u *unframer) packedFrame(p []byte) (rest []byte, ok bool) {
 		p = bytes.TrimLeft(p, "\x00") // the first frame has one before it
 	}
 	i := bytes.IndexByte(p, 0)
+	n := i
+	if i < 0 {
+		n = len(p)
+	}
+	if len(u.buf)+n > maxFrame {
+		u.buf = append(u.buf, p[:n]...)
+		return u.tooLong(p[n:])
+	}
 	if i < 0 {
 		u.buf = append(u.buf, p...)
-		if len(u.buf) > maxFrame {
-			return nil, u.giveUp()
-		}
 		return nil, true
 	}
 	packet := p[:i]
@@ -110,6 +115,22 @@ func (u *unframer) packedFrame(p []byte) (rest []byte, ok bool) {
 	ok = u.packet(packet)
 	u.buf = u.buf[:0]
 	return p[i+1:], ok
+}
+
+// tooLong gives up a frame of which buf and rest are the beginning.
+func (u *unframer) tooLong(rest []byte) ([]byte, bool) {
+	if u.bare {
+		for len(u.buf) > maxFrame {
+			if !u.text(u.buf[:maxFrame]) {
+				return nil, false
+			}
+			u.buf = u.buf[:copy(u.buf, u.buf[maxFrame:])]
+		}
+		return rest, true
+	}
+	rest = append(u.buf, rest...)
+	u.buf, u.inside = nil, false
+	return rest, u.text(frameMark)
 }
 
 // packet handles what stood before a zero.
@@ -146,40 +167,36 @@ func (u *unframer) unpack(b []byte) (*defmt.Frame, bool) {
 	return &f, err == nil
 }
 
-// rawFrame reads a frame that says itself how long it is.
+// rawFrame reads frames that say themselves how long they are.
 func (u *unframer) rawFrame(p []byte) (rest []byte, ok bool) {
 	u.buf = append(u.buf, p...)
-	for len(u.buf) > 0 {
-		f, n, err := u.decoder.Decode(u.buf)
+	b := u.buf
+	// drop forgets what is done.
+	drop := func() { u.buf = u.buf[:copy(u.buf, b)] }
+	for len(b) > 0 {
+		f, n, err := u.decoder.Decode(b)
 		switch {
-		case err == nil:
-			ok = u.frame(u.buf[:n], &f)
-			u.buf = u.buf[:copy(u.buf, u.buf[n:])]
-			if !ok {
-				return nil, false
+		case err == nil && n <= maxFrame:
+			ok = u.frame(b[:n], &f)
+			b = b[n:]
+			if !u.bare || !ok {
+				rest = bytes.Clone(b)
+				u.buf, u.inside = u.buf[:0], false
+				return rest, ok
 			}
-			if !u.bare {
-				u.inside = false
-				rest = bytes.Clone(u.buf)
-				u.buf = u.buf[:0]
-				return rest, true
-			}
-		case err == defmt.ErrShort && len(u.buf) <= maxFrame:
+		case err == defmt.ErrShort && len(b) <= maxFrame:
+			drop()
 			return nil, true
 		case u.bare: // text of the ROM, or a lost byte
-			i := bytes.IndexByte(u.buf, '\n') + 1
-			if i == 0 {
-				i = 1
-			}
-			ok = u.text(u.buf[:i])
-			u.buf = u.buf[:copy(u.buf, u.buf[i:])]
-			if !ok {
+			if !u.text(b[:1]) {
 				return nil, false
 			}
+			b = b[1:]
 		default:
-			return nil, u.giveUp()
+			return u.tooLong(nil)
 		}
 	}
+	drop()
 	return nil, true
 }
 

@@ -37,6 +37,7 @@ type Monitor struct {
 	crash   *Report // the first one that counts
 	ioErr   error
 	scratch []byte // of a frame's line
+	unframe func() *unframer
 }
 
 // stream is what is known about one source of bytes.
@@ -55,7 +56,10 @@ type stream struct {
 
 // New makes a monitor that gives lines and reports to sink.
 func New(opt Options, sink Sink) *Monitor {
-	return &Monitor{opt: opt, sink: sink, names: annotator{syms: opt.Symbols}, seen: make([]bool, len(opt.Expect)), left: len(opt.Expect)}
+	return &Monitor{
+		opt: opt, sink: sink, names: annotator{syms: opt.Symbols}, seen: make([]bool, len(opt.Expect)), left: len(opt.Expect),
+		unframe: func() *unframer { return newUnframer(opt.Symbols.App()) },
+	}
 }
 
 // Write takes bytes that stream s delivered at time at: guest time on an
@@ -104,7 +108,7 @@ func (m *Monitor) stream(name Stream) *stream {
 			return st
 		}
 	}
-	st := &stream{name: name, crash: recogniser{executable: m.opt.Symbols.Executable}, frames: newUnframer(m.opt.Symbols.App())}
+	st := &stream{name: name, crash: recogniser{executable: m.opt.Symbols.Executable}, frames: m.unframe()}
 	st.emit = func(x piece) bool {
 		m.piece(st, x, st.last)
 		return !m.Done()

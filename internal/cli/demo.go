@@ -18,11 +18,11 @@ type demoOptions struct {
 }
 
 // What the demo's template prints when all is well, and how long that may take
-// on a busy machine: it is 1.5 s of guest time.
+// on a busy machine: it is 1 s of guest time.
 const (
-	demoTemplate = "hello"
+	demoTemplate = "http-client"
 	demoDir      = "espalier-demo"
-	demoExpect   = "blink 3"
+	demoExpect   = `/^HTTP\/1\.[01] 200 OK/`
 	demoTimeout  = 2 * time.Minute
 )
 
@@ -30,10 +30,10 @@ func newDemo(a *app) *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo [DIR]",
-		Short: "from nothing to a booted board: project, toolchain, build, run",
-		Long: `Make a small project in DIR (default ./espalier-demo), lock it, fetch a complete
-toolchain, build it in the sandbox, and boot it on the emulated board until it has
-said what it should. The project stays on disk. Done again, it goes on with it.` +
+		Short: "from nothing to HTTP 200: project, toolchain, build, run",
+		Long: `Make a Wi-Fi client in DIR (default ./espalier-demo), lock it, fetch a complete
+toolchain, build it in the sandbox, and boot it on the emulated board, where it joins
+a network and fetches a page. The project stays on disk. Done again, it goes on with it.` +
 			exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox, fault.Timeout),
 		Example: `  espalier demo`,
 		Args:    args("[DIR]"),
@@ -63,12 +63,18 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 	if err != nil {
 		return err
 	}
+	if got := w.project.Package; got != demoTemplate {
+		w.close()
+		return fault.New(fault.Usage, short(dir)+" holds another project: "+got, "espalier demo DIR makes the demo in DIR")
+	}
 	f, err := w.demoFirmware(ctx)
 	w.close()
 	if err != nil {
 		return err
 	}
-	if err := a.boot(ctx, f, watchOptions{Expect: []string{demoExpect}, Timeout: demoTimeout}); err != nil {
+	watch := watchOptions{Expect: []string{demoExpect}, Timeout: demoTimeout}
+	watch.Air.settle(func(string) bool { return false }, w.project)
+	if err := a.boot(ctx, f, watch); err != nil {
 		return err
 	}
 	a.ui.Note("that was %s/src/main.rs, built with rustc %s and booted through Espressif's mask ROM and bootloader", short(dir), f.rustc())

@@ -60,17 +60,22 @@ func NewAccessPoint(cfg Config) (*AccessPoint, error) {
 		rekey:   emu.Never,
 	}
 	if cfg.Passphrase != "" {
-		ap.pmk = pmkOf(cfg.Passphrase, cfg.SSID)
+		ap.protect(pmkOf(cfg.Passphrase, cfg.SSID))
 		if cfg.Faults.Has(faults.WrongPassphrase) {
 			ap.badPMK = pmkOf(cfg.Passphrase[1:]+"*", cfg.SSID)
 		}
-		ap.rsn = rsnElement()
-		ap.group = ap.newGroupKey(1)
-		if cfg.GroupRekey > 0 {
-			ap.rekey = emu.Time(0).Add(cfg.GroupRekey)
-		}
 	}
 	return ap, nil
+}
+
+// protect makes the network WPA2-Personal.
+func (ap *AccessPoint) protect(pmk []byte) {
+	ap.pmk = pmk
+	ap.rsn = rsnElement()
+	ap.group = ap.newGroupKey(1)
+	if ap.cfg.GroupRekey > 0 {
+		ap.rekey = emu.Time(0).Add(ap.cfg.GroupRekey)
+	}
 }
 
 // next is when run has something to do.

@@ -91,7 +91,7 @@ func newScene(t testing.TB, c setup) *scene {
 	s := &scene{t: t, air: NewAir(AirConfig{Capture: c.capture})}
 	if c.ap.SSID == "" {
 		c.ap.SSID = testSSID
-		if c.ap.Passphrase == "" {
+		if c.ap.Passphrase == "" { // an open network is asked for by its name
 			c.ap.Passphrase = testPassphrase
 		}
 	}
@@ -125,6 +125,17 @@ func newScene(t testing.TB, c setup) *scene {
 	}
 	s.board = board
 	return s
+}
+
+// newBoard returns another chip.
+func newBoard(t testing.TB, name string, antenna *Antenna, mac [6]byte, output func(emu.Output)) (*emu.Board, error) {
+	return c3.New(emu.Config{
+		ROM:    readFile(t, espflash(t), "roms", "esp32c3_rev300_rom.elf"),
+		Flash:  firmware(t, name),
+		MAC:    mac,
+		Radio:  antenna,
+		Output: output,
+	})
 }
 
 // until runs to a text on the console.

@@ -34,11 +34,8 @@ type client struct {
 }
 
 func newClient(t testing.TB, air *Air, ap *AccessPoint, last byte) *client {
-	c := &client{t: t, antenna: air.Antenna(), addr: dot11.Addr{2, 0, 0, 0, 0, last}, bssid: ap.bssid, ssid: ap.cfg.SSID, gtk: map[byte][]byte{},
+	c := &client{t: t, antenna: air.Antenna(), addr: dot11.Addr{2, 0, 0, 0, 0, last}, bssid: ap.bssid, ssid: ap.cfg.SSID, pmk: ap.pmk, gtk: map[byte][]byte{},
 		snonce: bytes.Repeat([]byte{last}, 32)}
-	if ap.pmk != nil {
-		c.pmk = pmkOf(ap.cfg.Passphrase, ap.cfg.SSID)
-	}
 	c.antenna.Tune(0, ap.cfg.Channel)
 	return c
 }
@@ -474,8 +471,10 @@ func FuzzAccessPoint(f *testing.F) {
 	newClient(f, air, ap, 1).join()
 	f.Add(joined, true)
 	f.Add(joined, false)
+	pmk := ap.pmk
 	f.Fuzz(func(t *testing.T, b []byte, first bool) {
-		air, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, WMM: true, HT: true})
+		air, ap, w := newNetwork(t, Config{WMM: true, HT: true})
+		ap.protect(pmk)
 		c := newClient(t, air, ap, 1)
 		if first {
 			c.join()

@@ -175,6 +175,9 @@ func (m *manifest) roots(p OwnPackage, kind, key, autoKey, dir string, hasLib bo
 			if c.path, err = m.rootPath(p, kind, c, inferred, hasLib); err != nil {
 				return nil, err
 			}
+			if c.path == "" {
+				continue
+			}
 		}
 		t, err := m.target(p, kind, c)
 		if err != nil {
@@ -200,7 +203,9 @@ func plainPath(p string) string {
 	return strings.Join(out, "/")
 }
 
-// rootPath finds the file of a declared target that names none.
+// rootPath finds the file of a declared target that names none. Like cargo
+// (1.95) it leaves out a test, bench or example without a file, which published
+// crates often declare; only a binary has to be there.
 func (m *manifest) rootPath(p OwnPackage, kind string, c crateRoot, inferred []crateRoot, hasLib bool) (string, error) {
 	var hits []string
 	for _, i := range inferred {
@@ -229,6 +234,9 @@ func (m *manifest) rootPath(p OwnPackage, kind string, c crateRoot, inferred []c
 	}
 	if len(hits) > 1 {
 		return "", c.toml.Errorf("cannot infer the path of %s %q: both %s and %s exist; set path", kind, c.name, hits[0], hits[1])
+	}
+	if kind != KindBin {
+		return "", nil
 	}
 	return "", c.toml.Errorf("can't find %s %q: no file at the default places and no path", kind, c.name)
 }

@@ -30,6 +30,7 @@ type unframer struct {
 	mark     bool   // a 0xFF has been seen, and not what follows it
 	buf      []byte // of the frame that is being read
 	unpacked []byte
+	decoded  defmt.Frame
 
 	// text gets what is no frame, frame what is; both stop the work by
 	// returning false. end says that a line of text cannot go on.
@@ -163,8 +164,8 @@ func (u *unframer) unpack(b []byte) (*defmt.Frame, bool) {
 	if u.unpacked, err = defmt.Unpack(u.unpacked[:0], b); err != nil {
 		return nil, false
 	}
-	f, _, err := u.decoder.Decode(u.unpacked)
-	return &f, err == nil
+	u.decoded, _, err = u.decoder.Decode(u.unpacked)
+	return &u.decoded, err == nil
 }
 
 // rawFrame reads frames that say themselves how long they are.
@@ -175,9 +176,10 @@ func (u *unframer) rawFrame(p []byte) (rest []byte, ok bool) {
 	drop := func() { u.buf = u.buf[:copy(u.buf, b)] }
 	for len(b) > 0 {
 		f, n, err := u.decoder.Decode(b)
+		u.decoded = f
 		switch {
 		case err == nil && n <= maxFrame:
-			ok = u.frame(b[:n], &f)
+			ok = u.frame(b[:n], &u.decoded)
 			b = b[n:]
 			if !u.bare || !ok {
 				rest = bytes.Clone(b)

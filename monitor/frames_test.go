@@ -148,7 +148,8 @@ func FuzzFrames(f *testing.F) {
 // "decoded" counts the text that comes out.
 func BenchmarkFrames(b *testing.B) {
 	tab := logTable(b, "rzcobs")
-	in := bytes.Repeat([]byte(mark+five+"\x00"+mark+ready+"\x00"+mark+"\x03\x20\x06\x6d\x73\x67\x20\x6d\x73\x67\x20\x6d\x80\x73\x67\x20\x6d\x73\x67\x20\x6d\x73\x67\x20\x6d\x73\x67\x20\x6d\x73\x67\x20\x6d\x99\x00"), 20000)
+	long := "\x03\x20m\x3a" + "essage of thirty-two characters" + "\x98"
+	in := bytes.Repeat([]byte(mark+five+"\x00"+mark+ready+"\x00"+mark+long+"\x00"), 20000)
 	b.SetBytes(int64(len(in)))
 	b.ReportAllocs()
 	var out counted

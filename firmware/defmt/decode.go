@@ -59,7 +59,7 @@ func (d *Decoder) Decode(b []byte) (f Frame, n int, err error) {
 			return f, 0, err
 		}
 	}
-	e := d.table.entries[index]
+	e := d.table.entry(index)
 	if e == nil || e.format.broken {
 		return f, 0, ErrMalformed
 	}
@@ -97,12 +97,11 @@ func (d *Decoder) decodeArgs(f *format) (int32, error) {
 	if f.broken || d.depth >= maxDepth {
 		return 0, ErrMalformed
 	}
-	d.depth++
-	defer func() { d.depth-- }()
 	first, err := d.reserve(len(f.slots))
 	if err != nil {
 		return 0, err
 	}
+	d.depth++ // an error ends the whole frame: only success comes back up
 	for i := range f.slots {
 		a, err := d.decodeArg(&f.slots[i])
 		if err != nil {
@@ -110,6 +109,7 @@ func (d *Decoder) decodeArgs(f *format) (int32, error) {
 		}
 		d.args[int(first)+i] = a
 	}
+	d.depth--
 	return first, nil
 }
 
@@ -301,7 +301,7 @@ func (d *Decoder) interned() (*format, error) {
 }
 
 func (d *Decoder) lookup(i uint16) (*format, error) {
-	e := d.table.entries[i]
+	e := d.table.entry(i)
 	if e == nil || e.level != NoLevel {
 		return nil, ErrMalformed
 	}

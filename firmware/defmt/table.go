@@ -75,6 +75,7 @@ type Table struct {
 	version   string
 	encoding  Encoding
 	entries   map[uint16]*entry
+	byIndex   []*entry // the same
 	timestamp *format
 	flags     map[string][]flag // by what a hint says behind its prefix
 }
@@ -84,6 +85,14 @@ func (t *Table) Version() string { return t.version }
 
 // Encoding is how frames lie in the byte stream.
 func (t *Table) Encoding() Encoding { return t.encoding }
+
+// entry is the string that an index stands for, nil if there is none.
+func (t *Table) entry(i uint16) *entry {
+	if int(i) < len(t.byIndex) {
+		return t.byIndex[i]
+	}
+	return nil
+}
 
 // Statements is the number of log statements.
 func (t *Table) Statements() int {
@@ -151,6 +160,12 @@ func NewTable(symbols []Symbol) (*Table, error) {
 		if err := t.add(s); err != nil {
 			return nil, err
 		}
+	}
+	for i, e := range t.entries {
+		if n := int(i) + 1; n > len(t.byIndex) {
+			t.byIndex = append(t.byIndex, make([]*entry, n-len(t.byIndex))...)
+		}
+		t.byIndex[i] = e
 	}
 	for _, fs := range t.flags {
 		slices.SortStableFunc(fs, func(a, b flag) int {

@@ -31,7 +31,7 @@ impl fmt::Display for Error {
             Error::Join(ConnectionError::Failed(info)) => write!(f, "not joined: {:?}", info.reason),
             Error::Join(err) => write!(f, "not joined: {err:?}"),
             Error::Link => f.write_str("the network is gone"),
-            Error::Timeout(what) => write!(f, "no {what} for {PATIENCE}"),
+            Error::Timeout(what) => write!(f, "no {what} for {} s", PATIENCE.as_secs()),
             Error::Unknown => f.write_str("no such host"),
             Error::Refused => f.write_str("connection refused"),
             Error::Reset => f.write_str("connection reset"),

@@ -1,0 +1,305 @@
+package lan_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/c3"
+	"espalier.dev/espalier/emu/faults"
+	"espalier.dev/espalier/emu/lan"
+	"espalier.dev/espalier/emu/pcap"
+	"espalier.dev/espalier/emu/radio"
+	"espalier.dev/espalier/emu/tape"
+	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/devtest"
+)
+
+// The templates http-client and http-client-embassy on a whole board: real
+// firmware is what the network has to please.
+
+func read(t testing.TB, path ...string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		devtest.Missing(t, filepath.Join(path...))
+	}
+	return b
+}
+
+func espflash(t testing.TB, path ...string) []byte {
+	t.Helper()
+	candidates := []string{filepath.Join(devtest.Peers(t), "espflash", "resources")}
+	if home, err := os.UserHomeDir(); err == nil {
+		more, _ := filepath.Glob(filepath.Join(home, ".cargo", "registry", "src", "*", "espflash-4.7.0", "resources"))
+		candidates = append(candidates, more...)
+	}
+	for _, dir := range candidates {
+		if b, err := os.ReadFile(filepath.Join(append([]string{dir}, path...)...)); err == nil {
+			return b
+		}
+	}
+	devtest.Missing(t, "the resources of the espflash crate 4.7.0")
+	return nil
+}
+
+// bench is a board with a network.
+type bench struct {
+	*emu.Board
+	text strings.Builder
+}
+
+type setup struct {
+	firmware string // http-client when empty
+	faults   faults.Schedule
+	seed     uint64
+	config   func(*lan.Config)
+	wrap     func(emu.Radio, emu.Config) emu.Radio
+	replay   []emu.Input
+}
+
+func power(t testing.TB, s setup) *bench {
+	t.Helper()
+	if s.firmware == "" {
+		s.firmware = "http-client"
+	}
+	elf := read(t, devtest.Store(t), "firmware", s.firmware+".elf")
+	flash, err := image.FromELF(elf, image.Inputs{Bootloader: espflash(t, "bootloaders", "esp32c3-bootloader.bin")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := lan.Config{Seed: s.seed, Faults: s.faults}
+	if s.config != nil {
+		s.config(&cfg)
+	}
+	network, err := lan.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ap, err := radio.NewAccessPoint(radio.Config{SSID: "espalier", Passphrase: "a trellis in the air", Seed: s.seed, Wire: network, Faults: s.faults})
+	if err != nil {
+		t.Fatal(err)
+	}
+	air := radio.NewAir(radio.AirConfig{})
+	air.Add(ap)
+	b := &bench{}
+	board := emu.Config{
+		ROM: espflash(t, "roms", "esp32c3_rev300_rom.elf"), Flash: flash.Merged(), Seed: s.seed, Radio: air.Antenna(), Replay: s.replay,
+		Output: func(o emu.Output) { b.text.Write(o.Data) },
+	}
+	if s.wrap != nil {
+		board.Radio = s.wrap(board.Radio, board)
+	}
+	if b.Board, err = c3.New(board); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+const ok = "HTTP/1.0 200 OK"
+
+func parse(t testing.TB, texts ...string) faults.Schedule {
+	t.Helper()
+	s, err := faults.ParseAll(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestTemplates(t *testing.T) {
+	for _, name := range []string{"http-client", "http-client-embassy"} {
+		t.Run(name, func(t *testing.T) {
+			b := power(t, setup{firmware: name})
+			r := b.Run(context.Background(), emu.UntilText("goes out to the world."), emu.Limit(10*emu.Second))
+			text := b.text.String()
+			for _, want := range []string{"scanning\r\n", "  espalier             channel  1  -40 dBm Some(Wpa2Personal)\r\n", "joined on channel 1", "got ip 192.168.71.100/24", ok + "\r\n", "This is not www.mobile-j.de."} {
+				if !strings.Contains(strings.ReplaceAll(text, "\n", "\r\n"), want) && !strings.Contains(text, want) && !strings.Contains(text, strings.ReplaceAll(want, "\r\n", "\n")) {
+					t.Errorf("no %q", want)
+				}
+			}
+			if t.Failed() || r.Reason != emu.StopText {
+				t.Fatalf("%v after %s:\n%s", r.Reason, r.Now, text)
+			}
+			t.Logf("%s: guest %s, %d instructions", name, r.Now, r.Instructions)
+		})
+	}
+}
+
+// What the firmware says of each fault, and that it gets over it.
+func TestFirmwareAndFaults(t *testing.T) {
+	devtest.Long(t, "minutes of guest time")
+	for _, tc := range []struct {
+		fault string
+		says  string
+	}{
+		{"from 0s to 15s no-lease", "no address for 10 s; trying again"},
+		{"from 0s to 10s late-lease 15s", "no address"},
+		{"from 0s to 5s late-lease 2s", "got ip"},
+		{"from 0s to 5s dns-failure", "no such host; trying again"},
+		{"from 0s to 5s dns-failure nxdomain", "no such host; trying again"},
+		{"from 0s to 15s dns-failure silence", "trying again"},
+		{"from 0s to 5s tcp-reset", "connection reset; trying again"},
+		{"from 0s to 15s half-open", "no connection for"},
+		{"from 0s to 5s slow-server 3s", ok},
+		{"from 0s to 20s slow-server 15s", "no data for"},
+		{"from 0s to 20s loss 30%", "got ip"},
+		{"duplication 50%", ok},
+		{"reordering 50%", ok},
+		{"delay 200ms", ok},
+		{"from 0s to 4s no-network", "trying again"},
+		{"from 0s to 15s wrong-passphrase", "trying again"},
+		{"at 5s deauth reason 4", ok},
+		{"at 5s lease-change", ok},
+	} {
+		t.Run(tc.fault, func(t *testing.T) {
+			t.Parallel()
+			b := power(t, setup{seed: 3, faults: parse(t, tc.fault)})
+			b.Run(context.Background(), emu.Limit(100*emu.Second))
+			text := b.text.String()
+			at := strings.Index(text, tc.says)
+			if at < 0 || !strings.Contains(text[at:], ok) {
+				t.Fatalf("%q and then %q are not in\n%s", tc.says, ok, text)
+			}
+		})
+	}
+}
+
+// storm makes a schedule out of anything, all over at 20 s.
+func storm(r *faults.Random) faults.Schedule {
+	var list []faults.Fault
+	for range 1 + r.N(5) {
+		f := faults.Fault{Kind: faults.Kind(r.N(uint64(faults.Kinds)))}
+		f.From = emu.Time(r.N(18000)) * emu.Time(emu.Millisecond)
+		f.To = f.From.Add(emu.Duration(1+r.N(9000)) * emu.Millisecond)
+		f.To = min(f.To, emu.Time(20*emu.Second))
+		f.PPM = uint32(1 + r.N(1e6))
+		f.Delay = emu.Duration(r.N(8000)) * emu.Millisecond
+		f.Level = -int8(60 + r.N(40))
+		f.Reason = uint16(1 + r.N(24))
+		f.Answer = faults.Answer(r.N(3))
+		if f.Kind.Instant() || f.Kind == faults.TCPReset && r.N(2) == 0 {
+			f.To = f.From
+		}
+		list = append(list, f)
+	}
+	return faults.New(list...)
+}
+
+// Whatever happens, when it is over the firmware's own retries bring it back.
+func TestStorms(t *testing.T) {
+	storms := 100
+	if testing.Short() {
+		storms = 4
+	}
+	r := faults.NewRandom(1, "storms")
+	for i := range storms {
+		s := storm(r)
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			b := power(t, setup{seed: uint64(i), faults: s})
+			b.Run(context.Background(), emu.Limit(20*emu.Second))
+			before := b.text.Len()
+			res := b.Run(context.Background(), emu.UntilText(ok), emu.Limit(100*emu.Second))
+			if res.Reason != emu.StopText {
+				t.Fatalf("%v at %s; faults:\n%s\nbefore 20 s:\n%s\nafter:\n%s", res.Reason, res.Now, s, b.text.String()[:before], b.text.String()[before:])
+			}
+			if len(res.Resets) > 0 {
+				t.Errorf("resets %v", res.Resets)
+			}
+		})
+	}
+}
+
+// A run with faults can be written down, and played again without the air, the
+// network and the faults.
+func TestRecordAndReplay(t *testing.T) {
+	var file bytes.Buffer
+	var rec *tape.Recorder
+	run := func(b *bench) emu.Result {
+		b.Run(context.Background(), emu.Limit(4*emu.Second))
+		if len(b.Inputs()) == 0 && rec != nil {
+			b.Send(emu.UART0, []byte("hello"))
+		}
+		return b.Run(context.Background(), emu.Limit(16*emu.Second))
+	}
+	first := power(t, setup{seed: 9, faults: parse(t, "at 3s deauth", "loss 10%", "from 0s to 1s no-network"), wrap: func(r emu.Radio, c emu.Config) emu.Radio {
+		rec = tape.NewRecorder(&file, tape.Header{Seed: c.Seed}, r)
+		return rec
+	}})
+	a := run(first)
+	if err := rec.Finish(first.Inputs(), tape.End{At: a.Now, Trace: a.Trace}); err != nil {
+		t.Fatal(err)
+	}
+	rec = nil
+	was, err := tape.Read(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	player := was.Player()
+	second := power(t, setup{seed: 9, replay: was.Inputs, wrap: func(emu.Radio, emu.Config) emu.Radio { return player }})
+	b := run(second)
+	if a.Trace != b.Trace || a.Now != b.Now || first.text.String() != second.text.String() || player.Err() != nil {
+		t.Errorf("trace %x at %s and %x at %s, %v\n%s\n---\n%s", a.Trace, a.Now, b.Trace, b.Now, player.Err(), first.text.String(), second.text.String())
+	}
+}
+
+// The capture of the network is read by Wireshark's own program.
+func TestWiresharkReadsTheNetwork(t *testing.T) {
+	tshark := devtest.Tool(t, "tshark")
+	name := filepath.Join(t.TempDir(), "lan.pcapng")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := pcap.NewWriter(f, lan.DefaultEpoch(), pcap.Interface{Name: "lan", Link: pcap.Ethernet})
+	b := power(t, setup{config: func(c *lan.Config) { c.Capture = func(at emu.Time, b []byte) { p.Frame(0, at, b) } }})
+	b.Run(context.Background(), emu.UntilText(ok), emu.Limit(10*emu.Second))
+	b.Run(context.Background(), emu.Limit(emu.Second))
+	if p.Err() != nil {
+		t.Fatal(p.Err())
+	}
+	cmd := exec.Command(tshark, "-r", name, "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(out)
+	for _, want := range []string{"DHCP Discover", "DHCP Offer", "DHCP Request", "DHCP ACK", "Who has 192.168.71.1?", "192.168.71.1 is at 02:65:73:70:00:01",
+		"Standard query response", "A www.mobile-j.de A 198.18.0.1", "[SYN, ACK]", "GET / HTTP/1.0", "HTTP/1.0 200 OK"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for _, bad := range []string{"Malformed", "incorrect", "Bogus", "Retransmission", "Out-Of-Order"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%q", bad)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
+
+// BenchmarkHTTP is from power-on to HTTP 200; the metric is wall per guest time.
+func BenchmarkHTTP(b *testing.B) {
+	var guest emu.Duration
+	start := time.Now()
+	for b.Loop() {
+		x := power(b, setup{})
+		r := x.Run(context.Background(), emu.UntilText(ok), emu.Limit(10*emu.Second))
+		if r.Reason != emu.StopText {
+			b.Fatal(x.text.String())
+		}
+		guest += r.Elapsed
+	}
+	b.ReportMetric(time.Since(start).Seconds()/guest.Seconds(), "wall/guest")
+}

@@ -6,8 +6,8 @@ import (
 	"espalier.dev/espalier/firmware"
 )
 
-// maxNames bounds what an annotator remembers.
-const maxNames = 1 << 12
+// maxNames bounds what an annotator remembers: some 10 MB.
+const maxNames = 1 << 14
 
 // annotator remembers the addresses it has named: logs repeat theirs.
 type annotator struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	elfview "espalier.dev/espalier/firmware"
@@ -143,18 +144,31 @@ func levelStyle(l defmt.Level) ui.Style {
 }
 
 // frameText is "function at file:line".
-func frameText(f elfview.Frame) string {
+func frameText(f elfview.Frame) string { return string(appendFrame(nil, &f)) }
+
+func appendFrame(b []byte, f *elfview.Frame) []byte {
 	name := f.Function
 	if name == "" {
 		name = "??"
 	}
+	b = append(b, name...)
 	if f.File == "" {
 		if f.Offset > 0 {
-			name += fmt.Sprintf("+0x%x", f.Offset)
+			b = strconv.AppendUint(append(b, "+0x"...), uint64(f.Offset), 16)
 		}
-		return name
+		return b
 	}
-	return fmt.Sprintf("%s at %s:%d", name, f.File, f.Line)
+	b = append(append(b, " at "...), f.File...)
+	return strconv.AppendInt(append(b, ':'), int64(f.Line), 10)
+}
+
+// appendAddress is address without a string of its own.
+func appendAddress(b []byte, a uint32) []byte {
+	b = append(b, "0x"...)
+	for shift := 28; shift >= 0; shift -= 4 {
+		b = append(b, "0123456789abcdef"[a>>shift&15])
+	}
+	return b
 }
 
 // Report implements monitor.Sink.

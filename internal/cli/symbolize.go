@@ -181,19 +181,32 @@ func (s *annotated) Line(l monitor.Line) {
 	case monitor.Return:
 		s.w.WriteByte('\r')
 	}
+	if len(l.Notes) == 0 {
+		return
+	}
+	// A log has millions of lines: no text is made that is not written.
+	b := s.line[:0]
+	color := s.ui.Color(ui.Stdout)
 	for _, n := range l.Notes {
-		for i, f := range n.Frames {
-			lead := "             in "
-			if i == 0 {
-				s.line = append(append(s.line[:0], "  "...), address(n.Addr)...)
-				lead = string(append(s.line, ' '))
-			} else {
-				lead = lead[3:]
+		for i := range n.Frames {
+			if color {
+				b = append(b, "\x1b["+ui.Yellow+"m"...)
 			}
-			s.w.WriteString(s.ui.Paint(ui.Stdout, ui.Yellow, lead+frameText(f)))
-			s.w.WriteByte('\n')
+			if i == 0 {
+				b = appendAddress(append(b, "  "...), n.Addr)
+				b = append(b, ' ')
+			} else {
+				b = append(b, "         in "...)
+			}
+			b = appendFrame(b, &n.Frames[i])
+			if color {
+				b = append(b, "\x1b[0m"...)
+			}
+			b = append(b, '\n')
 		}
 	}
+	s.w.Write(b)
+	s.line = b
 }
 
 // Report implements monitor.Sink.

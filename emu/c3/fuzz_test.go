@@ -31,6 +31,7 @@ func FuzzRegisters(f *testing.F) {
 	seed(op(2, 0x600c4000, 1), op(2, 0x600c4004, 0), op(2, mmuBase+508, 0xff), op(2, mmuBase+0x7fc, 1))
 	seed(op(2, 0x60002018, 0xffffffff), op(2, 0x6000201c, 0xffffffff), op(2, 0x60002024, 0x3ff), op(2, 0x60002000, 0xffffffff))
 	seed(op(4, 0, 0x41414141), op(5, 3, 1), op(0, 0x60000001, 0), op(1, 0x60043002, 7))
+	seed(op(2, 0x33088, 0xc8000), op(2, 0x33084, 1<<31|1), op(2, 0xe150, 12<<20), op(2, 0x33d08, 0xc10c8000), op(3, 0, 9999), op(2, 0x33084, 1<<31|1))
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		cfg := emu.Config{ROM: program(func(a *asm) { a.halt() }).rom(), Flash: make([]byte, 1<<20)}
 		c, b, err := newBoard(cfg)

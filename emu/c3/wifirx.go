@@ -92,10 +92,9 @@ func (w *wifiMAC) deliver(now emu.Time, rx emu.RadioRX) bool {
 	if next == 0 {
 		return false
 	}
-	mem := w.soc.m.CPU.Memory()
 	at := dramBase | next
 	var d [wifiDescriptor]byte
-	if !mem.Read(at, d[:]) {
+	if !w.dmaRead(at, d[:]) {
 		return false
 	}
 	word := binary.LittleEndian.Uint32(d[:])
@@ -106,11 +105,11 @@ func (w *wifiMAC) deliver(now emu.Time, rx emu.RadioRX) bool {
 	buf := make([]byte, total)
 	w.header(buf, now, rx)
 	copy(buf[rxHeader:], rx.Frame)
-	if !mem.Write(binary.LittleEndian.Uint32(d[4:]), buf) {
+	if !w.dmaWrite(binary.LittleEndian.Uint32(d[4:]), buf) {
 		return false
 	}
 	binary.LittleEndian.PutUint32(d[:], word&^descLength|uint32(total)<<12|descHasData)
-	if !mem.Write(at, d[:4]) {
+	if !w.dmaWrite(at, d[:4]) {
 		return false
 	}
 	w.set(macRXLast, next|macLastPrefix)
@@ -138,7 +137,7 @@ func (w *wifiMAC) reload() {
 		return
 	}
 	var next [4]byte
-	if w.soc.m.CPU.Memory().Read(dramBase|last+8, next[:]) {
+	if w.dmaRead(dramBase|last+8, next[:]) {
 		w.set(macRXNext, binary.LittleEndian.Uint32(next[:])&macAddress20)
 	}
 }

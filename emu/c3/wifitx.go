@@ -18,6 +18,9 @@ const (
 // header, what follows, and four bytes of room for the FCS; its size field may
 // be smaller and does not matter.
 func (w *wifiMAC) transmit(slot int) {
+	if w.done[slot].Armed() {
+		return // it is still sending
+	}
 	plcp0 := w.plcp0(slot)
 	now := w.soc.m.Now()
 	frame, ok := w.fetch(dramBase | plcp0&macAddress20)
@@ -42,9 +45,8 @@ func (w *wifiMAC) plcp0(slot int) uint32 { return w.get(macPLCP0 + 8*uint32(slot
 
 // fetch returns the frame of a transmit descriptor, without FCS.
 func (w *wifiMAC) fetch(descriptor uint32) (dot11.Frame, bool) {
-	mem := w.soc.m.CPU.Memory()
 	var d [wifiDescriptor]byte
-	if !mem.Read(descriptor, d[:]) {
+	if !w.dmaRead(descriptor, d[:]) {
 		return nil, false
 	}
 	n := binary.LittleEndian.Uint32(d[:]) >> 12 & maxMPDU
@@ -52,10 +54,24 @@ func (w *wifiMAC) fetch(descriptor uint32) (dot11.Frame, bool) {
 		return nil, false
 	}
 	frame := make(dot11.Frame, n-fcsLen)
-	if !mem.Read(binary.LittleEndian.Uint32(d[4:]), frame) || len(frame) < 2 || !frame.Valid() {
+	if !w.dmaRead(binary.LittleEndian.Uint32(d[4:]), frame) || len(frame) < 2 || !frame.Valid() {
 		return nil, false
 	}
 	return frame, true
+}
+
+// dmaRead and dmaWrite reach internal SRAM and nothing else.
+func (w *wifiMAC) dmaRead(addr uint32, p []byte) bool {
+	return inSRAM(addr, len(p)) && w.soc.m.CPU.Memory().Read(addr, p)
+}
+
+func (w *wifiMAC) dmaWrite(addr uint32, p []byte) bool {
+	return inSRAM(addr, len(p)) && w.soc.m.CPU.Memory().Write(addr, p)
+}
+
+func inSRAM(addr uint32, n int) bool {
+	off := addr - sram1Data
+	return off < sram1Size && int(sram1Size-off) >= n
 }
 
 // transmitted is the end of a transmission. A missing acknowledgement is told

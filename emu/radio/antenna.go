@@ -21,6 +21,9 @@ type arrival struct {
 	rx emu.RadioRX
 }
 
+// maxWait is how long a chip waits for the medium before it gives up.
+const maxWait = 200 * emu.Millisecond
+
 // levelOfChip is how well a chip is heard, in dBm.
 const levelOfChip = -42
 
@@ -62,6 +65,9 @@ func (n *Antenna) Transmit(now emu.Time, tx emu.RadioTX) (emu.Time, bool) {
 	frame := dot11.Frame(slices.Clone(tx.Frame))
 	if tx.Channel < 1 || tx.Channel >= channels || !frame.Valid() {
 		return a.now.Add(airtime(len(frame)+fcsLen, tx.Rate)), false
+	}
+	if a.busy[tx.Channel] > a.now.Add(maxWait) {
+		return a.now.Add(maxWait), false
 	}
 	f := flight{frame: frame, channel: tx.Channel, rate: tx.Rate, level: levelOfChip, from: n}
 	if frame.Type() != dot11.Control {

@@ -50,6 +50,12 @@ func (s *transcript) Report(r *monitor.Report) {
 // it as espalier run does.
 func watch(t *testing.T, name string, opt monitor.Options) (monitor.Result, *transcript) {
 	t.Helper()
+	script := &transcript{}
+	return watchInto(t, name, opt, script), script
+}
+
+func watchInto(t *testing.T, name string, opt monitor.Options, sink monitor.Sink) monitor.Result {
+	t.Helper()
 	devtest.Long(t, "boots a board")
 	elf, err := os.ReadFile(filepath.Join(devtest.Store(t), "firmware", name+".elf"))
 	if err != nil {
@@ -76,8 +82,7 @@ func watch(t *testing.T, name string, opt monitor.Options) (monitor.Result, *tra
 	if opt.For == 0 {
 		opt.For = 10 * time.Second
 	}
-	script := &transcript{}
-	m := monitor.New(opt, script)
+	m := monitor.New(opt, sink)
 	at := func(tm emu.Time) time.Duration { return time.Duration(tm) * 25 / 4 } // a tick is 6.25 ns
 	now := time.Duration(0)
 	for !m.Done() {
@@ -93,7 +98,7 @@ func watch(t *testing.T, name string, opt monitor.Options) (monitor.Result, *tra
 		}
 		m.Tick(now)
 	}
-	return m.Close(now), script
+	return m.Close(now)
 }
 
 // functions lists what a report names, frame by frame.

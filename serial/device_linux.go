@@ -53,6 +53,13 @@ func setUp(fd, baud int) error {
 	return configure(fd, baud)
 }
 
+// Close gives the device back. The mark of TIOCEXCL belongs to the terminal,
+// not to its user: on one that somebody else keeps open it would stay.
+func (d *device) Close() error {
+	_ = unix.IoctlSetInt(d.fd, unix.TIOCNXCL, 0)
+	return d.stream.Close()
+}
+
 // lockedBy takes the advisory lock that flashers and terminal programs agree
 // on: root passes TIOCEXCL, but not this.
 func lockedBy(fd int) (bool, error) {

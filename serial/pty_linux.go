@@ -92,6 +92,10 @@ func (p *PTY) Baud() int {
 	return int(t.Ospeed)
 }
 
+// free takes back the mark of exclusive use that a program has left behind, by
+// its end or by being killed: this end stays open, so the system does not.
+func (p *PTY) free() { _ = unix.IoctlSetInt(p.slave, unix.TIOCNXCL, 0) }
+
 // SetBaud does nothing: the program at the other end decides.
 func (p *PTY) SetBaud(context.Context, int) error { return nil }
 

@@ -12,6 +12,8 @@ func OpenPTY(string) (*PTY, error) {
 	return nil, &OpenError{Name: "pseudo-terminal", Err: errors.ErrUnsupported}
 }
 
+func (p *PTY) free() {}
+
 // Path returns the device file for other programs.
 func (p *PTY) Path() string { return "" }
 

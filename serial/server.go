@@ -173,6 +173,9 @@ func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 	buf := make([]byte, 4096)
 	for {
 		n, err := pty.Read(ctx, buf, 20*time.Millisecond)
+		if isTimeout(err) {
+			pty.free()
+		}
 		if err != nil && !isTimeout(err) {
 			if cause := context.Cause(ctx); cause != nil {
 				return cause

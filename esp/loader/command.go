@@ -128,20 +128,26 @@ type response struct {
 	data  []byte // without the status
 	fail  byte   // status
 	code  byte   // error code
+	bytes int    // of status
 }
 
 // parseResponse reads an answer with a status of n bytes: four from the ROM of
-// this chip, two from the stub. What is not an answer is noise.
+// this chip, of which it leaves the last two as they were in its buffer, two
+// from the stub. SYNC is answered with the status alone, so its length says who
+// answers. What is not an answer is noise.
 func parseResponse(p []byte, n int) (response, bool) {
-	if len(p) < 8+n || p[0] != 1 {
+	if len(p) < 10 || p[0] != 1 {
 		return response{}, false
 	}
 	size := int(binary.LittleEndian.Uint16(p[2:]))
-	if size != len(p)-8 {
+	if opcode(p[1]) == opSync && (size == 2 || size == 4) {
+		n = size
+	}
+	if size != len(p)-8 || size < n {
 		return response{}, false
 	}
 	body, status := p[8:len(p)-n], p[len(p)-n:]
-	return response{op: opcode(p[1]), value: binary.LittleEndian.Uint32(p[4:]), data: body, fail: status[0], code: status[1]}, true
+	return response{op: opcode(p[1]), value: binary.LittleEndian.Uint32(p[4:]), data: body, fail: status[0], code: status[1], bytes: n}, true
 }
 
 // Times that the chip may take. Those by size are for slow flash chips.

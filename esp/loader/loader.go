@@ -136,19 +136,13 @@ func bootMode() *regexp.Regexp {
 }
 
 // synchronise sends SYNC until it is answered. A stub that a former session
-// left running answers too, and says so by its value.
+// left running answers too, and says so by its status.
 func (l *Loader) synchronise(ctx context.Context) error {
 	var last error
 	for range 7 {
-		// A frame of either status length is an answer here.
-		l.link.status = 2
 		r, err := l.link.once(ctx, opSync, syncData(), 0, timeSync)
 		if err == nil {
-			l.stub = r.value == 0
-			l.link.status = 4
-			if l.stub {
-				l.link.status = 2
-			}
+			l.link.status, l.stub = r.bytes, r.bytes == 2
 			return l.link.drain(ctx, quiet)
 		}
 		if !recoverable(err) {

@@ -86,14 +86,11 @@ func (p *Port) Do(f func(*emu.Board)) {
 	f(p.board)
 }
 
-// frame is the time of one frame at the host's speed.
+// frame is how long a byte is on the wire: the sender, here the guest, decides.
 func (p *Port) frame() emu.Duration {
-	if p.o.Stream == emu.USB {
-		return 0
-	}
-	baud := p.baud
-	if p.o.AnyBaud {
-		baud = max(1, p.board.Baud(p.o.Stream))
+	baud := p.board.Baud(p.o.Stream)
+	if baud == 0 {
+		return 0 // USB
 	}
 	return emu.Duration(10 * emu.TicksPerSecond / uint64(baud))
 }

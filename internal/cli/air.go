@@ -90,6 +90,30 @@ func (a *app) settleAir(o *airOptions, given func(flag string) bool) {
 	}
 }
 
+// check reads everything that can be written wrong, before anything is built.
+func (o *airOptions) check() error {
+	switch o.Net {
+	case "", "island", "host", "none":
+	default:
+		return fault.New(fault.Usage, fmt.Sprintf("--net %s: want island, host or none", o.Net))
+	}
+	if o.Replay != "" && (o.Record != "" || o.Pcap != "") {
+		return fault.New(fault.Usage, "--replay plays the board's side of a run: it excludes --record and --pcap")
+	}
+	if _, err := faults.ParseAll(o.Faults); err != nil {
+		return fault.Wrap(fault.Usage, err, "", "espalier run --fault 'at 2s deauth'")
+	}
+	if _, err := parseHosts(o.Hosts); err != nil {
+		return err
+	}
+	for _, text := range o.Forward {
+		if _, err := parseForward(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // realTime reports whether somebody outside takes part, who lives in real time.
 func (o *airOptions) realTime() bool {
 	return o.Replay == "" && (o.Net == "host" || len(o.Forward) > 0)
@@ -138,6 +162,9 @@ func (s *scene) file(name string) (*bufio.Writer, error) {
 
 // scene sets the scene for a board that is made of cfg.
 func (a *app) scene(ctx context.Context, o airOptions, cfg emu.Config) (s *scene, err error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	s = &scene{}
 	if o.Net == "" { // no flags
 		o.Net = "island"
@@ -177,9 +204,6 @@ func (a *app) scene(ctx context.Context, o airOptions, cfg emu.Config) (s *scene
 }
 
 func (a *app) openReplay(ctx context.Context, s *scene, o airOptions, head tape.Header) error {
-	if o.Record != "" || o.Pcap != "" {
-		return fault.New(fault.Usage, "--replay plays the board's side of a run: it excludes --record and --pcap")
-	}
 	f, err := os.Open(o.Replay)
 	if err != nil {
 		return openError(o.Replay, err)
@@ -202,7 +226,7 @@ func (a *app) openReplay(ctx context.Context, s *scene, o airOptions, head tape.
 func (a *app) openAir(s *scene, o airOptions) error {
 	schedule, err := faults.ParseAll(o.Faults)
 	if err != nil {
-		return fault.Wrap(fault.Usage, err, "", "espalier run --fault 'at 2s deauth'")
+		return err
 	}
 	net := lan.Config{Seed: o.Seed, Faults: schedule}
 	if net.Names, err = parseHosts(o.Hosts); err != nil {
@@ -247,11 +271,6 @@ func (a *app) openAir(s *scene, o airOptions) error {
 
 // openUplink lets the board out, and this machine in, if that is wanted.
 func (a *app) openUplink(s *scene, o airOptions, net *lan.Config) error {
-	switch o.Net {
-	case "island", "host":
-	default:
-		return fault.New(fault.Usage, fmt.Sprintf("--net %s: want island, host or none", o.Net))
-	}
 	if o.Net == "island" && len(o.Forward) == 0 {
 		return nil
 	}

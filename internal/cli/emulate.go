@@ -86,6 +86,9 @@ Mask ROM and bootloader are the ones that the espalier.lock here, or above, pins
 				return err
 			}
 			a.settleAir(&o.watch.Air, cmd.Flags().Changed)
+			if err := o.watch.Air.check(); err != nil {
+				return err
+			}
 			if len(names) == 0 {
 				return a.emulateBlank(cmd.Context(), o)
 			}

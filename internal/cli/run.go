@@ -49,6 +49,12 @@ symbolised backtrace. espalier.toml can say what to expect ([run]).` +
 			if err != nil {
 				return err
 			}
+			watch := o.watch
+			watch.settle(cmd, w.project)
+			if err := watch.Air.check(); err != nil {
+				w.close()
+				return err
+			}
 			f, err := w.firmware(cmd.Context())
 			var j flashJob
 			if err == nil && onPort {
@@ -58,8 +64,6 @@ symbolised backtrace. espalier.toml can say what to expect ([run]).` +
 			if err != nil {
 				return err
 			}
-			watch := o.watch
-			watch.settle(cmd, w.project)
 			if onPort {
 				return a.runOnPort(cmd.Context(), j, emulation{ROM: f.rom, ELF: f.bytes}, flash, watch)
 			}

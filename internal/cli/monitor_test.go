@@ -201,7 +201,7 @@ func TestSymbolizeLog(t *testing.T) {
 	if code, _, errs := run("x"); code != 2 || !strings.Contains(errs, "which firmware?") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
-	if code, _, errs := run("x", "a", "b", "--elf", hello); code != 2 || !strings.Contains(errs, "unexpected argument b") {
+	if code, _, errs := run("x", "a", "b", "--elf", hello); code != 2 || !strings.Contains(errs, "unexpected argument a") {
 		t.Errorf("exit %d: %s", code, errs)
 	}
 	// A report is no failure of this verb.

@@ -39,6 +39,7 @@ build has left in target/espalier.` + exits(),
 		Example: `  espalier symbolize uart.log --elf target/espalier/blinky.elf
   ssh lab cat /dev/ttyACM0 | espalier symbolize --elf blinky.elf
   espalier symbolize 0x42001234 0x40380010 --elf blinky.elf`,
+		Args: logOrAddresses,
 		RunE: func(cmd *cobra.Command, names []string) error { return a.symbolize(cmd.Context(), names, o) },
 	}
 	cmd.Flags().StringVar(&o.ELF, "elf", "", "ELF `FILE` with the symbols")
@@ -46,18 +47,25 @@ build has left in target/espalier.` + exits(),
 	return cmd
 }
 
+// logOrAddresses accepts one file, or any number of addresses.
+func logOrAddresses(_ *cobra.Command, names []string) error {
+	if len(names) < 2 {
+		return nil
+	}
+	for _, n := range names {
+		if _, ok := parseAddress(n); !ok {
+			return fault.New(fault.Usage, fmt.Sprintf("symbolize: unexpected argument %s", n), "either one log or addresses such as 0x42001234")
+		}
+	}
+	return nil
+}
+
 func (a *app) symbolize(ctx context.Context, names []string, o symbolizeOptions) error {
 	var addrs []uint32
 	for _, n := range names {
-		v, ok := parseAddress(n)
-		if !ok {
-			addrs = nil
-			break
+		if v, ok := parseAddress(n); ok {
+			addrs = append(addrs, v)
 		}
-		addrs = append(addrs, v)
-	}
-	if addrs == nil && len(names) > 1 {
-		return fault.New(fault.Usage, fmt.Sprintf("symbolize: unexpected argument %s", names[1]), "either one log or addresses such as 0x42001234")
 	}
 	e, err := a.symbolFiles(ctx, o.ELF, o.ROM, true)
 	if err != nil {

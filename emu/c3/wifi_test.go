@@ -345,7 +345,7 @@ func TestWiFiTime(t *testing.T) {
 	c.w(wdev+wdevTSFCtrl, 1)
 	c.want(wdev+wdevTSFTimeLo, 5100)
 	c.want(wdev+wdevTSFTimeHi, 7)
-	if c.r(wdev+wdevRandom) == c.r(wdev+wdevRandom) {
+	if a, b := c.r(wdev+wdevRandom), c.r(wdev+wdevRandom); a == b {
 		t.Error("random numbers repeat")
 	}
 }

@@ -26,6 +26,7 @@ type unframer struct {
 	table    *defmt.Table
 	decoder  *defmt.Decoder
 	bare     bool // frames without 0xFF 0x00
+	seen     bool // a frame has come
 	inside   bool
 	mark     bool   // a 0xFF has been seen, and not what follows it
 	buf      []byte // of the frame that is being read
@@ -106,16 +107,36 @@ func (u *unframer) packedFrame(p []byte) (rest []byte, ok bool) {
 	}
 	if i < 0 {
 		u.buf = append(u.buf, p...)
-		return nil, true
+		left, ok := u.firstLines(u.buf)
+		u.buf = u.buf[:copy(u.buf, left)]
+		return nil, ok
 	}
 	packet := p[:i]
 	if len(u.buf) > 0 {
 		u.buf = append(u.buf, packet...)
 		packet = u.buf
 	}
-	ok = u.packet(packet)
+	if packet, ok = u.firstLines(packet); ok && len(packet) > 0 {
+		ok = u.packet(packet)
+	}
 	u.buf = u.buf[:0]
 	return p[i+1:], ok
+}
+
+// firstLines shows lines that are nothing but text at once, as long as no
+// frame has come: a program may log through a debug probe, and print.
+func (u *unframer) firstLines(b []byte) (rest []byte, ok bool) {
+	for u.bare && !u.seen {
+		i := bytes.IndexByte(b, '\n') + 1
+		if i == 0 || !isText(b[:i]) {
+			break
+		}
+		if !u.text(b[:i]) {
+			return nil, false
+		}
+		b = b[i:]
+	}
+	return b, true
 }
 
 // tooLong gives up a frame of which buf and rest are the beginning.
@@ -165,6 +186,7 @@ func (u *unframer) unpack(b []byte) (*defmt.Frame, bool) {
 		return nil, false
 	}
 	u.decoded, _, err = u.decoder.Decode(u.unpacked)
+	u.seen = u.seen || err == nil
 	return &u.decoded, err == nil
 }
 

@@ -18,7 +18,7 @@ func logTable(t testing.TB, encoding string) *defmt.Table {
 		return defmt.Symbol{Name: fmt.Sprintf(`{"package":"p","tag":"defmt_%s","data":%q,"disambiguator":"%d"}`, tag, data, addr), Addr: addr, Section: true}
 	}
 	tab, err := defmt.NewTable([]defmt.Symbol{{Name: "_defmt_version_ = 4"}, {Name: "_defmt_encoding_ = " + encoding},
-		sym(1, "info", "ready"), sym(2, "warn", "n {=u8}"), sym(3, "error", "text {=str}"), sym(4, "println", "0x42010040 {=u8}")})
+		sym(1, "info", "ready"), sym(2, "warn", "n {=u8}"), sym(3, "error", "text {=str}"), sym(4, "println", "0x42010040 {=u8}"), sym(5, "error", "{=str}")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,12 +103,68 @@ func TestFramesInTime(t *testing.T) {
 	if s := strings.Join(got, "|"); s != `\xff\x00\x01` {
 		t.Errorf("%q", s)
 	}
+	// A program that logs elsewhere and prints here is not held up.
+	got = nil
+	m = logMonitor(t, tab, true, Options{}, &got)
+	m.Write(UART0, 0, []byte("one\ntwo\nthr"))
+	if s := strings.Join(got, "|"); s != "one|two" {
+		t.Errorf("%q", s)
+	}
 	m = logMonitor(t, tab, false, Options{Expect: rules(t, "WARN", "n 5")}, &got)
 	if m.Write(UART0, 0, []byte(mark+ready+"\x00")); m.Done() {
 		t.Error("too early")
 	}
 	if m.Write(UART0, 0, []byte(mark+five+"\x00")); m.Result().Verdict != Passed {
 		t.Errorf("%+v", m.Result())
+	}
+}
+
+// frame is a frame of statement 5 as esp-println sends it.
+func frame(text string) string {
+	b := append([]byte{5, 0, byte(len(text)), byte(len(text) >> 8), 0, 0}, text...)
+	out := []byte(mark)
+	run, zeros := 0, byte(0)
+	for _, c := range b {
+		switch {
+		case run < 7 && c == 0:
+			zeros |= 1 << run
+			run++
+		case run >= 7 && c == 0:
+			out = append(out, byte(run-7)|0x80)
+			run = 0
+			continue
+		default:
+			out = append(out, c)
+			run++
+		}
+		if run == 7 && zeros != 0 {
+			out = append(out, zeros)
+			run, zeros = 0, 0
+		}
+	}
+	if run > 0 && run < 7 {
+		out = append(out, (zeros|0xff<<run)&0x7f)
+	} else if run >= 7 {
+		out = append(out, byte(run-7)|0x80)
+	}
+	return string(append(out, 0))
+}
+
+// A panic handler that logs through defmt: its lines are a crash all the same.
+func TestFramesOfAPanic(t *testing.T) {
+	tab := logTable(t, "rzcobs")
+	rec := &recorder{}
+	m := logMonitor(t, tab, false, Options{}, rec)
+	for _, l := range []string{"on", "", "= PANIC =", "panicked at src/main.rs:1:2:\nboom\n", "", "Backtrace:", "", "0x1", "0x2", "", "", ""} {
+		if l == "= PANIC =" {
+			l = "====================== PANIC ======================"
+		}
+		m.Write(UART0, 0, []byte(frame(l)))
+	}
+	m.Close(0)
+	got := rec.String()
+	if m.Result().Verdict != Crashed || !strings.Contains(got, "panic: boom\n  at src/main.rs:1:2\n   0: 0x00000001 ??\n   1: 0x00000002 ??\n") {
+		t.Errorf("%+v\n%s", m.Result(), got)
 	}
 }
 

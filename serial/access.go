@@ -22,6 +22,7 @@ type access struct {
 	mu   sync.Mutex // of writing to conn
 
 	dtr, rts bool // as the client has them
+	reset    bool // what the port was told last holds the chip in reset
 	hold     *time.Timer
 }
 
@@ -183,7 +184,6 @@ func ignore(error) error { return nil }
 
 // control does one SET-CONTROL and returns the confirmed value.
 func (a *access) control(ctx context.Context, v byte, last bool) (byte, error) {
-	inReset := a.rts && !a.dtr
 	switch v {
 	case ctlDTROn, ctlDTROff:
 		a.dtr = v == ctlDTROn
@@ -201,7 +201,7 @@ func (a *access) control(ctx context.Context, v byte, last bool) (byte, error) {
 	if !last {
 		return v, nil
 	}
-	if inReset && a.dtr && a.rts {
+	if a.reset && a.dtr && a.rts {
 		a.hold.Reset(holdDTR)
 		return v, nil
 	}
@@ -218,6 +218,7 @@ func choose(on bool, yes, no byte) byte {
 // lines applies both lines. A port without any is no reason to stop.
 func (a *access) lines(ctx context.Context) error {
 	a.hold.Reset(time.Hour)
+	a.reset = a.rts && !a.dtr
 	err := a.port.SetLines(ctx, a.dtr, a.rts)
 	if unsupported(err) {
 		return nil

@@ -73,22 +73,19 @@ func (l *Loader) FlashID(ctx context.Context) (FlashID, error) {
 	return l.flash, err
 }
 
-// readFlashID asks until two answers agree and make sense.
+// readFlashID asks until an answer makes sense. A chip of an unknown size is
+// believed when it says so every time.
 func (l *Loader) readFlashID(ctx context.Context) error {
-	var id uint32
-	for n := range attempts + 1 {
-		v, err := l.jedec(ctx)
+	for range attempts {
+		id, err := l.jedec(ctx)
 		if err != nil {
 			return err
 		}
-		if n > 0 && v == id {
-			break
+		l.flash = FlashID{Manufacturer: uint8(id), Device: uint16(id>>8&0xff)<<8 | uint16(id>>16&0xff)}
+		if code := id >> 16 & 0xff; code >= 0x12 && code <= 0x1a && id&0xff != 0 && id&0xff != 0xff {
+			l.flash.Size = 1 << code
+			return nil
 		}
-		id = v
-	}
-	l.flash = FlashID{Manufacturer: uint8(id), Device: uint16(id>>8&0xff)<<8 | uint16(id>>16&0xff)}
-	if code := id >> 16 & 0xff; code >= 0x12 && code <= 0x1a {
-		l.flash.Size = 1 << code
 	}
 	return nil
 }
@@ -119,7 +116,7 @@ func (l *Loader) jedec(ctx context.Context) (uint32, error) {
 			break
 		}
 	}
-	id, err := l.ReadRegister(ctx, spiW0)
+	id, err := l.readTwice(ctx, spiW0)
 	if err != nil {
 		return 0, err
 	}

@@ -139,8 +139,14 @@ func bootMode() *regexp.Regexp {
 // left running answers too, and says so by its status.
 func (l *Loader) synchronise(ctx context.Context) error {
 	var last error
-	for range 7 {
-		r, err := l.link.once(ctx, opSync, syncData(), 0, timeSync)
+	for n := range 7 {
+		patience := timeSync
+		if n == 0 {
+			// The ROM measures the speed by the first one and answers the next.
+			patience = timeSync / 3
+		}
+		heard := l.link.heard
+		r, err := l.link.once(ctx, opSync, syncData(), 0, patience)
 		if err == nil {
 			l.link.status, l.stub = r.bytes, r.bytes == 2
 			return l.link.drain(ctx, quiet)
@@ -149,6 +155,9 @@ func (l *Loader) synchronise(ctx context.Context) error {
 			return err
 		}
 		last = err
+		if l.link.heard == heard {
+			continue // nothing to drain
+		}
 		if err := l.link.drain(ctx, quiet); err != nil {
 			return err
 		}
@@ -285,7 +294,7 @@ func (l *Loader) SetBaud(ctx context.Context, baud int) error {
 	if err := l.setBaud(ctx, baud); err != nil {
 		return err
 	}
-	if err := l.port.Wait(ctx, 50*ms); err != nil {
+	if err := l.port.Wait(ctx, 10*ms); err != nil { // the adapter and the chip change
 		return err
 	}
 	l.event("%d baud", baud)

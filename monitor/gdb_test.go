@@ -3,6 +3,7 @@ package monitor_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/monitor"
 )
@@ -122,4 +124,63 @@ func coreFile(stack *monitor.StackDump, pc, sp uint32) []byte {
 		out = le.AppendUint32(out, v)
 	}
 	return append(append(out, note...), stack.Data...)
+}
+
+// TestGuruStack: the register dump and "Stack memory:" of the mask ROM and of
+// ESP-IDF are unwound as well. The stack is that of a real program.
+func TestGuruStack(t *testing.T) {
+	_, s := watch(t, "stackdump", monitor.Options{})
+	if len(s.reports) != 1 || s.reports[0].Stack == nil {
+		t.Fatalf("%s", s)
+	}
+	r := s.reports[0]
+	k, sp := 0, uint32(0)
+	for i, f := range r.Frames {
+		if at := bytes.Index(r.Stack.Data, binary.LittleEndian.AppendUint32(nil, f.Addr)); i > 2 && at >= 0 {
+			k, sp = i, uint32(at)+4
+			break
+		}
+	}
+	if k == 0 {
+		t.Fatal("no return address on the stack")
+	}
+	var log strings.Builder
+	fmt.Fprintf(&log, "Guru Meditation Error: Core  0 panic'ed (Load access fault). Exception was unhandled.\r\n\r\nCore  0 register dump:\r\n")
+	fmt.Fprintf(&log, "MEPC    : 0x%08x  RA      : 0x%08x  SP      : 0x%08x  GP      : 0x3fc80000  \r\n", r.Frames[k].Addr, 0, r.Stack.SP+sp)
+	log.WriteString("\r\nStack memory:\r\n")
+	for data, at := r.Stack.Data[sp:], r.Stack.SP+sp; len(data) >= 4; {
+		fmt.Fprintf(&log, "%08x:", at)
+		for i := 0; i < 8 && len(data) >= 4; i++ {
+			fmt.Fprintf(&log, " 0x%08x", binary.LittleEndian.Uint32(data))
+			data, at = data[4:], at+4
+		}
+		log.WriteString("\r\n")
+	}
+	log.WriteString("\r\n\r\n\r\n")
+	b, err := os.ReadFile(filepath.Join(devtest.Store(t), "firmware", "stackdump.elf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := firmware.Open(bytes.NewReader(b), firmware.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out transcript
+	m := monitor.New(monitor.Options{Symbols: firmware.NewSymbols(app, nil)}, &out)
+	m.Write(monitor.UART0, 0, []byte(log.String()))
+	m.Close(0)
+	if len(out.reports) != 1 || out.reports[0].Kind != monitor.Guru {
+		t.Fatalf("%s", &out)
+	}
+	var got []uint32
+	for _, f := range out.reports[0].Frames {
+		got = append(got, f.Addr)
+	}
+	var want []uint32
+	for _, f := range r.Frames[k:] {
+		want = append(want, f.Addr)
+	}
+	if len(got) != len(want) || !same(got, want) {
+		t.Errorf("%x\nwant %x\n%s", got, want, &out)
+	}
 }

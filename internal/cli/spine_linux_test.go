@@ -1,13 +1,20 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -98,19 +105,7 @@ func look(ts *testscript.TestScript, args []string, want bool) {
 func lockSpine(t *testing.T, store string) {
 	dir := t.TempDir()
 	mini.Write(t, dir)
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "lock", "-C", dir)
-	cmd.Args[0] = "espalier"
-	cmd.Env = append(os.Environ(), "ESPALIER_STORE="+store)
-	// The test program is the espalier command when it is called by that name.
-	link := filepath.Join(t.TempDir(), "espalier")
-	if err := os.Symlink(exe, link); err != nil {
-		t.Fatal(err)
-	}
-	cmd.Path = link
+	cmd := espalier(t, append(os.Environ(), "ESPALIER_STORE="+store), "lock", "-C", dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		spine.err = "espalier lock: " + err.Error() + "\n" + string(out)
 		return
@@ -129,4 +124,191 @@ func changed(info fs.FileInfo) time.Time {
 		return time.Unix(st.Ctim.Unix())
 	}
 	return info.ModTime()
+}
+
+// espalier is the program, run as a user would, with this environment and
+// nothing else.
+func espalier(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "espalier")
+	if err := os.Symlink(exe, link); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // rather a failure than a test that never ends
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, link, args...)
+	cmd.WaitDelay = time.Second
+	cmd.Env = env
+	return cmd
+}
+
+// spineProject makes the small workspace with the lock that all tests share, and
+// an environment that has nothing but a home and a store.
+func spineProject(t *testing.T) (dir string, env []string) {
+	t.Helper()
+	devtest.Long(t, "a toolchain, and compiling core once")
+	store := devtest.Store(t)
+	spine.once.Do(func() { lockSpine(t, store) })
+	if spine.err != "" {
+		t.Fatal(spine.err)
+	}
+	dir = filepath.Join(t.TempDir(), "mini")
+	mini.Write(t, dir)
+	if err := os.WriteFile(filepath.Join(dir, "espalier.lock"), spine.lock, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.Mkdir(empty, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir, []string{"HOME=" + t.TempDir(), "PATH=" + empty, "ESPALIER_STORE=" + store, "TMPDIR=" + t.TempDir()}
+}
+
+// espalier needs no program of the host: no cargo, compiler, git, tar or apt.
+func TestNothingOfTheHost(t *testing.T) {
+	dir, env := spineProject(t)
+	for _, v := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "CARGO_HTTP_CAINFO"} {
+		if s, ok := os.LookupEnv(v); ok {
+			env = append(env, v+"="+s) // the way out of this machine
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "espalier.lock")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"lock"}, {"fetch"}, {"build"}, {"why"},
+		{"run", "--expect", mini.Expect, "--timeout", "60s"},
+		{"shell", "--", "/usr/bin/rustc", "--version"},
+	} {
+		if out, err := espalier(t, env, append([]string{"-C", dir}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("espalier %s: %v\n%s", args[0], err, out)
+		}
+	}
+}
+
+func TestTwoBuildsAtOnce(t *testing.T) {
+	dir, env := spineProject(t)
+	mini.Edit(t, dir, "macros/src/lib.rs", "42", fmt.Sprint(time.Now().UnixNano()%1e9))
+	var wait sync.WaitGroup
+	elf := make([][]byte, 3)
+	for i := range elf {
+		wait.Go(func() {
+			out := filepath.Join(dir, "target", fmt.Sprint(i))
+			if text, err := espalier(t, env, "-C", dir, "build", "--out", out).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, text)
+			}
+			elf[i], _ = os.ReadFile(filepath.Join(out, "app.elf"))
+		})
+	}
+	wait.Wait()
+	for _, e := range elf[1:] {
+		if len(e) == 0 || !bytes.Equal(e, elf[0]) {
+			t.Error("the builds differ")
+		}
+	}
+}
+
+// An interrupt ends every phase with exit 130, leaves nothing behind, and the
+// same command works the next time.
+func TestInterrupt(t *testing.T) {
+	dir, env := spineProject(t)
+	sleeper := "fn main() { println!(\"cargo:warning=asleep\"); loop { std::thread::sleep(std::time::Duration::from_secs(1)) } }\n"
+	hang := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer hang.CloseClientConnections()
+	stuck := append(slices.Clone(env), "http_proxy="+hang.URL, "https_proxy="+hang.URL)
+
+	for name, c := range map[string]struct {
+		env   []string
+		args  []string
+		until string // in an event or a line of the guest
+		after func(t *testing.T)
+	}{
+		"fetching": {stuck, []string{"fetch", "--json", "--store", filepath.Join(t.TempDir(), "store")}, `"phase":"fetching`, nil},
+		"compiling": {env, []string{"build", "--json"}, `"phase":"compiling `, func(t *testing.T) {
+			mini.Edit(t, dir, "cfg/build.rs", sleeper, "fn main() { std::fs::write(std::path::PathBuf::from(std::env::var_os(\"OUT_DIR\").unwrap()).join(\"generated.rs\"), \"pub const GENERATED: &str = \\\"x\\\\0\\\";\").unwrap() }\n")
+			if out, err := espalier(t, env, "-C", dir, "build").CombinedOutput(); err != nil {
+				t.Errorf("after an interrupt: %v\n%s", err, out)
+			}
+		}},
+		"running": {env, []string{"run"}, "mini: ", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "compiling" {
+				if err := os.WriteFile(filepath.Join(dir, "cfg", "build.rs"), []byte(sleeper), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := espalier(t, c.env, append([]string{"-C", dir}, c.args...)...)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(stdout)
+			seen := ""
+			for lines.Scan() {
+				seen += lines.Text() + "\n"
+				if strings.Contains(lines.Text(), c.until) {
+					if err := cmd.Process.Signal(os.Interrupt); err != nil {
+						t.Fatal(err)
+					}
+					break
+				}
+			}
+			_, _ = io.Copy(io.Discard, stdout)
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.HasSuffix(stderr.String(), "espalier: interrupted\n") {
+				t.Errorf("exit %d\n%s\n%s", code, seen, stderr.String())
+			}
+			for _, v := range env {
+				if tmp, ok := strings.CutPrefix(v, "TMPDIR="); ok {
+					if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+						t.Errorf("left behind: %v, %v", left, err)
+					}
+				}
+			}
+			if c.after != nil {
+				c.after(t)
+			}
+		})
+	}
+}
+
+// Every template that needs nothing but the chip is built and booted.
+func TestTemplatesBoot(t *testing.T) {
+	_, env := spineProject(t)
+	says := map[string]string{"hello": "Hello from an ESP32-C3!"}
+	list, err := os.ReadDir(filepath.Join("..", "..", "templates"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range list {
+		if !d.IsDir() {
+			continue
+		}
+		t.Run(d.Name(), func(t *testing.T) {
+			expect := says[d.Name()]
+			if expect == "" {
+				t.Skip("needs an access point on the air: its room's tests boot it")
+			}
+			dir := filepath.Join(t.TempDir(), d.Name())
+			for _, args := range [][]string{
+				{"new", dir, "--template", d.Name()},
+				{"-C", dir, "lock"},
+				{"-C", dir, "run", "--expect", expect, "--timeout", "5m"},
+			} {
+				if out, err := espalier(t, append(env, os.Environ()...), args...).CombinedOutput(); err != nil {
+					t.Fatalf("espalier %q: %v\n%s", args, err, out)
+				}
+			}
+		})
+	}
 }

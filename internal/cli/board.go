@@ -31,6 +31,8 @@ type watchOptions struct {
 	Strict  bool
 	USB     bool
 	Air     airOptions
+
+	look lookOptions
 }
 
 func (o *watchOptions) addFlags(f *pflag.FlagSet) {
@@ -39,6 +41,7 @@ func (o *watchOptions) addFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.Timeout, "timeout", 0, "give up after this `TIME` (exit 124)")
 	f.DurationVar(&o.For, "for", 0, "run for this `TIME` of the guest")
 	f.StringVar(&o.Log, "log", "", "write every byte of the board to `FILE`")
+	o.look.addFlags(f)
 	f.StringVar(&o.Speed, "speed", "", "run at `N` times real time, or \"max\" (default: 1, max with --expect, --for or --timeout)")
 	f.BoolVar(&o.Strict, "strict", false, "stop at the first register that is not modelled")
 	f.BoolVar(&o.USB, "usb", false, "plug a host into USB-Serial-JTAG")
@@ -87,7 +90,10 @@ func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
 		return err
 	}
 	opt.Symbols = a.symbols(e)
-	out := console{a.ui}
+	out, err := a.newView(o.look)
+	if err != nil {
+		return err
+	}
 	opt.Raw = out.raw()
 	opt.KeepColor = a.ui.Color(ui.Stdout)
 	if o.Log != "" {
@@ -129,6 +135,7 @@ func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
 	if err != nil {
 		return err
 	}
+	out.release()
 	r := m.Result()
 	a.ui.Event("result", struct {
 		Verdict      string  `json:"verdict"`

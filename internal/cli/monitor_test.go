@@ -243,3 +243,22 @@ func TestSymbolizeFollows(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestEmulateText: frames of defmt pass as they are on a pipe, with what they
+// mean on stderr; --text shows lines instead.
+func TestEmulateText(t *testing.T) {
+	env := testChipFiles(t)
+	log := testFirmware(t, "log.elf")
+	code, out, errs := emulateHere(t, env, log, "--expect", "last frame")
+	if code != 0 || !strings.Contains(out, "\xff\x00") || strings.Contains(out, "last frame") || !strings.Contains(errs, "INFO  last frame  src/bin/log.rs:") {
+		t.Errorf("exit %d: %d bytes, stderr %q", code, len(out), errs)
+	}
+	code, out, errs = emulateHere(t, env, log, "--expect", "last frame", "--filter", "/last|braces/", "--timestamps")
+	if code != 0 || errs != "" || strings.Count(out, "\n") != 2 || !strings.HasPrefix(out, "[00:00.") || !strings.Contains(out, " INFO  braces {} and {1}  src/bin/log.rs:") {
+		t.Errorf("exit %d: %q, stderr %q", code, out, errs)
+	}
+	code, out, _ = emulateHere(t, env, log, "--expect", "last frame", "--json")
+	if code != 0 || !strings.Contains(out, `"level":"warn","timestamp":"0.`) || !strings.Contains(out, `"message":"a warning","place":{"function":"log::levels","file":"src/bin/log.rs","line":`) {
+		t.Errorf("exit %d: %d bytes", code, len(out))
+	}
+}

@@ -19,15 +19,14 @@ import (
 
 // observeOptions say how a board on a port is watched, and until when.
 type observeOptions struct {
-	Expect     []string
-	Fail       []string
-	Filter     []string
-	Timeout    time.Duration
-	For        time.Duration
-	Log        string
-	Timestamps bool
-	Text       bool
-	KeepGoing  bool // a crash ends nothing
+	Expect    []string
+	Fail      []string
+	Timeout   time.Duration
+	For       time.Duration
+	Log       string
+	KeepGoing bool // a crash ends nothing
+
+	look lookOptions
 
 	// reopen waits for a port that has vanished; nil: portReturns is all the
 	// patience there is.
@@ -41,9 +40,7 @@ func (o *observeOptions) addFlags(cmd *cobra.Command) {
 	f.DurationVar(&o.Timeout, "timeout", 0, "give up after this `TIME` (exit 124)")
 	f.DurationVar(&o.For, "for", 0, "watch for this `TIME`")
 	f.StringVar(&o.Log, "log", "", "write every byte of the board to `FILE`")
-	f.StringArrayVar(&o.Filter, "filter", nil, "show only lines that contain `TEXT` or match /regex/; any of several")
-	f.BoolVar(&o.Timestamps, "timestamps", false, "show the time since the start before each line")
-	f.BoolVar(&o.Text, "text", false, "show lines also on a pipe, not the bytes as they come")
+	o.look.addFlags(f)
 }
 
 // observer watches one board.
@@ -62,17 +59,18 @@ type observer struct {
 // observe shows what a board says until it is decided how the run went, the
 // output ends, or a key ends it. It closes the port.
 func (a *app) observe(ctx context.Context, p serial.Port, e emulation, o observeOptions) error {
-	w := &observer{a: a, o: o, port: p, start: time.Now(), view: &view{console: console{a.ui}, text: o.Text, stamps: o.Timestamps}}
+	w := &observer{a: a, o: o, port: p, start: time.Now()}
 	defer func() { w.port.Close() }()
 	opt := monitor.Options{For: o.For, KeepGoing: o.KeepGoing, KeepColor: a.ui.Color(ui.Stdout)}
-	for _, r := range []struct {
-		from []string
-		to   *[]monitor.Rule
-	}{{o.Expect, &opt.Expect}, {o.Fail, &opt.Fail}, {o.Filter, &w.view.filter}} {
-		var err error
-		if *r.to, err = monitor.ParseRules(r.from); err != nil {
-			return err
-		}
+	var err error
+	if opt.Expect, err = monitor.ParseRules(o.Expect); err != nil {
+		return err
+	}
+	if opt.Fail, err = monitor.ParseRules(o.Fail); err != nil {
+		return err
+	}
+	if w.view, err = a.newView(o.look); err != nil {
+		return err
 	}
 	opt.Symbols = a.symbols(e)
 	opt.Raw = w.view.raw()

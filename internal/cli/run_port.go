@@ -31,7 +31,7 @@ func (a *app) runOnPort(ctx context.Context, j flashJob, e emulation, o flashOpt
 // watchPort shows what a board says until it is decided how the run went. It
 // closes the port.
 func (a *app) watchPort(ctx context.Context, p serial.Port, e emulation, o watchOptions) error {
-	return a.observe(ctx, p, e, observeOptions{Expect: o.Expect, Fail: o.Fail, Timeout: o.Timeout, For: o.For, Log: o.Log})
+	return a.observe(ctx, p, e, observeOptions{Expect: o.Expect, Fail: o.Fail, Timeout: o.Timeout, For: o.For, Log: o.Log, look: o.look})
 }
 
 // runFileOnPort is runOnPort for an ELF that is built already.

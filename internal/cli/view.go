@@ -6,9 +6,24 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
 )
+
+// lookOptions say how lines are shown.
+type lookOptions struct {
+	Filter     []string
+	Timestamps bool
+	Text       bool
+}
+
+func (o *lookOptions) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.Filter, "filter", nil, "show only lines that contain `TEXT` or match /regex/; any of several")
+	f.BoolVar(&o.Timestamps, "timestamps", false, "show the time since the start before each line")
+	f.BoolVar(&o.Text, "text", false, "show lines also on a pipe, not the bytes as they come")
+}
 
 // view is a console whose lines can be filtered and carry the time. It shows
 // lines also on a pipe when it has been asked for either, or for text.
@@ -20,6 +35,11 @@ type view struct {
 
 	held   []monitor.Line // pieces of a line that the filter has not seen whole
 	inLine bool           // something of a line has been shown
+}
+
+func (a *app) newView(o lookOptions) (*view, error) {
+	rules, err := monitor.ParseRules(o.Filter)
+	return &view{console: console{a.ui}, text: o.Text, stamps: o.Timestamps, filter: rules}, err
 }
 
 // lines reports whether lines are shown instead of bytes.

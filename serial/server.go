@@ -65,7 +65,7 @@ func (s *Server) client(ctx context.Context, cancel context.CancelCauseFunc, con
 		}
 		return c.send(b)
 	}
-	if !p.attach(out) {
+	if !p.wait(ctx, out) {
 		s.event(from + " was sent away: the port is in use by another client")
 		return
 	}
@@ -117,6 +117,28 @@ func (p *pump) attach(out func([]byte) error) bool {
 		return false
 	}
 	p.out = out
+	return true
+}
+
+// handover is how long a client waits for the one before it: the end of a
+// connection is noticed a little after the start of the next.
+const handover = time.Second
+
+// wait is attach with patience.
+func (p *pump) wait(ctx context.Context, out func([]byte) error) bool {
+	end := time.NewTimer(handover)
+	defer end.Stop()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !p.attach(out) {
+		select {
+		case <-again.C:
+		case <-end.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
 	return true
 }
 

@@ -42,13 +42,10 @@ func padded(b []byte) []byte {
 func (d *delta) find(ctx context.Context) error {
 	d.runs = nil
 	n := len(d.want) / sector
-	same, err := d.same(ctx, 0, n)
-	if err != nil || same {
-		return err
-	}
 	if n >= probeFrom {
 		// A chip that holds something else altogether is recognised by a few
-		// sectors spread over the part, and not asked about each of them.
+		// sectors spread over the part. The ROM takes a millisecond for each
+		// KiB that it is asked about.
 		all, err := d.different(ctx, 0, n)
 		if err != nil {
 			return err
@@ -57,6 +54,10 @@ func (d *delta) find(ctx context.Context) error {
 			d.add(0, n)
 			return nil
 		}
+	}
+	same, err := d.same(ctx, 0, n)
+	if err != nil || same {
+		return err
 	}
 	return d.split(ctx, 0, n)
 }

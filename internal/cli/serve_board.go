@@ -69,6 +69,11 @@ func checkServe(cmd *cobra.Command, o serveOptions) error {
 		}
 		return nil
 	}
+	if o.Serve != "" {
+		if err := checkListen(o.Serve); err != nil {
+			return err
+		}
+	}
 	for _, f := range []string{"expect", "fail"} {
 		if given(f) {
 			return fault.New(fault.Usage, "--"+f+": with --serve and --pty, whoever connects reads the board", "espalier monitor --port ADDRESS --"+f+" ...")

@@ -47,16 +47,24 @@ address is reachable from this machine only; use a tunnel to go further.` + exit
 
 // listen opens the address of a URL and prints what it got.
 func (a *app) listen(ctx context.Context, url string) (l net.Listener, rfc2217 bool, err error) {
-	scheme, addr, ok := strings.Cut(url, "://")
-	if !ok || scheme != "tcp" && scheme != "rfc2217" {
-		return nil, false, fault.New(fault.Usage, url+": want tcp://HOST:PORT or rfc2217://HOST:PORT", "rfc2217://127.0.0.1:0 takes a free port")
+	if err := checkListen(url); err != nil {
+		return nil, false, err
 	}
+	scheme, addr, _ := strings.Cut(url, "://")
 	l, err = serial.Listen(ctx, addr)
 	if err != nil {
 		return nil, false, fault.Wrap(fault.Port, err, "listening at "+url)
 	}
 	a.announce(scheme + "://" + l.Addr().String())
 	return l, scheme == "rfc2217", nil
+}
+
+// checkListen refuses an address that listen does not know.
+func checkListen(url string) error {
+	if scheme, _, ok := strings.Cut(url, "://"); !ok || scheme != "tcp" && scheme != "rfc2217" {
+		return fault.New(fault.Usage, url+": want tcp://HOST:PORT or rfc2217://HOST:PORT", "rfc2217://127.0.0.1:0 takes a free port")
+	}
+	return nil
 }
 
 // announce prints where a port can be found.
@@ -71,6 +79,9 @@ func (a *app) announce(port string) {
 const portReturns = time.Hour
 
 func (a *app) servePort(ctx context.Context, name string, o servePortOptions) error {
+	if err := checkListen(o.Listen); err != nil {
+		return err
+	}
 	name, err := a.choosePort(name)
 	if err != nil {
 		return err

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"espalier.dev/espalier/internal/devtest"
+)
+
+// espalierHere runs a command line without a terminal.
+func espalierHere(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var out, errs bytes.Buffer
+	code = Run(ctx, args, strings.NewReader(""), &out, &errs, lookupIn(env))
+	return code, out.String(), errs.String()
+}
+
+// lentBoard runs espalier emulate with args in the background and returns the
+// port that it prints, and a function that ends it.
+func lentBoard(t *testing.T, env []string, args ...string) (port string, stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	var errs bytes.Buffer
+	done := make(chan int, 1)
+	go func() {
+		done <- Run(ctx, append([]string{"emulate"}, args...), strings.NewReader(""), w, &errs, lookupIn(env))
+		w.Close()
+	}()
+	line := make([]byte, 200)
+	n, err := r.Read(line)
+	if err != nil {
+		cancel()
+		t.Fatalf("emulate %v: exit %d\n%s", args, <-done, errs.String())
+	}
+	stop = func() int { cancel(); return <-done }
+	t.Cleanup(cancel)
+	return strings.TrimSpace(string(line[:n])), stop
+}
+
+// The board behind a port is a board: run --port builds nothing here, writes,
+// resets and watches; the second time it writes nothing.
+func TestRunOnPort(t *testing.T) {
+	devtest.Long(t, "real time")
+	env := testChipFiles(t)
+	hello := testFirmware(t, "hello.elf")
+	for _, tc := range []struct {
+		name  string
+		args  []string
+		again bool // the port can bring the chip into its loader
+	}{
+		{"PTY", []string{"--download", "--pty"}, false},
+		{"TCP", []string{"--download", "--serve", "tcp://127.0.0.1:0"}, false},
+		{"RFC 2217", []string{"--download", "--serve", "rfc2217://127.0.0.1:0"}, true},
+		{"RFC 2217, USB", []string{"--download", "--usb", "--serve", "rfc2217://127.0.0.1:0"}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			port, _ := lentBoard(t, env, tc.args...)
+			code, out, errs := espalierHere(t, env, "run", hello, "--port", port, "--expect", "Hello from", "--timeout", "40s")
+			if code != 0 || !strings.Contains(out, "Loaded app from partition") || !strings.Contains(out, "Hello from an ESP32-C3!") || !strings.Contains(errs, ", verified") {
+				t.Fatalf("exit %d\n%s\n%s", code, out, errs)
+			}
+			if !tc.again {
+				return
+			}
+			code, _, errs = espalierHere(t, env, "flash", hello, "--port", port)
+			if code != 0 || !strings.Contains(errs, "the board holds it already") {
+				t.Errorf("again: exit %d\n%s", code, errs)
+			}
+		})
+	}
+}
+
+// The other verbs of a port, one after the other on one board.
+func TestPortVerbs(t *testing.T) {
+	devtest.Long(t, "real time")
+	env := testChipFiles(t)
+	hello := testFirmware(t, "hello.elf")
+	dir := t.TempDir()
+	saved := filepath.Join(dir, "saved.bin")
+	port, stop := lentBoard(t, env, "--download", "--serve", "rfc2217://127.0.0.1:0", "--save-flash", saved, "--speed", "4")
+	want := bytes.Repeat([]byte("espalier"), 700)
+	file := filepath.Join(dir, "data")
+	if err := os.WriteFile(file, want, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		args []string
+		code int
+		text string // on stderr
+	}{
+		{[]string{"flash", hello}, 0, ", verified"},
+		{[]string{"flash", file}, 2, "neither an ELF nor an image"},
+		{[]string{"flash", file, "--at", "nvs"}, 0, "wrote 8.0 KiB of 5.5 KiB"},
+		{[]string{"flash", file, "--at", "0x9010"}, 2, "would be erased"},
+		{[]string{"flash", file, "--at", "0x3ff000"}, 2, "bootloader would be overwritten"},
+		{[]string{"flash", file, "--at", "0"}, 2, "is no bootloader"},
+		{[]string{"flash", file, "--at", "attic"}, 2, "no partition called attic"},
+		{[]string{"flash", hello, "--erase-data", "attic"}, 2, "no partition called attic"},
+		{[]string{"read-flash", "--partition", "attic", "x"}, 2, "there are nvs, phy_init, factory"},
+		{[]string{"read-flash", "0x3ff000", "0x2000", "x"}, 2, "beyond the flash chip's 4 MB"},
+		{[]string{"erase", "0x9000", "0x10"}, 2, "not whole sectors"},
+		{[]string{"erase", "0x9000"}, 2, "want OFFSET SIZE"},
+		{[]string{"read-flash", "--partition", "nvs", filepath.Join(dir, "nvs")}, 0, ""},
+		{[]string{"flash", hello, "--erase-data", "nvs"}, 0, "the board holds it already"},
+		{[]string{"read-flash", "0x9000", "0x1000", filepath.Join(dir, "erased")}, 0, ""},
+		{[]string{"erase", "--partition", "factory"}, 0, ""},
+	} {
+		code, _, errs := espalierHere(t, env, append(tc.args, "--port", port)...)
+		if code != tc.code || !strings.Contains(errs, tc.text) {
+			t.Errorf("%v: exit %d, want %d and %q\n%s", tc.args, code, tc.code, tc.text, errs)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "nvs")); err != nil || len(b) != 0x6000 || !bytes.HasPrefix(b, want) {
+		t.Errorf("nvs reads back as %d bytes, %v", len(b), err)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "erased")); err != nil || len(bytes.Trim(b, "\xff")) != 0 {
+		t.Errorf("nvs is not erased, %v", err)
+	}
+	code, out, errs := espalierHere(t, env, "inspect", "--json", "--port", port)
+	var chip struct {
+		Event, Revision, MAC string
+		FlashSize            int `json:"flash-size"`
+	}
+	if err := json.Unmarshal([]byte(out), &chip); code != 0 || err != nil || chip.Event != "chip" || chip.Revision != "v0.4" || chip.MAC != "02:00:00:00:00:01" || chip.FlashSize != 4<<20 {
+		t.Errorf("inspect: exit %d, %v\n%s\n%s", code, err, out, errs)
+	}
+	if code := stop(); code != 130 {
+		t.Errorf("the board ended with %d", code)
+	}
+	b, err := os.ReadFile(saved)
+	if err != nil || len(b) != 4<<20 || b[0] != 0xe9 || b[0x10000] != 0xff {
+		t.Errorf("saved flash: %d bytes, %v", len(b), err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 // Interrupt sources, TRM 8.3.1: the index of the source's MAP register.
 const (
 	srcWiFiMAC        = 0
+	srcWiFiPWR        = 2
 	srcGPIO           = 16
 	srcGPIONMI        = 17
 	srcSPI1           = 18

@@ -349,3 +349,38 @@ func TestWiFiTime(t *testing.T) {
 		t.Error("random numbers repeat")
 	}
 }
+
+// The TBTT interrupts some time before each beacon is due, wherever START was;
+// load bits clear themselves.
+func TestWiFiTBTT(t *testing.T) {
+	const wdev, early, interval = 0x60035000, 3000, 102400
+	for _, start := range []uint32{204800, 0, 1<<26 - 102400} {
+		c, _ := newWiFiChip(t)
+		c.w(wdev+wdevTSFLoadLo, 250_000)
+		c.w(wdev+wdevTBTTStart, start)
+		c.w(wdev+wdevTBTTCfg, early<<16|100)
+		c.w(wdev+wdevTSFCtrl, 0x110)
+		c.want(wdev+wdevTSFCtrl, 0)
+		c.w(wdev+wdevTSFCfg, tsfOn|tsfTBTTOn)
+		c.w(wdev+wdevPwrEnable, pwrTBTT0)
+		first := uint64(start)
+		if start != 204800 {
+			first = 0
+		}
+		first += (250_000-first)/interval*interval + interval - early
+		for n := range uint64(3) {
+			at := emu.Time(first+n*interval-250_000) * emu.Time(emu.Microsecond)
+			c.run(at.Sub(c.board.Now()) - 20*emu.Microsecond)
+			c.want(wdev+wdevPwrStatus, 0)
+			c.run(40 * emu.Microsecond)
+			c.want(wdev+wdevPwrStatus, pwrTBTT0)
+			if !c.soc.wifi.wdev.intr.high() {
+				t.Error("no interrupt")
+			}
+			c.w(wdev+wdevPwrClear, pwrTBTT0)
+			if c.soc.wifi.wdev.intr.high() {
+				t.Error("the interrupt stays")
+			}
+		}
+	}
+}

@@ -10,28 +10,44 @@ const (
 	wdevTSFLoadHi = 0x014
 	wdevTSFTimeLo = 0x018
 	wdevTSFTimeHi = 0x01c
+	wdevTBTTStart = 0x020 // 25:0 of the TSF
+	wdevTSFCfg    = 0x028 // of interface 0; 12 bytes each
+	wdevTBTTCfg   = 0x030
 	wdevRandom    = 0x07c
 	wdevPwrEnable = 0x110
 	wdevPwrStatus = 0x118
 	wdevPwrClear  = 0x11c
+
+	tsfLatch    = 0x00f     // TSF_CTRL: a bit for each interface
+	tsfTBTTOn   = 1 << 26   // TSF_CFG
+	tsfOn       = 1 << 31   // TSF_CFG
+	pwrTBTT0    = 1 << 4    // PWR_INT: TBTT of interface 0
+	tbttModulus = 1<<26 - 1 // of TBTT_START
+	timeUnit    = 1024      // us
 )
 
 // wifiWDEV is the page of the Wi-Fi MAC with time and power: a counter of
 // microseconds and, on top of it, the TSF of each interface, which is latched
-// and loaded. TBTT and the TSF's timers are only stored: the drivers that were
-// tried count beacons with timers of the operating system.
+// and loaded. The TBTT of the station's interface interrupts some time before a
+// beacon is due: a driver that saves power sleeps until then. The TSF's own
+// timers are only stored.
 type wifiWDEV struct {
 	block
-	soc *soc
-	s   struct {
+	soc  *soc
+	intr *line // source 2
+	tbtt *emu.Timer
+	s    struct {
 		Random uint64
 		Offset [4]uint64 // of TSF n from MAC_TIME
+		TBTT   uint32    // START as it was loaded
 	}
 }
 
 func newWiFiWDEV(c *soc, seed uint64) *wifiWDEV {
 	d := &wifiWDEV{soc: c}
 	d.s.Random = seed ^ 0x77646576
+	d.intr = c.intc.source(srcWiFiPWR)
+	d.tbtt = c.m.NewTimer(d.beaconDue)
 	d.block = newBlock("WIFI_MAC_WDEV", 0x60035000, []reg{
 		{wdevTime, "MAC_TIME", 0}, {wdevTSFCtrl, "TSF_CTRL", 0}, {wdevTSFLoadLo, "TSF_LOAD_LO", 0}, {wdevTSFLoadHi, "TSF_LOAD_HI", 0},
 		{wdevTSFTimeLo, "TSF_TIME_LO", 0}, {wdevTSFTimeHi, "TSF_TIME_HI", 0}, {wdevRandom, "RANDOM", 0},
@@ -67,25 +83,74 @@ func (d *wifiWDEV) write(off, v uint32) {
 		return
 	case wdevPwrClear:
 		d.set(wdevPwrStatus, d.get(wdevPwrStatus)&^v)
+		d.update()
 		return
 	case wdevTSFCtrl:
-		for i := range d.s.Offset {
-			if v>>(4+i)&1 != 0 { // load
-				d.s.Offset[i] = uint64(d.get(wdevTSFLoadHi))<<32 + uint64(d.get(wdevTSFLoadLo)) - d.micros()
-			}
-			if v>>i&1 != 0 { // latch
-				t := d.micros() + d.s.Offset[i]
-				d.set(wdevTSFTimeLo, uint32(t))
-				d.set(wdevTSFTimeHi, uint32(t>>32))
-			}
-		}
+		d.control(v)
+		v &= tsfLatch // the load bits clear themselves
 	}
 	d.set(off, v)
+	switch off {
+	case wdevPwrEnable:
+		d.update()
+	case wdevTSFCfg, wdevTBTTCfg:
+		d.arm()
+	}
+}
+
+// control loads and latches.
+func (d *wifiWDEV) control(v uint32) {
+	for i := range d.s.Offset {
+		if v>>(4+i)&1 != 0 { // load the TSF
+			d.s.Offset[i] = uint64(d.get(wdevTSFLoadHi))<<32 + uint64(d.get(wdevTSFLoadLo)) - d.micros()
+		}
+		if v>>i&1 != 0 { // latch it
+			t := d.micros() + d.s.Offset[i]
+			d.set(wdevTSFTimeLo, uint32(t))
+			d.set(wdevTSFTimeHi, uint32(t>>32))
+		}
+	}
+	if v>>4&0x11 != 0 { // the TSF or the TBTT of interface 0 has moved
+		d.s.TBTT = d.get(wdevTBTTStart)
+		d.arm()
+	}
+}
+
+// arm sets the deadline of the next TBTT interrupt: at START and every interval
+// after it, less the time that the driver wants to be early.
+func (d *wifiWDEV) arm() {
+	cfg := d.get(wdevTBTTCfg)
+	interval := uint64(cfg&0xffff) * timeUnit
+	if on := uint32(tsfOn | tsfTBTTOn); d.get(wdevTSFCfg)&on != on || interval == 0 {
+		d.tbtt.Stop()
+		return
+	}
+	early := uint64(cfg>>16) % interval
+	// From the start, modulo the width of its register, to now.
+	since := (d.micros() + d.s.Offset[0] + early - uint64(d.s.TBTT)) & tbttModulus
+	wait := interval - since%interval
+	if since > tbttModulus/2 { // it is still to come
+		wait = tbttModulus + 1 - since
+	}
+	d.tbtt.Set(d.soc.m.Now().Add(emu.Duration(wait) * emu.Microsecond))
+}
+
+// beaconDue is the TBTT of interface 0.
+func (d *wifiWDEV) beaconDue() {
+	d.set(wdevPwrStatus, d.get(wdevPwrStatus)|pwrTBTT0)
+	d.update()
+	d.arm()
+}
+
+func (d *wifiWDEV) update() {
+	d.intr.set(d.get(wdevPwrStatus)&d.get(wdevPwrEnable) != 0)
 }
 
 func (d *wifiWDEV) reset() {
 	d.block.reset()
-	d.s.Offset = [4]uint64{}
+	d.s.Offset, d.s.TBTT = [4]uint64{}, 0
+	d.tbtt.Stop()
+	d.update()
 }
 
 func (d *wifiWDEV) state(s *emu.State) { s.Fixed(&d.words, &d.s) }

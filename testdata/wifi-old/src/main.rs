@@ -18,7 +18,7 @@ use esp_hal::{
     timer::timg::TimerGroup,
 };
 use esp_println::{print, println};
-use esp_radio::wifi::{AuthMethod, ClientConfig, ModeConfig, ScanConfig, WifiController, WifiDevice};
+use esp_radio::wifi::{AuthMethod, ClientConfig, ModeConfig, PowerSaveMode, ScanConfig, WifiController, WifiDevice};
 use smoltcp::{
     iface::{Config, Interface, SocketSet},
     socket::{dhcpv4, tcp},
@@ -52,6 +52,9 @@ fn main() -> ! {
     wifi.set_config(&ModeConfig::Client(station)).expect("station mode");
     wifi.start().expect("start");
     println!("started: {:?}", wifi.is_started());
+    if option_env!("POWER_SAVE").is_some() {
+        println!("power save: {:?}", wifi.set_power_saving(PowerSaveMode::Maximum));
+    }
     match wifi.scan_with_config(ScanConfig::default().with_max(10)) {
         Ok(list) => {
             for ap in list {

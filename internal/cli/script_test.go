@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -62,6 +63,20 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 				ts.Fatalf("%s has %d times %q", args[0], n, args[1])
 			}
 			ts.Check(os.WriteFile(name, bytes.Replace(b, []byte(args[1]), []byte(args[2]), 1), 0o666))
+		},
+		// for-each-verb REGEXP runs every verb that opens a project and wants exit 2
+		// and a line of stderr; the last verb's output stays for the next command.
+		"for-each-verb": func(ts *testscript.TestScript, neg bool, args []string) {
+			if neg || len(args) != 1 {
+				ts.Fatalf("usage: for-each-verb regexp")
+			}
+			want := regexp.MustCompile("(?m)" + args[0])
+			for _, verb := range []string{"lock", "fetch", "shell", "why", "verify", "run", "build"} {
+				err := ts.Exec("espalier", verb)
+				if err == nil || err.Error() != "exit status 2" || !want.MatchString(ts.ReadFile("stderr")) {
+					ts.Fatalf("%s: %v, want exit status 2 and %q", verb, err, args[0])
+				}
+			}
 		},
 		// status N runs a program and wants its exit status; any will do for "any".
 		"status": func(ts *testscript.TestScript, neg bool, args []string) {

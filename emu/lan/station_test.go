@@ -9,8 +9,6 @@ import (
 	"espalier.dev/espalier/emu/faults"
 )
 
-const second = emu.Time(emu.Second)
-
 // station is a host on the network that the test plays by hand.
 type station struct {
 	t    *testing.T

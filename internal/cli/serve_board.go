@@ -74,6 +74,11 @@ func checkServe(cmd *cobra.Command, o serveOptions) error {
 			return err
 		}
 	}
+	for _, f := range []string{"record", "replay"} {
+		if given(f) {
+			return fault.New(fault.Usage, "--"+f+": a board whose port is lent has no end that two runs share")
+		}
+	}
 	for _, f := range []string{"expect", "fail"} {
 		if given(f) {
 			return fault.New(fault.Usage, "--"+f+": with --serve and --pty, whoever connects reads the board", "espalier monitor --port ADDRESS --"+f+" ...")
@@ -113,6 +118,12 @@ func (a *app) serveBoard(ctx context.Context, e emulation, o emulateOptions) (er
 		defer w.Flush()
 		cfg.Output = func(r emu.Output) { w.Write(r.Data) }
 	}
+	scene, err := a.scene(ctx, o.watch.Air, cfg)
+	if err != nil {
+		return err
+	}
+	defer scene.Close()
+	cfg.Radio = scene.radio
 	port, err := emuport.New(cfg, opt)
 	if err != nil {
 		return fault.Wrap(fault.Usage, err, "emulated board")

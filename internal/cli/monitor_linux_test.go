@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -101,5 +103,41 @@ func TestMonitorRestoresTerminal(t *testing.T) {
 				t.Errorf("exit %d, want %d; shown:\n%s", code, c.code, s.text())
 			}
 		})
+	}
+}
+
+// TestMonitorResetKey: a board in another process, reached as a real one is.
+// Attaching leaves it alone; Ctrl-R resets it.
+func TestMonitorResetKey(t *testing.T) {
+	env := testChipFiles(t)
+	hello := testFirmware(t, "hello.elf")
+	ctx, cancel := context.WithCancel(context.Background())
+	in, out := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- Run(ctx, []string{"emulate", hello, "--serve", "rfc2217://127.0.0.1:0"}, strings.NewReader(""), out, io.Discard, lookupIn(env))
+	}()
+	defer func() { cancel(); in.Close(); <-done }()
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := onTerminal(t, nil, "-C", t.TempDir(), "monitor", hello, "--port", strings.TrimSpace(line))
+	s.waitFor("blink ")
+	if strings.Contains(s.text(), "\x1b[2mESP-ROM") && !strings.Contains(s.text(), "POWERON") {
+		t.Errorf("attaching has reset the board: %q", s.text())
+	}
+	before := strings.Count(s.text(), "Hello from")
+	s.press("\x12")
+	for end := time.Now().Add(20 * time.Second); strings.Count(s.text(), "Hello from") == before; {
+		select {
+		case <-s.grown:
+		case <-time.After(time.Until(end)):
+			t.Fatalf("no reset; shown:\n%s", s.text())
+		}
+	}
+	s.press("\x03")
+	if code := s.end(); code != 0 {
+		t.Errorf("exit %d; shown:\n%s", code, s.text())
 	}
 }

@@ -52,10 +52,11 @@ func (l *link) send(ctx context.Context, packet []byte) error {
 	return l.port.Write(ctx, out)
 }
 
-// drain forgets what has arrived and waits until nothing comes for quiet.
+// drain forgets what has arrived and waits until nothing comes for quiet, but
+// not for the end of a chip that never stops talking.
 func (l *link) drain(ctx context.Context, quiet time.Duration) error {
 	l.in = nil
-	end := l.port.Now() + 20*quiet + time.Second
+	end := l.port.Now() + 6*quiet
 	for l.port.Now() < end {
 		n, err := l.port.Read(ctx, l.buf[:], quiet)
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -35,7 +35,7 @@ type unslip struct {
 	in     bool // a frame has begun
 	escape bool
 	bad    bool
-	text   []byte // bytes outside of frames, the newest
+	text   []byte // bytes outside of frames, the first
 }
 
 // keepText is how much of a boot log is kept.
@@ -82,9 +82,8 @@ func (u *unslip) feed(b byte) ([]byte, bool) {
 }
 
 func (u *unslip) outside(b byte) {
-	u.text = append(u.text, b)
-	if len(u.text) > 2*keepText {
-		u.text = append(u.text[:0], u.text[len(u.text)-keepText:]...)
+	if len(u.text) < keepText {
+		u.text = append(u.text, b)
 	}
 }
 

@@ -53,8 +53,11 @@ func (p *tcpPort) SetBaud(context.Context, int) error { return errors.ErrUnsuppo
 
 func (p *tcpPort) SetLines(context.Context, bool, bool) error { return errors.ErrUnsupported }
 
+// Listener accepts the clients of a Server.
+type Listener = net.Listener
+
 // Listen opens a TCP address for a Server.
-func Listen(ctx context.Context, addr string) (net.Listener, error) {
+func Listen(ctx context.Context, addr string) (Listener, error) {
 	var c net.ListenConfig
 	return c.Listen(ctx, "tcp", addr)
 }

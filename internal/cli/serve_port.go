@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"time"
 
@@ -46,7 +45,7 @@ address is reachable from this machine only; use a tunnel to go further.` + exit
 }
 
 // listen opens the address of a URL and prints what it got.
-func (a *app) listen(ctx context.Context, url string) (l net.Listener, rfc2217 bool, err error) {
+func (a *app) listen(ctx context.Context, url string) (l serial.Listener, rfc2217 bool, err error) {
 	if err := checkListen(url); err != nil {
 		return nil, false, err
 	}

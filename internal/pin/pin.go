@@ -186,7 +186,7 @@ func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.F
 		if err != nil {
 			return err
 		}
-		job.Want = own
+		job.Want, job.All = own, f.Crates
 		if err := fetcher.Project(ctx, job); err != nil {
 			return err
 		}

@@ -56,6 +56,7 @@ type Job struct {
 	Dir    string         // cargo's working directory
 	Lock   string         // where its Cargo.lock is or will be, for Resolve and Update
 	Want   []lock.Crate
+	All    []lock.Crate // what cargo may look for besides: with build-std it fetches for the library, too
 
 	ConfigText string // passed to cargo with --config: source replacement of git crates; may be empty
 }
@@ -86,7 +87,7 @@ func (f *Fetcher) fetch(ctx context.Context, j Job, extra []string) error {
 	argv := []string{"/usr/bin/cargo", "fetch", "--locked"}
 	dir, err := f.cargo(ctx, j, append(argv, extra...), task)
 	if err == nil {
-		err = f.believe(ctx, dir, missing)
+		err = f.believe(ctx, dir, missing, f.Missing(j.All))
 	}
 	task.Done(err)
 	return err
@@ -104,7 +105,7 @@ func (f *Fetcher) One(ctx context.Context, c lock.Crate) error {
 	task := f.Report.Start("fetching "+c.Name, progress.Crates, 1)
 	dir, err := f.cargo(ctx, Job{Dir: "/tmp"}, []string{"/usr/bin/cargo", "info", "--quiet", "--color=never", c.Name + "@" + c.Version}, task)
 	if err == nil {
-		err = f.believe(ctx, dir, missing)
+		err = f.believe(ctx, dir, missing, nil)
 	}
 	task.Done(err)
 	return err
@@ -210,7 +211,62 @@ func (f *Fetcher) cargoHome(ctx context.Context, j Job) (store.Digest, error) {
 	if err := src.Dir("git/checkouts"); err != nil {
 		return store.Digest{}, err
 	}
+	if err := f.warm(ctx, src, slices.Concat(j.Want, j.All)); err != nil {
+		return store.Digest{}, err
+	}
 	return b.Commit(ctx)
+}
+
+// cacheKey names the memo of what cargo calls the folder of its registry; the
+// name holds a hash of cargo's own.
+var cacheKey = []byte("cargo's folder of the default registry\n")
+
+// warm gives cargo the archives that are in the store, so that it downloads
+// only the others. It cannot on the very first fetch.
+func (f *Fetcher) warm(ctx context.Context, src store.TreeSource, want []lock.Crate) error {
+	folders, err := f.Store.Memo(ctx, store.DigestOf(cacheKey))
+	if err != nil {
+		return nil
+	}
+	folder := ""
+	err = f.Store.Walk(ctx, folders, func(e store.Entry) error {
+		folder = e.Path
+		return nil
+	})
+	if err != nil || folder == "" {
+		return nil // the memo outlived its tree
+	}
+	for _, c := range want {
+		if c.Source != "" || !f.Store.Has(c.Digest) {
+			continue
+		}
+		r, err := f.Store.Get(ctx, c.Digest)
+		if err != nil {
+			continue // damaged since: it is fetched again
+		}
+		_, err = src.File(ctx, "registry/cache/"+folder+"/"+Folder(c)+".crate", false, r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remember keeps the name of the registry's folder for the next fetch.
+func (f *Fetcher) remember(ctx context.Context, folder string) error {
+	b, err := f.Store.NewTree()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if err := b.Source("cargo's cache").Dir(folder); err != nil {
+		return err
+	}
+	tree, err := b.Commit(ctx)
+	if err != nil {
+		return err
+	}
+	return f.Store.PutMemo(ctx, cacheKey, tree)
 }
 
 // cargoFailed turns cargo's own words into a fault: first its error, then the
@@ -241,10 +297,12 @@ func cargoFailed(argv []string, code int, log string) error {
 	return fault.Wrap(fault.Pins, errors.New(strings.Join(cause, ": ")), strings.Join(argv[:2], " ")[len("/usr/bin/"):], hints...)
 }
 
-// believe moves the archives that a lock names into the store. Everything else
-// that cargo brought along is dropped.
-func (f *Fetcher) believe(ctx context.Context, dir store.Digest, want []lock.Crate) error {
+// believe moves the archives that a lock names into the store: all of want, and
+// of others what happens to be there. Everything else that cargo brought along
+// is dropped.
+func (f *Fetcher) believe(ctx context.Context, dir store.Digest, want, others []lock.Crate) error {
 	found := map[string][]store.Entry{}
+	folder := "" // of the default registry
 	err := f.Store.Walk(ctx, dir, func(e store.Entry) error {
 		if e.Type == store.TypeFile && strings.HasSuffix(e.Path, ".crate") {
 			name := strings.TrimSuffix(path.Base(e.Path), ".crate")
@@ -256,7 +314,7 @@ func (f *Fetcher) believe(ctx context.Context, dir store.Digest, want []lock.Cra
 		return err
 	}
 next:
-	for _, c := range want {
+	for i, c := range slices.Concat(want, others) {
 		var other store.Digest
 		for _, e := range found[Folder(c)] {
 			if e.Digest.Hash != c.Digest.Hash {
@@ -272,7 +330,13 @@ next:
 			if err != nil {
 				return err
 			}
+			if c.Source == "" {
+				folder = path.Dir(e.Path)
+			}
 			continue next
+		}
+		if i >= len(want) {
+			continue
 		}
 		if !other.IsZero() {
 			return fault.New(fault.Pins,
@@ -281,6 +345,9 @@ next:
 		}
 		return fault.New(fault.Pins, fmt.Sprintf("crate %s %s: the registry did not send it", c.Name, c.Version),
 			"espalier lock   # when Cargo.lock was changed by hand")
+	}
+	if folder != "" && !strings.Contains(folder, "/") {
+		return f.remember(ctx, folder)
 	}
 	return nil
 }

@@ -103,10 +103,13 @@ func TestFetchBelievesChecksumsAlone(t *testing.T) {
 
 func TestFetchAsksForNothingTwice(t *testing.T) {
 	var ran []action.Step
-	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
+	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/b-1.0.0.crate": "B", "r/c-1.0.0.crate": "changed"}, "", 0, &ran)
 	want := []lock.Crate{crate("a", "1.0.0", "A")}
 	for range 2 {
-		if err := f.Project(t.Context(), Job{Dir: "/src", Want: want}); err != nil {
+		if err := f.Project(t.Context(), Job{Dir: "/src", Want: want, All: []lock.Crate{crate("b", "1.0.0", "B"), crate("c", "1.0.0", "C")}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Std(t.Context(), []lock.Crate{crate("b", "1.0.0", "B")}); err != nil { // came along
 			t.Fatal(err)
 		}
 		if err := f.Std(t.Context(), want); err != nil {
@@ -118,6 +121,28 @@ func TestFetchAsksForNothingTwice(t *testing.T) {
 	}
 	if len(ran) != 1 {
 		t.Errorf("cargo ran %d times", len(ran))
+	}
+}
+
+// One crate more does not bring the others again: cargo finds them in its cache.
+func TestFetchGivesWhatIsThere(t *testing.T) {
+	var ran []action.Step
+	f := cargo(t, map[string]string{"own-0123/a-1.0.0.crate": "A", "own-0123/b-1.0.0.crate": "B"}, "", 0, &ran)
+	a, b := crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B")
+	if err := f.Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{a}}); err != nil {
+		t.Fatal(err)
+	}
+	other := crate("x", "1.0.0", "X")
+	other.Source = "registry+https://own.invalid/index"
+	if _, err := f.Store.PutBytes(t.Context(), []byte("X")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{b, other}, All: []lock.Crate{a}}); err != nil {
+		t.Fatal(err)
+	}
+	home := contents(t, f.Store, ran[1].Inputs[slices.IndexFunc(ran[1].Inputs, func(i action.Input) bool { return i.Path == "cargo" })].Tree)
+	if len(home) != 1 || home["registry/cache/own-0123/a-1.0.0.crate"] != "A" {
+		t.Errorf("CARGO_HOME %q", home)
 	}
 }
 

@@ -43,16 +43,17 @@ input, and name what changed: a file, a flag, a variable, a pin. Nothing is buil
 			if err != nil {
 				return err
 			}
+			if deps.Trees == nil {
+				name := plan.Scratch().Name
+				a.ui.Event("why", whyEvent{Step: name, Because: plan.Deps.Name})
+				a.ui.Printf("%s: would be compiled, since it stands on the dependencies", name)
+				return nil
+			}
 			units, err := w.runner().Units(ctx, plan, deps.Trees[layerTree])
 			if err != nil && !errors.Is(err, store.ErrMissing) {
 				return err
 			}
 			app := plan.App(deps.Trees[layerTree], units)
-			if deps.Trees == nil {
-				a.ui.Event("why", whyEvent{Step: app.Name, Because: plan.Deps.Name})
-				a.ui.Printf("%s: would be compiled, since it stands on the dependencies", app.Name)
-				return nil
-			}
 			_, err = w.explain(ctx, app, last)
 			return err
 		},

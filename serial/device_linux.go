@@ -18,7 +18,8 @@ import (
 // deadlines; termios2 any speed; TIOCMSET both modem lines in one step.
 type device struct {
 	stream
-	fd int
+	fd      int
+	noLines bool // of a pseudo-terminal
 }
 
 func openDevice(ctx context.Context, name string, o Options) (Port, error) {
@@ -34,7 +35,7 @@ func openDevice(ctx context.Context, name string, o Options) (Port, error) {
 		return nil, deviceError(name, err)
 	}
 	info := describe(name)
-	return &device{stream{file: os.NewFile(uintptr(fd), name), info: info, start: time.Now()}, fd}, nil
+	return &device{stream: stream{file: os.NewFile(uintptr(fd), name), info: info, start: time.Now()}, fd: fd}, nil
 }
 
 // setUp takes the device for this process alone and makes it a plain wire:
@@ -111,9 +112,56 @@ func (d *device) SetLines(ctx context.Context, dtr, rts bool) error {
 		err = unix.IoctlSetPointerInt(d.fd, unix.TIOCMSET, bits)
 	}
 	if errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EINVAL) {
+		if d.info.Kind == Terminal && !d.noLines {
+			return d.signLines(ctx, dtr, rts)
+		}
 		return errors.ErrUnsupported
 	}
 	return ioError(ctx, d.info.Name, err)
+}
+
+// A pseudo-terminal has no modem lines, but both ends see its speed. ServePTY
+// takes a speed that no wire has for a change of the lines, and confirms it by
+// setting a speed that a wire can have; at any other program's pseudo-terminal nobody
+// does that, and there are no lines.
+const (
+	lineSpeed    = 0x4c490000 // and DTR in bit 1, RTS in bit 0
+	lineSpeedDTR = 2
+	lineSpeedRTS = 1
+	linePatience = 150 * time.Millisecond
+)
+
+func (d *device) signLines(ctx context.Context, dtr, rts bool) error {
+	t, err := unix.IoctlGetTermios(d.fd, unix.TCGETS2)
+	if err != nil {
+		return ioError(ctx, d.info.Name, err)
+	}
+	before := t.Ospeed
+	speed := lineSpeed
+	if dtr {
+		speed |= lineSpeedDTR
+	}
+	if rts {
+		speed |= lineSpeedRTS
+	}
+	if err := configure(d.fd, speed); err != nil {
+		return errors.ErrUnsupported
+	}
+	for end := time.Now().Add(linePatience); time.Now().Before(end); {
+		if t, err := unix.IoctlGetTermios(d.fd, unix.TCGETS2); err == nil && t.Ospeed&^3 != lineSpeed {
+			// Perhaps one before the newest: it may not have seen that yet.
+			return ioError(ctx, d.info.Name, configure(d.fd, int(before)))
+		}
+		if err := d.Wait(ctx, time.Millisecond); err != nil {
+			_ = configure(d.fd, int(before))
+			return err
+		}
+	}
+	d.noLines = true
+	if err := configure(d.fd, int(before)); err != nil {
+		return ioError(ctx, d.info.Name, err)
+	}
+	return errors.ErrUnsupported
 }
 
 func deviceError(name string, err error) error {

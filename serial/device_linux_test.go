@@ -77,6 +77,40 @@ func TestDevice(t *testing.T) {
 	}
 }
 
+// At a pseudo-terminal of ServePTY the lines work all the same.
+func TestLinesOfPTY(t *testing.T) {
+	pty, err := OpenPTY("")
+	if err != nil {
+		t.Skipf("needs pseudo-terminals: %v", err)
+	}
+	w := newWire()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- ServePTY(ctx, pty, w) }()
+	p, err := Open(t.Context(), pty.Path(), Options{Baud: 74880})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range [][2]bool{{true, true}, {false, true}, {true, false}} {
+		if err := p.SetLines(t.Context(), s[0], s[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if pty.Baud() != 74880 {
+		t.Errorf("%d baud afterwards", pty.Baud())
+	}
+	echo(t, p, awkward())
+	p.Close()
+	cancel()
+	<-done
+	pty.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if got := strings.Join(w.record, ", "); !strings.Contains(got, "dtr true rts true, dtr false rts true, dtr true rts false") {
+		t.Errorf("the port saw %s", got)
+	}
+}
+
 // A port that comes back under its name is opened again.
 func TestReopen(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "board")

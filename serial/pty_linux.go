@@ -96,6 +96,18 @@ func (p *PTY) Baud() int {
 // its end or by being killed: this end stays open, so the system does not.
 func (p *PTY) free() { _ = unix.IoctlSetInt(p.slave, unix.TIOCNXCL, 0) }
 
+// lines returns the lines that the program at the other end asks for.
+func (p *PTY) lines() (dtr, rts, asked bool) {
+	speed := p.Baud()
+	if speed&^3 != lineSpeed {
+		return false, false, false
+	}
+	return speed&lineSpeedDTR != 0, speed&lineSpeedRTS != 0, true
+}
+
+// confirm puts the speed back.
+func (p *PTY) confirm(baud int) { _ = configure(p.slave, baud) }
+
 // SetBaud does nothing: the program at the other end decides.
 func (p *PTY) SetBaud(context.Context, int) error { return nil }
 

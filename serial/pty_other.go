@@ -14,6 +14,10 @@ func OpenPTY(string) (*PTY, error) {
 
 func (p *PTY) free() {}
 
+func (p *PTY) lines() (dtr, rts, asked bool) { return false, false, false }
+
+func (p *PTY) confirm(int) {}
+
 // Path returns the device file for other programs.
 func (p *PTY) Path() string { return "" }
 

@@ -173,10 +173,20 @@ func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 	defer all.Wait()
 	defer cancel(nil)
 	var mu sync.Mutex // of speed
-	speed := pty.Baud()
+	speed := DefaultBaud // a pseudo-terminal starts with it
 	follow := func() error {
 		mu.Lock()
 		defer mu.Unlock()
+		if dtr, rts, asked := pty.lines(); asked {
+			err := port.SetLines(ctx, dtr, rts)
+			if !unsupported(err) {
+				pty.confirm(speed)
+			}
+			if err != nil && !unsupported(err) {
+				return err
+			}
+			return nil
+		}
 		if now := pty.Baud(); now != 0 && now != speed {
 			speed = now
 			if err := port.SetBaud(ctx, now); !unsupported(err) {
@@ -194,7 +204,7 @@ func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 	})
 	buf := make([]byte, 4096)
 	for {
-		n, err := pty.Read(ctx, buf, 20*time.Millisecond)
+		n, err := pty.Read(ctx, buf, 5*time.Millisecond)
 		if isTimeout(err) {
 			pty.free()
 		}

@@ -84,7 +84,7 @@ func strategies(info serial.Info, before Before) []strategy {
 		return []strategy{usbJTAG()}
 	case info.Kind == serial.USBJTAG:
 		return []strategy{usbJTAG()}
-	case info.Kind == serial.Network:
+	case info.Kind == serial.Network, info.Kind == serial.Terminal:
 		// What is at the other end of a network is not known.
 		return []strategy{tight(50 * ms), usbJTAG(), classic(50 * ms), tight(550 * ms), classic(550 * ms)}
 	}

@@ -65,8 +65,8 @@ backtrace.
 With --serve or --pty the board's serial port (UART0, or with --usb its
 USB-Serial-JTAG) is lent to any other program in real time: a flasher, a monitor,
 another espalier. RFC 2217 has modem lines, which reset the board into its loader
-and out of it; plain TCP and a pseudo-terminal have none, so --download starts it
-there.
+and out of it; so has a pseudo-terminal for espalier itself. Plain TCP has none, nor
+a pseudo-terminal for others, so --download starts the board there.
 
 Mask ROM and bootloader are the ones that the espalier.lock here, or above, pins;
 --rom and --bootloader, or ESPALIER_ROM and ESPALIER_BOOTLOADER, name files instead.` +

@@ -58,7 +58,7 @@ func TestRunOnPort(t *testing.T) {
 		args  []string
 		again bool // the port can bring the chip into its loader
 	}{
-		{"PTY", []string{"--download", "--pty"}, false},
+		{"PTY", []string{"--download", "--pty"}, true},
 		{"TCP", []string{"--download", "--serve", "tcp://127.0.0.1:0"}, false},
 		{"RFC 2217", []string{"--download", "--serve", "rfc2217://127.0.0.1:0"}, true},
 		{"RFC 2217, USB", []string{"--download", "--usb", "--serve", "rfc2217://127.0.0.1:0"}, true},

@@ -104,7 +104,7 @@ func (a *app) serveBoard(ctx context.Context, e emulation, o emulateOptions) (er
 		cfg.Strap = emu.StrapDownload
 	}
 	tcp := strings.HasPrefix(o.serve.Serve, "tcp:")
-	opt := emuport.Options{Pace: speed, NoLines: tcp || o.serve.PTY != "", AnyBaud: tcp}
+	opt := emuport.Options{Pace: speed, NoLines: tcp, AnyBaud: tcp}
 	if o.watch.USB {
 		opt.Stream = emu.USB
 	}

@@ -21,6 +21,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/faults"
+	"espalier.dev/espalier/internal/devtest"
 )
 
 // A kernel is the oracle: Linux's own TCP/IP in a network namespace of its own,
@@ -177,6 +178,7 @@ func TestKernelAsStation(t *testing.T) {
 
 // Whatever the wire does, TCP makes a stream of it.
 func TestKernelOnABadWire(t *testing.T) {
+	devtest.Long(t, "seconds of waiting for retransmissions")
 	for _, text := range []string{"loss 5%", "duplication 30%", "reordering 20% 3ms", "delay 5ms", "loss 2%\nduplication 5%\nreordering 10%"} {
 		t.Run(text, func(t *testing.T) {
 			schedule, err := faults.ParseAll(strings.Split(text, "\n"))

@@ -62,6 +62,10 @@ Without --expect, --for or --timeout it runs in real time until it is interrupte
 A panic, an exception or a reset by a watchdog ends it with exit 1 and a symbolised
 backtrace.
 
+The board is in reach of a Wi-Fi network (by default "espalier", "a trellis in the air";
+[net] of a project here counts) with a network of its own behind it. --fault makes
+things go wrong, --record and --replay make a run happen again, --pcap shows it.
+
 With --serve or --pty the board's serial port (UART0, or with --usb its
 USB-Serial-JTAG) is lent to any other program in real time: a flasher, a monitor,
 another espalier. RFC 2217 has modem lines, which reset the board into its loader
@@ -74,6 +78,7 @@ Mask ROM and bootloader are the ones that the espalier.lock here, or above, pins
 		Example: `  espalier emulate target/riscv32imc-unknown-none-elf/release/blinky
   espalier emulate firmware.bin --elf blinky.elf --expect "Hello" --fail /panick?ed/ --timeout 10s
   espalier emulate blinky.elf --for 5s --log uart.log
+  espalier emulate client.elf --fault 'at 2s deauth' --fault 'loss 10%' --for 60s --pcap run.pcapng
   espalier emulate --download --serve rfc2217://127.0.0.1:4000    a blank board to flash`,
 		Args: func(cmd *cobra.Command, names []string) error {
 			if o.serve.Download {

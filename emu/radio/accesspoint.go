@@ -187,8 +187,14 @@ func (ap *AccessPoint) receive(now emu.Time, f dot11.Frame) {
 	}
 }
 
+// maxQueue bounds what waits for the medium; what comes on top is lost.
+const maxQueue = 256
+
 // transmit queues a frame. Beacons go first.
 func (ap *AccessPoint) transmit(f dot11.Frame) {
+	if len(ap.queue) >= maxQueue {
+		return
+	}
 	if f.Is(dot11.Beacon) {
 		ap.queue = slices.Insert(ap.queue, 0, f)
 	} else {

@@ -499,7 +499,7 @@ func FuzzAccessPoint(f *testing.F) {
 		if len(w.got) > 0 && !first {
 			t.Fatal("a stranger reached the network")
 		}
-		if len(ap.stations) > maxStations || len(ap.queue) > 1000 {
+		if len(ap.stations) > maxStations || len(ap.queue) > maxQueue || len(ap.tasks) > 4*maxQueue {
 			t.Fatalf("%d stations, %d frames", len(ap.stations), len(ap.queue))
 		}
 	})

@@ -106,15 +106,15 @@ func (b *bench) open() *project.Project {
 	return p
 }
 
-// lock locks the project as it stands. The date is new every time, so that
-// nothing of an earlier run of the tests is found in the store.
-func (b *bench) lock() pin.Locked {
+// lock locks the project as it stands, with a date; another date is another
+// layer.
+func (b *bench) lock(date int64) pin.Locked {
 	b.t.Helper()
 	l, err := b.session().Lock(b.t.Context(), b.open(), pin.Request{})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	l.File.Project.SourceDateEpoch = time.Now().UnixNano() / 1000
+	l.File.Project.SourceDateEpoch = date
 	b.pins = l.File
 	if l.CargoLock != nil {
 		if err := os.WriteFile(filepath.Join(b.dir, "Cargo.lock"), l.CargoLock, 0o666); err != nil {
@@ -204,7 +204,7 @@ var ownCrates = []string{"app", "cfg", "macros"}
 func TestLayers(t *testing.T) {
 	b := newBench(t)
 	mini.UseGit(t, b.dir, serveFamily(t))
-	locked := b.lock()
+	locked := b.lock(time.Now().UnixNano() / 1000) // nothing of an earlier run is found in the store
 	if !regexp.MustCompile(`source = "git\+http://127\.0\.0\.1:\d+/family#[0-9a-f]{40}"`).Match(locked.CargoLock) {
 		t.Fatalf("the first Cargo.lock names no commit:\n%s", locked.CargoLock)
 	}
@@ -344,7 +344,7 @@ func mapWith(m map[string]string, k, v string) map[string]string {
 func TestConditions(t *testing.T) {
 	b := newBench(t)
 	b.meddle()
-	b.lock()
+	b.lock(1700000000) // the steps are run whatever the store has; the trees that they leave are the same every time
 	pl := b.plan()
 	want := b.scratch().ELF
 	b.rec.take()

@@ -37,6 +37,7 @@ type Loader struct {
 	strategy strategy // the one that worked
 	security Security
 	flash    FlashID
+	fuses    *Identity // nil until asked for
 	attached bool
 	careful  int // failures in a row while writing: pieces become smaller
 }

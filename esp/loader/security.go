@@ -74,6 +74,9 @@ func (l *Loader) Identity(ctx context.Context) (Identity, error) {
 	if l.security.SecureDownload() {
 		return Identity{}, &SecureDownloadError{"reading the chip's revision"}
 	}
+	if l.fuses != nil {
+		return *l.fuses, nil
+	}
 	var w [6]uint32
 	for i := range w {
 		if i == 2 {
@@ -104,6 +107,7 @@ func (l *Loader) Identity(ctx context.Context) (Identity, error) {
 	case 4:
 		id.FlashInside = 8 << 20
 	}
+	l.fuses = &id
 	return id, nil
 }
 

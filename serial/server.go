@@ -172,7 +172,7 @@ func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 	all.Go(func() { cancel(p.run(ctx)) })
 	defer all.Wait()
 	defer cancel(nil)
-	var mu sync.Mutex // of speed
+	var mu sync.Mutex    // of speed
 	speed := DefaultBaud // a pseudo-terminal starts with it
 	follow := func() error {
 		mu.Lock()

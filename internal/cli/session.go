@@ -137,3 +137,12 @@ func (w *workspace) plan(ctx context.Context, pins *lock.File) (build.Plan, erro
 	}
 	return build.PlanFor(ctx, w.store, w.project, pins, m)
 }
+
+// lockedPlan is the plan of the project as it is locked.
+func (w *workspace) lockedPlan(ctx context.Context) (build.Plan, error) {
+	pins, err := w.pins()
+	if err != nil {
+		return build.Plan{}, err
+	}
+	return w.plan(ctx, pins)
+}

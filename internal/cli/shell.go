@@ -28,11 +28,7 @@ Without a command it is a shell, when the locked toolchain has one.` + exits(fau
 				return err
 			}
 			defer w.close()
-			pins, err := w.pins()
-			if err != nil {
-				return err
-			}
-			plan, err := w.plan(ctx, pins)
+			plan, err := w.lockedPlan(ctx)
 			if err != nil {
 				return err
 			}

@@ -30,11 +30,7 @@ input, and name what changed: a file, a flag, a variable, a pin. Nothing is buil
 				return err
 			}
 			defer w.close()
-			pins, err := w.pins()
-			if err != nil {
-				return err
-			}
-			plan, err := w.plan(ctx, pins)
+			plan, err := w.lockedPlan(ctx)
 			if err != nil {
 				return err
 			}

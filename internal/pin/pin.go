@@ -116,31 +116,6 @@ func (s *Session) Fetch(ctx context.Context, p *project.Project, f *lock.File) e
 // rootfs assembles the toolchain's tree; without a network when all packages
 // are in the store.
 func (s *Session) rootfs(ctx context.Context, tc lock.Toolchain) (debian.Rootfs, error) {
-	key := toolchainKey(tc)
-	if tc.Rootfs.IsZero() {
-		// The same packages were unpacked for another project.
-		if tree, err := s.Store.Memo(ctx, store.DigestOf(key)); err == nil {
-			tc.Rootfs = tree
-		}
-	}
-	root, err := s.assemble(ctx, tc)
-	if err != nil {
-		return root, err
-	}
-	return root, s.Store.PutMemo(ctx, key, root.Digest)
-}
-
-// toolchainKey describes the work of unpacking a toolchain.
-func toolchainKey(tc lock.Toolchain) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, "toolchain %s prune %d\n", tc.Host, tc.Prune)
-	for _, p := range tc.Packages {
-		fmt.Fprintf(&b, "%s %s\n", p.Name, p.Digest.Hash)
-	}
-	return []byte(b.String())
-}
-
-func (s *Session) assemble(ctx context.Context, tc lock.Toolchain) (debian.Rootfs, error) {
 	if sup, err := s.supplier(); err == nil {
 		return sup.Assemble(ctx, s.Store, tc, s.Report)
 	}

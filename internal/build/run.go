@@ -86,8 +86,11 @@ func (r Runner) Layer(ctx context.Context, pl Plan) (store.Digest, error) {
 func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	res, err := r.load(ctx, pl.Deps)
 	if err == nil {
-		// It is about to be mounted: it has to be unpacked and whole.
-		_, err = r.Store.TreePath(ctx, res.Trees[layerOutput])
+		// It is about to be mounted: it has to be unpacked. Whether it is whole
+		// the sandbox finds out.
+		if _, ok := r.Store.Presumed(res.Trees[layerOutput]); !ok {
+			_, err = r.Store.TreePath(ctx, res.Trees[layerOutput])
+		}
 	}
 	switch {
 	case err == nil:

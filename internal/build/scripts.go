@@ -121,7 +121,9 @@ func (r Runner) Units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.Digest, error) {
 	units, err := r.Units(ctx, pl, layer)
 	if err == nil && !units.IsZero() {
-		_, err = r.Store.TreePath(ctx, units)
+		if _, ok := r.Store.Presumed(units); !ok {
+			_, err = r.Store.TreePath(ctx, units)
+		}
 	}
 	if err == nil || !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
 		return units, err

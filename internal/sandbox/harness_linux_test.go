@@ -134,7 +134,7 @@ func runContext(t testing.TB, ctx context.Context, l Local, trees map[string]str
 	if streams.Stderr == nil {
 		streams.Stderr = &stderr
 	}
-	logs, err := j.openStreams(streams)
+	logs, err := j.openStreams(streams, confirm(nil, nil, nil))
 	must(t, err)
 	r.code, r.out, r.err = j.runAny(ctx)
 	j.closeStdio()

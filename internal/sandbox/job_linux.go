@@ -23,7 +23,6 @@ type job struct {
 	trees   map[string]string // input path to host folder
 	ownSrc  bool              // trees["src"] is a private copy, it may be written to
 	scratch *scratch
-	kept    *kept // nil: /target is discarded
 	stdio   [3]*os.File
 	shell   *terminal // nil: no terminal
 

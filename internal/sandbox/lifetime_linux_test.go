@@ -188,7 +188,7 @@ func TestOutputIsStreamedAndKept(t *testing.T) {
 	defer s.remove()
 	j := &job{scratch: s, trees: map[string]string{"rootfs": rootfs(t)}}
 	j.step.Argv = []string{"/inside", "spam", fmt.Sprint(n)}
-	logs, err := j.openStreams(Streams{Stdout: &out, Stderr: failingWriter{}})
+	logs, err := j.openStreams(Streams{Stdout: &out, Stderr: failingWriter{}}, confirm(nil, nil, nil))
 	must(t, err)
 	code, _, err := j.run(t.Context())
 	j.closeStdio()

@@ -21,18 +21,6 @@ type Local struct {
 	// system that can be the upper layer of an overlay to be fast.
 	Scratch string
 
-	// KeepTarget names a folder in which what the step writes to /target
-	// stays for the next run of the same kind of step: an interactive fast
-	// path, never the authority. The folder is emptied by itself when the
-	// layer below /target has changed and after a reboot (what a power cut
-	// took looks up to date to cargo). While another run uses it, a run goes
-	// without.
-	// In /src, a file that changed since the last run has the time of that
-	// change instead of the layout's constant, as in an ordinary working tree,
-	// because cargo takes equal times for "unchanged". Results have
-	// Hermetic == false.
-	KeepTarget string
-
 	// Perturb changes what must not matter, for verify.
 	Perturb Perturb
 

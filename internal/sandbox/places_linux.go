@@ -93,9 +93,6 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 	if tm.Work, err = j.scratch.sub(name, "work"); err != nil {
 		return tm, err
 	}
-	if p.input == "target" && j.kept != nil && m.userNS && m.overlay && (tm.Lower == "" || ownedByUs(tm.Lower)) {
-		up, tm.Work = j.kept.upper(), j.kept.work()
-	}
 	tm.Upper = up
 	switch {
 	case tm.Lower == "":

@@ -25,6 +25,21 @@ import (
 var sourceTime = time.Unix(2, 0)
 
 func (l Local) run(ctx context.Context, st *store.Store, step action.Step, streams Streams) (action.Result, error) {
+	// A change root copies the rootfs for later runs, and what a step with a
+	// network does cannot be taken back: these look first.
+	if !l.NoSandbox && !private(step) {
+		r, err := l.runOnce(ctx, st, step, streams, true)
+		if !errors.Is(err, errDoubt) {
+			return r, err
+		}
+	}
+	return l.runOnce(ctx, st, step, streams, false)
+}
+
+// runOnce runs a step once. With presume it may start before its input trees
+// have been compared with their seals; the error is errDoubt when that turned
+// out to be wrong. Nothing of such a run has been seen by anyone then.
+func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, streams Streams, presume bool) (action.Result, error) {
 	digest, err := action.Digest(ctx, st, step)
 	if err != nil {
 		return action.Result{}, err
@@ -35,18 +50,28 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, strea
 	}
 	defer s.remove()
 	j := &job{Local: l, step: step, scratch: s}
-	if err := j.resolve(ctx, st); err != nil {
+	presumed, err := j.resolve(ctx, st, presume)
+	if err != nil {
 		return action.Result{}, err
 	}
-	defer j.kept.release()
-	logs, err := j.openStreams(streams)
+	run, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	b := confirm(st, presumed, stop)
+	defer b.holds() // nothing reads the trees any more when this returns
+	logs, err := j.openStreams(streams, b)
 	if err != nil {
 		return action.Result{}, err
 	}
 	defer logs.remove()
-	code, _, err := j.runAny(ctx)
+	code, _, err := j.runAny(run)
 	j.closeStdio()
 	logErr := logs.close()
+	if !b.holds() {
+		if ctx.Err() != nil {
+			return action.Result{}, endedBy(ctx)
+		}
+		return action.Result{}, errDoubt
+	}
 	if err != nil {
 		return action.Result{}, err
 	}
@@ -86,7 +111,7 @@ func private(step action.Step) bool { return step.Network || len(step.Secrets) >
 func (l Local) hermetic(step action.Step) bool {
 	p := l.Perturb
 	perturbed := p.Hostname != "" || p.UID != 0 || p.CPUs != 0 || len(p.Env) != 0 || p.Shuffle != 0
-	return !step.Network && len(step.Secrets) == 0 && !l.NoSandbox && l.KeepTarget == "" && !perturbed
+	return !step.Network && len(step.Secrets) == 0 && !l.NoSandbox && !perturbed
 }
 
 func (j *job) runAny(ctx context.Context) (int, string, error) {
@@ -96,27 +121,29 @@ func (j *job) runAny(ctx context.Context) (int, string, error) {
 	return j.run(ctx)
 }
 
-// resolve finds the folders of the input trees.
-func (j *job) resolve(ctx context.Context, st *store.Store) error {
+// resolve finds the folders of the input trees and returns those that are
+// still to be compared with their seals: none unless presume is set.
+func (j *job) resolve(ctx context.Context, st *store.Store, presume bool) (presumed []store.Digest, err error) {
 	j.trees = map[string]string{}
-	var src, target store.Digest
-	// Checking the seals of large trees takes longer than mounting them.
 	var check errgroup.Group
 	var mu sync.Mutex
 	for _, in := range j.step.Inputs {
-		switch in.Path {
-		case "src":
-			src = in.Tree
+		if in.Path == "src" {
 			dir := filepath.Join(j.scratch.dir, "source")
 			if err := st.Materialise(ctx, in.Tree, dir, store.MaterialiseOptions{MTime: sourceTime}); err != nil {
-				return err
+				return nil, errors.Join(err, check.Wait())
 			}
 			mu.Lock()
 			j.trees["src"], j.ownSrc = dir, true
 			mu.Unlock()
 			continue
-		case "target":
-			target = in.Tree
+		}
+		if dir, ok := st.Presumed(in.Tree); ok && presume {
+			mu.Lock()
+			j.trees[in.Path] = dir
+			mu.Unlock()
+			presumed = append(presumed, in.Tree)
+			continue
 		}
 		check.Go(func() error {
 			dir, err := st.TreePath(ctx, in.Tree)
@@ -126,31 +153,7 @@ func (j *job) resolve(ctx context.Context, st *store.Store) error {
 			return err
 		})
 	}
-	if err := check.Wait(); err != nil {
-		return err
-	}
-	if j.KeepTarget == "" || j.NoSandbox {
-		return nil
-	}
-	kept, err := openKept(j.KeepTarget, target)
-	if err != nil || kept == nil {
-		return err
-	}
-	j.kept = kept
-	if src.IsZero() {
-		return nil
-	}
-	files := map[string]store.Digest{}
-	err = st.Walk(ctx, src, func(e store.Entry) error {
-		if e.Type == store.TypeFile {
-			files[e.Path] = e.Digest
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return kept.touch(j.trees["src"], files)
+	return presumed, check.Wait()
 }
 
 // logs are the two output streams of a step.
@@ -165,7 +168,7 @@ type logStream struct {
 }
 
 // openStreams makes the command's standard input and output.
-func (j *job) openStreams(streams Streams) (*logs, error) {
+func (j *job) openStreams(streams Streams, b *belief) (*logs, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, fault.Wrap(fault.Sandbox, err, "opening the null device")
@@ -186,7 +189,7 @@ func (j *job) openStreams(streams Streams) (*logs, error) {
 			return nil, fault.Wrap(fault.Usage, err, "keeping the output of "+j.step.Name)
 		}
 		s := &logStream{read: read, file: file, done: make(chan error, 1)}
-		go s.copy(w)
+		go s.copy(w, b)
 		j.stdio[i+1] = write
 		if i == 0 {
 			l.out = s
@@ -205,7 +208,8 @@ func (j *job) closeStdio() {
 	}
 }
 
-func (s *logStream) copy(w io.Writer) {
+// The caller gets nothing of a run whose inputs turn out to be damaged.
+func (s *logStream) copy(w io.Writer, b *belief) {
 	buf := make([]byte, 32<<10)
 	var fileErr error
 	for {
@@ -215,6 +219,9 @@ func (s *logStream) copy(w io.Writer) {
 			if fileErr == nil {
 				_, fileErr = s.file.Write(buf[:n])
 				s.size += int64(n)
+			}
+			if w != nil && !b.holds() {
+				w = nil
 			}
 			if w != nil {
 				if _, err := w.Write(buf[:n]); err != nil {
@@ -294,7 +301,7 @@ func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r 
 				return err
 			}
 		}
-		o := store.ImportOptions{Filter: j.outputFilter(name, from), Move: ownedByUs(p) && (j.kept == nil || place != "target")}
+		o := store.ImportOptions{Filter: j.outputFilter(name, from), Move: ownedByUs(p)}
 		r.Trees[name], err = st.ImportDir(ctx, p, o)
 	case info.Mode().IsRegular():
 		r.Outputs[name], err = st.PutFile(ctx, p)

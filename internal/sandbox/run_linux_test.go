@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
@@ -91,11 +91,12 @@ func TestOutputsInOtherPlaces(t *testing.T) {
 			must(t, err)
 			defer s.remove()
 			j := &job{step: step, scratch: s}
-			must(t, j.resolve(t.Context(), st))
+			_, err = j.resolve(t.Context(), st, false)
+			must(t, err)
 			if way != nil {
 				way(j)
 			}
-			logs, err := j.openStreams(Streams{})
+			logs, err := j.openStreams(Streams{}, confirm(nil, nil, nil))
 			must(t, err)
 			code, _, err := j.run(t.Context())
 			j.closeStdio()
@@ -156,73 +157,50 @@ func TestLogsAreStored(t *testing.T) {
 	}
 }
 
-// The sources of a kept target age like a working tree, and the rest of a run
-// is not touched by it.
-func TestKeepTarget(t *testing.T) {
-	src := folder(t, map[string]string{"a.rs": "a", "dir/b.rs": "b"})
-	inputs := map[string]string{"rootfs": rootfs(t), "src": src, "target": folder(t, map[string]string{"old": "old"})}
-	st, step := withStore(t, inputs, "write", "/target/new", "kept")
-	l := Local{KeepTarget: filepath.Join(t.TempDir(), "kept")}
-	do := func(argv ...string) string {
-		t.Helper()
-		step.Argv = append([]string{"/inside"}, argv...)
-		var out bytes.Buffer
-		r, err := l.Run(t.Context(), st, step, Streams{Stdout: &out})
-		must(t, err)
-		if r.ExitCode != 0 || r.Hermetic {
-			t.Fatalf("exit code %d, hermetic %v", r.ExitCode, r.Hermetic)
-		}
-		return out.String()
-	}
-	setSource := func(name, text string) {
-		t.Helper()
-		must(t, os.WriteFile(filepath.Join(src, name), []byte(text), 0o644))
-		d, err := st.ImportDir(t.Context(), src, store.ImportOptions{})
-		must(t, err)
-		for i := range step.Inputs {
-			if step.Inputs[i].Path == "src" {
-				step.Inputs[i].Tree = d
+// A step starts before its inputs have been looked at. What it does on a
+// damaged one never shows, and it runs again when the tree can be repaired.
+func TestDamagedInput(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		repairable bool
+	}{{"the store has its content", true}, {"the content is lost", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			st, step := withStore(t, map[string]string{"rootfs": rootfs(t), "vendor": folder(t, map[string]string{"file": "good"})},
+				"cat", "/cargo/registry/src/v/file")
+			if c.repairable {
+				_, err := st.Put(t.Context(), strings.NewReader("good"))
+				must(t, err)
 			}
-		}
-	}
-	mtimes := func() (a, b int64) {
-		t.Helper()
-		var mode string
-		_, err := fmt.Sscanf(do("stat", "/src/a.rs", "/src/dir/b.rs"), "/src/a.rs %d %s\n/src/dir/b.rs %d", &a, &mode, &b)
-		must(t, err)
-		return a, b
-	}
-	do("write", "/target/new", "kept")
-	if got := do("list", "/target"); got != "/target\n/target/new\n/target/old\n" {
-		t.Errorf("second run sees %q", got)
-	}
-	if a, b := mtimes(); a != 2 || b != 2 {
-		t.Errorf("unchanged sources have times %d and %d, want 2", a, b)
-	}
-	start := time.Now().Unix()
-	setSource("a.rs", "changed")
-	a, b := mtimes()
-	if a < start || b != 2 {
-		t.Errorf("after an edit: times %d and %d, want at least %d and 2", a, b, start)
-	}
-	setSource("dir/b.rs", "changed") // a stays as new as it became: what it made may not be built yet
-	if a2, b2 := mtimes(); a2 != a || b2 < start {
-		t.Errorf("after another edit: times %d and %d, want %d and at least %d", a2, b2, a, start)
-	}
-
-	busy, err := openKept(l.KeepTarget, step.Inputs[2].Tree)
-	must(t, err)
-	if busy == nil {
-		t.Fatalf("the kept folder is locked by nobody")
-	}
-	if got := do("list", "/target"); got != "/target\n/target/old\n" {
-		t.Errorf("while another run has the folder: %q", got)
-	}
-	busy.release()
-
-	step.Inputs = slices.DeleteFunc(step.Inputs, func(i action.Input) bool { return i.Path == "target" })
-	if got := do("list", "/target"); got != "/target\n" {
-		t.Errorf("over another layer: %q", got)
+			// Another process: this one has just sealed the tree.
+			must(t, st.Close())
+			st, err := store.Open(t.Context(), st.Dir())
+			must(t, err)
+			defer st.Close()
+			for _, in := range step.Inputs {
+				dir, ok := st.Presumed(in.Tree)
+				if !ok {
+					t.Fatalf("%s is not in the store", in.Path)
+				}
+				if in.Path == "vendor" {
+					must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("evil"), 0o644))
+				}
+			}
+			var out bytes.Buffer
+			r, err := Local{}.Run(t.Context(), st, step, Streams{Stdout: &out})
+			if !c.repairable {
+				if !errors.Is(err, store.ErrMissing) || out.Len() > 0 {
+					t.Fatalf("error %v, streamed %q", err, out.String())
+				}
+				return
+			}
+			must(t, err)
+			if out.String() != "good" || r.Stdout != store.DigestOf([]byte("good")) || !r.Hermetic {
+				t.Errorf("streamed %q, stored %v, hermetic %v", out.String(), r.Stdout, r.Hermetic)
+			}
+			if st.Has(store.DigestOf([]byte("evil"))) {
+				t.Error("what the first run printed is in the store")
+			}
+		})
 	}
 }
 

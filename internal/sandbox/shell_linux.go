@@ -22,10 +22,9 @@ func (l Local) shell(ctx context.Context, st *store.Store, step action.Step, in,
 	}
 	defer s.remove()
 	j := &job{Local: l, step: step, scratch: s}
-	if err := j.resolve(ctx, st); err != nil {
+	if _, err := j.resolve(ctx, st, false); err != nil {
 		return 0, err
 	}
-	defer j.kept.release()
 	return j.runShell(ctx, in, out)
 }
 

@@ -61,6 +61,32 @@ func (s *Store) TreePath(ctx context.Context, root Digest) (string, error) {
 	return s.treePath(root), nil
 }
 
+// Presumed returns the folder of a tree that was good when it was sealed, and
+// has not been looked at since. Who uses it has to Confirm it, before anything
+// that depends on it counts.
+func (s *Store) Presumed(root Digest) (folder string, ok bool) {
+	if checkHash(root.Hash) != nil {
+		return "", false
+	}
+	for _, p := range []string{s.path(sealDir, root.Hash), s.treePath(root)} {
+		if _, err := os.Lstat(p); err != nil {
+			return "", false
+		}
+	}
+	return s.treePath(root), true
+}
+
+// Confirm compares the folder of a tree with its seal, once in this process.
+// It repairs nothing: a tree that it does not confirm may only be one that has
+// not been used since the machine was started. TreePath finds that out.
+func (s *Store) Confirm(root Digest) bool {
+	st := s.state(root)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.good = st.good || s.sealHolds(root)
+	return st.good
+}
+
 // HasTree reports whether TreePath would return the folder without unpacking.
 func (s *Store) HasTree(ctx context.Context, root Digest) bool {
 	return checkHash(root.Hash) == nil && s.sealed(ctx, root)
@@ -287,7 +313,7 @@ func (s *Store) install(ctx context.Context, staging string, root Digest) error 
 		}
 		err = s.recheck(ctx, root)
 		if err == nil {
-			st.good = true
+			st.good = st.good || s.sealHolds(root)
 			return removeTree(staging)
 		}
 		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrMissing) {

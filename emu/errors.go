@@ -29,3 +29,15 @@ type StrictError struct{ Access Access }
 func (e *StrictError) Error() string {
 	return "not modelled: " + e.Access.String()
 }
+
+// AbsentError is the end of a run whose guest started a device that the chip
+// has and the board does not. Going on would have it wait for ever.
+type AbsentError struct {
+	Device string // "Bluetooth LE controller"
+	Access Access // the write that started it
+}
+
+func (e *AbsentError) Error() string {
+	return fmt.Sprintf("the %s is not modelled: the firmware starts it with a write to 0x%08x at pc 0x%08x, %ss",
+		e.Device, e.Access.Addr, e.Access.PC, e.Access.At)
+}

@@ -176,6 +176,16 @@ func (m *Machine) Unmodelled(block string, addr uint32, write bool, v uint32) {
 	}
 }
 
+// Absent ends the run, on a strict board too: the write to addr, which was
+// recorded by Unmodelled, starts a device that the board does not have and that
+// the guest will wait for.
+func (m *Machine) Absent(device string, addr uint32) {
+	if m.reason.reason == StopStrict {
+		m.reason = stopCause{}
+	}
+	m.stop(stopCause{reason: StopAbsent, err: &AbsentError{device, *m.access.byAddr[addr]}})
+}
+
 // stop ends the run before the next instruction. The first cause wins.
 func (m *Machine) stop(c stopCause) {
 	if m.reason.set {

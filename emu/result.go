@@ -23,6 +23,9 @@ const (
 	// StopStrict: a strict board met a register that is not modelled;
 	// Result.Err is a *StrictError.
 	StopStrict
+	// StopAbsent: the guest started a device that the board does not have;
+	// Result.Err is an *AbsentError.
+	StopAbsent
 )
 
 func (r StopReason) String() string {
@@ -43,6 +46,8 @@ func (r StopReason) String() string {
 		return "idle"
 	case StopStrict:
 		return "strict"
+	case StopAbsent:
+		return "absent"
 	}
 	return "unknown"
 }
@@ -74,7 +79,7 @@ type Result struct {
 	// model, by address.
 	Unmodelled []Access
 
-	// Err is set for StopContext and StopStrict.
+	// Err is set for StopContext, StopStrict and StopAbsent.
 	Err error
 }
 

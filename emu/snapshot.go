@@ -7,7 +7,7 @@ import (
 )
 
 // snapshotVersion changes when the walk over the state does.
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 // SnapshotError says why a snapshot cannot be restored on a board. The board
 // is as it was before.

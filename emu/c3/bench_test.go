@@ -26,10 +26,9 @@ func benchmarkBoot(b *testing.B, flash []byte, text string) {
 	b.ReportMetric(float64(instructions)/b.Elapsed().Seconds()/1e6, "MIPS")
 }
 
-// BenchmarkBootHello boots an esp-hal program to its first line:
-// $ESPALIER_HELLO_ELF, or firmware/hello.elf of the peers.
+// BenchmarkBootHello boots an esp-hal program to its first line.
 func BenchmarkBootHello(b *testing.B) {
-	benchmarkBoot(b, firmware(b, "ESPALIER_HELLO_ELF", "hello.elf"), "Hello from")
+	benchmarkBoot(b, firmware(b, "hello.elf"), "Hello from")
 }
 
 // BenchmarkBootOwn boots an application made here.

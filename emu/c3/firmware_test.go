@@ -11,7 +11,7 @@ import (
 // An esp-hal program runs, strictly and the same on both engines, and its pin
 // can be watched.
 func TestEspHalHello(t *testing.T) {
-	flash := firmware(t, "ESPALIER_HELLO_ELF", "hello.elf")
+	flash := firmware(t, "hello.elf")
 	var traces []uint64
 	for _, engine := range []rv32.Engine{rv32.EngineBlock, rv32.EngineReference} {
 		var edges []emu.PinChange
@@ -45,7 +45,7 @@ func TestEspHalHello(t *testing.T) {
 
 // With a host on USB the same program writes there, and only there.
 func TestEspHalHelloOnUSB(t *testing.T) {
-	b, con := boot(t, emu.Config{Flash: firmware(t, "ESPALIER_HELLO_ELF", "hello.elf"), USBHost: true})
+	b, con := boot(t, emu.Config{Flash: firmware(t, "hello.elf"), USBHost: true})
 	res := b.Run(t.Context(), emu.UntilText("blink 3", emu.USB), emu.Limit(5*emu.Second))
 	if res.Reason != emu.StopText {
 		t.Fatalf("stopped with %v\n%s", res.Reason, con.text(emu.USB))

@@ -78,18 +78,12 @@ func app(t testing.TB, write func(a *asm)) []byte {
 	}.Bytes())
 }
 
-// firmware returns a flash image of an esp-hal program: the ELF file that an
-// environment variable names, else name in the peers' firmware folder.
-func firmware(t testing.TB, env, name string) []byte {
+// firmware returns a flash image of a program that scripts/firmware built.
+func firmware(t testing.TB, name string) []byte {
 	t.Helper()
-	path := os.Getenv(env)
-	if path == "" {
-		if peers := os.Getenv("ESPALIER_PEERS"); peers != "" {
-			path = filepath.Join(peers, "firmware", name)
-		}
-	}
-	if _, err := os.Stat(path); path == "" || err != nil {
-		t.Skipf("needs an esp-hal program: $%s or $ESPALIER_PEERS/firmware/%s", env, name)
+	path := filepath.Join(devtest.Store(t), "firmware", filepath.FromSlash(name))
+	if _, err := os.Stat(path); err != nil {
+		devtest.Missing(t, path)
 	}
 	return flashed(t, readFile(t, path))
 }

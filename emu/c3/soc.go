@@ -116,7 +116,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
 		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, hash, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(),
-		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(),
+		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(), newBluetooth(c),
 	}
 	for _, d := range newPHY() {
 		c.devices = append(c.devices, d)

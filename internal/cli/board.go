@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -117,7 +118,7 @@ func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
 	}
 	defer scene.Close()
 	cfg.Radio = scene.radio
-	w := watch{m: m, speed: speed, start: time.Now()}
+	w := watch{m: m, symbols: opt.Symbols, speed: speed, start: time.Now()}
 	if scene.replay != nil {
 		cfg.Replay, w.until = scene.replay.Inputs, scene.replay.End
 	}
@@ -186,6 +187,7 @@ func (a *app) symbols(e emulation) *elfview.Symbols {
 type watch struct {
 	board        *emu.Board
 	m            *monitor.Monitor
+	symbols      *elfview.Symbols
 	speed        float64 // of real time; 0: as fast as possible
 	start        time.Time
 	instructions uint64
@@ -240,6 +242,9 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 		case emu.StopStrict:
 			w.m.Close(now)
 			return fault.Wrap(fault.Bug, r.Err, "emulated board")
+		case emu.StopAbsent:
+			w.m.Close(now)
+			return absentFault(r.Err, w.symbols)
 		case emu.StopIdle:
 			// Nothing will ever happen again.
 			w.m.Close(now)
@@ -252,6 +257,21 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// absentFault says that the firmware needs what the emulated board does not
+// have, and in which function it noticed; other errors stay as they are.
+func absentFault(err error, symbols *elfview.Symbols) error {
+	var absent *emu.AbsentError
+	if !errors.As(err, &absent) {
+		return err
+	}
+	text := fmt.Sprintf("the emulated board has no %s, and the firmware starts it: write to %s at %s",
+		absent.Device, address(absent.Access.Addr), address(absent.Access.PC))
+	if f := symbols.Frames(absent.Access.PC); len(f) > 0 && f[0].Function != "" {
+		text += " (" + frameText(f[0]) + ")"
+	}
+	return fault.New(fault.Usage, text, "espalier run --port /dev/ttyACM0    a real board has one")
 }
 
 // pace waits until the wall clock has caught up with the guest. A guest that

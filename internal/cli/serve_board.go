@@ -158,7 +158,7 @@ func (a *app) serveBoard(ctx context.Context, e emulation, o emulateOptions) (er
 		}
 		return fault.New(fault.Timeout, "--timeout has passed")
 	}
-	return err
+	return absentFault(err, a.symbols(e))
 }
 
 // lend serves a port in the chosen way.

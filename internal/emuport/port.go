@@ -145,7 +145,7 @@ func (p *Port) advance(ctx context.Context, until emu.Time, reader bool) error {
 	switch r.Reason {
 	case emu.StopContext:
 		return ctx.Err()
-	case emu.StopStrict:
+	case emu.StopStrict, emu.StopAbsent:
 		return r.Err
 	}
 	return nil

@@ -4,22 +4,51 @@ package rv32
 // unconditional jumps and calls, and past forward branches, which leave it by
 // a link when taken. It is decoded once and executed until a byte of it is
 // overwritten or its mapping changes.
+//
+// Firmware that is not in a tight loop waits for the host's caches more than
+// for anything else. So what execution needs comes first, and blocks are of a
+// size that the allocator aligns to cache lines.
 type block struct {
-	pc   uint32
-	fall uint32   // address behind the last instruction, also its link value
-	n    int64    // instructions, so cycles, from start to end
-	ins  []uint64 // see pack
-	meta []slot
+	n    int64          // instructions, so cycles, from start to end
+	ins  *window        // see pack; the last one is opFall
+	fall uint32         // address behind the last instruction, also its link value
+	pc   uint32         // of the first
 	link [maxLinks]link // 0 is the fall-through
-	in   []*link        // links of other blocks that may lead here
-	dead bool
+	meta []slot
+	in   []entrance // links of other blocks that may lead here
 	span []span
+	dead bool
+	_    [16]byte
 }
 
 const (
 	maxBlock = 64
 	maxLinks = 8
 )
+
+// window is what the engine sees of a block's instructions. They lie one behind
+// the other in slabs, so that those which follow each other in time are
+// neighbours; behind a block's own are others. The size is a power of two, so
+// that an index needs no bounds check.
+type window [windowSize]uint64
+
+const (
+	windowSize = 2 * maxBlock // more than maxBlock and opFall
+	slabSize   = 4096
+)
+
+// slab is where the instructions of new blocks go. It lives as long as one of
+// its blocks does.
+type slab []uint64
+
+func (s *slab) put(ins []uint64) *window {
+	if cap(*s)-len(*s) < windowSize {
+		*s = make(slab, 0, slabSize)
+	}
+	at := len(*s)
+	*s = append(*s, ins...)
+	return (*window)((*s)[at : at+windowSize])
+}
 
 // slot says where the instruction at the same index of ins came from; it is
 // looked at only off the fast path.
@@ -33,7 +62,12 @@ type slot struct {
 type link struct {
 	to   *block
 	back int64 // cycles charged at entry and not used when leaving here
+}
+
+// entrance is a link seen from where it leads to.
+type entrance struct {
 	from *block
+	link uint8
 }
 
 // span is a run of bytes the block was decoded from, within one page of the
@@ -102,8 +136,8 @@ func (ci *codeIndex) drop(b *block) {
 		return
 	}
 	b.dead = true
-	for _, l := range b.in {
-		if l.to == b {
+	for _, e := range b.in {
+		if l := &e.from.link[e.link]; l.to == b {
 			l.to = nil
 		}
 	}

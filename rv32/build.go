@@ -22,7 +22,7 @@ func (c *CPU) blockAt(pc uint32) *block {
 // build decodes a block. Fusing and leaving out instructions that only move
 // the program counter is not done while tracing, which shows each one.
 func (c *CPU) build(pc uint32) *block {
-	b := &block{pc: pc}
+	b := &decoding{block: &block{pc: pc}}
 	links := 1
 	seen := map[uint32]bool{}
 	for b.n < maxBlock {
@@ -88,14 +88,20 @@ func (c *CPU) build(pc uint32) *block {
 	return b.finish(c)
 }
 
-func (b *block) put(in Inst, pc, size uint32) {
+// decoding is a block while it is being built.
+type decoding struct {
+	*block
+	ins []uint64
+}
+
+func (b *decoding) put(in Inst, pc, size uint32) {
 	b.ins = append(b.ins, pack(in))
 	b.meta = append(b.meta, slot{pc: pc, done: uint8(b.n), size: uint8(size)})
 	b.n++
 }
 
 // cover records that the block depends on size bytes at addr.
-func (b *block) cover(c *CPU, addr, size uint32) {
+func (b *decoding) cover(c *CPU, addr, size uint32) {
 	for size > 0 {
 		k := min(size, PageSize-addr%PageSize)
 		lines, at := linesOf(addr, k), addr&^(PageSize-1)
@@ -108,18 +114,17 @@ func (b *block) cover(c *CPU, addr, size uint32) {
 	}
 }
 
-func (b *block) finish(c *CPU) *block {
+func (b *decoding) finish(c *CPU) *block {
 	for i := range b.link {
-		l := &b.link[i]
-		l.from = b
-		if l.back != 0 {
+		if l := &b.link[i]; l.back != 0 {
 			l.back = b.n - l.back
 		}
 	}
 	if !c.traced {
 		b.fuse()
 	}
-	return b
+	b.block.ins = c.slab.put(append(b.ins, uint64(opFall)))
+	return b.block
 }
 
 // pack puts an instruction in one word, which the engine loads once and takes
@@ -134,7 +139,7 @@ func unpack(w uint64) Inst {
 
 // fuse rewrites frequent neighbours to an operation that does both. The second
 // keeps its place, for its operands, and is stepped over.
-func (b *block) fuse() {
+func (b *decoding) fuse() {
 	for i := 0; i+1 < len(b.ins); i++ {
 		first, second := Op(b.ins[i]), Op(b.ins[i+1])
 		if first >= firstFused || second >= firstFused {

@@ -97,6 +97,7 @@ type CPU struct {
 	csrBus  CSRBus
 	spinBus SpinBus
 	engine  Engine
+	slab    slab
 	spin    spinState
 	noSpin  bool
 

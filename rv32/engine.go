@@ -1,11 +1,12 @@
 package rv32
 
+import "encoding/binary"
+
 // What the block engine (zblock.go) calls when its loop cannot go on by itself.
 
-// chain makes the link of a block lead to the block at target, and returns
-// that; nil, with the CPU in front of it, if there is none.
-func (c *CPU) chain(l *link, target uint32, left int64) *block {
-	from := l.from
+// chain makes a link of a block lead to the block at target, and returns that;
+// nil, with the CPU in front of it, if there is none.
+func (c *CPU) chain(from *block, k uint8, target uint32, left int64) *block {
 	b := c.blockAt(target)
 	if b == nil {
 		c.pc, c.cycles = target, c.base-uint64(left)
@@ -14,19 +15,19 @@ func (c *CPU) chain(l *link, target uint32, left int64) *block {
 	if from.dead || b.dead {
 		return b
 	}
-	l.to = b
+	from.link[k%maxLinks].to = b
 	if len(b.in) >= 32 && len(b.in)&(len(b.in)-1) == 0 {
 		// links of dropped blocks pile up at code that stays
 		live := b.in[:0]
-		for _, l := range b.in {
-			if !l.from.dead {
-				live = append(live, l)
+		for _, e := range b.in {
+			if !e.from.dead {
+				live = append(live, e)
 			}
 		}
 		clear(b.in[len(live):])
 		b.in = live
 	}
-	b.in = append(b.in, l)
+	b.in = append(b.in, entrance{from, k % maxLinks})
 	return b
 }
 
@@ -61,8 +62,21 @@ const (
 	trapped
 )
 
-// slowStore is a store that missed the fast path; see slowLoad.
+// slowStore is a store that missed the fast path; see slowLoad. Most of them
+// are to variables that share a page with code, as where the code that a
+// program keeps in RAM ends and its data begins.
 func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uint, outcome) {
+	if e := &c.mem.mixed[addr>>pageShift%mixedSize]; e.tag == addr&^(PageSize-size) && e.code.free(addr) {
+		switch p := e.page[addr%PageSize:]; size {
+		case 1:
+			p[0] = byte(v)
+		case 2:
+			binary.LittleEndian.PutUint16(p, uint16(v))
+		default:
+			binary.LittleEndian.PutUint32(p, v)
+		}
+		return i, goOn
+	}
 	me := &b.meta[i]
 	c.pc, c.cycles = me.pc, c.base-uint64(left+b.n-int64(me.done))
 	if !c.store(addr, size, v) {
@@ -74,8 +88,13 @@ func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uin
 		c.cycles++
 		return i, stop
 	}
-	if mp := c.mem.at(addr); mp.perm&Write != 0 && mp.bank.code[mp.page].lines == 0 {
-		c.mem.wr[addr>>pageShift%tlbSize] = translation{addr &^ (PageSize - 1), mp.bytes()}
+	if mp := c.mem.at(addr); mp.perm&Write != 0 {
+		t := translation{addr &^ (PageSize - 1), mp.bytes()}
+		if code := &mp.bank.code[mp.page]; code.lines == 0 {
+			c.mem.wr[addr>>pageShift%tlbSize] = t
+		} else {
+			c.mem.mixed[addr>>pageShift%mixedSize] = mixedPage{t, code}
+		}
 	}
 	return i, goOn
 }
@@ -84,7 +103,7 @@ func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uin
 func (c *CPU) slowSystem(b *block, i uint, left int64) (uint, outcome) {
 	me := &b.meta[i]
 	c.pc, c.cycles, c.trapped = me.pc, c.base-uint64(left+b.n-int64(me.done)), false
-	in := unpack(b.ins[i])
+	in := unpack(b.ins[i%windowSize])
 	switch in.Op {
 	case opBreakpoint:
 		if c.breakHere() {

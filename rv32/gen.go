@@ -144,7 +144,7 @@ func ops() {
 		all = append(all, "Op"+n)
 	}
 	public := len(all)
-	all = append(all, "opJumpSelf", "opBreakpoint")
+	all = append(all, "opJumpSelf", "opBreakpoint", "opFall")
 	for _, p := range pairs {
 		all = append(all, "op"+p[0]+p[1])
 	}
@@ -254,7 +254,7 @@ func find(name string) (row, bool) {
 
 func blocks() {
 	var b bytes.Buffer
-	b.WriteString(head + "import \"encoding/binary\"\n\n")
+	b.WriteString(head)
 	loop(&b, "runFast", false)
 	loop(&b, "runTraced", true)
 	write("zblock.go", &b)
@@ -267,8 +267,20 @@ func blocks() {
 // #...# what only the traced loop has.
 func expand(s string, r row, traced bool) string {
 	mask := fmt.Sprintf("0x%x", 0x1000-r.size)
-	load := map[int]string{1: "uint32(e.page[addr&0xfff])", 2: "uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))", 4: "binary.LittleEndian.Uint32(e.page[addr&0xffc:])"}
-	store := map[int]string{1: "e.page[addr&0xfff] = uint8($b)", 2: "binary.LittleEndian.PutUint16(e.page[addr&0xffe:], uint16($b))", 4: "binary.LittleEndian.PutUint32(e.page[addr&0xffc:], $b)"}
+	// Written out, and with an index as wide as the host's, so that it is one
+	// access: in a function of this size the compiler calls even
+	// binary.LittleEndian, and keeps everything in memory over the calls.
+	load := map[int]string{
+		1: "uint32(p[o])",
+		2: "uint32(p[o]) | uint32(p[o+1])<<8",
+		4: "uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24",
+	}
+	store := map[int]string{
+		1: "p[o] = uint8(v)",
+		2: "p[o] = uint8(v)\n p[o+1] = uint8(v>>8)",
+		4: "p[o] = uint8(v)\n p[o+1] = uint8(v>>8)\n p[o+2] = uint8(v>>16)\n p[o+3] = uint8(v>>24)",
+	}
+	within := fmt.Sprintf("uint(addr & 0x%x)", 0x1000-r.size)
 	for i, part := range strings.Split(s, "#") {
 		if i%2 == 1 {
 			if !traced {
@@ -281,7 +293,7 @@ func expand(s string, r row, traced bool) string {
 			s = s + part
 		}
 	}
-	s = strings.NewReplacer("$cond", r.cond, "$do", r.do, "$v", r.load, "$load", load[r.size], "$store", store[r.size], "$s", fmt.Sprint(r.size), "$m", mask,
+	s = strings.NewReplacer("$cond", r.cond, "$do", r.do, "$v", r.load, "$load", load[r.size], "$store", store[r.size], "$s", fmt.Sprint(r.size), "$m", mask, "$within", within,
 		"$hash", "c.hash = mix(c.hash, b.meta[i].pc, $d)").Replace(s)
 	return strings.NewReplacer("$d", "x[uint8(w>>8)]", "$a", "x[uint8(w>>16)]", "$b", "x[uint8(w>>24)]", "$i", "uint32(w>>32)", "$k", "uint8(w>>8)").Replace(s)
 }
@@ -294,7 +306,7 @@ const branchText = `#c.hash = mix(c.hash, b.meta[i].pc, 0)
 		b = l.to
 		continue blocks
 	}
-	if b = c.chain(l, $i, left); b == nil {
+	if b = c.chain(b, $k, $i, left); b == nil {
 		continue run
 	}
 	continue blocks
@@ -304,6 +316,7 @@ const branchText = `#c.hash = mix(c.hash, b.meta[i].pc, 0)
 const loadText = `{
 	addr := $a + $i
 	if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^$m {
+		p, o := e.page, $within
 		v := $load
 		$d = $v
 	} else {
@@ -311,13 +324,14 @@ const loadText = `{
 		var out outcome
 		if v, i, out = c.slowLoad(b, i, left, addr, $s); out != goOn {
 			if out == stop {
-				w = b.ins[i]
+				w = b.ins[i%windowSize]
 				$d = $v
 				#$hash
 			#}
 			continue run
 		}
-		w = b.ins[i]
+		ins = b.ins
+		w = ins[i%windowSize]
 		$d = $v
 	}
 }
@@ -327,17 +341,19 @@ const loadText = `{
 const storeText = `{
 	addr := $a + $i
 	if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^$m {
+		p, o, v := e.page, $within, $b
 		$store
 	} else {
 		var out outcome
 		if i, out = c.slowStore(b, i, left, addr, $s, $b); out != goOn {
 			#if out == stop {
-				w = b.ins[i]
+				w = b.ins[i%windowSize]
 				$hash
 			}
 			#continue run
 		}
-		#w = b.ins[i]
+		ins = b.ins
+		#w = ins[i%windowSize]
 		#}
 }
 #$hash
@@ -377,8 +393,8 @@ run:
 				continue run
 			}
 			ins := b.ins
-			for i := uint(0); i < uint(len(ins)); i++ {
-				w := ins[i]
+			for i := uint(0); ; i++ {
+				w := ins[i%windowSize]
 				switch uint8(w) {
 `
 
@@ -387,6 +403,7 @@ const loopEnd = `	case SYSTEM:
 		if i, out = c.slowSystem(b, i, left); out != goOn {
 			continue run
 		}
+		ins = b.ins
 	case uint8(OpJAL):
 		$d = b.fall
 		#$hash
@@ -395,7 +412,7 @@ const loopEnd = `	case SYSTEM:
 			b = l.to
 			continue blocks
 		}
-		if b = c.chain(l, $i, left); b == nil {
+		if b = c.chain(b, uint8(w>>24), $i, left); b == nil {
 			continue run
 		}
 		continue blocks
@@ -409,18 +426,20 @@ const loopEnd = `	case SYSTEM:
 		}
 		c.pc, c.cycles = target, c.base-uint64(left)
 		continue run
+	case uint8(opFall):
+		l := &b.link[0]
+		if l.to != nil {
+			b = l.to
+			continue blocks
+		}
+		if b = c.chain(b, 0, b.fall, left); b == nil {
+			continue run
+		}
+		continue blocks
 	case REST:
 		c.slowSystem(b, i, left)
 		continue run
 				}
-			}
-			l := &b.link[0]
-			if l.to != nil {
-				b = l.to
-				continue blocks
-			}
-			if b = c.chain(l, b.fall, left); b == nil {
-				continue run
 			}
 		}
 	}
@@ -430,7 +449,7 @@ const loopEnd = `	case SYSTEM:
 
 func loop(b *bytes.Buffer, name string, traced bool) {
 	b.WriteString(strings.Replace(loopStart, "NAME", name, 1))
-	used := map[string]bool{"OpJAL": true, "OpJALR": true}
+	used := map[string]bool{"OpJAL": true, "OpJALR": true, "opFall": true}
 	open := func(op string) {
 		used[op] = true
 		fmt.Fprintf(b, "case uint8(%s):\n", op)
@@ -448,7 +467,7 @@ func loop(b *bytes.Buffer, name string, traced bool) {
 			open("op" + p[0] + p[1])
 			for i, name := range p {
 				if i > 0 {
-					b.WriteString("i++\nw = ins[i]\n")
+					b.WriteString("i++\nw = ins[i%windowSize]\n")
 				}
 				r, branch := find(name)
 				b.WriteString(body(r, branch, false))

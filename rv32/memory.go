@@ -26,6 +26,12 @@ type bankCode struct {
 	lines  uint64 // bit n: line n holds decoded bytes
 }
 
+// free reports whether nothing was decoded from the line of addr, but something
+// was from its page.
+func (bc *bankCode) free(addr uint32) bool {
+	return bc.lines != 0 && bc.lines>>(addr%PageSize>>lineShift)&1 == 0
+}
+
 // NewBank returns zeroed memory of size bytes, rounded up to PageSize.
 func NewBank(size int) *Bank {
 	return BankOf(make([]byte, (size+PageSize-1)&^(PageSize-1)))
@@ -69,19 +75,28 @@ type translation struct {
 	page *page
 }
 
+// mixedPage is a translation for stores to a page that also holds decoded
+// bytes.
+type mixedPage struct {
+	translation
+	code *bankCode
+}
+
 const (
-	tlbSize = 1024
-	noTag   = 4 // every comparison clears bit 2 of the address
+	tlbSize   = 1024
+	mixedSize = 64
+	noTag     = 4 // every comparison clears bit 2 of the address
 )
 
 // Memory is the CPU's view of plain memory: 4 KiB pages mapped to banks. What
 // is not mapped, or not with the needed permission, belongs to the Bus.
 type Memory struct {
-	dir  [1024]*[1024]mapping
-	rd   [tlbSize]translation
-	wr   [tlbSize]translation
-	code codeIndex
-	attn *bool // the CPU's
+	dir   [1024]*[1024]mapping
+	rd    [tlbSize]translation
+	wr    [tlbSize]translation
+	mixed [mixedSize]mixedPage
+	code  codeIndex
+	attn  *bool // the CPU's
 }
 
 func (m *Memory) init(attn *bool) {
@@ -94,6 +109,9 @@ func (m *Memory) flush() {
 	for i := range m.rd {
 		m.rd[i] = translation{tag: noTag}
 		m.wr[i] = translation{tag: noTag}
+	}
+	for i := range m.mixed {
+		m.mixed[i] = mixedPage{translation: translation{tag: noTag}}
 	}
 }
 
@@ -143,6 +161,9 @@ func (m *Memory) set(base, size uint32, to func(i uint32) mapping) {
 		*old = now
 		m.evict(&m.rd, addr)
 		m.evict(&m.wr, addr)
+		if e := &m.mixed[addr>>pageShift%mixedSize]; e.tag == addr {
+			*e = mixedPage{translation: translation{tag: noTag}}
+		}
 		m.dropPage(addr)
 	}
 }

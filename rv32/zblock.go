@@ -2,8 +2,6 @@
 
 package rv32
 
-import "encoding/binary"
-
 func (c *CPU) runFast() Exit {
 	x, m := &c.x, &c.mem
 run:
@@ -25,8 +23,8 @@ run:
 				continue run
 			}
 			ins := b.ins
-			for i := uint(0); i < uint(len(ins)); i++ {
-				w := ins[i]
+			for i := uint(0); ; i++ {
+				w := ins[i%windowSize]
 				switch uint8(w) {
 				case uint8(OpLI):
 					x[uint8(w>>8)] = uint32(w >> 32)
@@ -90,19 +88,21 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = uint32(int8(v))
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = uint32(int8(v))
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = uint32(int8(v))
 						}
 					}
@@ -110,19 +110,21 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
-							v := uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))
+							p, o := e.page, uint(addr&0xffe)
+							v := uint32(p[o]) | uint32(p[o+1])<<8
 							x[uint8(w>>8)] = uint32(int16(v))
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 2); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = uint32(int16(v))
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = uint32(int16(v))
 						}
 					}
@@ -130,19 +132,21 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
@@ -150,19 +154,21 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
@@ -170,19 +176,21 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
-							v := uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))
+							p, o := e.page, uint(addr&0xffe)
+							v := uint32(p[o]) | uint32(p[o+1])<<8
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 2); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
@@ -190,36 +198,46 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							e.page[addr&0xfff] = uint8(x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 				case uint8(OpSH):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
-							binary.LittleEndian.PutUint16(e.page[addr&0xffe:], uint16(x[uint8(w>>24)]))
+							p, o, v := e.page, uint(addr&0xffe), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 2, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 				case uint8(OpSW):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 				case uint8(OpBEQ):
@@ -230,7 +248,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -243,7 +261,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -256,7 +274,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -269,7 +287,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -282,7 +300,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -295,7 +313,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -303,142 +321,152 @@ run:
 				case uint8(opADDIADDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opLWADDI):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opADDLW):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 				case uint8(opADDIADD):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 				case uint8(opSLLIADD):
 					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 				case uint8(opLWADD):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 				case uint8(opADDIXOR):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
 				case uint8(opADDADD):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 				case uint8(opLWLW):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 				case uint8(opANDIBEQ):
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -446,7 +474,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -454,12 +482,12 @@ run:
 				case uint8(opADDADDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opADDIBLTU):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] < x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -467,7 +495,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -475,7 +503,7 @@ run:
 				case uint8(opADDBNE):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] != x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -483,7 +511,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -491,45 +519,47 @@ run:
 				case uint8(opADDIMUL):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] * x[uint8(w>>24)]
 				case uint8(opADDANDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 				case uint8(opXORANDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 				case uint8(opMULADD):
 					x[uint8(w>>8)] = x[uint8(w>>16)] * x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 				case uint8(opLWBNE):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] != x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -537,7 +567,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -545,7 +575,7 @@ run:
 				case uint8(opADDBLTU):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] < x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -553,7 +583,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -562,21 +592,23 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							e.page[addr&0xfff] = uint8(x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 				case uint8(opXORBNE):
 					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] != x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -584,7 +616,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -592,37 +624,47 @@ run:
 				case uint8(opLIADDI):
 					x[uint8(w>>8)] = uint32(w >> 32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opSWSW):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 				case uint8(opADDIBEQ):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -630,7 +672,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -638,109 +680,117 @@ run:
 				case uint8(opADDILW):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 				case uint8(opANDIADDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opADDISLLI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
 				case uint8(opSRLIADDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opLBUSRLI):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
 				case uint8(opLWXOR):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
 				case uint8(opLBUBEQ):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -748,7 +798,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -757,29 +807,31 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opADDIBNE):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] != x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -787,7 +839,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -796,64 +848,78 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 				case uint8(opADDSB):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							e.page[addr&0xfff] = uint8(x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 				case uint8(opSWADDI):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opBEQLI):
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
@@ -863,13 +929,13 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = uint32(w >> 32)
 				case uint8(opBEQADDI):
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
@@ -879,41 +945,43 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opLWSRLI):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
 				case uint8(opSRLIXOR):
 					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
 				case uint8(opBEQLW):
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
@@ -923,57 +991,61 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 				case uint8(opMULADDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] * x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opXORLW):
 					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
@@ -981,24 +1053,26 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1006,7 +1080,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1014,40 +1088,42 @@ run:
 				case uint8(opANDISLLI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
 				case uint8(opANDISRLI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
 				case uint8(opLWSLLI):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
 				case uint8(opSRLIBEQ):
 					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1055,7 +1131,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1063,42 +1139,47 @@ run:
 				case uint8(opADDISW):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 				case uint8(opSLLISRLI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
 				case uint8(opADDIANDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 				case uint8(opSRLIANDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] >> (uint32(w>>32) & 31)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 				case uint8(opADDSRAI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = uint32(int32(x[uint8(w>>16)]) >> (uint32(w>>32) & 31))
 				case uint8(opANDIADD):
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 				case uint8(opBEQANDI):
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
@@ -1108,18 +1189,18 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 				case uint8(opLIBEQ):
 					x[uint8(w>>8)] = uint32(w >> 32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1127,7 +1208,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1135,23 +1216,25 @@ run:
 				case uint8(opADDLBU):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
@@ -1159,39 +1242,46 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 				case uint8(opADDIBGE):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if int32(x[uint8(w>>16)]) >= int32(x[uint8(w>>24)]) {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1199,7 +1289,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1207,7 +1297,7 @@ run:
 				case uint8(opADDIBLT):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if int32(x[uint8(w>>16)]) < int32(x[uint8(w>>24)]) {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1215,7 +1305,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1223,7 +1313,7 @@ run:
 				case uint8(opADDIBGEU):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] >= x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1231,7 +1321,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1239,58 +1329,62 @@ run:
 				case uint8(opSLLISRAI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = uint32(int32(x[uint8(w>>16)]) >> (uint32(w>>32) & 31))
 				case uint8(opLWLI):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = uint32(w >> 32)
 				case uint8(opLILI):
 					x[uint8(w>>8)] = uint32(w >> 32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = uint32(w >> 32)
 				case uint8(opLBUBNE):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] != x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1298,7 +1392,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1306,7 +1400,7 @@ run:
 				case uint8(opANDIBNE):
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] != x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1314,7 +1408,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1322,73 +1416,82 @@ run:
 				case uint8(opLILW):
 					x[uint8(w>>8)] = uint32(w >> 32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 				case uint8(opLISW):
 					x[uint8(w>>8)] = uint32(w >> 32)
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								continue run
 							}
+							ins = b.ins
 						}
 					}
 				case uint8(opSUBADDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] - x[uint8(w>>24)]
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 				case uint8(opLWANDI):
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
 				case uint8(opSLTIBEQ):
 					x[uint8(w>>8)] = b2u(int32(x[uint8(w>>16)]) < int32(uint32(w>>32)))
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1396,7 +1499,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1404,12 +1507,12 @@ run:
 				case uint8(opSLTUADD):
 					x[uint8(w>>8)] = b2u(x[uint8(w>>16)] < x[uint8(w>>24)])
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
 				case uint8(opSLTUBEQ):
 					x[uint8(w>>8)] = b2u(x[uint8(w>>16)] < x[uint8(w>>24)])
 					i++
-					w = ins[i]
+					w = ins[i%windowSize]
 					if x[uint8(w>>16)] == x[uint8(w>>24)] {
 						l := &b.link[uint8(w>>8)%maxLinks]
 						left += l.back
@@ -1417,7 +1520,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1427,6 +1530,7 @@ run:
 					if i, out = c.slowSystem(b, i, left); out != goOn {
 						continue run
 					}
+					ins = b.ins
 				case uint8(OpJAL):
 					x[uint8(w>>8)] = b.fall
 					l := &b.link[uint8(w>>24)%maxLinks]
@@ -1434,7 +1538,7 @@ run:
 						b = l.to
 						continue blocks
 					}
-					if b = c.chain(l, uint32(w>>32), left); b == nil {
+					if b = c.chain(b, uint8(w>>24), uint32(w>>32), left); b == nil {
 						continue run
 					}
 					continue blocks
@@ -1447,18 +1551,20 @@ run:
 					}
 					c.pc, c.cycles = target, c.base-uint64(left)
 					continue run
-				case 51, 52, 53, 54, 55, 56, 57, 58, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255:
+				case uint8(opFall):
+					l := &b.link[0]
+					if l.to != nil {
+						b = l.to
+						continue blocks
+					}
+					if b = c.chain(b, 0, b.fall, left); b == nil {
+						continue run
+					}
+					continue blocks
+				case 51, 52, 53, 54, 55, 56, 57, 58, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255:
 					c.slowSystem(b, i, left)
 					continue run
 				}
-			}
-			l := &b.link[0]
-			if l.to != nil {
-				b = l.to
-				continue blocks
-			}
-			if b = c.chain(l, b.fall, left); b == nil {
-				continue run
 			}
 		}
 	}
@@ -1485,8 +1591,8 @@ run:
 				continue run
 			}
 			ins := b.ins
-			for i := uint(0); i < uint(len(ins)); i++ {
-				w := ins[i]
+			for i := uint(0); ; i++ {
+				w := ins[i%windowSize]
 				switch uint8(w) {
 				case uint8(OpLI):
 					x[uint8(w>>8)] = uint32(w >> 32)
@@ -1579,20 +1685,22 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = uint32(int8(v))
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = uint32(int8(v))
 									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = uint32(int8(v))
 						}
 					}
@@ -1601,20 +1709,22 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
-							v := uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))
+							p, o := e.page, uint(addr&0xffe)
+							v := uint32(p[o]) | uint32(p[o+1])<<8
 							x[uint8(w>>8)] = uint32(int16(v))
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 2); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = uint32(int16(v))
 									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = uint32(int16(v))
 						}
 					}
@@ -1623,20 +1733,22 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							v := binary.LittleEndian.Uint32(e.page[addr&0xffc:])
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
@@ -1645,20 +1757,22 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							v := uint32(e.page[addr&0xfff])
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
@@ -1667,20 +1781,22 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
-							v := uint32(binary.LittleEndian.Uint16(e.page[addr&0xffe:]))
+							p, o := e.page, uint(addr&0xffe)
+							v := uint32(p[o]) | uint32(p[o+1])<<8
 							x[uint8(w>>8)] = v
 						} else {
 							var v uint32
 							var out outcome
 							if v, i, out = c.slowLoad(b, i, left, addr, 2); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									x[uint8(w>>8)] = v
 									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 							x[uint8(w>>8)] = v
 						}
 					}
@@ -1689,17 +1805,19 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
-							e.page[addr&0xfff] = uint8(x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 						}
 					}
 					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
@@ -1707,17 +1825,20 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffe {
-							binary.LittleEndian.PutUint16(e.page[addr&0xffe:], uint16(x[uint8(w>>24)]))
+							p, o, v := e.page, uint(addr&0xffe), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 2, x[uint8(w>>24)]); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 						}
 					}
 					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
@@ -1725,17 +1846,22 @@ run:
 					{
 						addr := x[uint8(w>>16)] + uint32(w>>32)
 						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
-							binary.LittleEndian.PutUint32(e.page[addr&0xffc:], x[uint8(w>>24)])
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
 						} else {
 							var out outcome
 							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
 								if out == stop {
-									w = b.ins[i]
+									w = b.ins[i%windowSize]
 									c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
 								}
 								continue run
 							}
-							w = b.ins[i]
+							ins = b.ins
+							w = ins[i%windowSize]
 						}
 					}
 					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
@@ -1748,7 +1874,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1762,7 +1888,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1776,7 +1902,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1790,7 +1916,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1804,7 +1930,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1818,7 +1944,7 @@ run:
 							b = l.to
 							continue blocks
 						}
-						if b = c.chain(l, uint32(w>>32), left); b == nil {
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
 							continue run
 						}
 						continue blocks
@@ -1828,6 +1954,7 @@ run:
 					if i, out = c.slowSystem(b, i, left); out != goOn {
 						continue run
 					}
+					ins = b.ins
 				case uint8(OpJAL):
 					x[uint8(w>>8)] = b.fall
 					c.hash = mix(c.hash, b.meta[i].pc, x[uint8(w>>8)])
@@ -1836,7 +1963,7 @@ run:
 						b = l.to
 						continue blocks
 					}
-					if b = c.chain(l, uint32(w>>32), left); b == nil {
+					if b = c.chain(b, uint8(w>>24), uint32(w>>32), left); b == nil {
 						continue run
 					}
 					continue blocks
@@ -1850,18 +1977,20 @@ run:
 					}
 					c.pc, c.cycles = target, c.base-uint64(left)
 					continue run
-				case 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255:
+				case uint8(opFall):
+					l := &b.link[0]
+					if l.to != nil {
+						b = l.to
+						continue blocks
+					}
+					if b = c.chain(b, 0, b.fall, left); b == nil {
+						continue run
+					}
+					continue blocks
+				case 51, 52, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255:
 					c.slowSystem(b, i, left)
 					continue run
 				}
-			}
-			l := &b.link[0]
-			if l.to != nil {
-				b = l.to
-				continue blocks
-			}
-			if b = c.chain(l, b.fall, left); b == nil {
-				continue run
 			}
 		}
 	}

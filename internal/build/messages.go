@@ -17,6 +17,7 @@ type messages struct {
 	show      func(string)
 	artifacts int
 	errors    int
+	full      bool // an error was that the disk is full
 }
 
 func (m *messages) Write(p []byte) (int, error) { return m.lines.write(p, m.line) }
@@ -50,6 +51,7 @@ func (m *messages) line(b []byte) {
 		}
 		if msg.Message.Level == "error" && !strings.HasPrefix(plain(msg.Message.Rendered), "error: aborting") {
 			m.errors++
+			m.full = m.full || noSpace(plain(msg.Message.Rendered))
 		}
 		if m.show != nil {
 			m.show(msg.Message.Rendered)
@@ -62,6 +64,7 @@ type status struct {
 	lines  lineBuffer
 	task   progress.Task
 	errors []string // the last error and its causes
+	full   bool     // it was that the disk is full
 	warn   func(string)
 }
 
@@ -79,11 +82,24 @@ func (s *status) line(line string) {
 	switch {
 	case strings.HasPrefix(text, "warning: ") && s.warn != nil:
 		s.warn(line + "\n") // cargo's own, and what build scripts want said
+	case strings.HasPrefix(text, "LLVM ERROR: ") && noSpace(text):
+		s.full = true
 	case strings.HasPrefix(text, "error: ") || strings.HasPrefix(text, "error["):
-		s.errors = []string{line}
+		s.errors, s.full = []string{line}, s.full || noSpace(text)
 	case len(s.errors) > 0 && len(s.errors) < 40:
-		s.errors = append(s.errors, line)
+		s.errors, s.full = append(s.errors, line), s.full || noSpace(text)
 	}
+}
+
+// noSpace recognises how compilers, linkers and cargo say that the disk is
+// full. What is in memory (/tmp) is another matter.
+func noSpace(text string) bool {
+	for _, line := range strings.Split(text, "\n") {
+		if strings.Contains(line, "No space left on device") && !strings.Contains(line, "/tmp/") {
+			return true
+		}
+	}
+	return false
 }
 
 // plain removes SGR colour sequences.

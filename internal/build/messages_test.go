@@ -8,6 +8,7 @@ import (
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/store"
 )
 
 func TestUserPaths(t *testing.T) {
@@ -76,6 +77,12 @@ func TestMessages(t *testing.T) {
 // What is said when a step fails: the compiler's errors were shown already;
 // cargo's own are shown and are the cause.
 func TestFailures(t *testing.T) {
+	st, err := store.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	full := "compiling app in the store " + st.Dir() + ": no space left on device"
 	for name, c := range map[string]struct {
 		stdout, stderr string
 		code           int
@@ -87,17 +94,20 @@ func TestFailures(t *testing.T) {
 		"stale lock": {stderr: "error: failed to select a version for the requirement `cfg-if = \"^2\"`\nlocation searched: directory source\n", code: 101, kind: fault.Pins, want: "Cargo.lock does not match the manifests: failed to select a version for the requirement `cfg-if = \"^2\"`"},
 		"script":     {stderr: "error: failed to run custom build command for `app v0.1.0 (/src/app)`\n\nCaused by:\n  process didn't exit successfully: `/target/x` (exit status: 1)\n", code: 101, want: "compiling app failed: failed to run custom build command for `app v0.1.0 (/home/me/app)`", shown: "error: failed to run custom build command for `app v0.1.0 (/home/me/app)`\n\nCaused by:\n  process didn't exit successfully: `/target/x` (exit status: 1)\n"},
 		"killed":     {code: 137, want: "compiling app failed: killed by signal 9"},
+		"disk full":  {stdout: `{"reason":"compiler-message","message":{"rendered":"error: failed to write to ` + "`/target/x.rmeta`" + `: No space left on device (os error 28)\n","level":"error"}}` + "\n", code: 101, kind: fault.Usage, want: full, shown: "error: failed to write to `/target/x.rmeta`: No space left on device (os error 28)\n"},
+		"cargo full": {stderr: "error: failed to write `/target/y`\n\nCaused by:\n  No space left on device (os error 28)\n", code: 101, kind: fault.Usage, want: full},
+		"LLVM full":  {stderr: "LLVM ERROR: IO failure on output stream: No space left on device\nerror: could not compile `x`\n", code: 101, kind: fault.Usage, want: full},
 		"exit code":  {code: 3, want: "compiling app failed: exit status 3"},
 	} {
 		var shown strings.Builder
-		r := Runner{Messages: func(s string) { shown.WriteString(s) }}
+		r := Runner{Store: st, Messages: func(s string) { shown.WriteString(s) }}
 		task := progress.Discard.Start("", "", 0)
 		pl := Plan{root: "/home/me"}
 		out := &messages{task: task, show: r.show(pl)}
-		st := &status{task: task}
+		said := &status{task: task}
 		out.Write([]byte(c.stdout))
-		st.Write([]byte(c.stderr))
-		err := r.failed(pl, action.Step{Name: "app"}, action.Result{ExitCode: c.code}, out, st)
+		said.Write([]byte(c.stderr))
+		err := r.failed(pl, action.Step{Name: "app"}, action.Result{ExitCode: c.code}, out, said)
 		if c.kind == 0 {
 			c.kind = fault.Build
 		}

@@ -198,6 +198,8 @@ func crateCount(n int) string {
 func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messages, status *status) error {
 	text := fmt.Sprintf("compiling %s failed", step.Name)
 	switch {
+	case out.full || status.full:
+		return r.Store.Full("compiling " + step.Name)
 	case out.errors == 1:
 		text += ": 1 error"
 	case out.errors > 1:

@@ -1,20 +1,14 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -219,76 +213,6 @@ func TestTwoBuildsAtOnce(t *testing.T) {
 		if len(e) == 0 || !bytes.Equal(e, elf[0]) {
 			t.Error("the builds differ")
 		}
-	}
-}
-
-// An interrupt ends every phase with exit 130, leaves nothing behind, and the
-// same command works the next time.
-func TestInterrupt(t *testing.T) {
-	dir, env := spineProject(t)
-	sleeper := "fn main() { println!(\"cargo:warning=asleep\"); loop { std::thread::sleep(std::time::Duration::from_secs(1)) } }\n"
-	hang := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	defer hang.CloseClientConnections()
-	stuck := append(slices.Clone(env), "http_proxy="+hang.URL, "https_proxy="+hang.URL)
-
-	for name, c := range map[string]struct {
-		env   []string
-		args  []string
-		until string // in an event or a line of the guest
-		after func(t *testing.T)
-	}{
-		"fetching": {stuck, []string{"fetch", "--json", "--store", filepath.Join(t.TempDir(), "store")}, `"phase":"fetching`, nil},
-		"compiling": {env, []string{"build", "--json"}, `"phase":"compiling `, func(t *testing.T) {
-			mini.Edit(t, dir, "cfg/build.rs", sleeper, "fn main() { std::fs::write(std::path::PathBuf::from(std::env::var_os(\"OUT_DIR\").unwrap()).join(\"generated.rs\"), \"pub const GENERATED: &str = \\\"x\\\\0\\\";\").unwrap() }\n")
-			if out, err := espalier(t, env, "-C", dir, "build").CombinedOutput(); err != nil {
-				t.Errorf("after an interrupt: %v\n%s", err, out)
-			}
-		}},
-		"running": {env, []string{"run"}, "mini: ", nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if name == "compiling" {
-				if err := os.WriteFile(filepath.Join(dir, "cfg", "build.rs"), []byte(sleeper), 0o666); err != nil {
-					t.Fatal(err)
-				}
-			}
-			cmd := espalier(t, c.env, append([]string{"-C", dir}, c.args...)...)
-			var stderr bytes.Buffer
-			cmd.Stderr = &stderr
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			lines := bufio.NewScanner(stdout)
-			seen := ""
-			for lines.Scan() {
-				seen += lines.Text() + "\n"
-				if strings.Contains(lines.Text(), c.until) {
-					if err := cmd.Process.Signal(os.Interrupt); err != nil {
-						t.Fatal(err)
-					}
-					break
-				}
-			}
-			_, _ = io.Copy(io.Discard, stdout)
-			_ = cmd.Wait()
-			if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.HasSuffix(stderr.String(), "espalier: interrupted\n") {
-				t.Errorf("exit %d\n%s\n%s", code, seen, stderr.String())
-			}
-			for _, v := range env {
-				if tmp, ok := strings.CutPrefix(v, "TMPDIR="); ok {
-					if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
-						t.Errorf("left behind: %v, %v", left, err)
-					}
-				}
-			}
-			if c.after != nil {
-				c.after(t)
-			}
-		})
 	}
 }
 

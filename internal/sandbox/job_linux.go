@@ -201,7 +201,7 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 	for _, p := range places {
 		tm, err := j.treeMount(p, m, attempt)
 		if err != nil {
-			return nil, "", fault.Wrap(fault.Usage, err, "preparing /"+p.at+" of the sandbox")
+			return nil, "", fault.Wrap(fault.Usage, err, "preparing /"+p.at+" of the sandbox", spaceHints(err)...)
 		}
 		if tm.Lower == "" && tm.Upper == "" {
 			continue
@@ -223,6 +223,15 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 		sp.Mounts = append(sp.Mounts, tm)
 	}
 	return sp, out, nil
+}
+
+// spaceHints are what to do about a full disk.
+func spaceHints(err error) []string {
+	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+		return nil
+	}
+	return []string{"espalier gc   # removes what no lock and no recent build needs",
+		"ESPALIER_STORE=/path/on/a/larger/disk espalier ...   # puts the store, and so the sandbox, elsewhere"}
 }
 
 // launched fills what the launcher needs besides the spec.

@@ -76,13 +76,23 @@ func (s *Store) writing(what string, err error) error {
 	text := "writing " + what + " to the store " + s.dir
 	switch {
 	case isFull(err):
-		return fault.Wrap(fault.Usage, err, text,
-			"espalier gc   # removes what no lock and no recent build needs",
-			"ESPALIER_STORE=/path/on/a/larger/disk espalier ...   # puts the store elsewhere")
+		return full(text, err)
 	case isReadOnly(err):
 		return s.readOnlyError(text, err)
 	}
 	return fmt.Errorf("%s: %w", text, err)
+}
+
+// Full is the error of a program that found the store's disk full while it did
+// what text says.
+func (s *Store) Full(text string) error {
+	return full(text+" in the store "+s.dir, syscall.ENOSPC)
+}
+
+func full(text string, err error) error {
+	return fault.Wrap(fault.Usage, err, text,
+		"espalier gc   # removes what no lock and no recent build needs",
+		"ESPALIER_STORE=/path/on/a/larger/disk espalier ...   # puts the store elsewhere")
 }
 
 func (s *Store) readOnlyError(text string, err error) error {

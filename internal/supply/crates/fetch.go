@@ -185,6 +185,9 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 	if err != nil {
 		return res, log.String(), err
 	}
+	if res.ExitCode != 0 && strings.Contains(log.String(), "No space left on device") {
+		return res, log.String(), f.Store.Full("fetching crates")
+	}
 	if res.ExitCode != 0 {
 		return res, log.String(), cargoFailed(argv, res.ExitCode, log.String())
 	}

@@ -114,12 +114,16 @@ func (d *delta) split(ctx context.Context, from, to int) error {
 }
 
 func (d *delta) add(from, to int) {
-	at, size := d.addr+uint32(from*sector), uint32((to-from)*sector)
-	if n := len(d.runs); n > 0 && d.runs[n-1].Offset+d.runs[n-1].Size == at {
-		d.runs[n-1].Size += size
-		return
+	d.runs = addRun(d.runs, d.addr+uint32(from*sector), uint32((to-from)*sector))
+}
+
+// addRun appends a range that lies behind the others.
+func addRun(runs []Range, at, size uint32) []Range {
+	if n := len(runs); n > 0 && runs[n-1].Offset+runs[n-1].Size == at {
+		runs[n-1].Size += size
+		return runs
 	}
-	d.runs = append(d.runs, Range{at, size})
+	return append(runs, Range{at, size})
 }
 
 // total is how much the runs write.

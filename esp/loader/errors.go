@@ -172,5 +172,6 @@ func (e *SecureDownloadError) Error() string {
 func recoverable(err error) bool {
 	var t *TimeoutError
 	var c *CommandError
-	return errors.As(err, &t) || errors.As(err, &c)
+	var p *patchError
+	return errors.As(err, &t) || errors.As(err, &c) || errors.As(err, &p)
 }

@@ -39,7 +39,8 @@ type Loader struct {
 	flash    FlashID
 	fuses    *Identity // nil until asked for
 	attached bool
-	careful  int // failures in a row while writing: pieces become smaller
+	patcher  bool // the patcher is in RAM
+	careful  int  // failures in a row while writing: pieces become smaller
 }
 
 // rounds is how often the list of strategies is gone through.
@@ -102,7 +103,7 @@ func (l *Loader) reach(ctx context.Context) error {
 func (l *Loader) try(ctx context.Context, s strategy, fail *ConnectError) (bool, error) {
 	l.link.slip.restart()
 	l.link.in = nil
-	l.stub, l.link.status = false, 4
+	l.stub, l.patcher, l.link.status = false, false, 4
 	before := l.link.heard
 	if len(s.steps) > 0 && !fail.NoLines {
 		l.event("reset into the loader: %s", s.name)

@@ -106,6 +106,7 @@ type target struct {
 	port   *emuport.Port
 	before []byte
 	part   Part
+	known  []Part // what a flasher remembers
 }
 
 func newTarget(t testing.TB, o emuport.Options, strap emu.Strap) *target {
@@ -126,6 +127,16 @@ func flash(ctx context.Context, p serial.Port, o Options, parts ...Part) error {
 		return err
 	}
 	_, err = l.Write(ctx, parts, WriteOptions{})
+	return err
+}
+
+// reflash is flash by somebody who remembers what the chip held.
+func (g *target) reflash(ctx context.Context, p serial.Port, o Options) error {
+	l, err := Connect(ctx, p, o)
+	if err != nil {
+		return err
+	}
+	_, err = l.Write(ctx, []Part{g.part}, WriteOptions{Known: func(Identity) []Part { return g.known }})
 	return err
 }
 
@@ -184,8 +195,13 @@ func (all *tally) noise(t *testing.T, seed uint64) {
 	default:
 		n.rate = []float64{1e-5, 1e-4, 3e-4, 1e-3}[rnd.IntN(4)]
 	}
+	if rnd.IntN(3) == 0 {
+		old := g.before[g.part.Offset:][:6*sector]
+		g.known = []Part{{Offset: g.part.Offset, Bytes: old}}
+		g.part.Bytes = moved(old, 100, 9)
+	}
 	start := g.port.Now()
-	err := flash(t.Context(), n, o, g.part)
+	err := g.reflash(t.Context(), n, o)
 	if took := g.port.Now() - start; took > deadline {
 		t.Errorf("seed %d: %v of guest time", seed, took)
 	}
@@ -197,7 +213,7 @@ func (all *tally) noise(t *testing.T, seed uint64) {
 		t.Errorf("seed %d: unclear error %T: %v", seed, err, err)
 	}
 	g.port.Plug()
-	if err := flash(t.Context(), g.port, o, g.part); err != nil {
+	if err := g.reflash(t.Context(), g.port, o); err != nil {
 		t.Fatalf("seed %d: the clean retry fails: %v", seed, err)
 	}
 	if !holds() {

@@ -95,7 +95,7 @@ func (l *Loader) startStub(ctx context.Context) error {
 			break
 		}
 	}
-	l.stub, l.attached, l.link.status = true, false, 2
+	l.stub, l.attached, l.patcher, l.link.status = true, false, false, 2
 	l.event("flasher stub runs")
 	return nil
 }

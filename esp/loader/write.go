@@ -3,6 +3,7 @@ package loader
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,6 +30,14 @@ type WriteOptions struct {
 	Force bool
 	// Full writes everything instead of what differs.
 	Full bool
+	// Known, when set, is asked what the flash of this board probably holds:
+	// what was written last. It is believed only as far as the chip's digests
+	// agree; then nothing has to be searched, and what has merely moved is not
+	// sent again.
+	Known func(Identity) []Part
+	// NoPatch keeps the patcher off the chip: only the mask ROM's own commands
+	// are used, and the stub's where there is one.
+	NoPatch bool
 	// Progress, when set, is told how far it is: Done of Total bytes.
 	Progress func(part string, phase Phase, done, total int)
 }
@@ -48,6 +57,7 @@ type Summary struct {
 	Sent, Received int           // on the wire, since Connect
 	Elapsed        time.Duration // of Write
 	Stub           bool
+	Patched        int // of Bytes, those that the chip made out of what it had
 	Retries        int
 }
 
@@ -106,9 +116,11 @@ type writer struct {
 
 // job is a part on its way.
 type job struct {
-	part Part
-	want []byte // whole sectors
-	runs []Range
+	part    Part
+	want    []byte // whole sectors
+	base    []byte // what flash holds instead, from the same address on; nil: unknown
+	runs    []Range
+	patches []patch // the short way to write the runs; nil: there is none
 }
 
 func (w *writer) write(ctx context.Context, parts []Part) error {
@@ -119,19 +131,26 @@ func (w *writer) write(ctx context.Context, parts []Part) error {
 	if len(refusals) > 0 && (!w.o.Force || slices.ContainsFunc(refusals, func(r Refusal) bool { return r.Final })) {
 		return &RefusedError{refusals}
 	}
+	known, err := w.known(ctx)
+	if err != nil {
+		return err
+	}
 	var jobs []*job
-	todo := 0
+	todo, send := 0, 0
 	for _, p := range parts {
 		j := &job{part: p, want: padded(p.Bytes)}
 		w.o.Progress(p.Name, Comparing, 0, len(p.Bytes))
-		if err := w.compare(ctx, j, w.o.Full); err != nil {
+		if err := w.compareKnown(ctx, j, known); err != nil {
 			return err
 		}
-		todo += total(j.runs)
+		if j.patches == nil {
+			todo += total(j.runs)
+		}
+		send += w.cost(j)
 		jobs = append(jobs, j)
 	}
-	if todo > 0 {
-		if err := w.prepare(ctx, todo); err != nil {
+	if send > 0 {
+		if err := w.prepare(ctx, todo, send); err != nil {
 			return err
 		}
 	}
@@ -146,6 +165,99 @@ func (w *writer) write(ctx context.Context, parts []Part) error {
 		w.sum.Bytes += total(done.Runs)
 	}
 	return nil
+}
+
+// known asks what flash probably holds.
+func (w *writer) known(ctx context.Context) ([]Part, error) {
+	if w.o.Known == nil || w.o.Full || w.l.security.SecureDownload() {
+		return nil, nil
+	}
+	id, err := w.l.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w.o.Known(id), nil
+}
+
+// compareKnown is compare for a part of which something may be known. One
+// digest decides between three: flash holds what it should, what is known, or
+// something else.
+func (w *writer) compareKnown(ctx context.Context, j *job, known []Part) error {
+	i := slices.IndexFunc(known, func(p Part) bool { return p.Offset == j.part.Offset })
+	if i < 0 || w.o.Full {
+		return w.compare(ctx, j, w.o.Full)
+	}
+	base := padded(known[i].Bytes)
+	both := min(len(base), len(j.want))
+	sum, err := w.l.MD5(ctx, j.part.Offset, uint32(both))
+	if err != nil {
+		return err
+	}
+	switch sum {
+	case md5.Sum(base[:both]):
+		j.base = base[:both]
+	case md5.Sum(j.want[:both]):
+		j.base = j.want[:both]
+	default:
+		return w.compare(ctx, j, false)
+	}
+	for at := 0; at < both; at += sector {
+		if !bytes.Equal(j.base[at:at+sector], j.want[at:at+sector]) {
+			j.runs = addRun(j.runs, j.part.Offset+uint32(at), sector)
+		}
+	}
+	if both < len(j.want) {
+		rest := &job{part: Part{Name: j.part.Name, Offset: j.part.Offset + uint32(both)}, want: j.want[both:]}
+		if err := w.compare(ctx, rest, false); err != nil {
+			return err
+		}
+		for _, r := range rest.runs {
+			j.runs = addRun(j.runs, r.Offset, r.Size)
+		}
+	}
+	if len(j.runs) > 0 && !w.l.stub && !w.o.NoPatch && bytes.HasPrefix(base, j.base) {
+		j.patches = w.shorter(j)
+	}
+	return nil
+}
+
+// shorter returns the patches for a job if they are clearly shorter than its
+// sectors.
+func (w *writer) shorter(j *job) []patch {
+	p, ok := patches(j.part.Offset, j.want, j.base, j.runs)
+	if !ok || patchCost(p)+1024 > runCost(j) {
+		return nil
+	}
+	return p
+}
+
+// patchCost is about how many bytes of protocol patches take, with the patcher.
+func patchCost(patches []patch) int {
+	n := 512
+	for _, p := range patches {
+		n += 200 + len(p.deflated)
+	}
+	return n
+}
+
+// runCost is the same for runs as they are.
+func runCost(j *job) int {
+	n := 0
+	for _, r := range j.runs {
+		b := len(deflate(j.want[r.Offset-j.part.Offset:][:r.Size]))
+		n += 80 + b + b/romBlock*45
+	}
+	return n
+}
+
+func (w *writer) cost(j *job) int {
+	switch {
+	case len(j.runs) == 0:
+		return 0
+	case j.patches != nil:
+		return patchCost(j.patches)
+	}
+	return runCost(j)
 }
 
 // compare finds out what differs; all says everything does.
@@ -165,12 +277,18 @@ func (w *writer) compare(ctx context.Context, j *job, all bool) error {
 	return err
 }
 
-// prepare chooses speed and stub for so many bytes.
-func (w *writer) prepare(ctx context.Context, todo int) error {
+// slowest is how many bytes are sent at the speed that both ends have: a change
+// of it costs 400 bytes and 60 ms.
+const slowest = 4 << 10
+
+// prepare chooses speed and stub for todo bytes of flash, and send on the wire.
+func (w *writer) prepare(ctx context.Context, todo, send int) error {
 	l := w.l
 	return l.persist(ctx, func() error {
-		if err := l.SetBaud(ctx, l.o.Baud); err != nil {
-			return err
+		if send > slowest {
+			if err := l.SetBaud(ctx, l.o.Baud); err != nil {
+				return err
+			}
 		}
 		if todo >= stubFrom {
 			if err := l.startStub(ctx); err != nil {
@@ -187,7 +305,7 @@ func (w *writer) finish(ctx context.Context, j *job) error {
 	stuck, before := 0, total(j.runs)+1
 	w.l.careful = 0
 	for {
-		err := w.runs(ctx, j)
+		err := w.put(ctx, j)
 		if err == nil {
 			w.o.Progress(j.part.Name, Verifying, 0, len(j.part.Bytes))
 		} else if !recoverable(err) {
@@ -234,6 +352,28 @@ func (w *writer) mismatch(ctx context.Context, j *job) error {
 		}
 	}
 	return &TimeoutError{Command: "SPI_FLASH_MD5 with the digest of what it reads", After: timeCommand}
+}
+
+// put writes all runs of a job: by patches the first time, as they are when
+// those have failed.
+func (w *writer) put(ctx context.Context, j *job) error {
+	list := j.patches
+	j.patches = nil
+	if list == nil || w.l.stub {
+		return w.runs(ctx, j)
+	}
+	all, done := total(j.runs), 0
+	w.l.event("%s: %d bytes as a patch", j.part.Name, all)
+	for _, p := range list {
+		n := total(p.runs)
+		if err := w.l.runPatch(ctx, p, n); err != nil {
+			return err
+		}
+		done += n
+		w.sum.Patched += n
+		w.o.Progress(j.part.Name, Writing, done, all)
+	}
+	return nil
 }
 
 // runs writes all runs of a job.

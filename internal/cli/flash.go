@@ -38,8 +38,9 @@ table, application. With FILE nothing is built: an ELF, an application image, th
 image of a whole flash; with --at any bytes.
 
 The board is asked for digests first, and only sectors that differ are written;
-what was written is proven by a digest. Interrupted at any moment, the next flash
-finishes the job. Nothing is erased that is not named: nvs and other data stay,
+what was written is proven by a digest. When flash holds what espalier wrote last,
+the chip is sent a patch and makes the sectors out of what it has. Interrupted at any
+moment, the next flash finishes the job. Nothing is erased that is not named: nvs and other data stay,
 unless --erase-data names them, and blank stretches of a whole-flash image are left
 alone without --exact.
 
@@ -290,9 +291,14 @@ func (a *app) write(ctx context.Context, l *loader.Loader, j flashJob, o flashOp
 		}
 	}
 	bar := &flashBar{ui: a.ui}
-	sum, err := l.Write(ctx, j.parts, loader.WriteOptions{Force: o.Force, Full: o.Full, Progress: bar.step})
+	sum, err := l.Write(ctx, j.parts, loader.WriteOptions{Force: o.Force, Full: o.Full, Known: a.recallBoard, NoPatch: o.port.NoStub, Progress: bar.step})
 	bar.done(err)
 	a.flashed(sum, err)
+	if err == nil {
+		if id, err := l.Identity(ctx); err == nil { // read before
+			a.rememberBoard(id, j.parts)
+		}
+	}
 	return err
 }
 
@@ -355,8 +361,9 @@ func (a *app) flashed(s loader.Summary, err error) {
 		Received int           `json:"received"`
 		Seconds  float64       `json:"seconds"`
 		Stub     bool          `json:"stub"`
+		Patched  int           `json:"patched"`
 		Retries  int           `json:"retries"`
-	}{err == nil, parts, s.Bytes, s.Sent, s.Received, s.Elapsed.Seconds(), s.Stub, s.Retries})
+	}{err == nil, parts, s.Bytes, s.Sent, s.Received, s.Elapsed.Seconds(), s.Stub, s.Patched, s.Retries})
 	if err != nil {
 		return
 	}

@@ -37,7 +37,7 @@ func (o *portOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Port, "port", "", "`PORT` of the board: a device, tcp://HOST:PORT or rfc2217://HOST:PORT (default: the remembered or only one)")
 	f.IntVar(&o.Baud, "baud", 0, "speed of bulk transfers in `BITS` per second (default 460800; USB-Serial-JTAG has none)")
 	f.StringVar(&o.Before, "before", "default-reset", "default-reset, usb-reset, or no-reset when the loader waits already")
-	f.BoolVar(&o.NoStub, "no-stub", false, "speak with the mask ROM only")
+	f.BoolVar(&o.NoStub, "no-stub", false, "speak with the mask ROM only: neither stub nor patches")
 	f.StringVar(&o.Stub, "stub", "", "flasher stub `FILE` (default: the locked one)")
 }
 

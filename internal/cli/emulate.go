@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/crates"
 )
 
 type emulateOptions struct {
@@ -268,27 +270,36 @@ func (a *app) bootloader(ctx context.Context, o chipOptions, mode image.Mode) ([
 }
 
 // lockedChipFiles reads mask ROM and bootloader from the store as the nearest
-// espalier.lock pins them.
+// espalier.lock pins them, without one as this espalier would pin them.
 func (a *app) lockedChipFiles(ctx context.Context, mode image.Mode) (rom, boot []byte, err error) {
 	path, err := a.findLock()
 	if err != nil {
 		return nil, nil, err
 	}
-	if path == "" {
-		return nil, nil, fault.New(fault.Pins, "no mask ROM and bootloader: no "+lock.FileName+" here or above",
-			"espalier --project DIR uses the lock in DIR",
-			"espalier emulate FILE --rom esp32c3_rev300_rom.elf --bootloader esp32c3-bootloader.bin")
-	}
-	pins, err := lock.Read(path)
-	if err != nil {
-		return nil, nil, err
+	blobs := crates.Board()
+	if path != "" {
+		pins, err := lock.Read(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		blobs = pins.Blobs
 	}
 	st, err := a.openStore(ctx, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer st.Close()
-	return chipBlobs(ctx, st, pins.Blobs, mode)
+	rom, boot, err = chipBlobs(ctx, st, blobs, mode)
+	if path == "" {
+		if errors.Is(err, store.ErrMissing) {
+			return nil, nil, fault.New(fault.Pins, "no mask ROM and bootloader: no "+lock.FileName+" here or above, and no project has brought them yet",
+				"espalier demo                    # brings them; emulate works everywhere from then on",
+				"espalier --project DIR ...       # uses the lock in DIR",
+				"espalier emulate FILE --rom esp32c3_rev300_rom.elf --bootloader esp32c3-bootloader.bin")
+		}
+		a.ui.Debugf("no %s here or above: mask ROM and bootloader as this espalier pins them", lock.FileName)
+	}
+	return rom, boot, err
 }
 
 // chipBlobs reads mask ROM and bootloader as a lock pins them.

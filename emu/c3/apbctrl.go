@@ -2,8 +2,15 @@ package c3
 
 import "espalier.dev/espalier/emu"
 
-// apbRndData is APB_CTRL_RND_DATA, TRM 25.4.
-const apbRndData = 0xb0
+const (
+	apbRndData   = 0xb0 // TRM 25.4
+	apbWiFiClock = 0x14
+
+	// modemClocks are the clocks in WIFI_CLK_EN that the radio cannot do
+	// without, those that Wi-Fi and Bluetooth have in common
+	// (SYSTEM_WIFI_CLK_WIFI_BT_COMMON_M of ESP-IDF).
+	modemClocks = 0x0078078f
+)
 
 // apbCtrl is APB_CTRL (SYSCON), TRM 16.5, with the register of the random
 // number generator, TRM 25. The generator is seeded by the Config: the same
@@ -11,7 +18,8 @@ const apbRndData = 0xb0
 // second-stage bootloader never leaves its entropy loop.
 type apbCtrl struct {
 	block
-	s struct{ Random uint64 }
+	s     struct{ Random uint64 }
+	modem func() // the clocks of the radio have been switched
 }
 
 func newAPBCtrl(seed uint64) *apbCtrl {
@@ -19,7 +27,7 @@ func newAPBCtrl(seed uint64) *apbCtrl {
 	a.s.Random = seed
 	a.block = newBlock("APB_CTRL", 0x60026000, []reg{
 		{0x00, "SYSCLK_CONF", 1}, {0x04, "TICK_CONF", 0x10727}, {0x08, "CLK_OUT_EN", 0x7ff}, {0x0c, "WIFI_BB_CFG", 0}, {0x10, "WIFI_BB_CFG_2", 0},
-		{0x14, "WIFI_CLK_EN", 0xfffce030}, {0x18, "WIFI_RST_EN", 0}, {0x1c, "HOST_INF_SEL", 0}, {0x20, "EXT_MEM_PMS_LOCK", 0},
+		{apbWiFiClock, "WIFI_CLK_EN", 0xfffce030}, {0x18, "WIFI_RST_EN", 0}, {0x1c, "HOST_INF_SEL", 0}, {0x20, "EXT_MEM_PMS_LOCK", 0},
 		{0x28, "FLASH_ACE0_ATTR", 0xff}, {0x2c, "FLASH_ACE1_ATTR", 0xff}, {0x30, "FLASH_ACE2_ATTR", 0xff}, {0x34, "FLASH_ACE3_ATTR", 0xff},
 		{0x38, "FLASH_ACE0_ADDR", 0}, {0x3c, "FLASH_ACE1_ADDR", 0x400000}, {0x40, "FLASH_ACE2_ADDR", 0x800000}, {0x44, "FLASH_ACE3_ADDR", 0xc00000},
 		{0x48, "FLASH_ACE0_SIZE", 0x400}, {0x4c, "FLASH_ACE1_SIZE", 0x400}, {0x50, "FLASH_ACE2_SIZE", 0x400}, {0x54, "FLASH_ACE3_SIZE", 0x400},
@@ -42,7 +50,13 @@ func (a *apbCtrl) write(off, v uint32) {
 	if off != apbRndData {
 		a.block.write(off, v)
 	}
+	if off == apbWiFiClock && a.modem != nil {
+		a.modem()
+	}
 }
+
+// modemOn reports whether the radio has its clocks.
+func (a *apbCtrl) modemOn() bool { return a.get(apbWiFiClock)&modemClocks == modemClocks }
 
 // random steps the generator.
 func (a *apbCtrl) random() uint32 { return splitmix(&a.s.Random) }

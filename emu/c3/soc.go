@@ -111,7 +111,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.assist, c.sensitive = newAssistDebug(), newSensitive()
 	hash, adc, ctrl, spi2 := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed), newSPI2(c)
 
-	c.wifi = newWiFiMAC(c, cfg.Seed)
+	c.wifi = newWiFiMAC(c, ctrl, cfg.Seed)
 
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,

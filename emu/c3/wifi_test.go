@@ -40,10 +40,11 @@ func (r *fakeRadio) Receive(now emu.Time) (emu.RadioRX, bool) {
 }
 
 const (
-	mac   = 0x60033000
-	plcp  = 0x60034000
-	ringA = 0x3fc90000 // descriptors
-	bufs  = 0x3fca0000
+	mac             = 0x60033000
+	plcp            = 0x60034000
+	wifiClockEnable = 0x60026014
+	ringA           = 0x3fc90000 // descriptors
+	bufs            = 0x3fca0000
 )
 
 var (
@@ -54,6 +55,7 @@ var (
 func newWiFiChip(t *testing.T) (*testChip, *fakeRadio) {
 	r := &fakeRadio{acked: true}
 	c := newTestChip(t, emu.Config{Radio: r})
+	c.w(wifiClockEnable, modemClocks)
 	c.w(0x6000e150, 12<<20) // channel 1
 	c.w(mac+macOwn, binary.LittleEndian.Uint32(station[:]))
 	c.w(mac+macOwn+4, uint32(binary.LittleEndian.Uint16(station[4:])))
@@ -296,16 +298,19 @@ func TestWiFiKeys(t *testing.T) {
 	}
 }
 
-// The radio hears of every channel, of a receiver that is off, and a board
-// without an antenna still ends its transmissions.
+// The radio hears of every channel, of a receiver that is off or has no clock,
+// and a board without an antenna still ends its transmissions.
 func TestWiFiTuning(t *testing.T) {
 	c, r := newWiFiChip(t)
 	c.ring(1)
 	for _, mhz := range []uint32{17, 20, 37, 72, 84} {
 		c.w(0x6000e150, mhz<<20)
 	}
+	c.w(0x6000e150, 12<<20)
+	c.w(wifiClockEnable, modemClocks&^1) // as a driver that saves power
+	c.w(wifiClockEnable, modemClocks)
 	c.w(mac+macRXCtrl, 0)
-	if want := []int{1, 2, 0, 6, 13, 14, 0}; !equalInts(r.tuned, want) {
+	if want := []int{1, 2, 0, 6, 13, 14, 1, 0, 1, 0}; !equalInts(r.tuned, want) {
 		t.Errorf("tuned to %v, want %v", r.tuned, want)
 	}
 
@@ -347,6 +352,30 @@ func TestWiFiTime(t *testing.T) {
 	c.want(wdev+wdevTSFTimeHi, 7)
 	if a, b := c.r(wdev+wdevRandom), c.r(wdev+wdevRandom); a == b {
 		t.Error("random numbers repeat")
+	}
+}
+
+// A day after START the TBTT still comes with every beacon: the register has
+// the lower 26 bits of an instant, a minute's worth.
+func TestWiFiTBTTForADay(t *testing.T) {
+	const wdev, early, beacons = 0x60035000, 3000, 3
+	c, _ := newWiFiChip(t)
+	c.w(wdev+wdevTBTTStart, 204800)
+	c.w(wdev+wdevTBTTCfg, early<<16|100*beacons)
+	c.w(wdev+wdevTSFCtrl, 0x110)
+	c.w(wdev+wdevTSFCfg, tsfOn|tsfTBTTOn)
+	c.w(wdev+wdevPwrEnable, pwrTBTT0)
+	c.run(200 * emu.Millisecond)
+	for n := range uint64(24 * 3600 * 1000 / (102.4 * beacons)) {
+		at := emu.Time(204800+n*beacons*102400-early) * emu.Time(emu.Microsecond)
+		c.run(at.Sub(c.board.Now()) - 20*emu.Microsecond)
+		c.want(wdev+wdevPwrStatus, 0)
+		c.run(40 * emu.Microsecond)
+		c.want(wdev+wdevPwrStatus, pwrTBTT0)
+		c.w(wdev+wdevPwrClear, pwrTBTT0)
+		if t.Failed() {
+			t.Fatalf("beacon %d", n)
+		}
 	}
 }
 

@@ -52,6 +52,7 @@ const (
 type wifiMAC struct {
 	block
 	soc  *soc
+	ctrl *apbCtrl
 	plcp *wifiPLCP
 	wdev *wifiWDEV
 	intr *line // source 0
@@ -67,8 +68,9 @@ type wifiMAC struct {
 	}
 }
 
-func newWiFiMAC(c *soc, seed uint64) *wifiMAC {
-	w := &wifiMAC{soc: c, intr: c.intc.source(srcWiFiMAC)}
+func newWiFiMAC(c *soc, ctrl *apbCtrl, seed uint64) *wifiMAC {
+	w := &wifiMAC{soc: c, ctrl: ctrl, intr: c.intc.source(srcWiFiMAC)}
+	ctrl.modem = w.tune
 	w.plcp, w.wdev = newWiFiPLCP(), newWiFiWDEV(c, seed)
 	w.block = newBlock("WIFI_MAC", 0x60033000, []reg{
 		{macRXCtrl, "RX_CTRL", 0}, {macRXBase, "RX_DSCR_BASE", 0}, {macRXNext, "RX_DSCR_NEXT", 0}, {macRXLast, "RX_DSCR_LAST", 0},
@@ -137,10 +139,11 @@ func (w *wifiMAC) raise(bits uint32) {
 
 func (w *wifiMAC) update() { w.intr.set(w.get(macIntStatus) != 0) }
 
-// tune tells the radio which channel the chip hears.
+// tune tells the radio which channel the chip hears. A driver that saves power
+// stops the clocks of the radio, and leaves everything else as it was.
 func (w *wifiMAC) tune() {
 	ch := w.s.Channel
-	if w.get(macRXCtrl)&macRXEnable == 0 {
+	if w.get(macRXCtrl)&macRXEnable == 0 || !w.ctrl.modemOn() {
 		ch = 0
 	}
 	if ch != w.s.Listening {

@@ -39,7 +39,7 @@ type wifiWDEV struct {
 	s    struct {
 		Random uint64
 		Offset [4]uint64 // of TSF n from MAC_TIME
-		TBTT   uint32    // START as it was loaded
+		TBTT   uint64    // the TSF of START, when it was loaded
 	}
 }
 
@@ -111,7 +111,13 @@ func (d *wifiWDEV) control(v uint32) {
 		}
 	}
 	if v>>4&0x11 != 0 { // the TSF or the TBTT of interface 0 has moved
-		d.s.TBTT = d.get(wdevTBTTStart)
+		// START has the lower bits of an instant around now.
+		tsf := d.micros() + d.s.Offset[0]
+		ahead := (uint64(d.get(wdevTBTTStart)) - tsf) & tbttModulus
+		if ahead > tbttModulus/2 {
+			ahead -= tbttModulus + 1
+		}
+		d.s.TBTT = tsf + ahead
 		d.arm()
 	}
 }
@@ -126,11 +132,11 @@ func (d *wifiWDEV) arm() {
 		return
 	}
 	early := uint64(cfg>>16) % interval
-	// From the start, modulo the width of its register, to now.
-	since := (d.micros() + d.s.Offset[0] + early - uint64(d.s.TBTT)) & tbttModulus
-	wait := interval - since%interval
-	if since > tbttModulus/2 { // it is still to come
-		wait = tbttModulus + 1 - since
+	wait := interval
+	if since := int64(d.micros() + d.s.Offset[0] + early - d.s.TBTT); since < 0 { // it is still to come
+		wait = uint64(-since)
+	} else {
+		wait -= uint64(since) % interval
 	}
 	d.tbtt.Set(d.soc.m.Now().Add(emu.Duration(wait) * emu.Microsecond))
 }

@@ -309,7 +309,7 @@ func chipBlobs(ctx context.Context, st *store.Store, pins []lock.Blob, mode imag
 		b := &pins[i]
 		switch {
 		case strings.HasPrefix(b.Name, "rom"):
-			romPin = b // sorted: the newest revision is the last
+			romPin = b // sorted: the last is that of the revision which is emulated
 		case b.Name == "bootloader" && bootPin == nil, strings.HasSuffix(b.From, image.BootloaderFor(mode)):
 			bootPin = b
 		}

@@ -37,8 +37,8 @@ var boardFiles = []struct {
 }{
 	{Bootloader, "resources/bootloaders/esp32c3-bootloader.bin", "7c04141e1fd8da5a391e8004ffe3d8ee8e20eeb5baf9bd3abc05c03a17b1ed09", 20560},
 	{BootloaderQIO, "resources/bootloaders/esp32c3-qio-bootloader.bin", "2c1002d391966c5af4e22a3257c0e164bb90fbf3d8f302fbc33b367342c28084", 21520},
-	{ROM, "resources/roms/esp32c3_rev300_rom.elf", "19ac22e08707df926fb0cf4c54795d4067b983fae8635f396ded173a6d78fc3c", 556332},
 	{ROMRev101, "resources/roms/esp32c3_rev101_rom.elf", "9495e1453f36f7eec4112714ea1dca22d77808776adffa93dda7dda4393e8336", 559244},
+	{ROM, "resources/roms/esp32c3_rev300_rom.elf", "19ac22e08707df926fb0cf4c54795d4067b983fae8635f396ded173a6d78fc3c", 556332},
 	{Stub, "resources/stubs/esp32c3.toml", "37490a3f1421b63abb387395ce825201401ec5892509435660577783a49bed8b", 8253},
 }
 

@@ -1,11 +1,13 @@
 package loader
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -17,12 +19,24 @@ const (
 	readChunk    = 64 << 10 // proven by a digest each
 )
 
-// Read returns a range of flash, proven by digests that the chip computes.
-// progress, when set, is told how many bytes are there. Errors are those of
-// Write, but for refusals, and *SecureDownloadError.
+// Read returns a range of flash, as ReadTo writes it.
 func (l *Loader) Read(ctx context.Context, addr, size uint32, progress func(done int)) ([]byte, error) {
+	var out bytes.Buffer
+	err := l.ReadTo(ctx, &out, addr, size, progress)
+	if err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// ReadTo writes a range of flash to to, in pieces of which each is proven by a
+// digest that the chip computes before it is written: what has been written is
+// right also when an error follows. progress, when set, is told how many bytes
+// are there. Errors are those of Write, but for refusals, *SecureDownloadError,
+// and that of to.
+func (l *Loader) ReadTo(ctx context.Context, to io.Writer, addr, size uint32, progress func(done int)) error {
 	if l.security.SecureDownload() {
-		return nil, &SecureDownloadError{"reading flash"}
+		return &SecureDownloadError{"reading flash"}
 	}
 	err := l.persist(ctx, func() error {
 		if size >= 2*sector {
@@ -36,46 +50,52 @@ func (l *Loader) Read(ctx context.Context, addr, size uint32, progress func(done
 		return l.attach(ctx)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if l.flash.Size != 0 && uint64(addr)+uint64(size) > uint64(l.flash.Size) {
-		return nil, &RefusedError{[]Refusal{{Final: true,
+		return &RefusedError{[]Refusal{{Final: true,
 			Reason: fmt.Sprintf("0x%x bytes from 0x%x reach beyond the flash chip's %s", size, addr, mega(l.flash.Size)),
 			Would:  "its beginning would be read again"}}}
 	}
-	out := make([]byte, 0, size)
-	for uint32(len(out)) < size {
-		n := min(readChunk, size-uint32(len(out)))
-		at := addr + uint32(len(out))
-		var piece []byte
-		err := l.persist(ctx, func() error {
-			if err := l.attach(ctx); err != nil {
-				return err
-			}
-			var err error
-			if l.stub {
-				piece, err = l.stream(ctx, at, n)
-			} else {
-				piece, err = l.slow(ctx, at, n)
-			}
-			if err != nil {
-				return err
-			}
-			sum, err := l.md5(ctx, at, n)
-			if err == nil && sum != md5.Sum(piece) {
-				err = &TimeoutError{Command: "READ_FLASH without errors", After: timeCommand}
-			}
-			return err
-		})
+	for done := uint32(0); done < size; {
+		n := min(readChunk, size-done)
+		piece, err := l.readPiece(ctx, addr+done, n)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, piece...)
+		if _, err := to.Write(piece); err != nil {
+			return err
+		}
+		done += n
 		if progress != nil {
-			progress(len(out))
+			progress(int(done))
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// readPiece reads until the digest agrees.
+func (l *Loader) readPiece(ctx context.Context, addr, size uint32) (piece []byte, err error) {
+	err = l.persist(ctx, func() error {
+		if err := l.attach(ctx); err != nil {
+			return err
+		}
+		var err error
+		if l.stub {
+			piece, err = l.stream(ctx, addr, size)
+		} else {
+			piece, err = l.slow(ctx, addr, size)
+		}
+		if err != nil {
+			return err
+		}
+		sum, err := l.md5(ctx, addr, size)
+		if err == nil && sum != md5.Sum(piece) {
+			err = &TimeoutError{Command: "READ_FLASH without errors", After: timeCommand}
+		}
+		return err
+	})
+	return piece, err
 }
 
 func (l *Loader) slow(ctx context.Context, addr, size uint32) ([]byte, error) {

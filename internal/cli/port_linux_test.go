@@ -143,3 +143,62 @@ func TestPortVerbs(t *testing.T) {
 		t.Errorf("saved flash: %d bytes, %v", len(b), err)
 	}
 }
+
+// What is read goes aside, piece by piece: a reader that is interrupted leaves
+// the older file, and nothing else.
+func TestReadFlashInterrupted(t *testing.T) {
+	devtest.Long(t, "real time")
+	env := testChipFiles(t)
+	port, _ := lentBoard(t, env, "--download", "--serve", "rfc2217://127.0.0.1:0")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "board.bin")
+	if err := os.WriteFile(file, []byte("older"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan int, 1)
+	var errs bytes.Buffer
+	go func() {
+		done <- Run(ctx, []string{"read-flash", "--no-stub", "--all", file, "--port", port}, strings.NewReader(""), io.Discard, &errs, lookupIn(env))
+	}()
+	aside := func() (size int64) {
+		list, _ := filepath.Glob(filepath.Join(dir, ".espalier-*"))
+		for _, name := range list {
+			if st, err := os.Stat(name); err == nil {
+				size = st.Size()
+			}
+		}
+		return size
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for aside() == 0 {
+		select {
+		case <-tick.C:
+		case code := <-done:
+			t.Fatalf("exit %d before anything was written\n%s", code, errs.String())
+		}
+	}
+	if n := aside(); n%(64<<10) != 0 || n > 1<<20 {
+		t.Errorf("%d bytes are aside", n) // pieces, not all at once
+	}
+	cancel()
+	if code := <-done; code == 0 {
+		t.Error("exit 0")
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "older" {
+		t.Errorf("the file holds %d bytes, %v", len(b), err)
+	}
+	if list, _ := os.ReadDir(dir); len(list) != 1 {
+		t.Errorf("left behind: %v", list)
+	}
+	// The board is as it was before, and another one can be read.
+	code, out, text := espalierHere(t, env, "read-flash", "0", "0x2000", "-", "--port", port)
+	if code != 0 || len(out) != 0x2000 {
+		t.Errorf("exit %d, %d bytes\n%s", code, len(out), text)
+	}
+	if code, _, text := espalierHere(t, env, "read-flash", "0", "0x1000", filepath.Join(dir, "none", "x"), "--port", port); code != 2 || !strings.Contains(text, "writing "+filepath.Join(dir, "none", "x")) {
+		t.Errorf("exit %d: %s", code, text)
+	}
+}

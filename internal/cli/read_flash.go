@@ -2,7 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -27,8 +31,9 @@ func newReadFlash(a *app) *cobra.Command {
 		Use:   "read-flash [OFFSET SIZE] FILE",
 		Short: "read a board's flash into a file",
 		Long: `Read a range of a board's flash, a partition by the table that is on the board, or
-all of it, into FILE. What is read is proven by digests that the chip computes. FILE
-- is standard output.` + exits(fault.Port, fault.Chip),
+all of it, into FILE. What is read is proven by digests that the chip computes, piece
+by piece, before it is written; a FILE that exists is replaced when everything is
+there. FILE - is standard output.` + exits(fault.Port, fault.Chip),
 		Example: `  espalier read-flash 0x9000 0x6000 nvs.bin
   espalier read-flash --partition nvs nvs.bin
   espalier read-flash --all board.bin && espalier emulate board.bin`,
@@ -110,26 +115,50 @@ func (a *app) readFlash(ctx context.Context, names []string, o readFlashOptions)
 	if err != nil {
 		return err
 	}
-	b, err := a.readRange(ctx, l, o, names)
-	if err := a.finish(ctx, p, l, o.port, err); err != nil {
+	return a.finish(ctx, p, l, o.port, a.readInto(ctx, l, o, names))
+}
+
+// readInto writes what is read where it belongs. A file is there in full or as
+// it was before: what comes goes aside first.
+func (a *app) readInto(ctx context.Context, l *loader.Loader, o readFlashOptions, names []string) error {
+	at, n, err := a.rangeOnBoard(ctx, l, o.Partition, o.All, names)
+	if err != nil {
 		return err
 	}
 	file := names[len(names)-1]
 	if file == "-" {
-		_, err := a.ui.Writer(ui.Stdout).Write(b)
+		return a.readRange(ctx, l, a.ui.Writer(ui.Stdout), at, n)
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".espalier-*")
+	if err != nil {
+		return fault.Wrap(fault.Usage, err, "writing "+file)
+	}
+	defer os.Remove(f.Name()) // it is gone when all went well
+	defer f.Close()
+	if err := a.readRange(ctx, l, namedFile{f, file}, at, n); err != nil {
 		return err
 	}
-	return writeFile(file, b)
+	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return fault.Wrap(fault.Usage, err, "writing "+file)
+	}
+	return fault.Wrap(fault.Usage, os.Rename(f.Name(), file), "writing "+file)
 }
 
-func (a *app) readRange(ctx context.Context, l *loader.Loader, o readFlashOptions, names []string) ([]byte, error) {
-	at, n, err := a.rangeOnBoard(ctx, l, o.Partition, o.All, names)
-	if err != nil {
-		return nil, err
-	}
+// namedFile is a file whose errors say which one is meant.
+type namedFile struct {
+	f    *os.File
+	name string
+}
+
+func (n namedFile) Write(b []byte) (int, error) {
+	done, err := n.f.Write(b)
+	return done, fault.Wrap(fault.Usage, err, "writing "+n.name)
+}
+
+func (a *app) readRange(ctx context.Context, l *loader.Loader, to io.Writer, at, n uint32) error {
 	t := a.ui.Start("read", progress.Bytes, int64(n))
 	last := 0
-	b, err := l.Read(ctx, at, n, func(done int) { t.Add(int64(done - last)); last = done })
+	err := l.ReadTo(ctx, to, at, n, func(done int) { t.Add(int64(done - last)); last = done })
 	t.Done(err)
-	return b, err
+	return err
 }

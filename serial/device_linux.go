@@ -19,7 +19,8 @@ import (
 type device struct {
 	stream
 	fd      int
-	noLines bool // of a pseudo-terminal
+	noLines bool // of a pseudo-terminal: nobody confirms
+	lines   bool // somebody has
 }
 
 func openDevice(ctx context.Context, name string, o Options) (Port, error) {
@@ -128,7 +129,11 @@ const (
 	lineSpeed    = 0x4c490000 // and DTR in bit 1, RTS in bit 0
 	lineSpeedDTR = 2
 	lineSpeedRTS = 1
-	linePatience = 150 * time.Millisecond
+	// A program that does not know of lines is found out by its silence; one
+	// that has confirmed before is waited for, or a sequence of steps would stop
+	// in the middle, with the chip held in reset.
+	linePatience = 500 * time.Millisecond
+	lineCertain  = 10 * time.Second
 )
 
 func (d *device) signLines(ctx context.Context, dtr, rts bool) error {
@@ -147,8 +152,13 @@ func (d *device) signLines(ctx context.Context, dtr, rts bool) error {
 	if err := configure(d.fd, speed); err != nil {
 		return errors.ErrUnsupported
 	}
-	for end := time.Now().Add(linePatience); time.Now().Before(end); {
+	patience := linePatience
+	if d.lines {
+		patience = lineCertain
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if t, err := unix.IoctlGetTermios(d.fd, unix.TCGETS2); err == nil && t.Ospeed&^3 != lineSpeed {
+			d.lines = true
 			// Perhaps one before the newest: it may not have seen that yet.
 			return ioError(ctx, d.info.Name, configure(d.fd, int(before)))
 		}

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -89,6 +90,71 @@ func TestPhases(t *testing.T) {
 	p.intact()
 }
 
+// Archives and mirrors that do not give what they should. Always exit 6, and
+// what to do.
+func TestBadSupply(t *testing.T) {
+	dir, env := spineProject(t)
+	p := newPhases(t, dir, env)
+	lose := func(w http.ResponseWriter, r *http.Request) bool {
+		if path.Base(r.URL.Path) != p.largest {
+			return false
+		}
+		http.NotFound(w, r)
+		return true
+	}
+	for _, c := range []struct {
+		name  string
+		args  []string
+		spoil func(http.ResponseWriter, *http.Request) bool
+		want  []string
+	}{
+		{"lost", []string{"fetch"}, lose, []string{
+			`^espalier: fetching [^ ]+ [^ ]+, 2 locations tried: http[^ ]+/pool/[^ ]+\.deb: 404 Not Found; http[^ ]+/pool/[^ ]+\.deb: 404 Not Found$`,
+			`^hint: no location has pool/[^ ]+\.deb any more: add one that keeps old versions to prefixes in \[supply\] of espalier\.toml`,
+		}},
+		{"cut off", []string{"fetch"}, func(w http.ResponseWriter, r *http.Request) bool {
+			if path.Base(r.URL.Path) != p.largest {
+				return false
+			}
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(make([]byte, 1000)))
+			return true
+		}, []string{`^espalier: fetching .*: is 1000 bytes there, want \d+`, `^hint: `}},
+		{"forged", []string{"lock", "--toolchain"}, func(w http.ResponseWriter, r *http.Request) bool {
+			if path.Base(r.URL.Path) != "InRelease" {
+				return false
+			}
+			answer, err := http.Get(r.URL.String())
+			if err != nil {
+				t.Error(err)
+				return true
+			}
+			defer answer.Body.Close()
+			b, err := io.ReadAll(answer.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			_, _ = w.Write(bytes.Replace(b, []byte("\nOrigin: "), []byte("\nOrigin: Not "), 1))
+			return true
+		}, []string{`^espalier: package index .*: .*changed after signing`, `^hint: `}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p.spoil = c.spoil
+			cmd := espalier(t, p.env, append([]string{"-C", dir}, c.args...)...)
+			out, _ := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != 6 {
+				t.Errorf("exit %d", cmd.ProcessState.ExitCode())
+			}
+			for _, w := range c.want {
+				if !regexp.MustCompile("(?m)" + w).Match(out) {
+					t.Errorf("want %s in\n%s", w, out)
+				}
+			}
+			p.clean(t, 0)
+		})
+	}
+	p.spoil = nil
+}
+
 // phases is a project whose store is p.store. Package files come from the warm
 // store, through a proxy that can stop in the middle of one.
 type phases struct {
@@ -105,6 +171,7 @@ type phases struct {
 	at     string // what of a request's line is held
 	after  int64  // bytes of the answer before that
 	ranges []string
+	spoil  func(http.ResponseWriter, *http.Request) bool // answers instead; may be nil
 }
 
 func newPhases(t *testing.T, dir string, env []string) *phases {
@@ -234,6 +301,9 @@ func (p *phases) proxy(packages map[string]string) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		after, stop := p.stops(r)
+		if p.spoil != nil && p.spoil(w, r) {
+			return
+		}
 		blob, isPackage := packages[path.Base(r.URL.Path)]
 		switch {
 		case isPackage && stop:

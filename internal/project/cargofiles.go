@@ -75,6 +75,9 @@ func (l *loader) cargoIncludes(path string, chain []string) (*cargoValue, []stri
 	if n == nil {
 		return nil, nil, failf(nil, "reading %s: no such file", l.show(path))
 	}
+	if err := l.configSecrets(n); err != nil {
+		return nil, nil, err
+	}
 	self := toCargoValue(n)
 	files := []string{path}
 	includes, err := includePaths(n)

@@ -64,6 +64,9 @@ func Open(dir string, opts Options) (*Project, error) {
 		return nil, err
 	}
 	l.keepNamed(p, t)
+	if err := l.checkSecrets(p, w); err != nil {
+		return nil, err
+	}
 	p.Notes = l.notes
 	p.relocate()
 	for _, o := range p.Compiled() {

@@ -57,7 +57,7 @@ type File struct {
 // Ignored is a path that .gitignore kept out of the input tree.
 type Ignored struct {
 	Path string // a directory ends in "/" and stands for all below it
-	By   Origin // the pattern's line; File "cargo" for a target directory
+	By   Origin // the pattern's line; File "cargo" for a target directory and for cargo's credentials
 }
 
 // Head is the checked-out commit of the repository around the project.

@@ -16,8 +16,8 @@ import (
 // tree collects the input tree. The rule (docs/project.md): every file on disk
 // below a scope, but not
 //
-//   - version control folders, cargo's target directories, espalier.lock, and
-//     what editors and desktops leave behind;
+//   - version control folders, cargo's target directories and credentials,
+//     espalier.lock, and what editors and desktops leave behind;
 //   - what .gitignore excludes, unless git tracks it, or it is a file that
 //     cargo or espalier reads by its name, or it lies in an own package or a
 //     .cargo folder, or own sources name it in a string, or build.include
@@ -258,6 +258,10 @@ func (t *tree) file(abs, name string, info fs.FileInfo, st walkState) error {
 	tracked := false
 	if st.repo != nil && st.repo.tracked != nil && within(abs, st.repo.top) {
 		tracked = st.repo.tracks(filepath.ToSlash(relTo(st.repo.top, abs)))
+	}
+	if isCredentials(abs, name) {
+		t.ignored = append(t.ignored, Ignored{abs, Origin{File: "cargo"}})
+		return nil
 	}
 	kept := tracked || t.keepFile[abs] || keptName(name) && !st.ignored || t.included(abs, false)
 	if !kept {

@@ -23,6 +23,7 @@ type app struct {
 	lookup func(string) (string, bool) // the environment
 	stdin  io.Reader
 	verbs  []verb
+	way    wayOut
 }
 
 // globals are the flags that every verb has.

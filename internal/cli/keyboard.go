@@ -21,9 +21,11 @@ func (a *app) openKeyboard() *keyboard {
 	if !ok || !term.IsTerminal(int(f.Fd())) || !a.ui.Terminal(ui.Stdout) || a.ui.JSON() {
 		return nil
 	}
-	restore, err := keyByKey(int(f.Fd()))
+	restore, ok, err := a.way.add(func() (func(), error) { return keyByKey(int(f.Fd())) })
 	if err != nil {
 		a.ui.Debugf("no keys: %v", err)
+	}
+	if !ok {
 		return nil
 	}
 	k := &keyboard{events: make(chan keyEvent, 64), restore: restore}

@@ -38,6 +38,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup wants it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	done := make(chan struct{})
 	defer close(done)
@@ -48,9 +51,14 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		case <-done:
 			return
 		}
+		first := time.Now()
 		for patience := time.After(2 * time.Second); ; {
 			select {
 			case <-signals:
+				if time.Since(first) < sameInterrupt {
+					continue
+				}
+				a.way.leave()
 				a.ui.Close()
 				os.Exit(int(fault.Interrupted))
 			case <-patience:
@@ -73,6 +81,10 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	a.ui.Error(err)
 	return int(fault.KindOf(err))
 }
+
+// sameInterrupt is how soon another signal is the same interrupt: programs such
+// as timeout send one to the process and one to its group.
+const sameInterrupt = 250 * time.Millisecond
 
 var errInterrupted = fault.New(fault.Interrupted, "interrupted")
 

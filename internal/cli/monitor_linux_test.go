@@ -3,11 +3,16 @@ package cli
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/serial"
@@ -88,7 +93,14 @@ func TestMonitorRestoresTerminal(t *testing.T) {
 		{"expected text", []string{"--expect", "ready"}, "ready\r\n", nil, 0},
 		{"timeout", []string{"--timeout", "200ms"}, "", nil, 124},
 		{"fail", []string{"--fail", "bad"}, "bad\r\n", nil, 1},
-		{"terminated", nil, "up\r\n", func(s *session) { s.waitFor("up\r\n"); s.cmd.Process.Signal(os.Interrupt) }, 130},
+		{"interrupted", nil, "up\r\n", func(s *session) { s.waitFor("up\r\n"); s.cmd.Process.Signal(os.Interrupt) }, 130},
+		{"terminated", nil, "up\r\n", func(s *session) { s.waitFor("up\r\n"); s.cmd.Process.Signal(syscall.SIGTERM) }, 130},
+		{"two signals at once", nil, "up\r\n", func(s *session) {
+			s.waitFor("up\r\n")
+			s.cmd.Process.Signal(os.Interrupt)
+			s.cmd.Process.Signal(syscall.SIGTERM)
+		}, 130},
+		{"unplugged", nil, "up\r\n", nil, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := board(t)
@@ -99,10 +111,42 @@ func TestMonitorRestoresTerminal(t *testing.T) {
 			if c.end != nil {
 				c.end(s)
 			}
+			if c.name == "unplugged" {
+				s.waitFor("up\r\n")
+				b.Close()
+			}
 			if code := s.end(); code != c.code {
 				t.Errorf("exit %d, want %d; shown:\n%s", code, c.code, s.text())
 			}
 		})
+	}
+}
+
+// stubborn is a program that has the keyboard and does not hear interrupts.
+func stubborn() int {
+	return execute(context.Background(), []string{"stubborn"}, os.Stdin, os.Stdout, os.Stderr, os.LookupEnv, []verb{{groupHouse, func(a *app) *cobra.Command {
+		return &cobra.Command{Use: "stubborn", RunE: func(*cobra.Command, []string) error {
+			a.openKeyboard()
+			fmt.Println("has the keyboard")
+			select {}
+		}}
+	}}})
+}
+
+// The second interrupt ends the process at once, and the terminal is restored
+// all the same.
+func TestSecondInterruptRestoresTerminal(t *testing.T) {
+	s := programOnTerminal(t, "stubborn", nil)
+	s.waitFor("has the keyboard")
+	raw, err := unix.IoctlGetTermios(int(s.master.Fd()), unix.TCGETS)
+	if err != nil || raw.Lflag&unix.ICANON != 0 {
+		t.Fatalf("the keyboard is not taken: %+v, %v", raw, err)
+	}
+	s.cmd.Process.Signal(os.Interrupt)
+	s.waitFor("stopping; interrupt again to end at once")
+	s.cmd.Process.Signal(os.Interrupt)
+	if code := s.end(); code != 130 {
+		t.Errorf("exit %d; shown:\n%s", code, s.text())
 	}
 }
 

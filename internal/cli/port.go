@@ -163,6 +163,8 @@ func (a *app) connect(ctx context.Context, o portOptions, st *loader.Stub) (seri
 	if err != nil {
 		return nil, nil, err
 	}
+	// Also when the process ends at once, no chip stays held in reset.
+	_, _, _ = a.way.add(func() (func(), error) { return func() { leaveSane(p) }, nil })
 	l, err := loader.Connect(ctx, p, a.loaderOptions(o, before, st))
 	if err != nil {
 		leaveSane(p)

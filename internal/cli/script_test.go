@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 	sandbox.Init()
 	testscript.Main(m, map[string]func(){
 		"espalier": func() { os.Exit(Main(os.Args[1:])) },
+		"stubborn": func() { os.Exit(stubborn()) },
 	})
 }
 

@@ -36,6 +36,11 @@ type session struct {
 // collected; keys can be pressed.
 func onTerminal(t *testing.T, env []string, args ...string) *session {
 	t.Helper()
+	return programOnTerminal(t, "espalier", env, args...)
+}
+
+func programOnTerminal(t *testing.T, program string, env []string, args ...string) *session {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		devtest.Missing(t, "pseudo-terminals")
@@ -64,7 +69,7 @@ func onTerminal(t *testing.T, env []string, args ...string) *session {
 		t.Fatal(err)
 	}
 	s := &session{t: t, master: master, before: before, grown: make(chan struct{}, 1)}
-	s.cmd = &exec.Cmd{Path: self, Args: append([]string{"espalier"}, args...), Stdin: slave, Stdout: slave, Stderr: slave,
+	s.cmd = &exec.Cmd{Path: self, Args: append([]string{program}, args...), Stdin: slave, Stdout: slave, Stderr: slave,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Setctty: true}}
 	s.cmd.Env = append([]string{"TERM=xterm", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
 	if err := s.cmd.Start(); err != nil {

@@ -2,6 +2,9 @@ module espalier.dev/espalier
 
 go 1.26.8
 
+// TLS of the emulated network makes its keys from the seed of the run.
+godebug cryptocustomrand=1
+
 require (
 	github.com/ProtonMail/go-crypto v1.5.2
 	github.com/bazelbuild/remote-apis v0.0.0-20260908115904-76ddd98e1f92

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"espalier.dev/espalier/emu"
@@ -302,4 +303,66 @@ func BenchmarkHTTP(b *testing.B) {
 		guest += r.Elapsed
 	}
 	b.ReportMetric(time.Since(start).Seconds()/guest.Seconds(), "wall/guest")
+}
+
+// A TLS client written in Rust alone, with a root of its own: it talks to whom
+// it can trust, once it knows what time it is, and to nobody else.
+func TestTLSClient(t *testing.T) {
+	const last = "that is all"
+	run := func(t *testing.T, s setup) (string, uint64) {
+		s.firmware, s.seed = "https-client", 1
+		b := power(t, s)
+		r := b.Run(context.Background(), emu.UntilText(last), emu.Limit(20*emu.Second))
+		if r.Reason != emu.StopText {
+			t.Fatalf("%v after %s:\n%s", r.Reason, r.Now, b.text.String())
+		}
+		for _, a := range r.Unmodelled {
+			t.Errorf("not modelled: %s", a)
+		}
+		return b.text.String(), r.Trace
+	}
+	inOrder := func(t *testing.T, text string, wants ...string) {
+		rest := text
+		for _, want := range wants {
+			_, after, found := strings.Cut(rest, want)
+			if !found {
+				t.Fatalf("no %q in the rest of:\n%s", want, text)
+			}
+			rest = after
+		}
+	}
+	files := fstest.MapFS{"index.html": {Data: []byte("a page of my own\n")}}
+	t.Run("trust", func(t *testing.T) {
+		var log []string
+		serve := setup{config: func(c *lan.Config) {
+			c.Files = files
+			c.Log = func(_ emu.Time, line string) { log = append(log, line) }
+		}}
+		text, trace := run(t, serve)
+		inOrder(t, text,
+			"the time is 1767225600\n",
+			"GET https://espalier.lan/\n", "espalier.lan is who it says", ok, "\r\n\r\na page of my own\n",
+			"GET https://untrusted.espalier.lan/\nuntrusted.espalier.lan: Tls(InvalidCertificate)\n",
+			"GET https://wrong-name.espalier.lan/\nwrong-name.espalier.lan: Tls(InvalidCertificate)\n",
+			"GET https://expired.espalier.lan/\nexpired.espalier.lan: Tls(InvalidCertificate)\n",
+			"GET https://www.example.com/\n", "www.example.com is who it says", ok, "This is not www.example.com.", last)
+		if strings.Count(text, "is who it says") != 2 || strings.Count(text, ok) != 2 {
+			t.Errorf("another answer:\n%s", text)
+		}
+		inOrder(t, strings.Join(log, "\n"), "GET https://espalier.lan/: 200", "GET https://www.example.com/: 200")
+		if again, same := run(t, serve); again != text || same != trace {
+			t.Errorf("another run: traces %x and %x:\n%s\nand\n%s", trace, same, text, again)
+		}
+	})
+	t.Run("wrong time", func(t *testing.T) {
+		text, _ := run(t, setup{faults: parse(t, "clock-skew -21600h")}) // 2023: the certificates of the island are of 2024
+		inOrder(t, text, "espalier.lan: Tls(InvalidCertificate)\n", "www.example.com: Tls(InvalidCertificate)\n", last)
+		if strings.Contains(text, ok) {
+			t.Errorf("it believed somebody:\n%s", text)
+		}
+	})
+	t.Run("lossy", func(t *testing.T) {
+		text, _ := run(t, setup{faults: parse(t, "loss 5%")})
+		inOrder(t, text, ok, "Hello from espalier.lan", last)
+	})
 }

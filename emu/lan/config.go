@@ -22,7 +22,8 @@ type Config struct {
 	// case without a final dot.
 	Names map[string]netip.Addr
 
-	// Files is served at http://espalier.lan/ when it is not nil.
+	// Files is served at http://espalier.lan/, and with https, when it is not
+	// nil.
 	Files fs.FS
 
 	// Epoch is the date at guest time zero; zero is DefaultEpoch.

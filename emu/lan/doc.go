@@ -6,6 +6,6 @@
 // By itself it is an island: nothing that a guest sends leaves it, and the same
 // frames at the same times are answered with the same bytes. The outside, where
 // it is wanted, is an Uplink that somebody else provides; this package opens no
-// connection, starts no goroutine and reads no clock. It knows neither the air
-// nor the chip.
+// connection, runs nothing in parallel and reads no clock. It knows neither the
+// air nor the chip.
 package lan

@@ -7,22 +7,22 @@ type echoServer struct {
 	unsent int
 }
 
-func (e *echoServer) opened(*conn) {}
-func (e *echoServer) received(c *conn, data []byte) {
+func (e *echoServer) opened(link) {}
+func (e *echoServer) received(l link, data []byte) {
 	b := append([]byte(nil), data...)
 	e.held += len(b)
 	e.n.service(func() {
 		e.held -= len(b)
-		c.write(b)
-		e.unsent = len(c.buf)
+		l.write(b)
+		e.unsent = l.unsent()
 	})
 }
-func (e *echoServer) ended(c *conn) { e.n.service(c.close) }
-func (e *echoServer) acked(c *conn) {
-	e.unsent = len(c.buf)
-	c.reopen()
+func (e *echoServer) ended(l link) { e.n.service(l.close) }
+func (e *echoServer) acked(l link) {
+	e.unsent = l.unsent()
+	l.reopen()
 }
-func (e *echoServer) gone(*conn, bool) {}
+func (e *echoServer) gone(link, bool) {}
 
 // window bounds what a station can have echoed without reading it.
 func (e *echoServer) window() int { return maxWindow - e.held - e.unsent }
@@ -30,9 +30,9 @@ func (e *echoServer) window() int { return maxWindow - e.held - e.unsent }
 // discardServer swallows everything (RFC 863).
 type discardServer struct{}
 
-func (discardServer) opened(*conn)           {}
-func (discardServer) received(*conn, []byte) {}
-func (discardServer) ended(c *conn)          { c.close() }
-func (discardServer) acked(*conn)            {}
-func (discardServer) gone(*conn, bool)       {}
-func (discardServer) window() int            { return maxWindow }
+func (discardServer) opened(link)           {}
+func (discardServer) received(link, []byte) {}
+func (discardServer) ended(l link)          { l.close() }
+func (discardServer) acked(link)            {}
+func (discardServer) gone(link, bool)       {}
+func (discardServer) window() int           { return maxWindow }

@@ -12,15 +12,16 @@ import (
 	"time"
 )
 
-// httpServer is one connection to port 80 of any host: HTTP/1.0 and 1.1 (RFC
+// httpServer is one connection to port 80 or 443 of any host: HTTP/1.0 and 1.1 (RFC
 // 9112), one request after the other.
 type httpServer struct {
-	n    *Network
-	in   []byte
-	busy bool // an answer is being thought about
-	done bool // no further request is read
-	end  bool // the station has sent all
-	left int  // bytes of answers that the station has not acknowledged
+	n      *Network
+	scheme string
+	in     []byte
+	busy   bool // an answer is being thought about
+	done   bool // no further request is read
+	end    bool // the station has sent all
+	left   int  // bytes of answers that the station has not acknowledged
 }
 
 // Bounds of what a guest can make the server hold.
@@ -45,53 +46,53 @@ type response struct {
 	header [][2]string
 }
 
-func (h *httpServer) opened(*conn)     {}
-func (h *httpServer) gone(*conn, bool) { h.in = nil }
-func (h *httpServer) acked(c *conn) {
-	h.left = len(c.buf)
-	h.serve(c)
-	c.reopen()
+func (h *httpServer) opened(link)     {}
+func (h *httpServer) gone(link, bool) { h.in = nil }
+func (h *httpServer) acked(l link) {
+	h.left = l.unsent()
+	h.serve(l)
+	l.reopen()
 }
 
 func (h *httpServer) window() int { return maxWindow - max(0, len(h.in)-maxBody) }
 
-func (h *httpServer) received(c *conn, data []byte) {
+func (h *httpServer) received(l link, data []byte) {
 	if h.done {
 		return
 	}
 	h.in = append(h.in, data...)
-	h.serve(c)
+	h.serve(l)
 }
 
-func (h *httpServer) ended(c *conn) {
+func (h *httpServer) ended(l link) {
 	h.end = true
-	h.serve(c)
+	h.serve(l)
 	if !h.busy {
-		c.close()
+		l.close()
 	}
 }
 
 // serve answers the requests that are complete, one at a time: the next when
 // the station has taken most of the answer to the one before.
-func (h *httpServer) serve(c *conn) {
+func (h *httpServer) serve(l link) {
 	for !h.busy && !h.done && h.left < sendRoom {
 		r, size, status := parseRequest(h.in)
 		if status == 0 && size == 0 {
 			if h.expects(r) {
-				c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
+				l.write([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 			}
 			return
 		}
 		if status != 0 {
 			h.done = true
 			h.in = nil
-			c.write(encode(r, text(status, ""), h.n.date(), true))
-			c.close()
+			l.write(encode(r, text(status, ""), h.n.date(), true))
+			l.close()
 			return
 		}
 		h.in = h.in[size:]
 		h.busy = true
-		h.n.service(func() { h.answer(c, r) })
+		h.n.service(func() { h.answer(l, r) })
 	}
 }
 
@@ -105,33 +106,33 @@ func (h *httpServer) expects(r *request) bool {
 	return true
 }
 
-func (h *httpServer) answer(c *conn, r *request) {
+func (h *httpServer) answer(l link, r *request) {
 	h.busy = false
-	if c.state == tcpClosed {
+	if l.over() {
 		return
 	}
-	host := h.host(c, r)
+	host := h.host(l, r)
 	resp := h.n.page(host, r)
-	h.n.log("%s http://%s%s: %d", r.method, host, printable(r.target), resp.status)
+	h.n.log("%s %s://%s%s: %d", r.method, h.scheme, host, printable(r.target), resp.status)
 	last := !r.keepAlive()
-	c.write(encode(r, resp, h.n.date(), last))
-	h.left = len(c.buf)
+	l.write(encode(r, resp, h.n.date(), last))
+	h.left = l.unsent()
 	if last {
 		h.done, h.in = true, nil
-		c.close()
+		l.close()
 		return
 	}
-	h.serve(c)
+	h.serve(l)
 	if h.end && !h.busy {
-		c.close()
+		l.close()
 	}
 }
 
 // host is whom the station means: by the Host field, else by the name that it
 // asked the address of.
-func (h *httpServer) host(c *conn, r *request) string {
+func (h *httpServer) host(l link, r *request) string {
 	host := r.header["host"]
-	if rest, ok := strings.CutPrefix(r.target, "http://"); ok {
+	if rest, ok := strings.CutPrefix(r.target, h.scheme+"://"); ok {
 		host, r.target, _ = strings.Cut(rest, "/")
 		r.target = "/" + r.target
 	}
@@ -141,10 +142,10 @@ func (h *httpServer) host(c *conn, r *request) string {
 	if host = strings.TrimSuffix(strings.ToLower(printable(host)), "."); host != "" {
 		return host
 	}
-	if name := h.n.dns.nameOf(c.local.Addr()); name != "" {
+	if name := h.n.dns.nameOf(l.local()); name != "" {
 		return name
 	}
-	return c.local.Addr().String()
+	return l.local().String()
 }
 
 // parseRequest reads the request at the start of b. size is 0 when it is not
@@ -291,7 +292,7 @@ func (n *Network) page(host string, r *request) response {
 	if host != Domain && !strings.HasSuffix(host, "."+Domain) && a != gateway4 && a != gateway6 {
 		return text(200, "This is not "+host+".\n\n"+
 			"The board's network is an island inside the emulator: every host on port 80\n"+
-			"is answered here, the same in every run. `--net host` goes out to the world.\n")
+			"or 443 is answered here, the same in every run. `--net host` goes out to the world.\n")
 	}
 	switch {
 	case target == "/echo":
@@ -304,6 +305,8 @@ func (n *Network) page(host string, r *request) response {
 		return text(500, "")
 	case target == "/time":
 		return text(200, n.date().UTC().Format(time.RFC3339)+"\n")
+	case target == "/root.pem":
+		return response{status: 200, kind: "application/x-pem-file", body: RootPEM()}
 	case strings.HasPrefix(target, "/bytes/"):
 		size, err := strconv.ParseUint(target[len("/bytes/"):], 10, 32)
 		if err != nil || size > largestBytes {
@@ -326,7 +329,7 @@ func (n *Network) page(host string, r *request) response {
 	if target == "/" {
 		return text(200, "Hello from espalier.lan, the network behind the emulated access point.\n\n"+
 			"/echo sends a body back, /bytes/N sends N bytes, /time is the time of day,\n"+
-			"/500 is an error. --serve DIR serves files here.\n")
+			"/500 is an error, /root.pem the root of https. --serve DIR serves files here.\n")
 	}
 	return text(404, "")
 }

@@ -3,6 +3,7 @@ package lan
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"espalier.dev/espalier/emu"
@@ -26,6 +27,7 @@ type Network struct {
 	tcp        tcpTable
 	udp        udpTable
 	isn        *faults.Random
+	tls        tlsTable
 }
 
 // New returns a network at guest time zero.
@@ -41,7 +43,7 @@ func New(cfg Config) (*Network, error) {
 	n := &Network{cfg: cfg, isn: faults.NewRandom(cfg.Seed, "tcp")}
 	n.in = wire{n: n, random: faults.NewRandom(cfg.Seed, "to the router"), arrive: n.handle}
 	n.out = wire{n: n, random: faults.NewRandom(cfg.Seed, "to the station"), arrive: n.emit, pace: framePace}
-	n.dhcp.n, n.dns.n, n.tcp.n, n.udp.n = n, n, n, n
+	n.dhcp.n, n.dns.n, n.tcp.n, n.udp.n, n.tls.n = n, n, n, n, n
 	for _, f := range cfg.Faults {
 		switch {
 		case f.Kind == faults.TCPReset && f.From == f.To:
@@ -51,6 +53,14 @@ func New(cfg Config) (*Network, error) {
 		}
 	}
 	return n, nil
+}
+
+// Close ends the conversations of the TLS servers: each is a coroutine, which
+// the garbage collector does not take away. The network is of no use afterwards.
+func (n *Network) Close() {
+	for _, c := range slices.Clone(n.tcp.order) {
+		c.finish(true)
+	}
 }
 
 // Receive takes an Ethernet frame from a station: destination, source, type,

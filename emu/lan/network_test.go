@@ -133,7 +133,7 @@ func TestPages(t *testing.T) {
 		{"absolute", false, "GET http://espalier.lan/time HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", []string{"200 OK", "2026-01-01T00:00:0"}},
 		{"captive", false, "GET / HTTP/1.0\r\nHost: captive.espalier.lan\r\n\r\n", []string{"HTTP/1.0 500 Internal Server Error\r\n"}},
 		{"echo", false, "POST /echo HTTP/1.0\r\nHost: espalier.lan\r\nContent-Length: 5\r\n\r\nhello", []string{"200 OK", "\r\n\r\nhello"}},
-		{"head", false, "HEAD / HTTP/1.0\r\nHost: espalier.lan\r\n\r\n", []string{"200 OK", "Content-Length: 1"}},
+		{"head", false, "HEAD / HTTP/1.0\r\nHost: espalier.lan\r\n\r\n", []string{"200 OK", "Content-Length: 2"}},
 		{"post", false, "POST / HTTP/1.0\r\nHost: espalier.lan\r\nContent-Length: 0\r\n\r\n", []string{"405 Method Not Allowed"}},
 		{"nowhere", false, "GET /x HTTP/1.0\r\nHost: espalier.lan\r\n\r\n", []string{"404 Not Found"}},
 		{"nonsense", false, "hello\r\n\r\n", []string{"HTTP/1.1 400 Bad Request"}},

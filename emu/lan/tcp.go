@@ -62,7 +62,9 @@ func (t *tcpTable) first(s segment) {
 	var a app
 	switch port := s.dst.Port(); {
 	case local && port == portHTTP:
-		a = &httpServer{n: n}
+		a = &httpServer{n: n, scheme: "http"}
+	case local && port == portHTTPS:
+		a = newTLSServer(n, &httpServer{n: n, scheme: "https"})
 	case local && port == portEcho:
 		a = &echoServer{n: n}
 	case local && port == portDiscard:
@@ -116,7 +118,7 @@ func (t *tcpTable) open(station netip.AddrPort, p Peer) Stream {
 
 func (t *tcpTable) add(local, remote netip.AddrPort, a app) *conn {
 	iss := uint32(t.n.isn.Uint64())
-	c := &conn{t: t, local: local, remote: remote, app: a, una: iss, nxt: iss, most: iss, rto: initialRTO}
+	c := &conn{t: t, here: local, remote: remote, app: a, una: iss, nxt: iss, most: iss, rto: initialRTO}
 	c.timer = newTimer(c.expired)
 	if t.byEnd == nil {
 		t.byEnd = map[ends]*conn{}
@@ -127,7 +129,7 @@ func (t *tcpTable) add(local, remote netip.AddrPort, a app) *conn {
 }
 
 func (t *tcpTable) remove(c *conn) {
-	delete(t.byEnd, ends{c.local, c.remote})
+	delete(t.byEnd, ends{c.here, c.remote})
 	t.order = slices.DeleteFunc(t.order, func(o *conn) bool { return o == c })
 }
 
@@ -171,19 +173,19 @@ type stream struct {
 // sendRoom is how much of the outside may wait for the station.
 const sendRoom = 64 << 10
 
-func (s *stream) opened(*conn) {}
-func (s *stream) received(_ *conn, data []byte) {
+func (s *stream) opened(link) {}
+func (s *stream) received(_ link, data []byte) {
 	if s.peer != nil {
 		s.peer.Write(data)
 	}
 }
-func (s *stream) ended(*conn) {
+func (s *stream) ended(link) {
 	if s.peer != nil {
 		s.peer.CloseWrite()
 	}
 }
-func (s *stream) acked(*conn) {}
-func (s *stream) gone(*conn, bool) {
+func (s *stream) acked(link) {}
+func (s *stream) gone(link, bool) {
 	if s.peer != nil {
 		s.peer.Close()
 	}

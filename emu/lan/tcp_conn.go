@@ -7,15 +7,27 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// app is a program at the router's end of a connection. It may call write,
-// close and abort of the connection from these methods, and later.
+// app is a program at the router's end of a connection. It may use the link
+// from these methods, and later.
 type app interface {
-	opened(c *conn)
-	received(c *conn, data []byte) // data is only valid during the call
-	ended(c *conn)                 // the station has sent all it had
-	acked(c *conn)                 // the send buffer has shrunk
-	gone(c *conn, failed bool)     // over: reset, given up, or closed by both
-	window() int                   // how many bytes the app would take now
+	opened(l link)
+	received(l link, data []byte) // data is only valid during the call
+	ended(l link)                 // the station has sent all it had
+	acked(l link)                 // the station has taken some of what was written
+	gone(l link, failed bool)     // over: reset, given up, or closed by both
+	window() int                  // how many bytes the app would take now
+}
+
+// link is a connection as an app sees it: one of TCP, or TLS on top of that.
+type link interface {
+	write(b []byte)    // b is kept as a copy
+	close()            // nothing more will be written
+	abort()            // the connection breaks
+	unsent() int       // bytes that the station has not acknowledged
+	over() bool        // it was gone
+	reopen()           // the window may be open again
+	local() netip.Addr // whom the station has called
+	peer() netip.Addr  // the station
 }
 
 // tcpState is the state of a connection; what RFC 9293 tells apart after
@@ -35,10 +47,10 @@ const (
 // recovery (RFC 5681) and measured retransmission times (RFC 6298). There is
 // no window scaling: 64 KiB are plenty on one link.
 type conn struct {
-	t             *tcpTable
-	local, remote netip.AddrPort
-	app           app
-	state         tcpState
+	t            *tcpTable
+	here, remote netip.AddrPort
+	app          app
+	state        tcpState
 
 	// Sending. buf begins at una, once the SYN is acknowledged.
 	buf            []byte
@@ -89,11 +101,17 @@ const (
 )
 
 func (c *conn) mssHere() int {
-	if c.local.Addr().Is4() {
+	if c.here.Addr().Is4() {
 		return mtu - ipv4Header - tcpHeader
 	}
 	return mtu - ipv6Header - tcpHeader
 }
+
+// local, peer, unsent and over make it a link.
+func (c *conn) local() netip.Addr { return c.here.Addr() }
+func (c *conn) peer() netip.Addr  { return c.remote.Addr() }
+func (c *conn) unsent() int       { return len(c.buf) }
+func (c *conn) over() bool        { return c.state == tcpClosed }
 
 // write sends b to the station. It is kept as a copy.
 func (c *conn) write(b []byte) {
@@ -119,7 +137,7 @@ func (c *conn) abort() {
 		return
 	}
 	flags := byte(tcpRST | tcpACK)
-	c.t.emit(segment{src: c.local, dst: c.remote, seq: c.nxt, ack: c.rcv, flags: flags})
+	c.t.emit(segment{src: c.here, dst: c.remote, seq: c.nxt, ack: c.rcv, flags: flags})
 	c.finish(true)
 }
 
@@ -154,7 +172,7 @@ func (c *conn) accept() {
 
 // sendSYN sends SYN, or SYN-ACK, for the first time or again.
 func (c *conn) sendSYN() {
-	s := segment{src: c.local, dst: c.remote, seq: c.una, flags: tcpSYN, window: c.advertised(), mss: c.mssHere()}
+	s := segment{src: c.here, dst: c.remote, seq: c.una, flags: tcpSYN, window: c.advertised(), mss: c.mssHere()}
 	if c.state == tcpSynReceived {
 		s.flags, s.ack = tcpSYN|tcpACK, c.rcv
 	}
@@ -199,7 +217,7 @@ func (c *conn) output() {
 // sendData sends size bytes of buf from off on.
 func (c *conn) sendData(off, size int, fin bool) {
 	s := segment{
-		src: c.local, dst: c.remote, seq: c.una + uint32(off), ack: c.rcv,
+		src: c.here, dst: c.remote, seq: c.una + uint32(off), ack: c.rcv,
 		flags: tcpACK, window: c.advertised(), data: c.buf[off : off+size],
 	}
 	if size > 0 && off+size == len(c.buf) {
@@ -221,7 +239,7 @@ func (c *conn) sendData(off, size int, fin bool) {
 
 func (c *conn) sendACK() {
 	c.ackNow = false
-	c.t.emit(segment{src: c.local, dst: c.remote, seq: c.nxt, ack: c.rcv, flags: tcpACK, window: c.advertised()})
+	c.t.emit(segment{src: c.here, dst: c.remote, seq: c.nxt, ack: c.rcv, flags: tcpACK, window: c.advertised()})
 }
 
 // expired is the retransmission, persist, or last timer.

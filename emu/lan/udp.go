@@ -56,6 +56,7 @@ const (
 	portDHCPServer = 67
 	portDHCPClient = 68
 	portHTTP       = 80
+	portHTTPS      = 443
 	portNTP        = 123
 )
 

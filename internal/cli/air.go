@@ -45,7 +45,7 @@ type airOptions struct {
 func (o *airOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.Net, "net", "island", "what is behind the access point: `KIND` island, host (this machine's network) or none")
 	f.StringArrayVar(&o.Forward, "forward", nil, "let `[ADDR:]PORT:GUEST` of this machine lead to a TCP port of the board")
-	f.StringVar(&o.Serve, "serve", "", "serve the files in `DIR` at http://espalier.lan/")
+	f.StringVar(&o.Serve, "serve", "", "serve the files in `DIR` at http://espalier.lan/ and https")
 	f.StringArrayVar(&o.Hosts, "host", nil, "let the board's name server know `NAME=IP`")
 	f.StringArrayVar(&o.Faults, "fault", nil, "let something go wrong, such as `'at 2s deauth'`; all of several")
 	f.Uint64Var(&o.Seed, "seed", 1, "start everything that is random from `N`")

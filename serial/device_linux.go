@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -182,24 +181,12 @@ func deviceError(name string, err error) error {
 	case errors.Is(err, unix.EBUSY):
 		e.Reason, e.Holder = Busy, holder(name)
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		e.Reason, e.Group = Permission, groupOf(name)
+		d := denial(describe(name))
+		e.Reason, e.Denial = Permission, &d
 	case errors.Is(err, unix.ENOTTY), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
 		e.Reason = NotAPort
 	}
 	return e
-}
-
-// groupOf returns the group of a device file.
-func groupOf(name string) string {
-	var st unix.Stat_t
-	if unix.Stat(name, &st) != nil {
-		return ""
-	}
-	g, err := user.LookupGroupId(strconv.FormatUint(uint64(st.Gid), 10))
-	if err != nil {
-		return ""
-	}
-	return g.Name
 }
 
 // holder looks through the processes of this machine for one that has the

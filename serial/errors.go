@@ -3,7 +3,6 @@ package serial
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -32,9 +31,9 @@ type OpenError struct {
 	// Holder names the process that has a busy port, "picocom (pid 4711)", ""
 	// when it cannot be found out.
 	Holder string
-	// Group is the group that may open the device, for Permission.
-	Group string
-	Err   error
+	// Denial explains Permission; nil where the system has no such thing.
+	Denial *Denial
+	Err    error
 }
 
 func (e *OpenError) Error() string {
@@ -71,13 +70,8 @@ func (e *OpenError) Hints() []string {
 		}
 		return []string{"close it, or: kill " + pidOf(e.Holder)}
 	case Permission:
-		group := e.Group
-		if group == "" || group == "root" {
-			group = "dialout"
-		}
-		return []string{
-			fmt.Sprintf("sudo usermod -aG %s $USER    (then log in again)", group),
-			`or without a group: echo 'SUBSYSTEM=="tty", ATTRS{idVendor}=="303a|10c4|1a86|0403", TAG+="uaccess"' | sudo tee /etc/udev/rules.d/70-espalier.rules && sudo udevadm control --reload && sudo udevadm trigger`,
+		if e.Denial != nil {
+			return e.Denial.Hints()
 		}
 	case Refused:
 		return []string{"espalier serve-port PORT --listen ... on the machine with the board"}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,8 @@ func newPorts(a *app) *cobra.Command {
 		Short: "the boards that are connected",
 		Long: `List the serial ports of this machine, boards first, and what is probably behind
 each. --use remembers one for this project, by the serial number of its USB device,
-so that another name tomorrow does not matter.` + exits(fault.Port),
+so that another name tomorrow does not matter. A port that you may not open is
+marked, and what would change that is printed, to be pasted.` + exits(fault.Port),
 		Example: `  espalier ports
   espalier ports --use /dev/ttyACM0`,
 		Args: args(),
@@ -51,12 +53,29 @@ func (a *app) ports() error {
 	if err != nil {
 		return fault.Wrap(fault.Port, err, "listing serial ports")
 	}
+	return a.showPorts(list, serial.Access)
+}
+
+// showPorts lists ports, and what keeps the user from opening them.
+func (a *app) showPorts(list []serial.Info, access func(serial.Info) *serial.Denial) error {
 	was, saved := a.rememberedPort()
+	var denied []serial.Info
+	var remedies []string
 	t := ui.Table{Head: []string{"Port", "Board", "USB", "Serial number", ""}}
 	for _, i := range list {
 		mark := ""
 		if saved && was.is(i) {
 			mark = "remembered"
+		}
+		d := access(i)
+		if d != nil {
+			mark = strings.TrimPrefix(mark+", no permission", ", ")
+			denied = append(denied, i)
+			for _, h := range d.Hints() {
+				if !slices.Contains(remedies, h) {
+					remedies = append(remedies, h)
+				}
+			}
 		}
 		usb := ""
 		if i.VID != 0 {
@@ -79,7 +98,8 @@ func (a *app) ports() error {
 			Product      string `json:"product,omitempty"`
 			Likely       bool   `json:"likely"`
 			Remembered   bool   `json:"remembered"`
-		}{i.Name, i.Kind.String(), usb, i.Serial, i.Manufacturer, i.Product, i.Likely(), mark != ""})
+			Denied       bool   `json:"denied"`
+		}{i.Name, i.Kind.String(), usb, i.Serial, i.Manufacturer, i.Product, i.Likely(), saved && was.is(i), d != nil})
 	}
 	if len(list) == 0 {
 		a.ui.Note("no serial ports")
@@ -87,6 +107,14 @@ func (a *app) ports() error {
 		return nil
 	}
 	a.ui.Table(t)
+	if len(denied) > 0 {
+		what := denied[0].Name
+		if len(denied) > 1 {
+			what = fmt.Sprintf("%d of these ports", len(denied))
+		}
+		a.ui.Note("you may not open %s", what)
+		a.ui.Hints(remedies...)
+	}
 	return nil
 }
 

@@ -59,7 +59,9 @@ func New(cfg Config) (*Network, error) {
 // the garbage collector does not take away. The network is of no use afterwards.
 func (n *Network) Close() {
 	for _, c := range slices.Clone(n.tcp.order) {
-		c.finish(true)
+		if _, ok := c.app.(*tlsServer); ok {
+			c.finish(true)
+		}
 	}
 }
 

@@ -257,6 +257,7 @@ func (a *app) openAir(s *scene, o airOptions) error {
 	if err != nil {
 		return fault.Wrap(fault.Usage, err, "network")
 	}
+	s.closers = append(s.closers, func() error { network.Close(); return nil })
 	band := radio.NewAir(air)
 	ap, err := radio.NewAccessPoint(radio.Config{
 		SSID: o.ssid, Passphrase: o.passphrase, Channel: o.channel, Seed: o.Seed, Wire: network, Faults: schedule,

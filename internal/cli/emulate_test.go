@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -69,6 +70,23 @@ func TestEmulatePipe(t *testing.T) {
 				t.Errorf("exit %d, want %d; stderr:\n%s\nwant %q", code, tt.code, errs, tt.text)
 			}
 		})
+	}
+}
+
+// TestEmulateBluetooth: firmware that wants what the board does not have is told
+// so, once, with the function that wanted it; it is an input that cannot be used.
+func TestEmulateBluetooth(t *testing.T) {
+	env := testChipFiles(t)
+	ble := testFirmware(t, "ble.elf")
+	want := regexp.MustCompile(`^espalier: the emulated board has no Bluetooth LE controller, and the firmware starts it: write to 0x6003[0-9a-f]{4} at 0x42[0-9a-f]{6} \(\w+\+0x[0-9a-f]+\)\nhint: espalier run --port \S+ .*\n$`)
+	for _, args := range [][]string{{"--expect", "never", "--for", "1m"}, {"--strict"}, {"--serve", "tcp://127.0.0.1:0", "--for", "1m"}} {
+		code, out, errs := emulateHere(t, env, append(args, ble)...)
+		if code != 2 || !want.MatchString(errs) {
+			t.Errorf("%v: exit %d, stderr:\n%s", args, code, errs)
+		}
+		if args[0] != "--serve" && !strings.HasSuffix(strings.TrimSpace(out), "starting Bluetooth LE") {
+			t.Errorf("%v: stdout:\n%s", args, out)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -287,6 +288,33 @@ func TestWiresharkReadsTheNetwork(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(text)
+	}
+}
+
+// Wireshark reads what was said over TLS, with the keys that are in the capture.
+func TestWiresharkReadsTLS(t *testing.T) {
+	tshark := devtest.Tool(t, "tshark")
+	name := filepath.Join(t.TempDir(), "lan.pcapng")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := pcap.NewWriter(f, lan.DefaultEpoch(), pcap.Interface{Name: "lan", Link: pcap.Ethernet})
+	b := power(t, setup{firmware: "https-client", config: func(c *lan.Config) {
+		c.Capture = func(at emu.Time, b []byte) { p.Frame(0, at, b) }
+		c.Keys = p.TLSKeys
+	}})
+	b.Run(context.Background(), emu.UntilText("that is all"), emu.Limit(10*emu.Second))
+	if p.Err() != nil {
+		t.Fatal(p.Err())
+	}
+	out, err := exec.Command(tshark, "-r", name, "-Y", "tls && http", "-T", "fields", "-e", "http.host", "-e", "http.response.code").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Fields(string(out)); !slices.Equal(got, []string{"espalier.lan", "200", "www.example.com", "200"}) {
+		t.Errorf("tshark reads %q", out)
 	}
 }
 

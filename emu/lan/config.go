@@ -40,6 +40,10 @@ type Config struct {
 	// Capture sees every frame that enters or leaves, with a fault's losses
 	// already lost. The slice is only valid during the call.
 	Capture func(at emu.Time, frame []byte)
+
+	// Keys is told the secrets of TLS connections with the island, before the
+	// first frame that they decipher: lines of the key log format of NSS.
+	Keys func(lines []byte)
 }
 
 // DefaultEpoch is the date at power-on of a board whose network has no other:

@@ -112,6 +112,7 @@ func newTLSServer(n *Network, a app) *tlsServer {
 		Random:      t.random,
 		Now:         n.date,
 		Certificate: func(name string) (*secure.Certificate, error) { return t.certificate(name, s.link.local()) },
+		Keys:        n.cfg.Keys,
 		Send:        func(b []byte) { s.link.write(b) },
 		Opened:      s.shaken,
 		Deliver:     func(b []byte) { s.app.received(s, b) },

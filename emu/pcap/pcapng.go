@@ -41,7 +41,10 @@ const (
 	blockSection   = 0x0a0d0d0a
 	blockInterface = 1
 	blockPacket    = 6
+	blockSecrets   = 10
 	byteOrder      = 0x1a2b3c4d
+
+	secretsTLS = 0x544c534b // "TLSK"
 
 	optionEnd        = 0
 	optionName       = 2 // if_name
@@ -81,6 +84,16 @@ func (p *Writer) Frame(i int, at emu.Time, frame []byte) {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(frame)))
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(frame)))
 		return pad(append(b, frame...))
+	})
+}
+
+// TLSKeys writes secrets of TLS connections, lines of the key log format of NSS.
+// Readers apply them to frames that come after.
+func (p *Writer) TLSKeys(lines []byte) {
+	p.block(blockSecrets, func(b []byte) []byte {
+		b = binary.LittleEndian.AppendUint32(b, secretsTLS)
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(lines)))
+		return pad(append(b, lines...))
 	})
 }
 

@@ -252,6 +252,7 @@ func (a *app) openAir(s *scene, o airOptions) error {
 		p := pcap.NewWriter(w, lan.DefaultEpoch(), pcap.Interface{Name: "air", Link: pcap.Radiotap}, pcap.Interface{Name: "lan", Link: pcap.Ethernet})
 		air.Capture = func(at emu.Time, b []byte) { p.Frame(0, at, b) }
 		net.Capture = func(at emu.Time, b []byte) { p.Frame(1, at, b) }
+		net.Keys = p.TLSKeys
 	}
 	network, err := lan.New(net)
 	if err != nil {

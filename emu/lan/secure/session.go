@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Config is what a session needs of its surroundings. All of it is required.
+// Config is what a session needs of its surroundings. All of it but Keys is
+// required.
 type Config struct {
 	// Random is the source of everything that is random. See Seeded for how
 	// far the Go runtime lets a session depend on it.
@@ -21,6 +22,10 @@ type Config struct {
 	// Certificate chooses the certificate for the name that the client asks
 	// for; the name is empty when it asks for none.
 	Certificate func(name string) (*Certificate, error)
+
+	// Keys, where it is not nil, is told the secrets of the connection: lines of
+	// the key log format of NSS.
+	Keys func(lines []byte)
 
 	// Send takes ciphertext for the client. Opened says that the handshake is
 	// over, Deliver takes the plaintext that the client sends; both may call
@@ -126,7 +131,7 @@ func (s *Session) run(yield func(struct{}) bool) {
 }
 
 func (s *Session) config() *tls.Config {
-	return &tls.Config{
+	c := &tls.Config{
 		Rand: s.cfg.Random,
 		Time: s.cfg.Now,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -142,6 +147,17 @@ func (s *Session) config() *tls.Config {
 		CurvePreferences:       []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
 		SessionTicketsDisabled: true,
 	}
+	if s.cfg.Keys != nil {
+		c.KeyLogWriter = keyLog(s.cfg.Keys)
+	}
+	return c
+}
+
+type keyLog func([]byte)
+
+func (k keyLog) Write(b []byte) (int, error) {
+	k(b)
+	return len(b), nil
 }
 
 // wire is the connection as crypto/tls sees it.

@@ -166,6 +166,7 @@ type phases struct {
 	largest  string // package file
 
 	held chan struct{} // receives when a request is held
+	over chan struct{} // closed when all is over
 
 	mu     sync.Mutex
 	at     string // what of a request's line is held
@@ -176,7 +177,7 @@ type phases struct {
 
 func newPhases(t *testing.T, dir string, env []string) *phases {
 	t.Helper()
-	p := &phases{t: t, dir: dir, store: filepath.Join(t.TempDir(), "store"), held: make(chan struct{}, 100)}
+	p := &phases{t: t, dir: dir, store: filepath.Join(t.TempDir(), "store"), held: make(chan struct{}, 100), over: make(chan struct{})}
 	if err := os.Mkdir(p.store, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -228,6 +229,7 @@ func newPhases(t *testing.T, dir string, env []string) *phases {
 	proxy := httptest.NewServer(p.proxy(packages))
 	t.Cleanup(proxy.Close)
 	t.Cleanup(proxy.CloseClientConnections)
+	t.Cleanup(func() { close(p.over) })
 	for _, v := range env {
 		switch name, value, _ := strings.Cut(v, "="); name {
 		case "TMPDIR":
@@ -297,7 +299,12 @@ func (p *phases) proxy(packages map[string]string) http.Handler {
 			f.Flush()
 		}
 		p.held <- struct{}{}
-		<-r.Context().Done()
+		// A client that hears "200" of its CONNECT begins to talk, and a server
+		// that has something to read does not see the connection end.
+		select {
+		case <-r.Context().Done():
+		case <-p.over:
+		}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		after, stop := p.stops(r)

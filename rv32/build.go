@@ -41,6 +41,9 @@ func (c *CPU) build(pc uint32) *block {
 		in, size := Decode(word, pc)
 		b.cover(c, pc, size)
 		seen[pc] = true
+		if !c.traced {
+			in = b.fold(in, pc)
+		}
 		next := pc + size
 		switch op := in.Op; {
 		case op >= OpBEQ && op <= OpBGEU:
@@ -100,6 +103,81 @@ func (b *decoding) put(in Inst, pc, size uint32) {
 	b.n++
 }
 
+// fold uses what the instruction before has put into a register: an address
+// made of two parts is one, and a far call is a call.
+func (b *decoding) fold(in Inst, pc uint32) Inst {
+	last := len(b.ins) - 1
+	if last < 0 || Op(b.ins[last]) != OpLI {
+		return in
+	}
+	li := unpack(b.ins[last])
+	if in.Rs1 != li.Rd {
+		return in
+	}
+	switch v := li.Imm + in.Imm; in.Op {
+	case OpADDI:
+		if in.Rd == li.Rd { // the first part is gone before anything sees it
+			b.ins, b.meta = b.ins[:last], b.meta[:last]
+		}
+		return Inst{Op: OpLI, Rd: in.Rd, Imm: v}
+	case OpJALR:
+		if v &^= 1; v != pc { // a jump to itself by jal means waiting
+			return Inst{Op: OpJAL, Rd: in.Rd, Imm: v}
+		}
+	}
+	return in
+}
+
+// runs finds words loaded or stored one behind the other, relative to one
+// register, up or down: what functions do first and last. The engine translates
+// the addresses at both ends; those in between are in the same page when these
+// are. The first word of a run gets the number of the others, in a field that it
+// has no use for, and so does each after it, where execution goes on if the ends
+// are in different pages. The last is as it was.
+func (b *decoding) runs() {
+	for i := 0; i < len(b.ins); {
+		n := b.run(i)
+		for k := i; k+1 < i+n && n >= leastRun; k++ {
+			w, others := unpack(b.ins[k]), uint8(i+n-1-k)
+			if w.Op == OpLW {
+				w.Op, w.Rs2 = opLoads, others
+			} else {
+				w.Op, w.Rd = opStores, others
+			}
+			b.ins[k] = pack(w)
+		}
+		i += max(n, 1)
+	}
+}
+
+const leastRun = 3
+
+// run returns the length of the run that begins at word i.
+func (b *decoding) run(i int) (n int) {
+	first := unpack(b.ins[i])
+	if first.Op != OpLW && first.Op != OpSW {
+		return 0
+	}
+	var step uint32
+	for prev := first; ; n++ {
+		if i+n == len(b.ins) {
+			return n
+		}
+		in := unpack(b.ins[i+n])
+		if n == 0 {
+			continue
+		}
+		d := in.Imm - prev.Imm
+		switch {
+		case in.Op != first.Op || in.Rs1 != first.Rs1 || d != 4 && d+4 != 0 || n > 1 && d != step:
+			return n
+		case in.Op == OpLW && prev.Rd == first.Rs1: // from here on the register is another
+			return n
+		}
+		prev, step = in, d
+	}
+}
+
 // cover records that the block depends on size bytes at addr.
 func (b *decoding) cover(c *CPU, addr, size uint32) {
 	for size > 0 {
@@ -121,6 +199,7 @@ func (b *decoding) finish(c *CPU) *block {
 		}
 	}
 	if !c.traced {
+		b.runs()
 		b.fuse()
 	}
 	b.block.ins = c.slab.put(append(b.ins, uint64(opFall)))

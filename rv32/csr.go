@@ -7,6 +7,55 @@ func resetCSRs(now uint64) CSRs {
 	return CSRs{Mtvec: 1, Mpcmr: 1, Upcmr: 1, MpccrBase: -uint32(now), UpccrBase: -uint32(now)}
 }
 
+const csrMstatus = 0x300
+
+// quickCount executes a read of a cycle counter in machine mode, as loops that
+// wait for microseconds do. It does nothing, and says false, for anything else.
+func (c *CPU) quickCount(w uint64) bool {
+	if Op(w) != OpCSRRS || uint8(w>>16) != 0 || c.mode != Machine {
+		return false
+	}
+	base := c.csr.MpccrBase
+	switch w >> 52 {
+	case csrMpccr:
+	case csrUpccr:
+		base = c.csr.UpccrBase
+	default:
+		return false
+	}
+	c.TimerRead()
+	c.x[uint8(w>>8)] = base + uint32(c.cycles)
+	return true
+}
+
+// quickMstatus executes an instruction on mstatus in machine mode: critical
+// sections are made of them. It does nothing, and says false, for any other.
+// No interrupt is presented, so it cannot become one.
+func (c *CPU) quickMstatus(w uint64) bool {
+	if op := Op(w); op < OpCSRRW || op > OpCSRRCI || w>>52 != csrMstatus || c.mode != Machine {
+		return false
+	}
+	old, v := c.csr.Mstatus, c.x[uint8(w>>16)]
+	switch Op(w) {
+	case OpCSRRS:
+		v |= old
+	case OpCSRRC:
+		v = old &^ v
+	case OpCSRRWI:
+		v = uint32(uint8(w >> 16))
+	case OpCSRRSI:
+		v = old | uint32(uint8(w>>16))
+	case OpCSRRCI:
+		v = old &^ uint32(uint8(w>>16))
+	}
+	c.csr.Mstatus = old&^mstatusWritable | pairMPP(v)&mstatusWritable
+	c.x[uint8(w>>8)] = old
+	return true
+}
+
+// pairMPP: MPP has one writable bit, the lower; the upper follows it.
+func pairMPP(v uint32) uint32 { return v&^mstatusMPP | (v>>11&1)*mstatusMPP }
+
 // csrInst executes a Zicsr instruction; false is an illegal instruction.
 func (c *CPU) csrInst(in Inst) bool {
 	n := uint16(in.Imm >> 20)
@@ -64,8 +113,8 @@ func (c *CPU) csrWord(n uint16) (*uint32, uint32) {
 	switch n {
 	case 0x000:
 		return &s.Ustatus, all
-	case 0x300:
-		return &s.Mstatus, mstatusMIE | mstatusMPIE | mstatusMPP | mstatusTW
+	case csrMstatus:
+		return &s.Mstatus, mstatusWritable
 	case 0x304:
 		return &s.Mie, all
 	case 0x305:
@@ -136,9 +185,8 @@ func (c *CPU) SetCSR(n uint16, v uint32) (ok bool) {
 		return false
 	}
 	switch n {
-	case 0x300:
-		// MPP has one writable bit, the lower; the upper follows it
-		v = v&^mstatusMPP | (v>>11&1)*mstatusMPP
+	case csrMstatus:
+		v = pairMPP(v)
 		if c.irq != 0 {
 			c.attn = true
 		}

@@ -101,9 +101,21 @@ func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uin
 
 // slowSystem executes an instruction of any kind as the reference engine does.
 func (c *CPU) slowSystem(b *block, i uint, left int64) (uint, outcome) {
+	w := b.ins[i%windowSize]
+	if c.irq == 0 && !c.traced && c.quickMstatus(w) {
+		return i, goOn
+	}
 	me := &b.meta[i]
 	c.pc, c.cycles, c.trapped = me.pc, c.base-uint64(left+b.n-int64(me.done)), false
-	in := unpack(b.ins[i%windowSize])
+	if !c.traced && c.quickCount(w) {
+		if c.attn {
+			c.pc += uint32(me.size)
+			c.cycles++
+			return i, stop
+		}
+		return i, goOn
+	}
+	in := unpack(w)
 	switch in.Op {
 	case opBreakpoint:
 		if c.breakHere() {

@@ -89,6 +89,12 @@ var pairs = parse(`
 	ADD+LBU, SW+LW, ADDI+BGE, ADDI+BLT, ADDI+BGEU, SLLI+SRAI, LW+LI, LI+LI,
 	LBU+BNE, ANDI+BNE, LI+LW, LI+SW, SUB+ADDI, LW+ANDI, SLTI+BEQ, SLTU+ADD,
 	SLTU+BEQ,
+` + // and of vendor's drivers that idle on Wi-Fi
+	`
+	ADDI+JALR, LI+JALR, LW+JALR, ADDI+LI, ADD+LI, LBU+LI, LBU+LBU, SW+LI,
+	LBU+XOR, BNE+LI, SB+BNE, LI+SB, LI+ADD, ANDI+SB, BNE+LW, LI+BNE,
+	ADD+BEQ, BEQ+LBU, SB+BEQ, SB+SB, LW+LBU, SW+ADD, BNE+ANDI, SW+BEQ,
+	BNE+LBU, ADD+BGEU, LI+BLTU, BEQ+ADD, SLLI+OR,
 `)
 
 func parse(s string) (list [][2]string) {
@@ -144,7 +150,7 @@ func ops() {
 		all = append(all, "Op"+n)
 	}
 	public := len(all)
-	all = append(all, "opJumpSelf", "opBreakpoint", "opFall")
+	all = append(all, "opJumpSelf", "opBreakpoint", "opFall", "opLoads", "opStores")
 	for _, p := range pairs {
 		all = append(all, "op"+p[0]+p[1])
 	}
@@ -236,8 +242,11 @@ func alu(op Op, a, b uint32) uint32 {
 	write("zreference.go", &b)
 }
 
-// rows finds an instruction of the tables by name.
+// find finds an instruction of the tables by name.
 func find(name string) (row, bool) {
+	if name == "JALR" {
+		return row{name: name}, false
+	}
 	for _, r := range plain {
 		if r.name == name {
 			return r, false
@@ -264,7 +273,7 @@ func blocks() {
 // placeholders of a template: $d $a $b $i $k are destination, sources,
 // immediate and, in branches, the link; $s and $m are a size and the bits of
 // an address within a page that are kept for it, $v the loaded value, and
-// #...# what only the traced loop has.
+// #...# what only the traced loop has, @...@ what it has not.
 func expand(s string, r row, traced bool) string {
 	mask := fmt.Sprintf("0x%x", 0x1000-r.size)
 	// Written out, and with an index as wide as the host's, so that it is one
@@ -281,18 +290,16 @@ func expand(s string, r row, traced bool) string {
 		4: "p[o] = uint8(v)\n p[o+1] = uint8(v>>8)\n p[o+2] = uint8(v>>16)\n p[o+3] = uint8(v>>24)",
 	}
 	within := fmt.Sprintf("uint(addr & 0x%x)", 0x1000-r.size)
-	for i, part := range strings.Split(s, "#") {
-		if i%2 == 1 {
-			if !traced {
-				part = ""
+	keep := func(s, mark string, keep bool) string {
+		var b strings.Builder
+		for i, part := range strings.Split(s, mark) {
+			if i%2 == 0 || keep {
+				b.WriteString(part)
 			}
-			s = s + part
-		} else if i == 0 {
-			s = part
-		} else {
-			s = s + part
 		}
+		return b.String()
 	}
+	s = keep(keep(s, "#", traced), "@", !traced)
 	s = strings.NewReplacer("$cond", r.cond, "$do", r.do, "$v", r.load, "$load", load[r.size], "$store", store[r.size], "$s", fmt.Sprint(r.size), "$m", mask, "$within", within,
 		"$hash", "c.hash = mix(c.hash, b.meta[i].pc, $d)").Replace(s)
 	return strings.NewReplacer("$d", "x[uint8(w>>8)]", "$a", "x[uint8(w>>16)]", "$b", "x[uint8(w>>24)]", "$i", "uint32(w>>32)", "$k", "uint8(w>>8)").Replace(s)
@@ -359,9 +366,82 @@ const storeText = `{
 #$hash
 #`
 
+// Several words one behind the other, to or from a page: see (*decoding).runs.
+// What is not as expected is left to the first of them, alone.
+const loadsText = `{
+	base, n := $a, uint(uint8(w>>24))
+	addr, last := base + $i, base + uint32(ins[(i+n)%windowSize]>>32)
+	if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^$m && e.tag == last&^$m {
+		p, o := e.page, $within
+		for {
+			$d = $load
+			if n == 0 {
+				break
+			}
+			n--
+			i++
+			w = ins[i%windowSize]
+			o = uint(base+$i) & 0xffc
+		}
+	} else {
+		var v uint32
+		var out outcome
+		if v, i, out = c.slowLoad(b, i, left, addr, $s); out != goOn {
+			if out == stop {
+				w = b.ins[i%windowSize]
+				$d = $v
+			}
+			continue run
+		}
+		ins = b.ins
+		w = ins[i%windowSize]
+		$d = $v
+	}
+}
+`
+
+const storesText = `{
+	base, n := $a, uint(uint8(w>>8))
+	addr, last := base + $i, base + uint32(ins[(i+n)%windowSize]>>32)
+	if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^$m && e.tag == last&^$m {
+		p, o := e.page, $within
+		for {
+			v := $b
+			$store
+			if n == 0 {
+				break
+			}
+			n--
+			i++
+			w = ins[i%windowSize]
+			o = uint(base+$i) & 0xffc
+		}
+	} else {
+		var out outcome
+		if i, out = c.slowStore(b, i, left, addr, $s, $b); out != goOn {
+			continue run
+		}
+		ins = b.ins
+	}
+}
+`
+
+const jalrText = `target := ($a + $i) &^ 1
+$d = b.fall
+#$hash
+#if e := &m.code.jump[target/2%jumpSize]; e.pc == target {
+	b = e.to
+	continue blocks
+}
+c.pc, c.cycles = target, c.base-uint64(left)
+continue run
+`
+
 // body is what one instruction does in a block.
 func body(r row, branch, traced bool) string {
 	switch {
+	case r.name == "JALR":
+		return expand(jalrText, r, traced)
 	case branch:
 		return expand(branchText, r, traced)
 	case r.load != "":
@@ -417,16 +497,7 @@ const loopEnd = `	case SYSTEM:
 		}
 		continue blocks
 	case uint8(OpJALR):
-		target := ($a + $i) &^ 1
-		$d = b.fall
-		#$hash
-		#if e := &m.code.jump[target/2%jumpSize]; e.pc == target {
-			b = e.to
-			continue blocks
-		}
-		c.pc, c.cycles = target, c.base-uint64(left)
-		continue run
-	case uint8(opFall):
+		` + jalrText + `	case uint8(opFall):
 		l := &b.link[0]
 		if l.to != nil {
 			b = l.to
@@ -463,6 +534,12 @@ func loop(b *bytes.Buffer, name string, traced bool) {
 		b.WriteString(body(r, true, traced))
 	}
 	if !traced {
+		word, _ := find("LW")
+		open("opLoads")
+		b.WriteString(expand(loadsText, word, false))
+		word, _ = find("SW")
+		open("opStores")
+		b.WriteString(expand(storesText, word, false))
 		for _, p := range pairs {
 			open("op" + p[0] + p[1])
 			for i, name := range p {

@@ -43,6 +43,8 @@ const (
 	mstatusMPIE = 1 << 7
 	mstatusMPP  = 3 << 11
 	mstatusTW   = 1 << 21
+
+	mstatusWritable = mstatusMIE | mstatusMPIE | mstatusMPP | mstatusTW
 )
 
 // State returns the registers as they stand.

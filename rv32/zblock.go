@@ -318,6 +318,65 @@ run:
 						}
 						continue blocks
 					}
+				case uint8(opLoads):
+					{
+						base, n := x[uint8(w>>16)], uint(uint8(w>>24))
+						addr, last := base+uint32(w>>32), base+uint32(ins[(i+n)%windowSize]>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc && e.tag == last&^0xffc {
+							p, o := e.page, uint(addr&0xffc)
+							for {
+								x[uint8(w>>8)] = uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
+								if n == 0 {
+									break
+								}
+								n--
+								i++
+								w = ins[i%windowSize]
+								o = uint(base+uint32(w>>32)) & 0xffc
+							}
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opStores):
+					{
+						base, n := x[uint8(w>>16)], uint(uint8(w>>8))
+						addr, last := base+uint32(w>>32), base+uint32(ins[(i+n)%windowSize]>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc && e.tag == last&^0xffc {
+							p, o := e.page, uint(addr&0xffc)
+							for {
+								v := x[uint8(w>>24)]
+								p[o] = uint8(v)
+								p[o+1] = uint8(v >> 8)
+								p[o+2] = uint8(v >> 16)
+								p[o+3] = uint8(v >> 24)
+								if n == 0 {
+									break
+								}
+								n--
+								i++
+								w = ins[i%windowSize]
+								o = uint(base+uint32(w>>32)) & 0xffc
+							}
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
 				case uint8(opADDIADDI):
 					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
 					i++
@@ -1525,6 +1584,632 @@ run:
 						}
 						continue blocks
 					}
+				case uint8(opADDIJALR):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i%windowSize]
+					target := (x[uint8(w>>16)] + uint32(w>>32)) &^ 1
+					x[uint8(w>>8)] = b.fall
+					if e := &m.code.jump[target/2%jumpSize]; e.pc == target {
+						b = e.to
+						continue blocks
+					}
+					c.pc, c.cycles = target, c.base-uint64(left)
+					continue run
+				case uint8(opLIJALR):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i%windowSize]
+					target := (x[uint8(w>>16)] + uint32(w>>32)) &^ 1
+					x[uint8(w>>8)] = b.fall
+					if e := &m.code.jump[target/2%jumpSize]; e.pc == target {
+						b = e.to
+						continue blocks
+					}
+					c.pc, c.cycles = target, c.base-uint64(left)
+					continue run
+				case uint8(opLWJALR):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					target := (x[uint8(w>>16)] + uint32(w>>32)) &^ 1
+					x[uint8(w>>8)] = b.fall
+					if e := &m.code.jump[target/2%jumpSize]; e.pc == target {
+						b = e.to
+						continue blocks
+					}
+					c.pc, c.cycles = target, c.base-uint64(left)
+					continue run
+				case uint8(opADDILI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + uint32(w>>32)
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(opADDLI):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(opLBULI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(opLBULBU):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opSWLI):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(opLBUXOR):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = x[uint8(w>>16)] ^ x[uint8(w>>24)]
+				case uint8(opBNELI):
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = uint32(w >> 32)
+				case uint8(opSBBNE):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opLISB):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i%windowSize]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+				case uint8(opLIADD):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opANDISB):
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+					i++
+					w = ins[i%windowSize]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+				case uint8(opBNELW):
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i%windowSize]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opLIBNE):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i%windowSize]
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opADDBEQ):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i%windowSize]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opBEQLBU):
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i%windowSize]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opSBBEQ):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opSBSB):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o, v := e.page, uint(addr&0xfff), x[uint8(w>>24)]
+							p[o] = uint8(v)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 1, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+				case uint8(opLWLBU):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							p, o := e.page, uint(addr&0xffc)
+							v := uint32(p[o]) | uint32(p[o+1])<<8 | uint32(p[o+2])<<16 | uint32(p[o+3])<<24
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 4); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opSWADD):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opBNEANDI):
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = x[uint8(w>>16)] & uint32(w>>32)
+				case uint8(opSWBEQ):
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.wr[addr>>pageShift%tlbSize]; e.tag == addr&^0xffc {
+							p, o, v := e.page, uint(addr&0xffc), x[uint8(w>>24)]
+							p[o] = uint8(v)
+							p[o+1] = uint8(v >> 8)
+							p[o+2] = uint8(v >> 16)
+							p[o+3] = uint8(v >> 24)
+						} else {
+							var out outcome
+							if i, out = c.slowStore(b, i, left, addr, 4, x[uint8(w>>24)]); out != goOn {
+								continue run
+							}
+							ins = b.ins
+						}
+					}
+					i++
+					w = ins[i%windowSize]
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opBNELBU):
+					if x[uint8(w>>16)] != x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i%windowSize]
+					{
+						addr := x[uint8(w>>16)] + uint32(w>>32)
+						if e := &m.rd[addr>>pageShift%tlbSize]; e.tag == addr&^0xfff {
+							p, o := e.page, uint(addr&0xfff)
+							v := uint32(p[o])
+							x[uint8(w>>8)] = v
+						} else {
+							var v uint32
+							var out outcome
+							if v, i, out = c.slowLoad(b, i, left, addr, 1); out != goOn {
+								if out == stop {
+									w = b.ins[i%windowSize]
+									x[uint8(w>>8)] = v
+								}
+								continue run
+							}
+							ins = b.ins
+							w = ins[i%windowSize]
+							x[uint8(w>>8)] = v
+						}
+					}
+				case uint8(opADDBGEU):
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+					i++
+					w = ins[i%windowSize]
+					if x[uint8(w>>16)] >= x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opLIBLTU):
+					x[uint8(w>>8)] = uint32(w >> 32)
+					i++
+					w = ins[i%windowSize]
+					if x[uint8(w>>16)] < x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+				case uint8(opBEQADD):
+					if x[uint8(w>>16)] == x[uint8(w>>24)] {
+						l := &b.link[uint8(w>>8)%maxLinks]
+						left += l.back
+						if l.to != nil {
+							b = l.to
+							continue blocks
+						}
+						if b = c.chain(b, uint8(w>>8), uint32(w>>32), left); b == nil {
+							continue run
+						}
+						continue blocks
+					}
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = x[uint8(w>>16)] + x[uint8(w>>24)]
+				case uint8(opSLLIOR):
+					x[uint8(w>>8)] = x[uint8(w>>16)] << (uint32(w>>32) & 31)
+					i++
+					w = ins[i%windowSize]
+					x[uint8(w>>8)] = x[uint8(w>>16)] | x[uint8(w>>24)]
 				case uint8(OpCSRRW), uint8(OpCSRRS), uint8(OpCSRRC), uint8(OpCSRRWI), uint8(OpCSRRSI), uint8(OpCSRRCI):
 					var out outcome
 					if i, out = c.slowSystem(b, i, left); out != goOn {
@@ -1561,7 +2246,7 @@ run:
 						continue run
 					}
 					continue blocks
-				case 51, 52, 53, 54, 55, 56, 57, 58, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255:
+				case 51, 52, 53, 54, 55, 56, 57, 58, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255:
 					c.slowSystem(b, i, left)
 					continue run
 				}

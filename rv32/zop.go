@@ -66,79 +66,110 @@ const (
 	opJumpSelf   Op = 57
 	opBreakpoint Op = 58
 	opFall       Op = 59
-	opADDIADDI   Op = 60
-	opLWADDI     Op = 61
-	opADDLW      Op = 62
-	opADDIADD    Op = 63
-	opSLLIADD    Op = 64
-	opLWADD      Op = 65
-	opADDIXOR    Op = 66
-	opADDADD     Op = 67
-	opLWLW       Op = 68
-	opANDIBEQ    Op = 69
-	opADDADDI    Op = 70
-	opADDIBLTU   Op = 71
-	opADDBNE     Op = 72
-	opADDIMUL    Op = 73
-	opADDANDI    Op = 74
-	opXORANDI    Op = 75
-	opMULADD     Op = 76
-	opLWBNE      Op = 77
-	opADDBLTU    Op = 78
-	opSBADD      Op = 79
-	opXORBNE     Op = 80
-	opLIADDI     Op = 81
-	opSWSW       Op = 82
-	opADDIBEQ    Op = 83
-	opADDILW     Op = 84
-	opANDIADDI   Op = 85
-	opADDISLLI   Op = 86
-	opSRLIADDI   Op = 87
-	opLBUSRLI    Op = 88
-	opLWXOR      Op = 89
-	opLBUBEQ     Op = 90
-	opLBUADDI    Op = 91
-	opADDIBNE    Op = 92
-	opLWSW       Op = 93
-	opADDSB      Op = 94
-	opSWADDI     Op = 95
-	opBEQLI      Op = 96
-	opBEQADDI    Op = 97
-	opLWSRLI     Op = 98
-	opSRLIXOR    Op = 99
-	opBEQLW      Op = 100
-	opMULADDI    Op = 101
-	opXORLW      Op = 102
-	opLWBEQ      Op = 103
-	opANDISLLI   Op = 104
-	opANDISRLI   Op = 105
-	opLWSLLI     Op = 106
-	opSRLIBEQ    Op = 107
-	opADDISW     Op = 108
-	opSLLISRLI   Op = 109
-	opADDIANDI   Op = 110
-	opSRLIANDI   Op = 111
-	opADDSRAI    Op = 112
-	opANDIADD    Op = 113
-	opBEQANDI    Op = 114
-	opLIBEQ      Op = 115
-	opADDLBU     Op = 116
-	opSWLW       Op = 117
-	opADDIBGE    Op = 118
-	opADDIBLT    Op = 119
-	opADDIBGEU   Op = 120
-	opSLLISRAI   Op = 121
-	opLWLI       Op = 122
-	opLILI       Op = 123
-	opLBUBNE     Op = 124
-	opANDIBNE    Op = 125
-	opLILW       Op = 126
-	opLISW       Op = 127
-	opSUBADDI    Op = 128
-	opLWANDI     Op = 129
-	opSLTIBEQ    Op = 130
-	opSLTUADD    Op = 131
-	opSLTUBEQ    Op = 132
+	opLoads      Op = 60
+	opStores     Op = 61
+	opADDIADDI   Op = 62
+	opLWADDI     Op = 63
+	opADDLW      Op = 64
+	opADDIADD    Op = 65
+	opSLLIADD    Op = 66
+	opLWADD      Op = 67
+	opADDIXOR    Op = 68
+	opADDADD     Op = 69
+	opLWLW       Op = 70
+	opANDIBEQ    Op = 71
+	opADDADDI    Op = 72
+	opADDIBLTU   Op = 73
+	opADDBNE     Op = 74
+	opADDIMUL    Op = 75
+	opADDANDI    Op = 76
+	opXORANDI    Op = 77
+	opMULADD     Op = 78
+	opLWBNE      Op = 79
+	opADDBLTU    Op = 80
+	opSBADD      Op = 81
+	opXORBNE     Op = 82
+	opLIADDI     Op = 83
+	opSWSW       Op = 84
+	opADDIBEQ    Op = 85
+	opADDILW     Op = 86
+	opANDIADDI   Op = 87
+	opADDISLLI   Op = 88
+	opSRLIADDI   Op = 89
+	opLBUSRLI    Op = 90
+	opLWXOR      Op = 91
+	opLBUBEQ     Op = 92
+	opLBUADDI    Op = 93
+	opADDIBNE    Op = 94
+	opLWSW       Op = 95
+	opADDSB      Op = 96
+	opSWADDI     Op = 97
+	opBEQLI      Op = 98
+	opBEQADDI    Op = 99
+	opLWSRLI     Op = 100
+	opSRLIXOR    Op = 101
+	opBEQLW      Op = 102
+	opMULADDI    Op = 103
+	opXORLW      Op = 104
+	opLWBEQ      Op = 105
+	opANDISLLI   Op = 106
+	opANDISRLI   Op = 107
+	opLWSLLI     Op = 108
+	opSRLIBEQ    Op = 109
+	opADDISW     Op = 110
+	opSLLISRLI   Op = 111
+	opADDIANDI   Op = 112
+	opSRLIANDI   Op = 113
+	opADDSRAI    Op = 114
+	opANDIADD    Op = 115
+	opBEQANDI    Op = 116
+	opLIBEQ      Op = 117
+	opADDLBU     Op = 118
+	opSWLW       Op = 119
+	opADDIBGE    Op = 120
+	opADDIBLT    Op = 121
+	opADDIBGEU   Op = 122
+	opSLLISRAI   Op = 123
+	opLWLI       Op = 124
+	opLILI       Op = 125
+	opLBUBNE     Op = 126
+	opANDIBNE    Op = 127
+	opLILW       Op = 128
+	opLISW       Op = 129
+	opSUBADDI    Op = 130
+	opLWANDI     Op = 131
+	opSLTIBEQ    Op = 132
+	opSLTUADD    Op = 133
+	opSLTUBEQ    Op = 134
+	opADDIJALR   Op = 135
+	opLIJALR     Op = 136
+	opLWJALR     Op = 137
+	opADDILI     Op = 138
+	opADDLI      Op = 139
+	opLBULI      Op = 140
+	opLBULBU     Op = 141
+	opSWLI       Op = 142
+	opLBUXOR     Op = 143
+	opBNELI      Op = 144
+	opSBBNE      Op = 145
+	opLISB       Op = 146
+	opLIADD      Op = 147
+	opANDISB     Op = 148
+	opBNELW      Op = 149
+	opLIBNE      Op = 150
+	opADDBEQ     Op = 151
+	opBEQLBU     Op = 152
+	opSBBEQ      Op = 153
+	opSBSB       Op = 154
+	opLWLBU      Op = 155
+	opSWADD      Op = 156
+	opBNEANDI    Op = 157
+	opSWBEQ      Op = 158
+	opBNELBU     Op = 159
+	opADDBGEU    Op = 160
+	opLIBLTU     Op = 161
+	opBEQADD     Op = 162
+	opSLLIOR     Op = 163
 
 	firstTerminator Op = 43
 	firstFused      Op = 57
@@ -206,20 +237,21 @@ var opNames = [...]string{
 
 // fused is the operation for two neighbours, 0 if there is none.
 var fused = [firstFused][firstFused]Op{
-	OpADDI: {OpADDI: opADDIADDI, OpADD: opADDIADD, OpXOR: opADDIXOR, OpBLTU: opADDIBLTU, OpMUL: opADDIMUL, OpBEQ: opADDIBEQ, OpLW: opADDILW, OpSLLI: opADDISLLI, OpBNE: opADDIBNE, OpSW: opADDISW, OpANDI: opADDIANDI, OpBGE: opADDIBGE, OpBLT: opADDIBLT, OpBGEU: opADDIBGEU},
-	OpLW:   {OpADDI: opLWADDI, OpADD: opLWADD, OpLW: opLWLW, OpBNE: opLWBNE, OpXOR: opLWXOR, OpSW: opLWSW, OpSRLI: opLWSRLI, OpBEQ: opLWBEQ, OpSLLI: opLWSLLI, OpLI: opLWLI, OpANDI: opLWANDI},
-	OpADD:  {OpLW: opADDLW, OpADD: opADDADD, OpADDI: opADDADDI, OpBNE: opADDBNE, OpANDI: opADDANDI, OpBLTU: opADDBLTU, OpSB: opADDSB, OpSRAI: opADDSRAI, OpLBU: opADDLBU},
-	OpSLLI: {OpADD: opSLLIADD, OpSRLI: opSLLISRLI, OpSRAI: opSLLISRAI},
-	OpANDI: {OpBEQ: opANDIBEQ, OpADDI: opANDIADDI, OpSLLI: opANDISLLI, OpSRLI: opANDISRLI, OpADD: opANDIADD, OpBNE: opANDIBNE},
+	OpADDI: {OpADDI: opADDIADDI, OpADD: opADDIADD, OpXOR: opADDIXOR, OpBLTU: opADDIBLTU, OpMUL: opADDIMUL, OpBEQ: opADDIBEQ, OpLW: opADDILW, OpSLLI: opADDISLLI, OpBNE: opADDIBNE, OpSW: opADDISW, OpANDI: opADDIANDI, OpBGE: opADDIBGE, OpBLT: opADDIBLT, OpBGEU: opADDIBGEU, OpJALR: opADDIJALR, OpLI: opADDILI},
+	OpLW:   {OpADDI: opLWADDI, OpADD: opLWADD, OpLW: opLWLW, OpBNE: opLWBNE, OpXOR: opLWXOR, OpSW: opLWSW, OpSRLI: opLWSRLI, OpBEQ: opLWBEQ, OpSLLI: opLWSLLI, OpLI: opLWLI, OpANDI: opLWANDI, OpJALR: opLWJALR, OpLBU: opLWLBU},
+	OpADD:  {OpLW: opADDLW, OpADD: opADDADD, OpADDI: opADDADDI, OpBNE: opADDBNE, OpANDI: opADDANDI, OpBLTU: opADDBLTU, OpSB: opADDSB, OpSRAI: opADDSRAI, OpLBU: opADDLBU, OpLI: opADDLI, OpBEQ: opADDBEQ, OpBGEU: opADDBGEU},
+	OpSLLI: {OpADD: opSLLIADD, OpSRLI: opSLLISRLI, OpSRAI: opSLLISRAI, OpOR: opSLLIOR},
+	OpANDI: {OpBEQ: opANDIBEQ, OpADDI: opANDIADDI, OpSLLI: opANDISLLI, OpSRLI: opANDISRLI, OpADD: opANDIADD, OpBNE: opANDIBNE, OpSB: opANDISB},
 	OpXOR:  {OpANDI: opXORANDI, OpBNE: opXORBNE, OpLW: opXORLW},
 	OpMUL:  {OpADD: opMULADD, OpADDI: opMULADDI},
-	OpSB:   {OpADD: opSBADD},
-	OpLI:   {OpADDI: opLIADDI, OpBEQ: opLIBEQ, OpLI: opLILI, OpLW: opLILW, OpSW: opLISW},
-	OpSW:   {OpSW: opSWSW, OpADDI: opSWADDI, OpLW: opSWLW},
+	OpSB:   {OpADD: opSBADD, OpBNE: opSBBNE, OpBEQ: opSBBEQ, OpSB: opSBSB},
+	OpLI:   {OpADDI: opLIADDI, OpBEQ: opLIBEQ, OpLI: opLILI, OpLW: opLILW, OpSW: opLISW, OpJALR: opLIJALR, OpSB: opLISB, OpADD: opLIADD, OpBNE: opLIBNE, OpBLTU: opLIBLTU},
+	OpSW:   {OpSW: opSWSW, OpADDI: opSWADDI, OpLW: opSWLW, OpLI: opSWLI, OpADD: opSWADD, OpBEQ: opSWBEQ},
 	OpSRLI: {OpADDI: opSRLIADDI, OpXOR: opSRLIXOR, OpBEQ: opSRLIBEQ, OpANDI: opSRLIANDI},
-	OpLBU:  {OpSRLI: opLBUSRLI, OpBEQ: opLBUBEQ, OpADDI: opLBUADDI, OpBNE: opLBUBNE},
-	OpBEQ:  {OpLI: opBEQLI, OpADDI: opBEQADDI, OpLW: opBEQLW, OpANDI: opBEQANDI},
+	OpLBU:  {OpSRLI: opLBUSRLI, OpBEQ: opLBUBEQ, OpADDI: opLBUADDI, OpBNE: opLBUBNE, OpLI: opLBULI, OpLBU: opLBULBU, OpXOR: opLBUXOR},
+	OpBEQ:  {OpLI: opBEQLI, OpADDI: opBEQADDI, OpLW: opBEQLW, OpANDI: opBEQANDI, OpLBU: opBEQLBU, OpADD: opBEQADD},
 	OpSUB:  {OpADDI: opSUBADDI},
 	OpSLTI: {OpBEQ: opSLTIBEQ},
 	OpSLTU: {OpADD: opSLTUADD, OpBEQ: opSLTUBEQ},
+	OpBNE:  {OpLI: opBNELI, OpLW: opBNELW, OpANDI: opBNEANDI, OpLBU: opBNELBU},
 }

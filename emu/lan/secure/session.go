@@ -46,6 +46,7 @@ type Session struct {
 	eof     bool   // no more will come in
 	open    bool   // the handshake is over
 	running bool   // TLS has the processor
+	done    bool   // TLS takes no more
 	next    func() (struct{}, bool)
 	stop    func()
 }
@@ -59,6 +60,9 @@ func NewSession(cfg Config) *Session {
 
 // Arrive takes ciphertext and does all that follows from it.
 func (s *Session) Arrive(ciphertext []byte) {
+	if s.done {
+		return
+	}
 	s.in = append(s.in, ciphertext...)
 	s.resume()
 }
@@ -87,7 +91,7 @@ func (s *Session) Close() {
 
 // Abandon ends a session whose connection is no more.
 func (s *Session) Abandon() {
-	s.in, s.eof = nil, true
+	s.in, s.eof, s.done = nil, true, true
 	if !s.running { // else TLS comes back for more, and finds the end
 		s.stop()
 	}
@@ -121,6 +125,7 @@ func (s *Session) run(yield func(struct{}) bool) {
 			s.cfg.Deliver(buf[:n])
 		}
 	}
+	s.in, s.done = nil, true
 	switch {
 	case w.gone:
 		return

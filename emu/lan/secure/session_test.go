@@ -170,8 +170,9 @@ func TestRefused(t *testing.T) {
 	}
 	p := newPipe(nil)
 	p.s.Arrive([]byte("GET / HTTP/1.0\r\n\r\n"))
-	if p.ended != 1 || p.err == nil {
-		t.Errorf("no TLS at all: ended %d times, %v", p.ended, p.err)
+	p.s.Arrive(make([]byte, 100000))
+	if p.ended != 1 || p.err == nil || len(p.s.in) > 0 {
+		t.Errorf("no TLS at all: ended %d times, %v; %d bytes are kept", p.ended, p.err, len(p.s.in))
 	}
 	p = newPipe(nil)
 	p.s.EOF()

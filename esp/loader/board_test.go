@@ -137,14 +137,24 @@ func TestWriteAndBoot(t *testing.T) {
 		{"ROM over UART", emuport.Options{}, emu.StrapFlash, Options{}},
 		{"ROM over UART, 921600", emuport.Options{}, emu.StrapFlash, Options{Baud: 921600}},
 		{"ROM over USB", emuport.Options{Stream: emu.USB}, emu.StrapFlash, Options{}},
+		{"ROM over USB that leaves at a reset", emuport.Options{Stream: emu.USB, Away: 700 * time.Millisecond}, emu.StrapFlash, Options{}},
 		{"ROM without lines", emuport.Options{NoLines: true}, emu.StrapDownload, Options{}},
 		{"stub over UART, 921600", emuport.Options{}, emu.StrapFlash, Options{Baud: 921600, Stub: stub(t)}},
 		{"stub over USB", emuport.Options{Stream: emu.USB}, emu.StrapFlash, Options{Stub: stub(t)}},
 		{"stub without lines", emuport.Options{NoLines: true}, emu.StrapDownload, Options{Stub: stub(t)}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := board(t, emu.Config{Strap: tc.boot}, tc.port)
-			l := connect(t, p, tc.o)
+			var said bytes.Buffer // also what nobody hears while a port is away
+			p := board(t, emu.Config{Strap: tc.boot, Output: func(o emu.Output) { said.Write(o.Data) }}, tc.port)
+			back := 0
+			wire := serial.Keep(p, func(ctx context.Context, was serial.Info) (serial.Port, error) {
+				if was.Kind != serial.USBJTAG {
+					t.Errorf("%+v has gone", was)
+				}
+				back++
+				return p, p.Return(ctx, time.Second)
+			})
+			l := connect(t, wire, tc.o)
 			if tc.o.Stub != nil {
 				if err := l.persist(t.Context(), func() error { return l.startStub(t.Context()) }); err != nil {
 					t.Fatal(err)
@@ -161,11 +171,18 @@ func TestWriteAndBoot(t *testing.T) {
 			if err := l.Leave(context.Background(), HardReset); err != nil {
 				t.Fatal(err)
 			}
-			boots(t, p)
+			if tc.port.Away == 0 {
+				boots(t, p)
+			} else if err := wire.Wait(t.Context(), 500*time.Millisecond); err != nil || !bytes.Contains(said.Bytes(), []byte("Loaded app from partition")) {
+				t.Errorf("the chip does not boot: %v\n%s", err, said.Bytes())
+			}
+			if (back > 0) != (tc.port.Away > 0) {
+				t.Errorf("the port came back %d times", back)
+			}
 			if tc.port.NoLines {
 				return // nothing brings it into the loader again
 			}
-			l = connect(t, p, tc.o)
+			l = connect(t, wire, tc.o)
 			at := p.Now()
 			sum, err = l.Write(t.Context(), parts(img), WriteOptions{})
 			if err != nil || sum.Bytes != 0 {

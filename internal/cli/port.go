@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -149,6 +150,10 @@ func (a *app) openPort(ctx context.Context, flag string) (serial.Port, error) {
 	return p, portFault(err)
 }
 
+// deviceReturns is how long a USB device may be off the bus while its chip is
+// flashed.
+const deviceReturns = 5 * time.Second
+
 // connect opens the port and brings the chip into its loader. The caller
 // closes the port. st is the stub, nil without.
 func (a *app) connect(ctx context.Context, o portOptions, st *loader.Stub) (serial.Port, *loader.Loader, error) {
@@ -162,6 +167,14 @@ func (a *app) connect(ctx context.Context, o portOptions, st *loader.Stub) (seri
 	p, err := a.openPort(ctx, o.Port)
 	if err != nil {
 		return nil, nil, err
+	}
+	if p.Info().Kind == serial.USBJTAG {
+		// It leaves the bus when its chip is reset by other means than the lines,
+		// and behind some hubs then, too.
+		p = serial.Keep(p, func(ctx context.Context, was serial.Info) (serial.Port, error) {
+			a.ui.Debugf("%s has gone; waiting for it", was.Name)
+			return serial.Reopen(ctx, was, serial.Options{}, deviceReturns)
+		})
 	}
 	// Also when the process ends at once, no chip stays held in reset.
 	_, _, _ = a.way.add(func() (func(), error) { return func() { leaveSane(p) }, nil })

@@ -50,14 +50,15 @@ func (l *lines) due(b *emu.Board) emu.Time {
 }
 
 // usb is what USB-Serial-JTAG makes of the lines, TRM 30.3.2: RTS alone resets,
-// DTR alone asks for the loader, none takes that back, both do nothing.
-func (l *lines) usb(b *emu.Board, dtr, rts bool) {
+// DTR alone asks for the loader, none takes that back, both do nothing. It
+// reports whether the chip was reset.
+func (l *lines) usb(b *emu.Board, dtr, rts bool) bool {
 	was := l.rts && !l.dtr
 	l.dtr, l.rts = dtr, rts
 	switch {
 	case rts && !dtr:
 		if was {
-			return
+			return false
 		}
 		strap := emu.StrapFlash
 		if l.download {
@@ -65,7 +66,9 @@ func (l *lines) usb(b *emu.Board, dtr, rts bool) {
 		}
 		b.Reset(strap)
 		b.SetStrap(emu.StrapFlash)
+		return true
 	case !rts:
 		l.download = dtr
 	}
+	return false
 }

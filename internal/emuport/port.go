@@ -26,6 +26,10 @@ type Options struct {
 	// AnyBaud lets the host's end have the guest's speed, whatever it is: a
 	// plain TCP connection carries bytes, not frames.
 	AnyBaud bool
+	// Away makes USB-Serial-JTAG leave the bus when the lines reset the chip, as
+	// its host sees it where the peripheral is reset, too: the port has gone for
+	// this long, and comes back by Return.
+	Away time.Duration
 }
 
 // Port is the wire to an emulated board. As every serial.Port it may be read
@@ -40,6 +44,7 @@ type Port struct {
 	last     emu.Time  // when the last of them arrives
 	lines    lines
 	closed   bool
+	away     emu.Time // until when the device has left the bus; 0: it is there
 	opened   emu.Time
 	hostZero time.Time // host time of guest time zero
 }
@@ -209,6 +214,9 @@ func (p *Port) check(ctx context.Context) error {
 	if p.closed {
 		return &serial.GoneError{Name: p.Info().Name}
 	}
+	if p.away != 0 {
+		return &serial.GoneError{Name: p.Info().Name, Err: errors.New("the USB device has left the bus")}
+	}
 	return ctx.Err()
 }
 
@@ -267,11 +275,58 @@ func (p *Port) SetLines(ctx context.Context, dtr, rts bool) error {
 		return err
 	}
 	if p.o.Stream == emu.USB {
-		p.lines.usb(p.board, dtr, rts)
+		if p.lines.usb(p.board, dtr, rts) && p.o.Away > 0 {
+			p.leave(p.o.Away)
+		}
 	} else {
 		p.lines.uart(p.board, dtr, rts)
 	}
 	return nil
+}
+
+// leave takes the device off the bus.
+func (p *Port) leave(d time.Duration) {
+	p.board.PlugUSB(false)
+	p.away, p.out = p.board.Now().Add(ticks(d)), nil
+	p.lines.dtr, p.lines.rts = false, false
+}
+
+// Leave makes a USB device that is there leave the bus for a while, as one does
+// whose chip goes to sleep or whose cable is pulled.
+func (p *Port) Leave(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leave(d)
+}
+
+// Return lets the guest run until the USB device is on the bus again, for at
+// most patience, and opens the port: what serial.Reopen is for devices.
+func (p *Port) Return(ctx context.Context, patience time.Duration) error {
+	p.mu.Lock()
+	end := p.board.Now().Add(ticks(patience))
+	for p.away != 0 && p.board.Now() < p.away {
+		if p.board.Now() >= end {
+			p.mu.Unlock()
+			return &serial.OpenError{Name: p.Info().Name, Reason: serial.Missing}
+		}
+		err := p.advance(ctx, min(p.away, end), false)
+		now := p.board.Now()
+		p.mu.Unlock()
+		if err == nil {
+			err = p.keepPace(ctx, now)
+		}
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+	}
+	defer p.mu.Unlock()
+	if p.away != 0 {
+		p.away = 0
+		p.board.PlugUSB(true)
+	}
+	p.closed, p.out = false, nil
+	return ctx.Err()
 }
 
 // Wait implements serial.Port.

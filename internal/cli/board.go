@@ -271,7 +271,7 @@ func absentFault(err error, symbols *elfview.Symbols) error {
 	if f := symbols.Frames(absent.Access.PC); len(f) > 0 && f[0].Function != "" {
 		text += " (" + frameText(f[0]) + ")"
 	}
-	return fault.New(fault.Usage, text, "espalier run --port /dev/ttyACM0    a real board has one")
+	return fault.New(fault.Usage, text, "espalier run --port /dev/ttyACM0   # a real board has one")
 }
 
 // pace waits until the wall clock has caught up with the guest. A guest that

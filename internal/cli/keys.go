@@ -1,5 +1,7 @@
 package cli
 
+import "unicode/utf8"
+
 // The keys of a monitor. Everything else goes to the board.
 const (
 	keyMenu  = 0x14 // Ctrl-T
@@ -26,6 +28,7 @@ const (
 	actPrompt // ask for a filter: text is what to show
 	actEcho   // show text: the prompt is being typed into
 	actFilter // text is the new filter
+	actResume // the prompt is over, and all is as before
 )
 
 type keyEvent struct {
@@ -96,10 +99,11 @@ func (k *keyReader) edit(c byte) []keyEvent {
 		return []keyEvent{{actEcho, "\n"}, {actFilter, string(k.typed)}}
 	case c == keyLeave || c == 0x1b:
 		k.prompt = false
-		return []keyEvent{{actEcho, " (as before)\n"}}
+		return []keyEvent{{actEcho, " (as before)\n"}, {act: actResume}}
 	case c == 0x7f || c == 0x08:
 		if n := len(k.typed); n > 0 {
-			k.typed = k.typed[:n-1]
+			_, size := utf8.DecodeLastRune(k.typed)
+			k.typed = k.typed[:n-size]
 			return []keyEvent{{actEcho, "\b \b"}}
 		}
 	case c >= 0x20:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,6 +63,11 @@ func TestMonitorKeys(t *testing.T) {
 	s.waitFor("keys: Ctrl-C leave")
 	s.press("\x12")
 	s.waitFor("no reset line")
+	s.press("\x14f")
+	s.waitFor("show only: ")
+	says(t, b, "meanwhile\r\n") // is not shown into what is being typed
+	s.press("\x1b")
+	s.waitFor("show only:  (as before)\r\nmeanwhile\r\n")
 	s.press("\x14t")
 	s.press("\x14fnoise\x7f\x7f\x7f\x7f\x7fkeep\r")
 	s.waitFor("keep\r\n")
@@ -119,6 +125,36 @@ func TestMonitorRestoresTerminal(t *testing.T) {
 				t.Errorf("exit %d, want %d; shown:\n%s", code, c.code, s.text())
 			}
 		})
+	}
+}
+
+// TestMonitorWaitsAtLink: a board behind the link of a pseudo-terminal is
+// unplugged and plugged in again.
+func TestMonitorWaitsAtLink(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "board")
+	plug := func() *serial.PTY {
+		b, err := serial.OpenPTY(link)
+		if err != nil {
+			devtest.Missing(t, "pseudo-terminals")
+		}
+		return b
+	}
+	b := plug()
+	s := onTerminal(t, nil, "-C", t.TempDir(), "monitor", "--port", link)
+	says(t, b, "before\r\n")
+	s.waitFor("before\r\n")
+	b.Close()
+	s.waitFor("waiting for it\r\n")
+	b = plug()
+	defer b.Close()
+	s.waitFor("is back\r\n")
+	says(t, b, "after\r\n")
+	s.waitFor("after\r\n")
+	b.Close()
+	s.waitFor("is back\r\n")
+	s.press("\x03") // also while it is waited for
+	if code := s.end(); code != 0 {
+		t.Errorf("exit %d; shown:\n%s", code, s.text())
 	}
 }
 

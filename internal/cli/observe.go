@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,7 +88,9 @@ func (a *app) observe(ctx context.Context, p serial.Port, e emulation, o observe
 	w.m = monitor.New(opt, w.view)
 	w.keys = a.openKeyboard()
 	defer w.keys.close()
-	if err := w.run(ctx); err != nil {
+	err = w.run(ctx)
+	w.view.resume()
+	if err != nil {
 		return err
 	}
 	w.view.release()
@@ -139,12 +142,16 @@ func (w *observer) run(ctx context.Context) error {
 			return ctx.Err()
 		case inner.Err() != nil:
 			w.m.Timeout(w.now())
-		case errors.As(err, &gone) && returns(w.port.Info().Kind):
+		case errors.As(err, &gone) && returns(w.port.Info()):
 			if err := w.wait(ctx, inner, gone); err != nil {
 				return err
 			}
 		case errors.As(err, &gone) && gone.Err == nil:
-			w.a.ui.Debugf("%v", gone)
+			if w.keys != nil {
+				w.a.ui.Note("%v", gone) // a person wonders why it ends
+			} else {
+				w.a.ui.Debugf("%v", gone)
+			}
 			w.m.Close(w.now())
 		default:
 			w.m.Close(w.now())
@@ -154,8 +161,14 @@ func (w *observer) run(ctx context.Context) error {
 	return nil
 }
 
-// returns reports whether a port that has vanished can come back as itself.
-func returns(k serial.Kind) bool { return k != serial.Network && k != serial.Terminal }
+// returns reports whether a port that has vanished can come back as itself. A
+// pseudo-terminal can by the name of a link: its number will be anybody's.
+func returns(i serial.Info) bool {
+	if i.Kind == serial.Terminal {
+		return !strings.HasPrefix(i.Name, "/dev/pts/")
+	}
+	return i.Kind != serial.Network
+}
 
 func streamOf(p serial.Port) monitor.Stream {
 	if p.Info().Kind == serial.USBJTAG {
@@ -259,9 +272,15 @@ func (w *observer) key(ctx context.Context, e keyEvent) {
 		w.view.stamps = !w.view.stamps
 	case actHelp:
 		u.Note("%s", keyHelp)
-	case actPrompt, actEcho:
+	case actPrompt:
+		w.view.pause()
+		io.WriteString(u.Writer(ui.Stderr), e.text)
+	case actResume:
+		w.view.resume()
+	case actEcho:
 		io.WriteString(u.Writer(ui.Stderr), e.text)
 	case actFilter:
+		defer w.view.resume()
 		var rules []monitor.Rule
 		if e.text != "" {
 			r, err := monitor.ParseRule(e.text)

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type view struct {
 	stamps bool           // the time before each line
 	filter []monitor.Rule // lines that fulfil any of them; none: all
 
+	paused bool           // somebody types where lines would be shown
+	later  []monitor.Line // what came meanwhile
 	held   []monitor.Line // pieces of a line that the filter has not seen whole
 	inLine bool           // something of a line has been shown
 }
@@ -55,8 +58,30 @@ func (v *view) raw() io.Writer {
 	return v.console.raw()
 }
 
+// mostLater bounds what is kept while somebody types.
+const mostLater = 10_000
+
+// pause keeps lines back until resume.
+func (v *view) pause() { v.paused = true }
+
+func (v *view) resume() {
+	v.paused = false
+	later := v.later
+	v.later = nil
+	for _, l := range later {
+		v.Line(l)
+	}
+}
+
 // Line implements monitor.Sink.
 func (v *view) Line(l monitor.Line) {
+	if v.paused {
+		l.Raw, l.Notes = slices.Clone(l.Raw), slices.Clone(l.Notes)
+		if v.later = append(v.later, l); len(v.later) == mostLater {
+			v.resume()
+		}
+		return
+	}
 	if len(v.filter) == 0 || l.Class == monitor.Crash {
 		v.show(l)
 		return

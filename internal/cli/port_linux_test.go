@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -200,5 +201,64 @@ func TestReadFlashInterrupted(t *testing.T) {
 	}
 	if code, _, text := espalierHere(t, env, "read-flash", "0", "0x1000", filepath.Join(dir, "none", "x"), "--port", port); code != 2 || !strings.Contains(text, "writing "+filepath.Join(dir, "none", "x")) {
 		t.Errorf("exit %d: %s", code, text)
+	}
+}
+
+// TestCargoRunner: the real cargo calls espalier as its runner, for the emulated
+// board and for one behind a port.
+func TestCargoRunner(t *testing.T) {
+	devtest.Long(t, "real time")
+	cargo := devtest.Tool(t, "cargo")
+	env := testChipFiles(t)
+	hello := testFirmware(t, "hello.elf")
+	port, _ := lentBoard(t, env, "--download", "--pty")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	espalier := filepath.Join(dir, "espalier")
+	if err := os.Symlink(exe, espalier); err != nil {
+		t.Fatal(err)
+	}
+	// What cargo links is the firmware: no toolchain for the chip is needed.
+	for name, text := range map[string]string{
+		"Cargo.toml":  "[package]\nname = \"fw\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+		"src/main.rs": "fn main() {}\n",
+		"link":        "#!/bin/sh\nwhile [ $# -gt 0 ]; do if [ \"$1\" = -o ]; then exec cp '" + hello + "' \"$2\"; fi; shift; done\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range []struct {
+		name, runner string
+		code         int
+		text         string
+	}{
+		{"emulated", "run --expect Hello --timeout 40s", 0, "Hello from an ESP32-C3!"},
+		{"on a port", "run --port " + port + " --expect Hello --timeout 40s", 0, ", verified"},
+		{"fails", "run --expect Farewell --for 2s", 124, "Farewell"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			config := "[target.'cfg(all())']\nlinker = \"./link\"\nrunner = \"" + espalier + " " + tc.runner + "\"\n"
+			if err := os.MkdirAll(filepath.Join(dir, ".cargo"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, ".cargo", "config.toml"), []byte(config), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), cargo, "run", "--offline")
+			cmd.Dir = dir
+			cmd.Env = append(append(os.Environ(), env...), "ESPALIER_STORE="+filepath.Join(dir, "store"))
+			out, err := cmd.CombinedOutput()
+			if err != nil && cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != tc.code || !strings.Contains(string(out), tc.text) {
+				t.Errorf("%v, want exit %d and %q\n%s", err, tc.code, tc.text, out)
+			}
+		})
 	}
 }

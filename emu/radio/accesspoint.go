@@ -39,6 +39,7 @@ type AccessPoint struct {
 	rekey    emu.Time
 	stations []*station
 	group    groupKey
+	groups   int // how many there were
 	sequence uint16
 
 	queue  []dot11.Frame // to be sent
@@ -80,7 +81,7 @@ func (ap *AccessPoint) protect(pmk []byte) {
 
 // next is when run has something to do.
 func (ap *AccessPoint) next() emu.Time {
-	at := min(ap.beacon, ap.change, ap.rekey, ap.tasks.next())
+	at := min(ap.beacon, ap.change, ap.rekey, ap.tasks.next(), ap.nextKey())
 	if ap.cfg.Wire != nil {
 		if t, ok := ap.cfg.Wire.Next(); ok {
 			at = min(at, t)
@@ -96,6 +97,7 @@ func (ap *AccessPoint) run(now emu.Time) {
 	for ap.tasks.next() <= now {
 		ap.tasks.pop()()
 	}
+	ap.repeatKeys()
 	if ap.rekey <= now {
 		ap.rekey = now.Add(ap.cfg.GroupRekey)
 		ap.changeGroupKey()
@@ -159,8 +161,7 @@ func (ap *AccessPoint) hears(now emu.Time, f flight) bool {
 	if _, off := s.Active(faults.NoNetwork, now); off {
 		return false
 	}
-	loss, ok := s.Active(faults.AirLoss, now)
-	return !ok || !ap.loss.Hit(loss.PPM)
+	return !ap.loses(now)
 }
 
 // receive takes a frame that was heard.
@@ -211,16 +212,45 @@ func (ap *AccessPoint) pump() {
 	}
 	f := ap.queue[0]
 	ap.queue = ap.queue[1:]
+	ap.sends = true
+	ap.attempt(f, 1)
+}
+
+// retryLimit is how often a frame is sent that is not acknowledged:
+// dot11ShortRetryLimit, C.3.
+const retryLimit = 7
+
+// attempt sends a frame for the nth time. A station that does not hear the
+// access point does not acknowledge; nor does it as far as the access point
+// knows when the acknowledgement is lost. Probe responses are not repeated: the
+// station that asked may have gone to another channel.
+func (ap *AccessPoint) attempt(f dot11.Frame, n int) {
 	out := flight{frame: f, channel: ap.cfg.Channel, rate: rateOf(f), level: ap.level(ap.now)}
 	end := ap.air.send(out)
-	if !f.A1().Group() && ap.air.listens(f.A1(), ap.cfg.Channel) {
+	over := n == retryLimit || f.A1().Group() || f.Is(dot11.ProbeResponse)
+	if !f.A1().Group() && out.level >= sensitivity && ap.air.listens(f.A1(), ap.cfg.Channel) {
 		end = ap.air.acknowledge(out, end, levelOfChip)
+		over = over || !ap.loses(ap.now)
+	} else if !over {
+		end = end.Add(ackTimeout)
 	}
-	ap.sends = true
 	ap.tasks.add(end, func() {
+		if !over {
+			again := slices.Clone(f) // the air may still have it
+			again[1] |= dot11.Retry >> 8
+			ap.attempt(again, n+1)
+			return
+		}
 		ap.sends = false
 		ap.pump()
 	})
+}
+
+// loses reports whether a frame or an acknowledgement does not arrive at the
+// access point.
+func (ap *AccessPoint) loses(now emu.Time) bool {
+	loss, ok := ap.cfg.Faults.Active(faults.AirLoss, now)
+	return ok && ap.loss.Hit(loss.PPM)
 }
 
 // header appends the header of a frame of this access point.

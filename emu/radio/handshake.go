@@ -2,7 +2,9 @@ package radio
 
 import (
 	"bytes"
+	"slices"
 
+	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/dot11"
 	"espalier.dev/espalier/emu/faults"
 )
@@ -14,6 +16,74 @@ type handshake struct {
 	anonce []byte
 	step   handshakeStep
 	group  bool // the group key message is out
+
+	sent uint64   // how often the message that waits for an answer was sent, 0: none does
+	due  emu.Time // when it is sent again
+}
+
+// A message that is not answered is sent again, with the next replay counter,
+// as common access points do it: after 100 ms (500 ms when it is about the group
+// key), and then every second, four times in all. After that a station that
+// has no pairwise key is left to its own timer; one that does not take the
+// group key is sent away.
+const (
+	keyTries           = 4
+	keyTimeoutFirst    = 100 * emu.Millisecond
+	keyTimeoutGroup    = 500 * emu.Millisecond
+	keyTimeout         = emu.Second
+	reasonGroupTimeout = 16 // 9.4.1.7
+)
+
+// await starts waiting for the answer to a message that has just been sent.
+func (h *handshake) await(now emu.Time, first emu.Duration) {
+	if h.sent++; h.sent == 1 {
+		h.due = now.Add(first)
+	} else {
+		h.due = now.Add(keyTimeout)
+	}
+}
+
+// expects reports whether an answer may have that replay counter: the one of
+// any transmission of the message, or the one before.
+func (h *handshake) expects(replay uint64) bool {
+	return replay <= h.replay && replay+max(h.sent, 1) >= h.replay
+}
+
+// nextKey is when a message is to be sent again.
+func (ap *AccessPoint) nextKey() emu.Time {
+	at := emu.Never
+	for _, st := range ap.stations {
+		if st.hs.sent > 0 {
+			at = min(at, st.hs.due)
+		}
+	}
+	return at
+}
+
+// repeatKeys sends again what was not answered in time.
+func (ap *AccessPoint) repeatKeys() {
+	for _, st := range slices.Clone(ap.stations) {
+		h := &st.hs
+		if h.sent == 0 || h.due > ap.now {
+			continue
+		}
+		switch {
+		case h.sent >= keyTries:
+			h.sent = 0
+			if h.group {
+				ap.deauthenticate(st, reasonGroupTimeout)
+			}
+		case h.group:
+			h.replay++
+			ap.groupMessage(st)
+		case h.step == sentM1:
+			h.replay++
+			ap.message1(st)
+		case h.step == sentM3:
+			h.replay++
+			ap.message3(st)
+		}
+	}
 }
 
 type handshakeStep uint8
@@ -33,6 +103,7 @@ type groupKey struct {
 }
 
 func (ap *AccessPoint) newGroupKey(id byte) groupKey {
+	ap.groups++
 	return groupKey{id: id, tk: ap.randomBytes(dot11.CCMPKey)}
 }
 
@@ -43,24 +114,29 @@ func (ap *AccessPoint) startHandshake(st *station) {
 	}
 	st.hs = handshake{replay: 1, anonce: ap.randomBytes(32), step: sentM1}
 	st.Keyed = false
+	ap.message1(st)
+}
+
+func (ap *AccessPoint) message1(st *station) {
 	ap.sendEAPOL(st, newEAPOLKey(keyVersionAES|keyPairwise|keyACK, dot11.CCMPKey, st.hs.replay, st.hs.anonce, nil))
+	st.hs.await(ap.now, keyTimeoutFirst)
 }
 
 // key takes an EAPOL-Key frame of a station.
 func (ap *AccessPoint) key(st *station, k eapolKey) {
 	info := k.info()
-	if info&keyMIC == 0 || info&(keyACK|keyRequest|keyError) != 0 || k.replay() != st.hs.replay && k.replay() != st.hs.replay-1 {
+	if info&keyMIC == 0 || info&(keyACK|keyRequest|keyError) != 0 || !st.hs.expects(k.replay()) {
 		return
 	}
 	switch {
 	case info&keyPairwise == 0:
 		if st.hs.step == complete && st.hs.group && k.signed(st.ptk.kck[:]) {
-			st.hs.group = false
+			st.hs.group, st.hs.sent = false, 0
 		}
 	case st.hs.step == sentM1 || st.hs.step == sentM3 && info&keySecure == 0:
 		ap.message2(st, k)
 	case st.hs.step == sentM3 && info&keySecure != 0 && k.signed(st.ptk.kck[:]):
-		st.hs.step = complete
+		st.hs.step, st.hs.sent = complete, 0
 		st.Keyed = true
 	}
 }
@@ -74,6 +150,7 @@ func (ap *AccessPoint) message2(st *station, k eapolKey) {
 	}
 	keys := derivePTK(pmk, ap.bssid, st.addr, st.hs.anonce, k.nonce())
 	if !k.signed(keys.kck[:]) {
+		st.hs.sent = 0 // it was heard, and the same question has the same answer
 		return
 	}
 	if rsn, ok := dot11.Element(k.data(), dot11.ElementRSN); !ok || !sameSuites(rsn, ap.rsn[2:]) {
@@ -84,6 +161,7 @@ func (ap *AccessPoint) message2(st *station, k eapolKey) {
 	if !again {
 		st.txPN, st.rxPN = 0, [17]dot11.PN{}
 		st.hs.replay++
+		st.hs.sent = 0
 	}
 	st.hs.step = sentM3
 	ap.later(keyTime, func() {
@@ -124,6 +202,7 @@ func (ap *AccessPoint) message3(st *station) {
 		k.mic()[0] ^= 1
 	}
 	ap.sendEAPOL(st, k)
+	st.hs.await(ap.now, keyTimeoutFirst)
 }
 
 // changeGroupKey makes a new group key and tells it to every station, 12.7.7.
@@ -135,12 +214,17 @@ func (ap *AccessPoint) changeGroupKey() {
 			continue
 		}
 		st.hs.replay++
-		st.hs.group = true
-		data := wrap(st.ptk.kek[:], padKeyData(gtkKDE(ap.group.id, ap.group.tk)))
-		k := newEAPOLKey(keyVersionAES|keyACK|keyMIC|keySecure|keyEncrypted, dot11.CCMPKey, st.hs.replay, make([]byte, 32), data)
-		k.sign(st.ptk.kck[:])
-		ap.sendEAPOL(st, k)
+		st.hs.group, st.hs.sent = true, 0
+		ap.groupMessage(st)
 	}
+}
+
+func (ap *AccessPoint) groupMessage(st *station) {
+	data := wrap(st.ptk.kek[:], padKeyData(gtkKDE(ap.group.id, ap.group.tk)))
+	k := newEAPOLKey(keyVersionAES|keyACK|keyMIC|keySecure|keyEncrypted, dot11.CCMPKey, st.hs.replay, make([]byte, 32), data)
+	k.sign(st.ptk.kck[:])
+	ap.sendEAPOL(st, k)
+	st.hs.await(ap.now, keyTimeoutGroup)
 }
 
 // quirk is how an access point of a test misbehaves.

@@ -20,6 +20,7 @@ type Station struct {
 	Authenticated bool // in the sense of 802.11: the first step
 	Keyed         bool // data passes: keys are installed, or the network is open
 	PowerSave     bool
+	Rekeying      bool // it has not answered the last message about a group key
 	QoS           bool
 }
 
@@ -39,10 +40,16 @@ type station struct {
 func (ap *AccessPoint) Stations() []Station {
 	var out []Station
 	for _, st := range ap.stations {
-		out = append(out, st.Station)
+		s := st.Station
+		s.Rekeying = st.hs.group
+		out = append(out, s)
 	}
 	return out
 }
+
+// GroupKeys returns how many group keys there have been so far, with the one
+// in use.
+func (ap *AccessPoint) GroupKeys() int { return ap.groups }
 
 func (ap *AccessPoint) station(a dot11.Addr) *station {
 	for _, st := range ap.stations {

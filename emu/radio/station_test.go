@@ -31,6 +31,8 @@ type client struct {
 	data    [][]byte // payloads with their SNAP headers
 	keyed   bool
 	heard   []dot11.Frame
+	deaf    int                 // to so many key messages to come
+	deafTo  func(eapolKey) bool // nil: to no others
 }
 
 func newClient(t testing.TB, air *Air, ap *AccessPoint, last byte) *client {
@@ -106,6 +108,13 @@ func (c *client) key(b []byte) {
 	if !ok {
 		c.t.Fatalf("not an EAPOL-Key frame: %x", b)
 	}
+	if c.deaf > 0 {
+		c.deaf--
+		return
+	}
+	if c.deafTo != nil && c.deafTo(k) {
+		return
+	}
 	info := k.info()
 	reply, data := uint16(keyVersionAES|keyMIC)|info&keyPairwise, []byte(nil)
 	if info&keyMIC == 0 { // message 1
@@ -165,6 +174,15 @@ func (c *client) null(asleep bool) {
 
 func (c *client) join() {
 	c.t.Helper()
+	c.associate()
+	c.run(20 * emu.Millisecond)
+	if !c.keyed {
+		c.t.Fatal("not joined")
+	}
+}
+
+// associate ends when the association has been asked for.
+func (c *client) associate() {
 	f := c.header(dot11.ManagementControl(dot11.Authentication), c.bssid, c.bssid)
 	c.send(append(f, 0, 0, 1, 0, 0, 0))
 	c.run(5 * emu.Millisecond)
@@ -176,10 +194,6 @@ func (c *client) join() {
 		f = append(f, rsnElement()...)
 	}
 	c.send(f)
-	c.run(20 * emu.Millisecond)
-	if !c.keyed {
-		c.t.Fatal("not joined")
-	}
 }
 
 // recorder is a Wire that keeps what it gets and sends what it is told.

@@ -349,7 +349,7 @@ func (a *app) flashed(s loader.Summary, err error) {
 		for _, r := range p.Runs {
 			n += int(r.Size)
 		}
-		size += p.Size
+		size += (p.Size + partition.SectorSize - 1) / partition.SectorSize * partition.SectorSize
 		parts = append(parts, flashedPart{p.Name, fmt.Sprintf("0x%x", p.Offset), p.Size, n})
 		a.ui.Debugf("%s at 0x%x: %d of %d bytes written", p.Name, p.Offset, n, p.Size)
 	}

@@ -16,6 +16,7 @@ import (
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/serial"
 )
@@ -178,7 +179,9 @@ func (a *app) connect(ctx context.Context, o portOptions, st *loader.Stub) (seri
 	}
 	// Also when the process ends at once, no chip stays held in reset.
 	_, _, _ = a.way.add(func() (func(), error) { return func() { leaveSane(p) }, nil })
+	t := a.ui.Start("connect to "+p.Info().Name, progress.Steps, 0)
 	l, err := loader.Connect(ctx, p, a.loaderOptions(o, before, st))
+	t.Done(err)
 	if err != nil {
 		leaveSane(p)
 		return nil, nil, portFault(err)

@@ -102,7 +102,7 @@ func TestPortVerbs(t *testing.T) {
 	}{
 		{[]string{"flash", hello}, 0, ", verified"},
 		{[]string{"flash", file}, 2, "neither an ELF nor an image"},
-		{[]string{"flash", file, "--at", "nvs"}, 0, "wrote 8.0 KiB of 5.5 KiB"},
+		{[]string{"flash", file, "--at", "nvs"}, 0, "wrote 8.0 KiB of 8.0 KiB"},
 		{[]string{"flash", file, "--at", "0x9010"}, 2, "would be erased"},
 		{[]string{"flash", file, "--at", "0x3ff000"}, 2, "bootloader would be overwritten"},
 		{[]string{"flash", file, "--at", "0"}, 2, "is no bootloader"},
@@ -133,7 +133,8 @@ func TestPortVerbs(t *testing.T) {
 		Event, Revision, MAC string
 		FlashSize            int `json:"flash-size"`
 	}
-	if err := json.Unmarshal([]byte(out), &chip); code != 0 || err != nil || chip.Event != "chip" || chip.Revision != "v0.4" || chip.MAC != "02:00:00:00:00:01" || chip.FlashSize != 4<<20 {
+	events := strings.Split(strings.TrimSpace(out), "\n")
+	if err := json.Unmarshal([]byte(events[len(events)-1]), &chip); code != 0 || err != nil || chip.Event != "chip" || chip.Revision != "v0.4" || chip.MAC != "02:00:00:00:00:01" || chip.FlashSize != 4<<20 {
 		t.Errorf("inspect: exit %d, %v\n%s\n%s", code, err, out, errs)
 	}
 	if code := stop(); code != 130 {

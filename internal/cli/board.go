@@ -244,7 +244,7 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 			return fault.Wrap(fault.Bug, r.Err, "emulated board")
 		case emu.StopAbsent:
 			w.m.Close(now)
-			return absentFault(r.Err, w.symbols)
+			return absentFault(r.Err, func() *elfview.Symbols { return w.symbols })
 		case emu.StopIdle:
 			// Nothing will ever happen again.
 			w.m.Close(now)
@@ -261,14 +261,14 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 
 // absentFault says that the firmware needs what the emulated board does not
 // have, and in which function it noticed; other errors stay as they are.
-func absentFault(err error, symbols *elfview.Symbols) error {
+func absentFault(err error, symbols func() *elfview.Symbols) error {
 	var absent *emu.AbsentError
 	if !errors.As(err, &absent) {
 		return err
 	}
 	text := fmt.Sprintf("the emulated board has no %s, and the firmware starts it: write to %s at %s",
 		absent.Device, address(absent.Access.Addr), address(absent.Access.PC))
-	if f := symbols.Frames(absent.Access.PC); len(f) > 0 && f[0].Function != "" {
+	if f := symbols().Frames(absent.Access.PC); len(f) > 0 && f[0].Function != "" {
 		text += " (" + frameText(f[0]) + ")"
 	}
 	return fault.New(fault.Usage, text, "espalier run --port /dev/ttyACM0   # a real board has one")

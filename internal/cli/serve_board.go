@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/emu"
+	elfview "espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/emuport"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/serial"
@@ -158,7 +159,7 @@ func (a *app) serveBoard(ctx context.Context, e emulation, o emulateOptions) (er
 		}
 		return fault.New(fault.Timeout, "--timeout has passed")
 	}
-	return absentFault(err, a.symbols(e))
+	return absentFault(err, func() *elfview.Symbols { return a.symbols(e) })
 }
 
 // lend serves a port in the chosen way.

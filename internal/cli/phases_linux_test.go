@@ -239,7 +239,7 @@ func newPhases(t *testing.T, dir string, env []string) *phases {
 		}
 		p.env = append(p.env, v)
 	}
-	p.env = append(p.env, "ESPALIER_STORE="+p.store, "http_proxy="+proxy.URL, "https_proxy="+proxy.URL)
+	p.env = append(p.env, "ESPALIER_STORE="+p.store, "http_proxy="+proxy.URL, "https_proxy="+proxy.URL, "no_proxy=127.0.0.1")
 	for _, v := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if s, ok := os.LookupEnv(v); ok {
 			p.env = append(p.env, v+"="+s)

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -91,6 +95,8 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 		if differences, err = proof.CompareELF(bytes.NewReader(first.bytes), bytes.NewReader(second.bytes)); err != nil {
 			return err
 		}
+		proof.Attribute(differences, told(again.Sandbox.Perturb))
+		w.nameListers(differences)
 	}
 	recorded := first.pins.Golden
 	matches := recorded == nil || *recorded == golden
@@ -150,5 +156,54 @@ func conditions() sandbox.Perturb {
 			"USER":             "somebody",
 		},
 		Shuffle: rand.Int64N(1<<62) + 1,
+	}
+}
+
+// told are the words by which a text tells under which conditions it was made.
+func told(second sandbox.Perturb) []proof.Condition {
+	return []proof.Condition{
+		{What: "the host name", First: "espalier", Second: second.Hostname},
+		{What: "the user's number", First: "1000", Second: strconv.Itoa(second.UID)},
+		{What: "the user's name", First: "espalier", Second: second.Env["USER"]},
+		{What: "the number of jobs", First: strconv.Itoa(runtime.NumCPU()), Second: second.Env["CARGO_BUILD_JOBS"]},
+	}
+}
+
+// lister is how Rust programs list a folder.
+var lister = regexp.MustCompile(`\b(read_dir|WalkDir|glob|glob_with)\s*(::new\s*)?\(`)
+
+// nameListers adds to an order of files the places of own build scripts and
+// macros that list folders.
+func (w *workspace) nameListers(list []proof.Difference) {
+	if !slices.ContainsFunc(list, proof.Difference.Order) {
+		return
+	}
+	var places []string
+	for _, own := range w.project.Own {
+		var sources []string
+		if own.Build != "" {
+			sources = append(sources, own.Build)
+		}
+		for _, t := range own.Targets {
+			if t.ProcMacro {
+				sources = append(sources, t.Path)
+			}
+		}
+		for _, name := range sources {
+			text, err := os.ReadFile(filepath.Join(w.project.Root, filepath.FromSlash(name)))
+			if err != nil {
+				continue
+			}
+			for i, line := range strings.Split(string(text), "\n") {
+				if at := lister.FindStringIndex(line); at != nil {
+					places = append(places, fmt.Sprintf("%s:%d:%d", name, i+1, at[0]+1))
+				}
+			}
+		}
+	}
+	for i := range list {
+		if list[i].Order() && len(places) > 0 {
+			list[i].Cause += " (" + strings.Join(places, ", ") + ")"
+		}
 	}
 }

@@ -58,7 +58,13 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", f.Project.Target, build.DefaultTarget)
 	}
 
-	tc, library, err := s.toolchain(ctx, p, req)
+	var err error
+	if p.CargoLock != nil {
+		if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {
+			return Locked{}, err
+		}
+	}
+	tc, library, err := s.toolchain(ctx, p, f, req)
 	if err != nil {
 		return Locked{}, err
 	}
@@ -80,12 +86,11 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		if p.CargoLock, err = project.ParseCargoLock("Cargo.lock", made); err != nil {
 			return Locked{}, fault.Wrap(fault.Bug, err, "reading the Cargo.lock that cargo made")
 		}
+		if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {
+			return Locked{}, err
+		}
 	}
 	f.Project.CargoLock = p.CargoLock.Digest()
-
-	if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {
-		return Locked{}, err
-	}
 	std, err := s.stdCrates(ctx, f, tc.Rootfs, library)
 	if err != nil {
 		return Locked{}, err
@@ -142,9 +147,9 @@ func (s *Session) epoch(p *project.Project, old *lock.File) int64 {
 	return s.Now().Unix()
 }
 
-// toolchain chooses and assembles the compiler. The string is the folder of
-// the standard library's workspace.
-func (s *Session) toolchain(ctx context.Context, p *project.Project, req Request) (lock.Toolchain, string, error) {
+// toolchain chooses and assembles the compiler. f has the git crates. The
+// string is the folder of the standard library's workspace.
+func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.File, req Request) (lock.Toolchain, string, error) {
 	want := debian.Request{
 		Channel:       p.Toolchain.Channel.V,
 		ChannelOrigin: place(p.Toolchain.Channel.Origin),
@@ -168,6 +173,18 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, req Request
 		}
 		if tc, err = sup.Lock(ctx, s.Store, want, s.Report); err != nil {
 			return tc, "", err
+		}
+		if err := s.ahead(ctx, p, f, sup, tc); err != nil {
+			return tc, "", err
+		}
+		least := want.MinRustc
+		if err := s.demand(ctx, p, &want); err != nil {
+			return tc, "", err
+		}
+		if want.MinRustc != least {
+			if tc, err = sup.Lock(ctx, s.Store, want, s.Report); err != nil {
+				return tc, "", err
+			}
 		}
 	}
 	root, err := s.rootfs(ctx, tc)
@@ -260,32 +277,65 @@ func seed(gits []lock.Git) []byte {
 	return b.Bytes()
 }
 
-// heads finds today's commits of the git dependencies that own manifests name.
-// All packages of such a commit are offered to cargo, which chooses.
+// heads finds today's commits of the git dependencies that own manifests name,
+// and of those that the packages there name, and so on. All packages of such a
+// commit are offered to cargo, which chooses.
 func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, error) {
-	seen := map[project.GitSource]bool{}
-	var gits []lock.Git
+	type need struct {
+		source  project.GitSource
+		name    string
+		by      string // "" for an own manifest
+		mayLack bool
+	}
+	var queue []need
 	depends := slices.Clone(p.Patches)
 	for _, own := range p.Own {
 		depends = append(depends, own.Depends...)
 	}
 	for _, d := range depends {
-		key := project.GitSource{URL: d.Git, Ref: d.Ref}
-		if d.Git == "" || seen[key] {
+		if d.Git != "" {
+			queue = append(queue, need{source: project.GitSource{URL: d.Git, Ref: d.Ref}, name: d.Package})
+		}
+	}
+	var gits []lock.Git
+	known := map[project.GitSource]git.Packages{}
+	done := map[[3]string]bool{}
+	for len(queue) > 0 {
+		n := queue[0]
+		queue = queue[1:]
+		key := [3]string{n.source.URL, n.source.Ref, n.name}
+		if done[key] {
 			continue
 		}
-		seen[key] = true
-		commit, err := s.git().Head(ctx, d.Git, d.Ref)
-		if err != nil {
-			return nil, err
+		done[key] = true
+		packages, ok := known[n.source]
+		if !ok {
+			pin, found, err := s.head(ctx, n.source)
+			switch {
+			case err != nil && n.mayLack && ctx.Err() == nil:
+				s.Report.Note("%s, which %s can use, is left out: %v", n.name, n.by, err)
+				delete(done, key) // somebody else may need it
+				continue
+			case err != nil:
+				return nil, err
+			}
+			known[n.source], packages = found, found
+			gits = append(gits, pin)
 		}
-		pin, err := s.git().FetchAll(ctx, git.Source{URL: d.Git, Ref: d.Ref, Commit: commit})
-		if err != nil {
-			return nil, err
+		for _, d := range packages.Needs(n.name) {
+			queue = append(queue, need{project.GitSource{URL: d.URL, Ref: d.Ref}, d.Package, n.name, d.Optional || n.mayLack})
 		}
-		gits = append(gits, pin)
 	}
 	return gits, nil
+}
+
+// head brings today's commit of a reference with all its packages.
+func (s *Session) head(ctx context.Context, src project.GitSource) (lock.Git, git.Packages, error) {
+	commit, err := s.git().Head(ctx, src.URL, src.Ref)
+	if err != nil {
+		return lock.Git{}, git.Packages{}, err
+	}
+	return s.git().FetchAll(ctx, git.Source{URL: src.URL, Ref: src.Ref, Commit: commit})
 }
 
 // lockGit pins the commits that Cargo.lock names, by content.

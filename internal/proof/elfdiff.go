@@ -40,7 +40,7 @@ func (d Difference) String() string {
 		fmt.Fprintf(&b, " in %s", d.Symbol)
 	}
 	if d.TextA != "" || d.TextB != "" {
-		fmt.Fprintf(&b, ": %q, then %q", d.TextA, d.TextB)
+		fmt.Fprintf(&b, ": %q, then %q", shown(d.TextA), shown(d.TextB))
 	}
 	return b.String()
 }
@@ -175,6 +175,11 @@ func compareSection(fa *elf.File, sa, sb *elf.Section) (Difference, bool, error)
 		}
 		d.Offset = n
 	}
+	if sa.Flags&elf.SHF_ALLOC != 0 && sa.Flags&elf.SHF_EXECINSTR == 0 {
+		if onlyA, onlyB := texts(sa, sb); onlyA+onlyB != "" {
+			d.TextA, d.TextB = onlyA, onlyB
+		}
+	}
 	return d, true, nil
 }
 
@@ -189,7 +194,7 @@ func textAround(b []byte, i int64) string {
 	for hi < int64(len(b)) && printable(b[hi]) && hi-i < most {
 		hi++
 	}
-	if hi-lo < 6 {
+	if hi-lo < shortestText {
 		return ""
 	}
 	return string(b[lo:hi])

@@ -121,6 +121,36 @@ func TestCompareELF(t *testing.T) {
 	}
 }
 
+// What two builds did not have in common is named when it is in a text, also
+// where the texts moved.
+func TestAttribute(t *testing.T) {
+	conditions := []Condition{{"the host name", "espalier", "elsewhere"}, {"the user", "1000", "4711"}, {"the number of jobs", "2", "3"}}
+	build := func(text string) []byte {
+		return program(replace(".rodata", "built on host-a by nobody", text))
+	}
+	for name, c := range map[string]struct{ a, b, want string }{
+		"host":    {"built on espalier", "built on elsewhere", "the host name is in it: espalier, then elsewhere"},
+		"two":     {"user 1000 jobs=2 user 1000", "user 4711 jobs=3 user 4711", "the user is in it: 1000, then 4711; the number of jobs is in it: 2, then 3"},
+		"order":   {"a.txt b.txt c.txt", "c.txt a.txt b.txt", orderCause},
+		"both":    {"espalier: alpha beta", "elsewhere: beta alpha", "the host name is in it: espalier, then elsewhere; " + orderCause},
+		"other":   {"espalier 17", "elsewhere 18", "a text that a build script or macro made"},
+		"longer":  {"alpha beta", "alpha beta gamma", "a text that a build script or macro made"},
+		"changed": {"version 2 of it", "version 4 of it", "a text that a build script or macro made"},
+	} {
+		list, err := CompareELF(bytes.NewReader(build(c.a)), bytes.NewReader(build(c.b)))
+		if err != nil || len(list) == 0 || list[0].Section != ".rodata" {
+			t.Fatalf("%s: %v, %v", name, list, err)
+		}
+		Attribute(list, conditions)
+		if !strings.HasPrefix(list[0].Cause, c.want) {
+			t.Errorf("%s: %q, %q: %s", name, list[0].TextA, list[0].TextB, list[0].Cause)
+		}
+		if list[0].Order() != strings.Contains(c.want, orderCause) {
+			t.Errorf("%s: order %v", name, list[0].Order())
+		}
+	}
+}
+
 func TestCompareBroken(t *testing.T) {
 	good := program(nil)
 	if _, err := CompareELF(bytes.NewReader(good[:20]), bytes.NewReader(good)); err == nil || !strings.HasPrefix(err.Error(), "first build: ") {

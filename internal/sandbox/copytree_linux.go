@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +16,7 @@ type copyOptions struct {
 	keepExisting bool  // what is there already wins
 	uid          int   // new owner; 0 leaves it
 	seed         int64 // not 0: create entries in an order that depends on it
+	reverse      bool  // to is a tmpfs: let its folders list their entries in the order opposite to from's
 }
 
 // copyTree copies a folder, a file or a symbolic link with modes and
@@ -26,12 +27,64 @@ func copyTree(from, to string, o copyOptions) error {
 	if o.seed != 0 {
 		c.rand = rand.New(rand.NewPCG(uint64(o.seed), 0))
 	}
+	if o.reverse {
+		if err := os.Mkdir(to, 0o700); err != nil {
+			return err
+		}
+		var err error
+		if c.newestFirst, err = listsNewestFirst(to); err != nil {
+			return err
+		}
+	}
 	return c.entry(from, to)
 }
 
 type copier struct {
-	o    copyOptions
-	rand *rand.Rand
+	o           copyOptions
+	rand        *rand.Rand
+	newestFirst bool // the file system of to lists what was created last first
+}
+
+// listsNewestFirst tries in which order a tmpfs lists a folder; both are found.
+func listsNewestFirst(dir string) (bool, error) {
+	probe := filepath.Join(dir, "probe")
+	for _, name := range []string{"", "a", "b"} {
+		if err := os.Mkdir(filepath.Join(probe, name), 0o700); err != nil {
+			return false, err
+		}
+	}
+	names, err := rawNames(probe)
+	if err != nil {
+		return false, err
+	}
+	return names[0] == "b", os.RemoveAll(probe)
+}
+
+// rawNames lists a folder as a program would find it. os.ReadDir sorts.
+func rawNames(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// order lists the entries of a folder in the order in which they are created.
+func (c *copier) order(from string) ([]string, error) {
+	names, err := rawNames(from)
+	switch {
+	case err != nil:
+	case c.o.reverse && !c.newestFirst:
+		slices.Reverse(names)
+	case c.o.reverse:
+	case c.rand != nil:
+		slices.Sort(names) // the order depends on the seed alone
+		c.rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	default:
+		slices.Sort(names)
+	}
+	return names, err
 }
 
 func (c *copier) entry(from, to string) error {
@@ -49,18 +102,12 @@ func (c *copier) entry(from, to string) error {
 		if err := os.Mkdir(to, 0o700); err != nil && !os.IsExist(err) {
 			return err
 		}
-		entries, err := os.ReadDir(from)
+		names, err := c.order(from)
 		if err != nil {
 			return err
 		}
-		if c.rand != nil {
-			// ReadDir sorts: the order depends on the seed alone.
-			c.rand.Shuffle(len(entries), func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
-		} else {
-			sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
-		}
-		for _, e := range entries {
-			if err := c.entry(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+		for _, name := range names {
+			if err := c.entry(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
 				return err
 			}
 		}

@@ -240,3 +240,26 @@ func TestPerturb(t *testing.T) {
 		t.Errorf("got %q, want %q", r.stdout, want)
 	}
 }
+
+// Folders of all inputs list their entries in the opposite order when that must
+// not matter, whatever the file system makes of the order of creation.
+func TestPerturbedOrder(t *testing.T) {
+	if !kernelAtLeast(6, 6) {
+		t.Skip("overlays in memory need Linux 6.6")
+	}
+	files := map[string]string{}
+	for _, n := range strings.Fields("alpha bravo charlie delta echo foxtrot golf hotel") {
+		files["sub/"+n] = n
+	}
+	trees := map[string]string{"rootfs": rootfs(t), "vendor": folder(t, files), "git": folder(t, files), "src": folder(t, files)}
+	for _, dir := range []string{"/src/sub", "/cargo/registry/src/v/sub", "/cargo/git/checkouts/sub"} {
+		names := func(l Local) []string {
+			return strings.Split(run(t, l, trees, nil, "names", dir).ok(t).stdout, "\n")
+		}
+		first, second := names(Local{}), names(Local{Perturb: Perturb{Shuffle: 1}})
+		slices.Reverse(second)
+		if len(first) != 8 || !slices.Equal(first, second) {
+			t.Errorf("%s: %q, and backwards %q", dir, first, second)
+		}
+	}
+}

@@ -42,8 +42,10 @@ type Perturb struct {
 	UID      int               // user and group id inside, instead of 1000
 	CPUs     int               // the step may use only so many processors
 	Env      map[string]string // over the step's environment, e.g. CARGO_BUILD_JOBS
-	// Shuffle, when not 0, seeds the order in which all input trees but the
-	// rootfs are copied to fresh folders, so that directory order differs.
+	// Shuffle, when not 0, changes the order in which the folders of all input
+	// trees but the rootfs list their entries: to the opposite, in memory, where
+	// that can be had; else they are copied in an order that it seeds, which not
+	// every file system shows.
 	Shuffle int64
 }
 

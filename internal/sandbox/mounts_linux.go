@@ -246,13 +246,19 @@ func (r *runner) mountTree(m treeMount, f treeFolders) error {
 		return &stageError{stageTrees, "/" + m.At, err}
 	}
 	defer unix.Close(at)
+	if m.Reversed {
+		if f.lower, err = reversed(f.lower, strings.ReplaceAll(m.At, "/", "-")+"-reversed"); err != nil {
+			return &stageError{stageTrees, "/" + m.At, err}
+		}
+		defer unix.Close(f.lower)
+	}
 	switch {
 	case !r.Overlay && f.upper >= 0: // a copy or empty
 		err = bind(fdPath(f.upper), fdPath(at), false)
 	case !r.Overlay:
 		err = bind(fdPath(f.lower), fdPath(at), true)
 	case m.Memory:
-		err = r.memoryOverlay(fdPath(at), m.At, f.lower)
+		err = r.memoryOverlay(fdPath(at), strings.ReplaceAll(m.At, "/", "-"), f.lower)
 	case f.upper < 0:
 		err = r.overlay(fdPath(at), "empty:"+fdPath(f.lower), -1, -1)
 	case f.lower < 0:
@@ -293,6 +299,15 @@ func (r *runner) memoryOverlay(at, name string, lower int) error {
 	}
 	defer unix.Close(w)
 	return r.overlay(at, fdPath(lower), upper, w)
+}
+
+// reversed copies a folder to name below the current folder, which is a tmpfs,
+// with the entries of all folders in the opposite order, and opens the copy.
+func reversed(folder int, name string) (int, error) {
+	if err := copyTree(fdPath(folder)+"/.", name, copyOptions{reverse: true}); err != nil {
+		return -1, err
+	}
+	return openFolder(name)
 }
 
 // target opens a folder below the new root without following symbolic links:

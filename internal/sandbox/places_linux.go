@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -67,6 +68,10 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 	name := fmt.Sprintf("%s-%d", path.Base(p.at), attempt)
 	if p.input == "vendor" || p.input == "git" {
 		name = fmt.Sprintf("%s-%d", p.input, attempt)
+	}
+	if j.reverses(p, tm.Lower, m) {
+		tm.Reversed, tm.Memory = true, p.writable
+		return tm, nil
 	}
 	if tm.Lower != "" && j.Perturb.Shuffle != 0 && p.input != "src" {
 		to := filepath.Join(j.scratch.dir, name+"-shuffled")
@@ -147,6 +152,50 @@ func (j *job) inMemory(p place, lower string, m mode) bool {
 		at, _ := outputPlace(o)
 		return at == p.at
 	})
+}
+
+// reverses reports whether a tree is mounted with its folders in the opposite
+// order. File systems that sort folders by a hash of the names (ext4) do not
+// care in which order files are created, so a copy on a disk would change
+// nothing there; memory lists them as they came.
+func (j *job) reverses(p place, lower string, m mode) bool {
+	if j.Perturb.Shuffle == 0 || lower == "" || p.input == "target" || !m.overlay || !m.userNS || p.writable && !kernelAtLeast(6, 6) {
+		return false
+	}
+	if slices.ContainsFunc(j.step.Outputs, func(o string) bool { at, _ := outputPlace(o); return at == p.at }) {
+		return false
+	}
+	size, err := memoryNeeded(lower)
+	return err == nil && size < memoryAvailable()/4
+}
+
+// memoryNeeded is what a copy of a folder takes in a tmpfs, roughly.
+func memoryNeeded(dir string) (int64, error) {
+	var n int64
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			n += (info.Size()+4095)&^4095 + 1024
+		}
+		return err
+	})
+	return n, err
+}
+
+// memoryAvailable is what programs can have without swapping, 0 when nobody
+// says.
+func memoryAvailable() int64 {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "MemAvailable:")
+	var kib int64
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib << 10
 }
 
 // kernelAtLeast compares the running kernel's version. A tmpfs can be the

@@ -45,6 +45,10 @@ type treeMount struct {
 	// Memory puts the upper layer into the runner's own tmpfs, where making
 	// and removing it waits for no disk. Lower is set, Upper and Work are not.
 	Memory bool
+
+	// Reversed mounts a copy of Lower in memory whose folders list their entries
+	// in the opposite order.
+	Reversed bool
 }
 
 // message is what the runner reports, one JSON value per line.

@@ -67,6 +67,26 @@ func (f *Fetcher) Project(ctx context.Context, j Job) error {
 	return f.fetch(ctx, j, nil)
 }
 
+// Ahead is Project with a cargo that has no compiler beside it: "cargo fetch"
+// asks one which target it is, "cargo vendor" does not. What it unpacks is
+// dropped. ErrOtherwise means that it may yet be possible with Project.
+func (f *Fetcher) Ahead(ctx context.Context, j Job) error {
+	err := f.run(ctx, j, []string{"/usr/bin/cargo", "vendor", "--locked", "--versioned-dirs", "--respect-source-config", "/tmp/vendor"})
+	if err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Pins {
+		return err
+	}
+	for _, s := range []string{"failed to download", "failed to parse manifest", "checksum", "failed to fetch", "failed to query", "did not send it"} {
+		if strings.Contains(err.Error(), s) {
+			return err // a crate or the network; it will not be otherwise later
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrOtherwise, err)
+}
+
+// ErrOtherwise is in the error of Ahead when the way may be wrong and not the
+// crates.
+var ErrOtherwise = errors.New("the crates cannot be fetched ahead of the compiler")
+
 // Std brings the crates of the standard library's own Cargo.lock. Cargo's
 // fetch for a project with build-std leaves out what other platforms need, but
 // its offline resolver wants them all, so the library is fetched as a
@@ -76,6 +96,10 @@ func (f *Fetcher) Std(ctx context.Context, want []lock.Crate) error {
 }
 
 func (f *Fetcher) fetch(ctx context.Context, j Job, extra []string) error {
+	return f.run(ctx, j, append([]string{"/usr/bin/cargo", "fetch", "--locked"}, extra...))
+}
+
+func (f *Fetcher) run(ctx context.Context, j Job, argv []string) error {
 	missing := f.Missing(j.Want)
 	if len(missing) == 0 {
 		return nil
@@ -84,8 +108,7 @@ func (f *Fetcher) fetch(ctx context.Context, j Job, extra []string) error {
 		return err
 	}
 	task := f.Report.Start("fetching crates", progress.Crates, int64(len(missing)))
-	argv := []string{"/usr/bin/cargo", "fetch", "--locked"}
-	dir, err := f.cargo(ctx, j, append(argv, extra...), task)
+	dir, err := f.cargo(ctx, j, argv, task)
 	if err == nil {
 		err = f.believe(ctx, dir, missing, f.Missing(j.All))
 	}
@@ -293,8 +316,9 @@ func cargoFailed(argv []string, code int, log string) error {
 	case strings.Contains(log, "--locked was passed"):
 		hints = []string{"cargo update --workspace   # brings Cargo.lock up to the manifests; then: espalier lock"}
 	case strings.Contains(log, "requires a lock file to be present first"):
-		hints = []string{"cargo generate-lockfile   # with another cargo: a git crate's own git dependencies are not resolved here; then: espalier lock"}
+		hints = []string{"cargo generate-lockfile   # with another cargo, which can ask git repositories itself; then: espalier lock"}
 	case strings.Contains(log, "changed between lock files"):
+		cause = cause[:1] // the others guess, at length
 		hints = []string{"git log -p Cargo.lock   # who changed the checksum; the registry has another one"}
 	}
 	return fault.Wrap(fault.Pins, errors.New(strings.Join(cause, ": ")), strings.Join(argv[:2], " ")[len("/usr/bin/"):], hints...)

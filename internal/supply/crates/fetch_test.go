@@ -168,6 +168,32 @@ func TestFetchStep(t *testing.T) {
 	}
 }
 
+// A way that only fetching without a compiler has does not decide.
+func TestAhead(t *testing.T) {
+	want := []lock.Crate{crate("a", "1.0.0", "A")}
+	var ran []action.Step
+	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
+	if err := f.Ahead(t.Context(), Job{Dir: "/src", Want: want}); err != nil || len(f.Missing(want)) > 0 {
+		t.Fatal(err)
+	}
+	if got := strings.Join(ran[0].Argv, " "); !strings.HasPrefix(got, "/usr/bin/cargo vendor --locked ") || !ran[0].Network {
+		t.Errorf("%s", got)
+	}
+	for log, otherwise := range map[string]bool{
+		"error: failed to download from `https://r.invalid/a`\n":                           false,
+		"error: checksum for `a v1.0.0` changed between lock files\n":                      false,
+		"error: found duplicate version of package `a v1.0.0` vendored from two sources\n": true,
+	} {
+		err := cargo(t, nil, log, 101, nil).Ahead(t.Context(), Job{Dir: "/src", Want: want})
+		if err == nil || errors.Is(err, ErrOtherwise) != otherwise {
+			t.Errorf("%s: %v", log, err)
+		}
+	}
+	if err := cargo(t, map[string]string{"r/a-1.0.0.crate": "B"}, "", 0, nil).Ahead(t.Context(), Job{Dir: "/src", Want: want}); err == nil || errors.Is(err, ErrOtherwise) {
+		t.Errorf("other bytes: %v", err)
+	}
+}
+
 // What cargo says is the cause; what to do is ours.
 func TestCargosWords(t *testing.T) {
 	for name, c := range map[string]struct{ log, want, hint string }{
@@ -181,7 +207,7 @@ Caused by:
 		"lock out of date": {"error: cannot update the lock file /src/Cargo.lock because --locked was passed to prevent this\nIf you want to try\n",
 			"cargo fetch: cannot update the lock file /src/Cargo.lock because --locked was passed to prevent this: If you want to try", "then: espalier lock"},
 		"checksum": {"error: checksum for `cfg-if v1.0.0` changed between lock files\n\nthis could be indicative of a few possible errors:\n",
-			"cargo fetch: checksum for `cfg-if v1.0.0` changed between lock files: this could be indicative of a few possible errors", "Cargo.lock"},
+			"cargo fetch: checksum for `cfg-if v1.0.0` changed between lock files", "Cargo.lock"},
 		"the last error": {"error: one\nerror: two\n", "cargo fetch: two", ""},
 		"no error":       {"it broke\n", "cargo fetch: it broke", ""},
 		"silence":        {"", "cargo fetch: exit status 101", ""},

@@ -66,11 +66,11 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 			}
 		}
 	}
-	root, err := assemble(ctx, st, client, tc, prefixes, rep)
+	root, err := assemble(ctx, st, client, tc, "the toolchain", prefixes, rep)
 	if errors.Is(err, store.ErrCorrupt) && ctx.Err() == nil {
 		// A damaged blob is in quarantine now; what was unpacked of it is
 		// not to be trusted. The second time it is fetched again.
-		root, err = assemble(ctx, st, client, tc, prefixes, rep)
+		root, err = assemble(ctx, st, client, tc, "the toolchain", prefixes, rep)
 	}
 	if err != nil {
 		return Rootfs{}, err
@@ -95,7 +95,8 @@ func memoKey(tc lock.Toolchain) []byte {
 	return []byte(strings.Join(lines, "\n") + "\n")
 }
 
-func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, prefixes func(string) []string, rep progress.Reporter) (store.Digest, error) {
+// assemble fetches and unpacks the packages of tc; what is the name for people.
+func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, what string, prefixes func(string) []string, rep progress.Reporter) (store.Digest, error) {
 	// Largest first: the last core must not be left with the largest package.
 	packages := slices.Clone(tc.Packages)
 	slices.SortStableFunc(packages, func(a, b lock.Package) int {
@@ -122,9 +123,9 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	defer tree.Close()
 
 	// Two phases that overlap: one is bound by the network, one by the cores.
-	fetching := &finishing{Task: rep.Start("fetching the toolchain", progress.Bytes, total), total: total, left: total}
+	fetching := &finishing{Task: rep.Start("fetching "+what, progress.Bytes, total), total: total, left: total}
 	fetching.Detail(fmt.Sprintf("%d packages, %d MB", len(files), total/1e6))
-	task := rep.Start("unpacking the toolchain", progress.Bytes, total)
+	task := rep.Start("unpacking "+what, progress.Bytes, total)
 	seen := &witness{}
 	err = client.Fetch(ctx, st, files, fetching, func(ctx context.Context, i int, f fetch.File) error {
 		open := func() (io.ReadCloser, error) {

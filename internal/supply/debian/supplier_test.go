@@ -383,6 +383,54 @@ func TestToolchainChoice(t *testing.T) {
 	}
 }
 
+// Cargo alone needs what it is linked with, and what that needs.
+func TestCargoAlone(t *testing.T) {
+	m := newMirror(t)
+	list := rustPackages("1.96.0-1")
+	for i := range list {
+		list[i].control = strings.Replace(list[i].control, "Depends: rustc-web (= 1.96.0-1)\n",
+			"Depends: rustc-web (= 1.96.0-1), binutils | gcc, libcurl4 (>= 7) | libcurl5, gcc | c-compiler\n", 1)
+	}
+	list = append(list, testPkg{control: control("libcurl4", "8", "Depends: tls-library, libc-dev\n")}, testPkg{control: control("libtls", "1", "Provides: tls-library\n")})
+	m.publish("testing-suite", list...)
+	s, st := m.discover(Config{}), testStore(t)
+	if _, ok := s.Cargo(lock.Toolchain{}); ok {
+		t.Error("a part of nothing")
+	}
+	tc, err := s.Lock(context.Background(), st, Request{}, progress.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, ok := s.Cargo(tc)
+	var names []string
+	for _, p := range part.Packages {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	if got := strings.Join(names, " "); !ok || got != "cargo-web libc6-dev libcurl4 libtls" {
+		t.Errorf("%v: %s", ok, got)
+	}
+	m.mu.Lock()
+	m.asked = nil
+	m.mu.Unlock()
+	root, err := s.AssembleCargo(context.Background(), st, part, progress.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Lookup(context.Background(), root, "usr/bin/cargo"); err != nil {
+		t.Error(err)
+	}
+	if _, err := st.Lookup(context.Background(), root, "usr/bin/rustc"); err == nil {
+		t.Error("the compiler is there, too")
+	}
+	if len(m.asked) != len(names) {
+		t.Errorf("asked for %q", m.asked)
+	}
+	if again, err := s.AssembleCargo(context.Background(), st, part, progress.Discard); err != nil || again != root || len(m.asked) != len(names) {
+		t.Errorf("the second time %v, %v, asked for %q", again, err, m.asked)
+	}
+}
+
 // Third-party sources that do not answer are notes; the machine's own
 // security suite is not.
 func TestWhichSourcesMayFail(t *testing.T) {

@@ -48,9 +48,14 @@ func (f *Fetcher) Fetch(ctx context.Context, src Source, members []Member) (lock
 }
 
 // FetchAll unpacks src's commit with a link for every package in it, for a
-// resolver that has yet to choose.
-func (f *Fetcher) FetchAll(ctx context.Context, src Source) (lock.Git, error) {
-	return f.fetch(ctx, src, (*writer).all)
+// resolver that has yet to choose, and tells what these packages need.
+func (f *Fetcher) FetchAll(ctx context.Context, src Source) (lock.Git, Packages, error) {
+	var p Packages
+	pin, err := f.fetch(ctx, src, func(w *writer) []Member {
+		p.w = w
+		return w.all()
+	})
+	return pin, p, err
 }
 
 func (f *Fetcher) fetch(ctx context.Context, src Source, choose func(*writer) []Member) (_ lock.Git, err error) {

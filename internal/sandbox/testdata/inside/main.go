@@ -84,6 +84,12 @@ func main() {
 		list("/target")
 	case "list":
 		list(args[0])
+	case "names": // as the file system lists them
+		f, err := os.Open(args[0])
+		check(err)
+		names, err := f.Readdirnames(-1)
+		check(err)
+		fmt.Print(strings.Join(names, "\n"))
 	case "calls":
 		calls()
 	case "connect":

@@ -95,16 +95,6 @@ func TestBurst(t *testing.T) {
 	})
 }
 
-// BenchmarkHTTP is from power-on to HTTP 200.
-func BenchmarkHTTP(b *testing.B) {
-	var guest emu.Duration
-	for b.Loop() {
-		s := newScene(b, setup{firmware: newLine})
-		guest += s.until("200 OK", 3*emu.Second).Elapsed
-	}
-	b.ReportMetric(b.Elapsed().Seconds()/guest.Seconds(), "wall/guest")
-}
-
 // BenchmarkIdle is an hour of an associated station, which fetches a page every
 // 30 s, with a new group key every ten minutes.
 func BenchmarkIdle(b *testing.B) {

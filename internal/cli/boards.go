@@ -13,10 +13,11 @@ import (
 	"espalier.dev/espalier/esp/loader"
 )
 
-// What was last written to a board is remembered in the folder "boards" of the
-// store, one file for each MAC address: a line of JSON, then the bytes of the
-// parts. It only ever saves time: a flasher believes it as far as the chip's own
-// digests agree.
+// What was last written to a board is remembered in target/espalier/boards of
+// the project, one file for each MAC address: a line of JSON, then the bytes of
+// the parts. It only ever saves time: a flasher believes it as far as the chip's
+// own digests agree. It is not in the store, which others may share: firmware
+// can have passwords in it.
 
 // boardsKept is how many boards are remembered.
 const boardsKept = 32
@@ -39,11 +40,11 @@ func (a *app) boardFile(id loader.Identity) (string, error) {
 	if id.MAC == ([6]byte{}) {
 		return "", errors.New("the chip has no MAC address")
 	}
-	s, err := a.storeSetting(nil)
+	port, err := a.savedPortPath()
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(s.Value, "boards", fmt.Sprintf("%x", id.MAC)), nil
+	return filepath.Join(filepath.Dir(port), "boards", fmt.Sprintf("%x", id.MAC)), nil
 }
 
 // recallBoard returns what was last written to a board; nothing when that is

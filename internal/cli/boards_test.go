@@ -10,11 +10,20 @@ import (
 )
 
 func TestRememberBoard(t *testing.T) {
-	store := t.TempDir()
+	project := t.TempDir()
+	t.Chdir(project)
+	store := filepath.Join(project, "store")
 	a := newApp(nil, bytes.NewReader(nil), new(bytes.Buffer), new(bytes.Buffer), lookupIn([]string{"ESPALIER_STORE=" + store}))
 	id := loader.Identity{MAC: [6]byte{2, 0, 0, 0, 0, 1}}
 	if p := a.recallBoard(id); p != nil {
 		t.Errorf("known from the start: %v", p)
+	}
+	a.rememberBoard(id, []loader.Part{{Name: "bootloader", Bytes: []byte("boot")}})
+	if p := a.recallBoard(id); p != nil {
+		t.Errorf("known outside of a project: %v", p)
+	}
+	if err := os.WriteFile("Cargo.toml", nil, 0o666); err != nil {
+		t.Fatal(err)
 	}
 	boot, app := loader.Part{Name: "bootloader", Bytes: []byte("boot\nloader")}, loader.Part{Name: "factory", Offset: 0x10000, Bytes: bytes.Repeat([]byte("app\n"), 5000)}
 	a.rememberBoard(id, []loader.Part{boot, app})
@@ -24,7 +33,10 @@ func TestRememberBoard(t *testing.T) {
 	if len(got) != 2 || got[0].Offset != 0x11000 || string(got[0].Bytes) != "newer" || got[1].Name != "bootloader" || string(got[1].Bytes) != "boot\nloader" {
 		t.Errorf("%+v", got)
 	}
-	path := filepath.Join(store, "boards", "020000000001")
+	path := filepath.Join(project, "target", "espalier", "boards", "020000000001")
+	if _, err := os.Stat(store); err == nil {
+		t.Error("something is in the store")
+	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

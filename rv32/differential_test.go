@@ -251,10 +251,57 @@ type coverage map[string]int
 func randomProgram(r *rand.Rand) []byte {
 	var b []byte
 	for len(b) < ramSize-4 {
+		if r.IntN(12) == 0 {
+			for _, w := range idiom(r) {
+				b = binary.LittleEndian.AppendUint32(b, w)
+			}
+			continue
+		}
 		w, size := randomInst(r)
 		b = append(b, byte(w), byte(w>>8), byte(w>>16), byte(w>>24))[:len(b)+size]
 	}
 	return append(b, 0, 0, 0, 0)[:ramSize]
+}
+
+// idiom returns what compilers write and the block engine has an own way for:
+// rows of words, up and down, over the end of a page, into devices, onto code,
+// misaligned, and over their own base; addresses of two parts, and what is
+// done with them; critical sections; two reads of a cycle counter.
+func idiom(r *rand.Rand) []uint32 {
+	t := 11 + r.Uint32()&3
+	switch r.IntN(6) {
+	case 0, 1, 2:
+		base := []uint32{2, 2, 2, 8, 9, 10, t}[r.IntN(7)]
+		at, step := uint32(r.IntN(24)-12)*4, []uint32{4, 4, -uint32(r.IntN(2)) * 4, 8}[r.IntN(4)]
+		if r.IntN(8) == 0 {
+			at += uint32(r.IntN(4))
+		}
+		load, list := r.IntN(2) == 0, []uint32(nil)
+		for range 2 + r.IntN(9) {
+			if load {
+				rd := 11 + r.Uint32()&7
+				if r.IntN(16) == 0 {
+					rd = []uint32{0, base}[r.IntN(2)]
+				}
+				list = append(list, iType(at, base, 2, rd, 0x03))
+			} else {
+				list = append(list, sType(at, r.Uint32()&15, base, 2))
+			}
+			at += step
+		}
+		return list
+	case 3: // an address, and something done with it
+		v := []uint32{ramAt, aliasAt, busAt, r.Uint32()}[r.IntN(4)] + uint32(r.IntN(2*ramSize))
+		to := []uint32{t, t, t ^ 1, 0}[r.IntN(4)]
+		return []uint32{lui(t, v+0x800), iType(v, t, 0, to, 0x13), iType(r.Uint32()&0x7f, to, 2, 11, 0x03)}
+	case 4: // a far call, or a jump in two parts
+		to := uint32(r.IntN(128)) - 40
+		link := []uint32{0, 1, t}[r.IntN(3)]
+		return []uint32{r.Uint32()&1<<12 | t<<7 | 0x17, iType(to, t, 0, link, 0x67)}
+	default:
+		counter := []uint32{0x7e2, 0x802, 0x300}[r.IntN(3)]
+		return []uint32{iType(0x300, 8, 7, t, 0x73), iType(counter, 0, 2, 11, 0x73), iType(counter, 0, 2, 12, 0x73), iType(0x300, t, 1+r.Uint32()%3, 13, 0x73)}
+	}
 }
 
 func TestEnginesAgree(t *testing.T) {

@@ -262,3 +262,81 @@ func TestEmulateText(t *testing.T) {
 		t.Errorf("exit %d: %d bytes", code, len(out))
 	}
 }
+
+// quiet is a port on which nothing comes, and whose lines nobody may touch.
+type quiet struct {
+	serial.Port
+	kind serial.Kind
+}
+
+func (q quiet) Read(_ context.Context, _ []byte, d time.Duration) (int, error) {
+	time.Sleep(min(d, time.Millisecond))
+	return 0, os.ErrDeadlineExceeded
+}
+func (q quiet) Info() serial.Info { return serial.Info{Name: "ttyX", Kind: q.kind} }
+func (q quiet) Close() error      { return nil }
+
+// A program that talks to the chip's other port looks like a dead one: that is
+// said, once.
+func TestMonitorSilence(t *testing.T) {
+	for kind, want := range map[serial.Kind]string{
+		serial.Bridge:  "this is UART0; it may talk to USB-Serial-JTAG",
+		serial.USBJTAG: "this is USB-Serial-JTAG; it may talk to UART0",
+	} {
+		var out, errs bytes.Buffer
+		a := newApp(nil, strings.NewReader(""), &out, &errs, lookupIn(nil))
+		err := a.observe(t.Context(), quiet{kind: kind}, emulation{}, observeOptions{For: 100 * time.Millisecond, silence: 10 * time.Millisecond})
+		a.ui.Close()
+		if err != nil || strings.Count(errs.String(), want) != 1 || out.Len() > 0 {
+			t.Errorf("%v: %s", err, errs.String())
+		}
+	}
+}
+
+// untouched is a board that takes note of everything that is done to its port.
+type untouched struct {
+	quiet
+	mu   sync.Mutex
+	done []string
+}
+
+func (u *untouched) note(text string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.done = append(u.done, text)
+	return nil
+}
+func (u *untouched) Write(context.Context, []byte) error           { return u.note("write") }
+func (u *untouched) SetLines(context.Context, bool, bool) error    { return u.note("lines") }
+func (u *untouched) SetBaud(_ context.Context, baud int) error     { return nil }
+func (u *untouched) Wait(_ context.Context, _ time.Duration) error { return nil }
+func (u *untouched) Now() time.Duration                            { return 0 }
+func (u *untouched) Read(ctx context.Context, b []byte, d time.Duration) (int, error) {
+	time.Sleep(time.Millisecond)
+	return copy(b, "tick\n"), ctx.Err()
+}
+
+// Attaching changes no line and sends nothing: what a chip keeps over deep sleep
+// stays. --reset does.
+func TestMonitorLeavesBoardAlone(t *testing.T) {
+	for _, tc := range []struct {
+		args []string
+		want int
+	}{{nil, 0}, {[]string{"--reset"}, 2}} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := &untouched{}
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		server := serial.Server{Port: u, RFC2217: true}
+		all.Go(func() { _ = server.Serve(ctx, l) })
+		code, _, errs := monitorHere(t, append(tc.args, "--port", "rfc2217://"+l.Addr().String(), "--expect", "tick", "--timeout", "20s")...)
+		cancel()
+		all.Wait()
+		if code != 0 || len(u.done) != tc.want {
+			t.Errorf("%v: exit %d, the board felt %v\n%s", tc.args, code, u.done, errs)
+		}
+	}
+}

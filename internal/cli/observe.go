@@ -29,6 +29,8 @@ type observeOptions struct {
 
 	look lookOptions
 
+	silence time.Duration // before a remark; 0: the usual time
+
 	// reopen waits for a port that has vanished; nil: portReturns is all the
 	// patience there is.
 	reopen func(ctx context.Context, was serial.Info) (serial.Port, error)
@@ -54,6 +56,7 @@ type observer struct {
 	keys  *keyboard
 	log   *bufio.Writer
 	start time.Time
+	heard bool // something has come
 	left  bool // a key has ended it
 }
 
@@ -130,10 +133,12 @@ func (w *observer) run(ctx context.Context) error {
 		var gone *serial.GoneError
 		switch {
 		case err == nil:
+			w.heard = true
 			w.m.Write(streamOf(w.port), w.now(), buf[:n])
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			w.m.Flush(w.now())
 			w.m.Tick(w.now())
+			w.silent()
 			if w.log != nil {
 				w.log.Flush() // somebody may be following it
 			}
@@ -159,6 +164,28 @@ func (w *observer) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// silence is how long a board may say nothing before that is remarkable.
+const silence = 5 * time.Second
+
+// silent says once why nothing may have come at all: the program talks to the
+// chip's other port.
+func (w *observer) silent() {
+	patience := w.o.silence
+	if patience == 0 {
+		patience = silence
+	}
+	if w.heard || w.now() < patience {
+		return
+	}
+	w.heard = true // it has been said
+	other := "this is UART0; it may talk to USB-Serial-JTAG, the chip's own USB device"
+	if streamOf(w.port) == monitor.USB {
+		other = "this is USB-Serial-JTAG; it may talk to UART0, behind a USB bridge"
+	}
+	w.a.ui.Note("the board has said nothing yet: %s", other)
+	w.a.ui.Hints("espalier monitor --reset: the mask ROM speaks to both", "esp-println chooses by its features uart, jtag-serial and auto")
 }
 
 // returns reports whether a port that has vanished can come back as itself. A

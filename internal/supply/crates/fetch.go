@@ -75,9 +75,10 @@ func (f *Fetcher) Ahead(ctx context.Context, j Job) error {
 	if err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Pins {
 		return err
 	}
-	for _, s := range []string{"failed to download", "failed to parse manifest", "checksum", "failed to fetch", "failed to query", "did not send it"} {
+	for _, s := range []string{"failed to download", "failed to parse manifest", "checksum", "failed to fetch", "failed to query", "did not send it",
+		"lock file", "failed to select a version", "no matching package"} {
 		if strings.Contains(err.Error(), s) {
-			return err // a crate or the network; it will not be otherwise later
+			return err // a crate, a lock or the network: it will not be otherwise later
 		}
 	}
 	return fmt.Errorf("%w: %w", ErrOtherwise, err)

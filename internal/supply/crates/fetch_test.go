@@ -180,9 +180,10 @@ func TestAhead(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	for log, otherwise := range map[string]bool{
-		"error: failed to download from `https://r.invalid/a`\n":                           false,
-		"error: checksum for `a v1.0.0` changed between lock files\n":                      false,
-		"error: found duplicate version of package `a v1.0.0` vendored from two sources\n": true,
+		"error: failed to download from `https://r.invalid/a`\n":                             false,
+		"error: checksum for `a v1.0.0` changed between lock files\n":                        false,
+		"error: the lock file /src/Cargo.lock needs to be updated but --locked was passed\n": false,
+		"error: found duplicate version of package `a v1.0.0` vendored from two sources\n":   true,
 	} {
 		err := cargo(t, nil, log, 101, nil).Ahead(t.Context(), Job{Dir: "/src", Want: want})
 		if err == nil || errors.Is(err, ErrOtherwise) != otherwise {

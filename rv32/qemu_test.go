@@ -182,7 +182,7 @@ func TestCompiledProgramsAgainstQEMU(t *testing.T) {
 		}
 		for _, e := range []Engine{EngineReference, EngineBlock} {
 			if got := runUser(t, userMachine(t, e, program)); !bytes.Equal(got, want) || binary.LittleEndian.Uint32(got) != mixCheck {
-				t.Errorf("%v, engine %d: % x, qemu % x, native %x", flags, e, got, want, mixCheck)
+				t.Errorf("%v, engine %d: % x, qemu % x, native %x", flags, e, got, want, uint32(mixCheck))
 			}
 		}
 	}

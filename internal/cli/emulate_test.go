@@ -164,7 +164,7 @@ func testChipFiles(t *testing.T) []string {
 			devtest.Missing(t, "the resources of the espflash crate in $ESPALIER_PEERS/espflash")
 		}
 	}
-	return []string{"ESPALIER_ROM=" + rom, "ESPALIER_BOOTLOADER=" + boot}
+	return []string{"ESPALIER_ROM=" + rom, "ESPALIER_BOOTLOADER=" + boot, "ESPALIER_STORE=" + filepath.Join(t.TempDir(), "store")}
 }
 
 // testFirmware names a program that the tests' set-up has built.

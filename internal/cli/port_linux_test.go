@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/internal/devtest"
+	"espalier.dev/espalier/internal/devtest/mini"
 )
 
 // espalierHere runs a command line without a terminal.
@@ -261,5 +262,76 @@ func TestCargoRunner(t *testing.T) {
 				t.Errorf("%v, want exit %d and %q\n%s", err, tc.code, tc.text, out)
 			}
 		})
+	}
+}
+
+// TestServePort: a board on one machine is flashed and watched from another,
+// through the port that serve-port lends; its modem lines work all the way. There
+// and back the chip is reset by its watchdog, too.
+func TestServePort(t *testing.T) {
+	devtest.Long(t, "real time")
+	env := testChipFiles(t)
+	hello := testFirmware(t, "hello.elf")
+	here, _ := lentBoard(t, env, "--download", "--pty")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, w := io.Pipe()
+	done := make(chan int, 1)
+	var errs bytes.Buffer
+	go func() {
+		done <- Run(ctx, []string{"serve-port", here, "--listen", "rfc2217://127.0.0.1:0"}, strings.NewReader(""), w, &errs, lookupIn(env))
+		w.Close()
+	}()
+	line := make([]byte, 200)
+	n, err := r.Read(line)
+	if err != nil {
+		t.Fatalf("exit %d\n%s", <-done, errs.String())
+	}
+	go func() { _, _ = io.Copy(io.Discard, r) }()
+	there := strings.TrimSpace(string(line[:n]))
+	if !strings.HasPrefix(there, "rfc2217://127.0.0.1:") {
+		t.Fatalf("serve-port says %q", there)
+	}
+	for _, args := range [][]string{
+		{"flash", hello, "--after", "watchdog-reset"},
+		{"monitor", hello, "--expect", "blink 3", "--timeout", "30s"},
+		{"run", hello, "--expect", "Hello from", "--timeout", "30s"},
+	} {
+		if code, out, text := espalierHere(t, env, append(args, "--port", there)...); code != 0 {
+			t.Fatalf("%v: exit %d\n%s\n%s", args, code, out, text)
+		}
+	}
+	cancel()
+	if code := <-done; code != 130 && code != 0 {
+		t.Errorf("serve-port: exit %d\n%s", code, errs.String())
+	}
+}
+
+// TestRunProjectOnPort: build, flash and monitor in one, as a person types it,
+// then after an edit, then again.
+func TestRunProjectOnPort(t *testing.T) {
+	dir, env := spineProject(t)
+	board := testChipFiles(t)
+	port, _ := lentBoard(t, board, "--download", "--pty")
+	env = append(env, "ESPALIER_PORT="+port)
+	run := func(expect string) string {
+		t.Helper()
+		out, err := espalier(t, env, "-C", dir, "run", "-v", "--port", port, "--expect", expect, "--timeout", "60s").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	// What this board holds is remembered in the store, which others use, too.
+	defer os.Remove(filepath.Join(devtest.Store(t), "boards", "020000000001"))
+	if out := run(mini.Expect); !strings.Contains(out, ", verified") {
+		t.Errorf("nothing was written:\n%s", out)
+	}
+	mini.Edit(t, dir, "macros/src/lib.rs", `"42"`, `"4711"`)
+	if out := run("mini: generated, 4711"); !strings.Contains(out, ", verified") || strings.Contains(out, "flasher stub runs") {
+		t.Errorf("more than the edit was written:\n%s", out)
+	}
+	if out := run("mini: generated, 4711"); !strings.Contains(out, "the board holds it already") {
+		t.Errorf("it is written again:\n%s", out)
 	}
 }

@@ -61,13 +61,14 @@ func (k *Kept) again(ctx context.Context, old Port, err error) error {
 		return nil // somebody else has opened it
 	}
 	k.coming = make(chan struct{})
+	baud := k.baud
 	k.mu.Unlock()
 
 	counted := old.Now()
 	_ = old.Close()
 	p, e := k.reopen(ctx, old.Info())
-	if e == nil && k.baud != 0 {
-		e = p.SetBaud(ctx, k.baud)
+	if e == nil && baud != 0 {
+		e = p.SetBaud(ctx, baud)
 		if unsupported(e) {
 			e = nil
 		}

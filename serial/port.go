@@ -127,18 +127,3 @@ func Open(ctx context.Context, name string, o Options) (Port, error) {
 	}
 	return openDevice(ctx, name, o)
 }
-
-// Drain reads and throws away what has already arrived, until nothing comes
-// for the time quiet.
-func Drain(ctx context.Context, p Port, quiet time.Duration) error {
-	buf := make([]byte, 4096)
-	for {
-		_, err := p.Read(ctx, buf, quiet)
-		if isTimeout(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}

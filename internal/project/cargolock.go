@@ -50,10 +50,3 @@ func (p LockedPackage) Git() (GitSource, bool) { return parseGitSource(p.Source)
 
 // ParseCargoLock reads a Cargo.lock. name stands in the origins of faults.
 func ParseCargoLock(name string, b []byte) (*CargoLock, error) { return parseCargoLock(name, b) }
-
-// ResolveGit returns the lock with "#<commit>" put on every git source without
-// one that commits names; everything else stays byte for byte. The key is
-// GitSource with an empty Commit.
-func ResolveGit(lock []byte, commits map[GitSource]string) ([]byte, error) {
-	return resolveGit(lock, commits)
-}

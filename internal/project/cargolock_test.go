@@ -90,27 +90,6 @@ func TestGitSource(t *testing.T) {
 	}
 }
 
-func TestResolveGit(t *testing.T) {
-	lock := "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"git+https://h/r\"\n\n[[package]]\nname = \"a\"\nversion = \"2.0.0\"\nsource = \"git+https://h/r?branch=x%2Fy\"\n\n" +
-		"[[package]]\nname = \"b\"\nversion = \"1.0.0\"\ndependencies = [\n \"a 1.0.0 (git+https://h/r)\",\n \"a 2.0.0 (git+https://h/r?branch=x%2Fy)\",\n]\n\n[[package]]\nname = \"c\"\nversion = \"1.0.0\"\nsource = \"git+https://h/rr\"\n"
-	other := strings.Repeat("ab", 20)
-	got, err := ResolveGit([]byte(lock), map[GitSource]string{{URL: "https://h/r"}: commit, {URL: "https://h/r", Ref: "branch=x/y"}: other, {URL: "unused"}: commit})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := strings.NewReplacer("h/r\"", "h/r#"+commit+"\"", "h/r)", "h/r#"+commit+")", "x%2Fy\"", "x%2Fy#"+other+"\"", "x%2Fy)", "x%2Fy#"+other+")").Replace(lock)
-	if d := cmp.Diff(want, string(got)); d != "" {
-		t.Error(d)
-	}
-	again, err := ResolveGit(got, map[GitSource]string{{URL: "https://h/r"}: other})
-	if err != nil || string(again) != string(got) {
-		t.Errorf("a commit that stands moved: %v", err)
-	}
-	if _, err := ResolveGit([]byte(lock), map[GitSource]string{{URL: "https://h/r"}: "main"}); err == nil {
-		t.Error("a name was taken for a commit")
-	}
-}
-
 func FuzzCargoLock(f *testing.F) {
 	f.Add([]byte("version = 4\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"git+https://h/r?rev=%41#" + commit + "\"\n"))
 	f.Add([]byte("[root]\nname='x'\nversion='1'\n[metadata]\n\"checksum x 1 ()\" = \"<none>\"\n"))
@@ -124,14 +103,9 @@ func FuzzCargoLock(f *testing.F) {
 			}
 			return
 		}
-		commits := map[GitSource]string{}
 		for _, p := range l.Packages {
-			if g, ok := p.Git(); ok {
-				g.Commit = ""
-				commits[g] = commit
-			}
+			p.Git()
 			p.IsRegistry()
 		}
-		_, _ = ResolveGit(b, commits)
 	})
 }

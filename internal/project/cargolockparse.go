@@ -3,10 +3,7 @@ package project
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"net/url"
-	"sort"
 	"strings"
 
 	"espalier.dev/espalier/internal/fault"
@@ -151,42 +148,4 @@ func parseGitSource(s string) (GitSource, bool) {
 		}
 	}
 	return g, true
-}
-
-// resolveGit edits source lines in place. In a lock without commits (which
-// espalier writes itself before a first resolution) both `source = "git+…"`
-// lines and the qualified dependency strings of versions 1 and 2 carry URLs.
-func resolveGit(lock []byte, commits map[GitSource]string) ([]byte, error) {
-	parsed, err := parseCargoLock("Cargo.lock", lock)
-	if err != nil {
-		return nil, err
-	}
-	replace := map[string]string{}
-	for _, p := range append(append([]LockedPackage{}, parsed.Packages...), parsed.Unused...) {
-		g, ok := p.Git()
-		if !ok || g.Commit != "" {
-			continue
-		}
-		commit, ok := commits[g]
-		if !ok {
-			continue
-		}
-		if raw, err := hex.DecodeString(commit); err != nil || len(raw) != 20 && len(raw) != 32 {
-			return nil, fmt.Errorf("commit of %s: want a full object id, got %q", g.URL, commit)
-		}
-		replace[strings.TrimSuffix(p.Source, "#")] = strings.TrimSuffix(p.Source, "#") + "#" + commit
-	}
-	keys := sortedKeys(replace)
-	sort.SliceStable(keys, func(i, j int) bool { return len(keys[i]) > len(keys[j]) })
-	for _, k := range keys {
-		// A source ends at its quote, or at ")" inside a dependency string.
-		for _, end := range []string{`"`, `)`} {
-			lock = bytes.ReplaceAll(lock, []byte(k+end), []byte(replace[k]+end))
-			lock = bytes.ReplaceAll(lock, []byte(k+"#"+end), []byte(replace[k]+end))
-		}
-	}
-	if _, err := parseCargoLock("Cargo.lock", lock); err != nil {
-		return nil, errors.New("git sources could not be completed: " + err.Error())
-	}
-	return lock, nil
 }

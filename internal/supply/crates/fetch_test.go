@@ -233,7 +233,7 @@ func TestOffline(t *testing.T) {
 	}
 	for what, err := range map[string]error{
 		"Std": f.Std(t.Context(), list[:1]), "One": f.One(t.Context(), list[0]),
-		"Resolve": second(f.Resolve(t.Context(), Job{})), "Update": second(f.Update(t.Context(), Job{})),
+		"Resolve": second(f.Resolve(t.Context(), Job{})),
 	} {
 		if fault.KindOf(err) != fault.Pins || len(fault.Hints(err)) == 0 {
 			t.Errorf("%s: %v, hints %q", what, err, fault.Hints(err))

@@ -2,7 +2,6 @@ package debian
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -11,8 +10,6 @@ import (
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
-	"espalier.dev/espalier/internal/progress"
-	"espalier.dev/espalier/internal/store"
 )
 
 // Compiler is one rustc that the suites offer together with its cargo and the
@@ -82,15 +79,6 @@ func (u *universe) offers() []Compiler {
 		return cmp.Compare(b.rustc.from.rel.priority(), a.rustc.from.rel.priority())
 	})
 	return all
-}
-
-// Offers lists the compilers of the suites, newest first.
-func (s *Supplier) Offers(ctx context.Context, st *store.Store, rep progress.Reporter) ([]Compiler, error) {
-	u, _, err := s.index(ctx, st, rep)
-	if err != nil {
-		return nil, err
-	}
-	return u.offers(), nil
 }
 
 // Request is what a project wants of a compiler.

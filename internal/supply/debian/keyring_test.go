@@ -164,9 +164,9 @@ func TestBuiltinKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	offers, err := sup.Offers(context.Background(), testStore(t), progress.Discard)
+	u, _, err := sup.index(context.Background(), testStore(t), progress.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s offers %s", sup, versions(offers))
+	t.Logf("%s offers %s", sup, versions(u.offers()))
 }

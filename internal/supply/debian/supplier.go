@@ -190,17 +190,8 @@ func supplierName(suites []string) string {
 	return "debian:" + strings.Join(suites, "+")
 }
 
-// Client is the fetch client with apt's proxies and logins.
-func (s *Supplier) Client() *fetch.Client { return s.client }
-
-// Refresh reads the indexes of all sources, verified, once. A source that is
-// not essential may fail: that is a note. Called by Offers and Lock.
-func (s *Supplier) Refresh(ctx context.Context, st *store.Store, rep progress.Reporter) error {
-	_, _, err := s.index(ctx, st, rep)
-	return err
-}
-
-// index returns what Refresh has read. The caller keeps its own reference:
+// index reads the indexes of all sources, verified, once. A source that is not
+// essential may fail: that is a note. The caller keeps its own reference:
 // Assemble drops the supplier's.
 func (s *Supplier) index(ctx context.Context, st *store.Store, rep progress.Reporter) (*universe, []*suite, error) {
 	s.mu.Lock()

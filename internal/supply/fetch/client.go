@@ -90,12 +90,6 @@ func New(cfg Config) *Client {
 	return c
 }
 
-// Offline reports whether the client asks nobody.
-func (c *Client) Offline() bool { return c.cfg.Offline }
-
-// Command is what to type when something is missing offline.
-func (c *Client) Command() string { return c.cfg.Command }
-
 // EnvironProxy chooses proxies as curl does, from the variables that get
 // returns.
 func EnvironProxy(get func(string) string) func(*url.URL) (*url.URL, error) {

@@ -101,6 +101,21 @@ func bootLine(line string, booting bool) bool {
 	return false
 }
 
+// bannerTail reports whether the first line of a session is the end of what the
+// mask ROM prints before the cause of a reset: whoever attaches may come in the
+// middle of it.
+func bannerTail(line string) bool {
+	if strings.HasPrefix(line, "Build:") {
+		return true
+	}
+	for _, banner := range [...]string{"ESP-ROM:esp32c3-20200918", "ESP-ROM:esp32c3-api1-20210207", "ESP-ROM:esp32c3-eco7-20230720", "Build:Sep 18 2020", "Build:Feb  7 2021", "Build:Jul 20 2023"} {
+		if len(line) >= 4 && strings.HasSuffix(banner, line) {
+			return true
+		}
+	}
+	return false
+}
+
 // bootTag recognises the bootloader's log lines, "I (35) boot: text", and
 // returns their tag.
 func bootTag(line string) (string, bool) {

@@ -321,6 +321,10 @@ func (m *Monitor) classify(st *stream, l lineInfo) (class Class, before, after *
 		before = st.crash.end()
 		st.resets.crashed = true
 	}
+	if !st.booting && !st.spoke && bannerTail(l.text) {
+		st.booting = true
+		return Boot, before, nil
+	}
 	if !st.crash.open() && bootLine(l.text, st.booting) {
 		if l.text != "" {
 			st.booting = true

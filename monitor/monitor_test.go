@@ -95,6 +95,8 @@ func TestVerdicts(t *testing.T) {
 		{"timeout, expecting", Options{}, []string{"y"}, nil, []step{{0, "x\n"}, {1, "!timeout"}}, TimedOut, `"y" did not appear`},
 		{"end, nothing expected", Options{}, nil, nil, []step{{0, "x\n"}, {1, "!close"}}, Ended, ""},
 		{"first reset of a session", Options{}, nil, nil, []step{{0, "rst:0x7 (TG0WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\nSPIWP:0xee\r\n"}, {1, "!close"}}, Ended, ""},
+		{"first reset of a session that begins within the banner", Options{}, nil, nil, []step{{0, "api1-20210207\r\nBuild:Feb  7 2021\r\nrst:0x10 (RTCWDT_RTC_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\n"}, {1, "!close"}}, Ended, ""},
+		{"watchdog after a line that is no banner", Options{}, nil, nil, []step{{0, "2021\x20\nrst:0x10 (RTCWDT_RTC_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSPIWP:0xee\r\n"}}, Crashed, "RTC watchdog"},
 		{"watchdog", Options{}, nil, nil, []step{{0, "hi\nrst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, "timer group 1"},
 		{"watchdog without saved counter", Options{}, nil, nil, []step{{0, "hi\nrst:0x10 (RTCWDT_RTC_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSPIWP:0xee\r\n"}}, Crashed, "RTC watchdog"},
 		{"watchdog that is allowed", Options{AllowReset: true}, []string{"again"}, nil, []step{{0, "hi\nrst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\nagain\n"}}, Passed, ""},

@@ -51,7 +51,7 @@ func (s *Supplier) Cargo(tc lock.Toolchain) (part lock.Toolchain, ok bool) {
 			return lock.Toolchain{}, false
 		}
 		for _, group := range groups {
-			if slices.ContainsFunc(group, func(r Relation) bool { return started.MatchString(r.Name) && !strings.HasPrefix(r.Name, "gcc-12-base") }) {
+			if slices.ContainsFunc(group, func(r Relation) bool { return started.MatchString(r.Name) }) {
 				continue
 			}
 			for _, q := range chosen.meeting(group) {

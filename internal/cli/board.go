@@ -239,12 +239,9 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 				return ctx.Err()
 			}
 			w.m.Timeout(now)
-		case emu.StopStrict:
+		case emu.StopStrict, emu.StopAbsent:
 			w.m.Close(now)
-			return fault.Wrap(fault.Bug, r.Err, "emulated board")
-		case emu.StopAbsent:
-			w.m.Close(now)
-			return absentFault(r.Err, func() *elfview.Symbols { return w.symbols })
+			return lackFault(r.Err, func() *elfview.Symbols { return w.symbols })
 		case emu.StopIdle:
 			// Nothing will ever happen again.
 			w.m.Close(now)
@@ -259,19 +256,34 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 	return nil
 }
 
-// absentFault says that the firmware needs what the emulated board does not
-// have, and in which function it noticed; other errors stay as they are.
-func absentFault(err error, symbols func() *elfview.Symbols) error {
+// lackFault says that the firmware needs what the emulated board does not have,
+// and in which function it noticed; other errors stay as they are.
+func lackFault(err error, symbols func() *elfview.Symbols) error {
+	where := func(a emu.Access) string {
+		if f := symbols().Frames(a.PC); len(f) > 0 && f[0].Function != "" {
+			return address(a.PC) + " (" + frameText(f[0]) + ")"
+		}
+		return address(a.PC)
+	}
 	var absent *emu.AbsentError
-	if !errors.As(err, &absent) {
-		return err
+	var strict *emu.StrictError
+	switch {
+	case errors.As(err, &absent):
+		return fault.New(fault.Usage, fmt.Sprintf("the emulated board has no %s, and the firmware starts it: write to %s at %s",
+			absent.Device, address(absent.Access.Addr), where(absent.Access)),
+			"espalier run --port /dev/ttyACM0   # a real board has one")
+	case errors.As(err, &strict):
+		a, what, block := strict.Access, "read of", "no block of the chip"
+		if a.Writes > 0 {
+			what = "write to"
+		}
+		if a.Block != "" {
+			block = a.Block
+		}
+		return fault.New(fault.Usage, fmt.Sprintf("the emulated board does not model this: %s %s (%s) at %s", what, address(a.Addr), block, where(a)),
+			"without --strict the run goes on: the register is storage then, and -v lists all of them at the end")
 	}
-	text := fmt.Sprintf("the emulated board has no %s, and the firmware starts it: write to %s at %s",
-		absent.Device, address(absent.Access.Addr), address(absent.Access.PC))
-	if f := symbols().Frames(absent.Access.PC); len(f) > 0 && f[0].Function != "" {
-		text += " (" + frameText(f[0]) + ")"
-	}
-	return fault.New(fault.Usage, text, "espalier run --port /dev/ttyACM0   # a real board has one")
+	return err
 }
 
 // pace waits until the wall clock has caught up with the guest. A guest that

@@ -90,6 +90,21 @@ func TestEmulateBluetooth(t *testing.T) {
 	}
 }
 
+// TestEmulateStrict: a register that is not modelled is named with the function
+// that uses it, and without --strict it changes nothing.
+func TestEmulateStrict(t *testing.T) {
+	env := testChipFiles(t)
+	file := testFirmware(t, "transfer.elf")
+	code, _, errs := emulateHere(t, env, "--for", "2s", "--strict", file)
+	want := regexp.MustCompile(`^espalier: the emulated board does not model this: (read of|write to) 0x600[0-9a-f]{5} \(\w+\) at 0x4[0-9a-f]{7} \(.+\)\nhint: without --strict .*\n$`)
+	if code != 2 || !want.MatchString(errs) {
+		t.Errorf("exit %d, stderr:\n%s", code, errs)
+	}
+	if code, _, errs := emulateHere(t, env, "--for", "2s", file); code != 0 {
+		t.Errorf("without --strict: exit %d, stderr:\n%s", code, errs)
+	}
+}
+
 // TestEmulateEvents: with --json, lines, reports and the result are events,
 // and equal runs say the same.
 func TestEmulateEvents(t *testing.T) {

@@ -159,7 +159,7 @@ func (a *app) serveBoard(ctx context.Context, e emulation, o emulateOptions) (er
 		}
 		return fault.New(fault.Timeout, "--timeout has passed")
 	}
-	return absentFault(err, func() *elfview.Symbols { return a.symbols(e) })
+	return lackFault(err, func() *elfview.Symbols { return a.symbols(e) })
 }
 
 // lend serves a port in the chosen way.

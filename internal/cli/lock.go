@@ -50,11 +50,22 @@ the pinned cargo.` + exits(fault.Pins, fault.Sandbox),
 	return cmd
 }
 
-// lock makes and writes the project's lock and returns it.
-func (w *workspace) lock(ctx context.Context, o lockOptions) (*lock.File, error) {
-	for _, name := range w.project.Untracked {
+// nameUntracked names the files that a clone of the repository would lack. In a
+// project that is new to git that is all of them, which is one thing to say.
+func (w *workspace) nameUntracked() {
+	names := w.project.Untracked
+	if n := len(names); n > 1 && n == len(w.project.Files) {
+		w.app.ui.Note("git tracks nothing of this project yet; all %d files are part of the build", n)
+		return
+	}
+	for _, name := range names {
 		w.app.ui.Note("untracked file %s is part of the build", name)
 	}
+}
+
+// lock makes and writes the project's lock and returns it.
+func (w *workspace) lock(ctx context.Context, o lockOptions) (*lock.File, error) {
+	w.nameUntracked()
 	var old *lock.File
 	if _, err := os.Stat(w.lockPath()); !errors.Is(err, fs.ErrNotExist) {
 		if old, err = lock.Read(w.lockPath()); err != nil {

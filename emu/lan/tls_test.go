@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the root certificate into the pro
 
 // The root is in firmware and in the documentation: it can never change.
 func TestRoot(t *testing.T) {
-	const project, page = "../../testdata/wireless/root.der", "../../docs/air.md"
+	const project, page = "../../testdata/wireless/root.der", "../../docs/network.md"
 	if *update {
 		if err := os.WriteFile(project, Root(), 0o666); err != nil {
 			t.Fatal(err)

@@ -6,5 +6,5 @@
 // again, which also notices when the board does something else than it did.
 //
 // It knows neither the air nor the chip, and no file: bytes go to an io.Writer
-// and come from an io.Reader. docs/air.md has the format.
+// and come from an io.Reader. docs/network.md has the format.
 package tape

@@ -43,7 +43,7 @@ type airOptions struct {
 }
 
 func (o *airOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&o.Net, "net", "island", "what is behind the access point: `KIND` island, host (this machine's network) or none")
+	f.StringVar(&o.Net, "net", "isolated", "network of the emulated access point: `MODE` is isolated, host (this machine's network) or none")
 	f.StringArrayVar(&o.Forward, "forward", nil, "let `[ADDR:]PORT:GUEST` of this machine lead to a TCP port of the board")
 	f.StringVar(&o.Serve, "serve", "", "serve the files in `DIR` at http://espalier.lan/ and https")
 	f.StringArrayVar(&o.Hosts, "host", nil, "let the board's name server know `NAME=IP`")
@@ -75,7 +75,7 @@ func (o *airOptions) settle(given func(flag string) bool, p *project.Project) {
 		o.Hosts = n.Hosts.V
 	}
 	if !given("fault") {
-		o.Faults = p.Espalier.Faults.Timeline.V
+		o.Faults = p.Espalier.Faults.Schedule.V
 	}
 	if !given("seed") {
 		o.Seed = uint64(p.Espalier.Faults.Seed.V)
@@ -93,9 +93,11 @@ func (a *app) settleAir(o *airOptions, given func(flag string) bool) {
 // check reads everything that can be written wrong, before anything is built.
 func (o *airOptions) check() error {
 	switch o.Net {
-	case "", "island", "host", "none":
+	case "", "isolated", "host", "none":
+	case "island":
+		return fault.New(fault.Usage, "--net island: this mode is now called isolated", "espalier run --net isolated")
 	default:
-		return fault.New(fault.Usage, fmt.Sprintf("--net %s: want island, host or none", o.Net))
+		return fault.New(fault.Usage, fmt.Sprintf("--net %s: want isolated, host or none", o.Net))
 	}
 	if o.Replay != "" && (o.Record != "" || o.Pcap != "") {
 		return fault.New(fault.Usage, "--replay plays the board's side of a run: it excludes --record and --pcap")
@@ -167,7 +169,7 @@ func (a *app) scene(ctx context.Context, o airOptions, cfg emu.Config) (s *scene
 	}
 	s = &scene{}
 	if o.Net == "" { // no flags
-		o.Net = "island"
+		o.Net = "isolated"
 	}
 	if o.ssid == "" {
 		o.ssid, o.passphrase, o.channel = project.DefaultSSID, project.DefaultPassphrase, 1
@@ -273,7 +275,7 @@ func (a *app) openAir(s *scene, o airOptions) error {
 
 // openUplink lets the board out, and this machine in, if that is wanted.
 func (a *app) openUplink(s *scene, o airOptions, net *lan.Config) error {
-	if o.Net == "island" && len(o.Forward) == 0 {
+	if o.Net == "isolated" && len(o.Forward) == 0 {
 		return nil
 	}
 	cfg := uplink.Config{Out: o.Net == "host", Log: func(line string) { a.ui.Debugf("out: %s", line) }}

@@ -70,7 +70,8 @@ func TestAirOptions(t *testing.T) {
 	}{
 		{"nothing", airOptions{}, ""},
 		{"all", airOptions{Net: "host", Hosts: []string{"nas.home=192.0.2.9", "six=2001:db8::1"}, Forward: []string{"8080:80", "127.0.0.1:0:80", "[::1]:8080:80"}, Faults: []string{"at 2s deauth"}}, ""},
-		{"net", airOptions{Net: "internet"}, "--net internet: want island, host or none"},
+		{"net", airOptions{Net: "internet"}, "--net internet: want isolated, host or none"},
+		{"renamed net mode", airOptions{Net: "island"}, "--net island: this mode is now called isolated"},
 		{"host", airOptions{Hosts: []string{"nas.home"}}, "--host nas.home: want a name and an address"},
 		{"host's address", airOptions{Hosts: []string{"nas=x"}}, "--host nas=x: want"},
 		{"forward", airOptions{Forward: []string{"80"}}, "--forward 80: want"},

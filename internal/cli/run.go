@@ -27,7 +27,7 @@ that is how cargo calls a runner (runner = "espalier run").
 
 The emulated board is in reach of a Wi-Fi network that has the name and passphrase of
 the firmware, with a network of its own behind it; [net], [faults] and the flags below
-change both. docs/air.md lists what can go wrong on demand.
+change both. docs/network.md lists the faults that can be injected.
 
 With --port it is written to that board instead, where it differs, verified, reset and
 watched.

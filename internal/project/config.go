@@ -93,7 +93,7 @@ type NetConfig struct {
 	SSID       Value[string]
 	Passphrase Value[string]   // empty: an open network
 	Channel    Value[int64]    // of the 2.4 GHz band
-	Mode       Value[string]   // "island", "host", "none"
+	Mode       Value[string]   // "isolated", "host", "none"
 	Hosts      Value[[]string] // name=address
 	Forward    Value[[]string] // [address:]port:port of the guest
 	Serve      Value[string]   // folder; relative to the directory that was opened
@@ -105,9 +105,9 @@ const (
 	DefaultPassphrase = "a trellis in the air"
 )
 
-// FaultConfig is [faults]: what goes wrong on the network, and when.
+// FaultConfig is [faults]: the faults to inject into the emulated network.
 type FaultConfig struct {
-	Timeline Value[[]string] // as docs/air.md has it
+	Schedule Value[[]string] // as docs/network.md describes it
 	Seed     Value[int64]
 }
 

@@ -20,7 +20,7 @@ var espalierTables = []struct {
 	{"image", []string{"flash-mode", "flash-size", "flash-freq", "partition-table", "partition-table-offset", "target-app-partition", "bootloader", "min-chip-rev"}, false},
 	{"run", []string{"expect", "fail", "timeout", "for", "log"}, true},
 	{"net", []string{"ssid", "passphrase", "channel", "mode", "hosts", "forward", "serve"}, true},
-	{"faults", []string{"timeline", "seed"}, true},
+	{"faults", []string{"schedule", "seed"}, true},
 	{"supply", []string{"prefixes", "source"}, true},
 	{"store", []string{"dir"}, true},
 }
@@ -126,11 +126,11 @@ func (l *loader) espalier(x *layers, w *workspace, root string, opts Options, re
 	c.Net.SSID = x.str(spec{name: "net.ssid", env: "ESPALIER_NET_SSID", foreign: credential(cargo.Env, c.Build.Env, "SSID", "WIFI_SSID"), def: DefaultSSID})
 	c.Net.Passphrase = x.str(spec{name: "net.passphrase", env: "ESPALIER_NET_PASSPHRASE", foreign: credential(cargo.Env, c.Build.Env, "PASSWORD", "PASSPHRASE", "WIFI_PASSWORD", "WIFI_PASSPHRASE", "WIFI_PASS", "WIFI_PSK"), def: DefaultPassphrase})
 	c.Net.Channel = x.integer(spec{name: "net.channel", env: "ESPALIER_NET_CHANNEL", def: "1"}, 1, 13)
-	c.Net.Mode = x.oneOf(spec{name: "net.mode", env: "ESPALIER_NET", flag: "net", given: one(f.Net), def: "island"}, "island", "host", "none")
+	c.Net.Mode = x.oneOf(spec{name: "net.mode", env: "ESPALIER_NET", flag: "net", given: one(f.Net), def: "isolated", renamed: map[string]string{"island": "isolated"}}, "isolated", "host", "none")
 	c.Net.Hosts = x.list(spec{name: "net.hosts", flag: "host", given: f.Hosts})
 	c.Net.Forward = x.list(spec{name: "net.forward", flag: "forward", given: f.Forward})
 	c.Net.Serve = x.str(spec{name: "net.serve", flag: "serve", given: one(f.Serve)})
-	c.Faults.Timeline = x.list(spec{name: "faults.timeline", flag: "fault", given: f.Faults})
+	c.Faults.Schedule = x.list(spec{name: "faults.schedule", flag: "fault", given: f.Faults})
 	c.Faults.Seed = x.integer(spec{name: "faults.seed", env: "ESPALIER_SEED", flag: "seed", given: one(f.Seed), def: "1"}, 0, 1<<62)
 	c.Supply.Prefixes = x.list(spec{name: "supply.prefixes", env: "ESPALIER_SUPPLY_PREFIXES", flag: "supply-prefix"})
 	c.Supply.Sources = x.sources()

@@ -42,7 +42,8 @@ type spec struct {
 	foreign []raw    // what other tools' files say, most important first
 	def     string   // "" none
 	list    bool
-	kind    tomldoc.Kind // in TOML
+	kind    tomldoc.Kind      // in TOML
+	renamed map[string]string // values of former versions and their present names
 }
 
 func (x *layers) fail(err error) {
@@ -176,6 +177,10 @@ func (x *layers) oneOf(s spec, allowed ...string) Value[string] {
 		if strings.EqualFold(a, r.words[0]) {
 			return Value[string]{a, r.origin}
 		}
+	}
+	if now, ok := s.renamed[r.words[0]]; ok {
+		x.bad(s, r, "%q is now called %q", r.words[0], now)
+		return Value[string]{}
 	}
 	x.bad(s, r, "%q is none of %s", r.words[0], strings.Join(allowed, ", "))
 	return Value[string]{}

@@ -138,6 +138,7 @@ func TestEspalierFaults(t *testing.T) {
 		{"unknown key", "[run]\nexpected = \"x\"\n", `espalier.toml:2:1: unknown key "expected" in [run]; did you mean "expect"?`},
 		{"type", "[run]\ntimeout = 3\n", "espalier.toml:2:11: run.timeout: want a string, found an integer"},
 		{"duration", "[run]\ntimeout = \"3\"\n", `espalier.toml:2:11: run.timeout: "3" is no duration`},
+		{"renamed net mode", "[net]\nmode = \"island\"\n", `espalier.toml:2:8: net.mode: "island" is now called "isolated"`},
 		{"mode", "[image]\nflash-mode = \"spi\"\n", `espalier.toml:2:14: image.flash-mode: "spi" is none of qio, qout, dio, dout`},
 		{"no such table", "[image]\npartition-table = \"x.csv\"\n", "x.csv: no such file"},
 		{"table outside", "[image]\npartition-table = \"/etc/hosts\"\n", "lies outside the project"},

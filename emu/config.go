@@ -1,6 +1,9 @@
 package emu
 
-import "espalier.dev/espalier/rv32"
+import (
+	"espalier.dev/espalier/emu/chip"
+	"espalier.dev/espalier/rv32"
+)
 
 // Config describes a board and what is on it. ROM and Flash are copied; the
 // caller's slices are not written to. Board.Flash gives the content back.
@@ -58,23 +61,9 @@ type Config struct {
 	Replay []Input
 }
 
-// Strap selects what the ROM does after reset.
-type Strap uint8
-
-// Boot modes, by the value of the strapping pins that selects them.
-const (
-	// StrapFlash boots from SPI flash.
-	StrapFlash Strap = iota
-	// StrapDownload starts the ROM's serial loader on UART0 and USB.
-	StrapDownload
-)
-
-func (s Strap) String() string {
-	switch s {
-	case StrapFlash:
-		return "flash"
-	case StrapDownload:
-		return "download"
+// Machine returns the part of the configuration that every chip has in common.
+func (c *Config) Machine() chip.Config {
+	return chip.Config{
+		Engine: c.Engine, Strict: c.Strict, Radio: c.Radio, Output: c.Output, Pin: c.Pin, Replay: c.Replay,
 	}
-	return "unknown"
 }

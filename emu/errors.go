@@ -21,23 +21,3 @@ type EFuseSizeError struct{ Size, Want int }
 func (e *EFuseSizeError) Error() string {
 	return fmt.Sprintf("efuse content of %d bytes: want %d", e.Size, e.Want)
 }
-
-// StrictError is the end of a strict run: the guest used something that is not
-// modelled.
-type StrictError struct{ Access Access }
-
-func (e *StrictError) Error() string {
-	return "not modelled: " + e.Access.String()
-}
-
-// AbsentError is the end of a run whose guest started a device that the chip
-// has and the board does not. Going on would have it wait for ever.
-type AbsentError struct {
-	Device string // "Bluetooth LE controller"
-	Access Access // the write that started it
-}
-
-func (e *AbsentError) Error() string {
-	return fmt.Sprintf("the %s is not modelled: the firmware starts it with a write to 0x%08x at pc 0x%08x, %ss",
-		e.Device, e.Access.Addr, e.Access.PC, e.Access.At)
-}

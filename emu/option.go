@@ -1,6 +1,10 @@
 package emu
 
-import "bytes"
+import (
+	"bytes"
+
+	"espalier.dev/espalier/emu/chip"
+)
 
 // Option is a condition under which Run stops. Without any, a run ends with
 // its context or when nothing can happen any more.
@@ -13,6 +17,30 @@ type stops struct {
 	reset        bool
 	texts        []*textMatch
 	outputs      []func(Output) bool
+	found        string // the text that ended the run
+}
+
+// machine returns the conditions as the machine checks them. Of a text and a
+// function that hold at the same output, the text is reported.
+func (s *stops) machine() chip.Stops {
+	c := chip.Stops{Limit: s.limit, Instructions: s.instructions, Reset: s.reset}
+	if len(s.texts)+len(s.outputs) > 0 {
+		c.Output = s.output
+	}
+	return c
+}
+
+func (s *stops) output(o Output) bool {
+	stop := false
+	for _, t := range s.texts {
+		if t.feed(o) && !stop {
+			stop, s.found = true, string(t.text)
+		}
+	}
+	for _, f := range s.outputs {
+		stop = f(o) || stop
+	}
+	return stop
 }
 
 // Limit stops after d of guest time, counted from the start of the call. A
@@ -46,7 +74,7 @@ func UntilText(text string, on ...Stream) Option {
 			m.watch[i] = len(on) == 0
 		}
 		for _, st := range on {
-			if st < streams {
+			if st < chip.Streams {
 				m.watch[st] = true
 			}
 		}
@@ -63,8 +91,8 @@ func UntilOutput(f func(Output) bool) Option {
 // textMatch looks for a text in each stream, across the borders of records.
 type textMatch struct {
 	text  []byte
-	watch [streams]bool
-	tail  [streams][]byte // at most len(text)-1 bytes
+	watch [chip.Streams]bool
+	tail  [chip.Streams][]byte // at most len(text)-1 bytes
 }
 
 func (m *textMatch) feed(o Output) bool {

@@ -1,57 +1,5 @@
 package emu
 
-// StopReason says why Run returned.
-type StopReason uint8
-
-// Reasons to stop.
-const (
-	// StopLimit: the guest time of Limit has passed.
-	StopLimit StopReason = iota
-	// StopText: a text of UntilText was written; it is in Result.Text.
-	StopText
-	// StopOutput: the function of UntilOutput said so.
-	StopOutput
-	// StopInstructions: the count of Instructions was reached.
-	StopInstructions
-	// StopReset: the chip was reset and UntilReset was given.
-	StopReset
-	// StopContext: the context ended; Result.Err is its error.
-	StopContext
-	// StopIdle: the CPU waits for an interrupt, or the chip sleeps, and no
-	// deadline and no input will ever end that.
-	StopIdle
-	// StopStrict: a strict board met a register that is not modelled;
-	// Result.Err is a *StrictError.
-	StopStrict
-	// StopAbsent: the guest started a device that the board does not have;
-	// Result.Err is an *AbsentError.
-	StopAbsent
-)
-
-func (r StopReason) String() string {
-	switch r {
-	case StopLimit:
-		return "limit"
-	case StopText:
-		return "text"
-	case StopOutput:
-		return "output"
-	case StopInstructions:
-		return "instructions"
-	case StopReset:
-		return "reset"
-	case StopContext:
-		return "context"
-	case StopIdle:
-		return "idle"
-	case StopStrict:
-		return "strict"
-	case StopAbsent:
-		return "absent"
-	}
-	return "unknown"
-}
-
 // Result is what a call of Run has to say.
 type Result struct {
 	Reason StopReason
@@ -81,13 +29,4 @@ type Result struct {
 
 	// Err is set for StopContext, StopStrict and StopAbsent.
 	Err error
-}
-
-// Reset is a reset of the chip.
-type Reset struct {
-	At Time
-	// Cause is the code that the guest finds in its reset cause register, Name
-	// what the mask ROM prints for it.
-	Cause uint8
-	Name  string
 }

@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // Registers of the analog I2C master at 6000E000. The manual does not describe
 // it; names as in the vendor's ROM functions.
@@ -59,7 +59,7 @@ func (a *analog) write(off, v uint32) {
 	}
 }
 
-func (a *analog) state(s *emu.State) { s.Fixed(&a.words, &a.slaves) }
+func (a *analog) state(s *chip.State) { s.Fixed(&a.words, &a.slaves) }
 
 // APB_SARADC registers, TRM 34.5.
 const (
@@ -126,4 +126,4 @@ func (a *saradc) reset() {
 	a.intr.reset(adcDone)
 }
 
-func (a *saradc) state(s *emu.State) { s.Fixed(&a.words, &a.intr.Raw, &a.intr.Ena) }
+func (a *saradc) state(s *chip.State) { s.Fixed(&a.words, &a.intr.Raw, &a.intr.Ena) }

@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 const (
 	apbRndData   = 0xb0 // TRM 25.4
@@ -70,4 +70,4 @@ func splitmix(state *uint64) uint32 {
 	return uint32(z >> 32)
 }
 
-func (a *apbCtrl) state(s *emu.State) { s.Fixed(&a.words, &a.s) }
+func (a *apbCtrl) state(s *chip.State) { s.Fixed(&a.words, &a.s) }

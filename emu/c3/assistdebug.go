@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // ASSIST_DEBUG registers, TRM 17.4.
 const (
@@ -52,4 +52,4 @@ func (d *assistDebug) reset() {
 
 func (d *assistDebug) powerOn() { d.block.reset() }
 
-func (d *assistDebug) state(s *emu.State) { s.Fixed(&d.words) }
+func (d *assistDebug) state(s *chip.State) { s.Fixed(&d.words) }

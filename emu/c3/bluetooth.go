@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // bluetooth is the link controller of Bluetooth LE, which this board does not
 // have. The manual does not describe it. Its registers are memory, as those of
@@ -24,4 +24,4 @@ func (b *bluetooth) write(off, v uint32) {
 	b.soc.m.Absent("Bluetooth LE controller", b.base+off)
 }
 
-func (b *bluetooth) state(s *emu.State) { s.Fixed(&b.words) }
+func (b *bluetooth) state(s *chip.State) { s.Fixed(&b.words) }

@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // Peripheral address space, TRM 3.3.5.
 const (
@@ -112,7 +112,7 @@ func (b *bus) outside(addr uint32) bool {
 // of it is recorded.
 type hole struct{ block }
 
-func (h *hole) state(s *emu.State) { s.Fixed(&h.words) }
+func (h *hole) state(s *chip.State) { s.Fixed(&h.words) }
 
 // fillHoles puts a hole wherever nothing is attached.
 func (b *bus) fillHoles() (holes []device) {

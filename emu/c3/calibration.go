@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // Bits of RTCCALICFG and RTCCALICFG2.
 const (
@@ -15,7 +15,7 @@ const (
 // again and again (START_CYCLING, which is set at reset). Nothing happens on
 // its own: what the registers show is computed when they are read.
 type calibration struct {
-	Begun   emu.Time
+	Begun   chip.Time
 	Active  bool
 	Ready   bool // of the last one, once it is stopped
 	Timeout bool

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 )
 
 // EFUSE registers, TRM 4.5.
@@ -28,7 +29,7 @@ const (
 	efIntRead    = 1 << 0
 	efIntProgram = 1 << 1
 	// efOperation is how long reading or burning takes.
-	efOperation = 100 * emu.Microsecond
+	efOperation = 100 * chip.Microsecond
 )
 
 // efuse is EFUSE, TRM 4: 4096 one-time programmable bits in eleven blocks. The
@@ -40,7 +41,7 @@ type efuse struct {
 	intr  interrupts
 	fuses [efContent]byte // what is burnt, in the order of the read registers
 	s     struct{ Cmd uint32 }
-	done  *emu.Timer
+	done  *chip.Timer
 }
 
 func newEFuse(c *soc, cfg *emu.Config) (*efuse, error) {
@@ -186,6 +187,6 @@ func (e *efuse) reset() {
 	e.latch()
 }
 
-func (e *efuse) state(s *emu.State) {
+func (e *efuse) state(s *chip.State) {
 	s.Fixed(&e.words, &e.fuses, &e.s, &e.intr.Raw, &e.intr.Ena)
 }

@@ -1,7 +1,7 @@
 package c3
 
 import (
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -180,7 +180,7 @@ func (x *extmem) reset() {
 	x.open()
 }
 
-func (x *extmem) state(s *emu.State) {
+func (x *extmem) state(s *chip.State) {
 	s.Fixed(&x.words, &x.s, &x.mmu.words)
 	if s.Loading() {
 		x.remap()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 )
 
 // flash is a GigaDevice GD25Q-class SPI NOR flash of 1 to 16 MiB. Programming
@@ -244,7 +245,7 @@ func (f *flash) sfdp() []byte {
 	return p
 }
 
-func (f *flash) state(s *emu.State) {
+func (f *flash) state(s *chip.State) {
 	s.Fixed(&f.s)
 	s.Memory(f.data)
 }

@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // GPIO registers, TRM 5.14.
 const (
@@ -48,16 +48,16 @@ type gpio struct {
 	cpu   *line
 	nmi   *line
 	s     struct {
-		Levels   uint32            // what IN would show without input enables
-		Driven   uint32            // pins that the guest drives
-		External [gpPins]emu.Level // what the outside does
-		Shown    [gpPins]emu.Level // last level reported to the host
-		Strap    uint32            // strapping pins, sampled at the next reset
+		Levels   uint32             // what IN would show without input enables
+		Driven   uint32             // pins that the guest drives
+		External [gpPins]chip.Level // what the outside does
+		Shown    [gpPins]chip.Level // last level reported to the host
+		Strap    uint32             // strapping pins, sampled at the next reset
 		Status   uint32
 	}
 }
 
-func newGPIO(c *soc, strap emu.Strap) *gpio {
+func newGPIO(c *soc, strap chip.Strap) *gpio {
 	g := &gpio{soc: c, cpu: c.intc.source(srcGPIO), nmi: c.intc.source(srcGPIONMI)}
 	g.iomux = newIOMux(g)
 	table := []reg{{gpStrap, "STRAP", 0}, {0x62c, "CLOCK_GATE", 1}, {0x6fc, "DATE", 0x2006130}}
@@ -70,16 +70,16 @@ func newGPIO(c *soc, strap emu.Strap) *gpio {
 	g.know(0x14c, 0x14c)
 	g.know(gpFuncInSel0, gpFuncInSel0+4*(gpSignals-1))
 	for i := range g.s.External {
-		g.s.External[i], g.s.Shown[i] = emu.Floating, emu.Floating
+		g.s.External[i], g.s.Shown[i] = chip.Floating, chip.Floating
 	}
 	g.strap(strap)
 	return g
 }
 
 // strap sets what the strapping pins select at the next reset.
-func (g *gpio) strap(s emu.Strap) {
+func (g *gpio) strap(s chip.Strap) {
 	g.s.Strap = strapFlash
-	if s == emu.StrapDownload {
+	if s == chip.StrapDownload {
 		g.s.Strap = strapDownload
 	}
 }
@@ -174,13 +174,13 @@ func (g *gpio) update() {
 	var levels, drivenPins uint32
 	for n := range uint32(gpPins) {
 		driven, high := g.output(n)
-		shown := emu.Floating
+		shown := chip.Floating
 		switch ext := g.s.External[n]; {
 		case driven:
 			shown = level(high)
 			drivenPins |= 1 << n
-		case ext != emu.Floating:
-			high = ext == emu.High
+		case ext != chip.Floating:
+			high = ext == chip.High
 		default:
 			high = g.iomux.pullUp(n)
 		}
@@ -198,11 +198,11 @@ func (g *gpio) update() {
 	g.soc.rtc.pinsMoved()
 }
 
-func level(high bool) emu.Level {
+func level(high bool) chip.Level {
 	if high {
-		return emu.High
+		return chip.High
 	}
-	return emu.Low
+	return chip.Low
 }
 
 // interrupts sets STATUS for edges among changed and for level types, TRM 5.8.
@@ -244,7 +244,7 @@ func (g *gpio) pending(ena uint) (pins uint32) {
 }
 
 // drive sets what the outside does to a pin.
-func (g *gpio) drive(n int, l emu.Level) {
+func (g *gpio) drive(n int, l chip.Level) {
 	if n < 0 || n >= gpPins {
 		return
 	}
@@ -253,13 +253,13 @@ func (g *gpio) drive(n int, l emu.Level) {
 }
 
 // pin returns the level that can be measured.
-func (g *gpio) pin(n int) emu.Level {
+func (g *gpio) pin(n int) chip.Level {
 	if n < 0 || n >= gpPins {
-		return emu.Floating
+		return chip.Floating
 	}
 	bit := uint32(1) << n
-	if g.s.Driven&bit == 0 && g.s.External[n] == emu.Floating && !g.iomux.pullUp(uint32(n)) && !g.iomux.pullDown(uint32(n)) {
-		return emu.Floating
+	if g.s.Driven&bit == 0 && g.s.External[n] == chip.Floating && !g.iomux.pullUp(uint32(n)) && !g.iomux.pullDown(uint32(n)) {
+		return chip.Floating
 	}
 	return level(g.s.Levels&bit != 0)
 }
@@ -272,4 +272,4 @@ func (g *gpio) reset() {
 	g.update()
 }
 
-func (g *gpio) state(s *emu.State) { s.Fixed(&g.words, &g.s, &g.iomux.words) }
+func (g *gpio) state(s *chip.State) { s.Fixed(&g.words, &g.s, &g.iomux.words) }

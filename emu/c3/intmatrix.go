@@ -3,7 +3,7 @@ package c3
 import (
 	"math/bits"
 
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 )
 
 // Interrupt sources, TRM 8.3.1: the index of the source's MAP register.
@@ -172,4 +172,4 @@ func (m *intMatrix) reset() {
 	m.update()
 }
 
-func (m *intMatrix) state(s *emu.State) { s.Fixed(&m.words, &m.s) }
+func (m *intMatrix) state(s *chip.State) { s.Fixed(&m.words, &m.s) }

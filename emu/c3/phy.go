@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // Registers of the radio's front end that calibration waits for. No manual
 // describes them; what they mean is known only as far as software depends on
@@ -32,7 +32,7 @@ func (f *frontEnd) read(off uint32) uint32 {
 	return v
 }
 
-func (f *frontEnd) state(s *emu.State) { s.Fixed(&f.words) }
+func (f *frontEnd) state(s *chip.State) { s.Fixed(&f.words) }
 
 // newPHY are the blocks of the radio that only keep what is written.
 func newPHY() []*storage {

@@ -1,7 +1,7 @@
 package c3
 
 import (
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -49,7 +49,7 @@ const (
 	rtcSWDFeed     = 1 << 29
 	swdKey         = 0x8f1d312a
 	// swdTimeout is the super watchdog's, TRM 12.3: slightly less than a second.
-	swdTimeout = 950 * emu.Millisecond
+	swdTimeout = 950 * chip.Millisecond
 )
 
 // rtc is RTC_CNTL: software resets, the reset cause, the slow-clock counter
@@ -61,11 +61,11 @@ type rtc struct {
 	intr interrupts
 	s    struct {
 		Base  uint64 // slow-clock count at Since
-		Since emu.Time
+		Since chip.Time
 		Sleep sleepMode
 	}
-	main *emu.Timer
-	swd  *emu.Timer
+	main *chip.Timer
+	swd  *chip.Timer
 	wdt  watchdog
 }
 
@@ -199,12 +199,12 @@ func (r *rtc) slowHz() uint64 {
 // source; fold keeps what has passed.
 func (r *rtc) count() uint64 { return r.countAt(r.soc.m.Now()) }
 
-func (r *rtc) countAt(at emu.Time) uint64 {
-	return r.s.Base + scale(uint64(at-r.s.Since), r.slowHz(), emu.TicksPerSecond)
+func (r *rtc) countAt(at chip.Time) uint64 {
+	return r.s.Base + scale(uint64(at-r.s.Since), r.slowHz(), chip.TicksPerSecond)
 }
 
 // spinLoad implements counter.
-func (r *rtc) spinLoad(off uint32, to emu.Time) rv32.SpinValue {
+func (r *rtc) spinLoad(off uint32, to chip.Time) rv32.SpinValue {
 	latched := uint64(r.get(rtcTimeHigh0))<<32 | uint64(r.get(rtcTimeLow0))
 	return spinValue(latched, r.countAt(to), off == rtcTimeHigh0)
 }
@@ -219,12 +219,12 @@ func (r *rtc) arm() {
 		r.main.Set(r.soc.m.Now())
 		return
 	}
-	ticks := scale(goal-r.s.Base, emu.TicksPerSecond, r.slowHz())
+	ticks := scale(goal-r.s.Base, chip.TicksPerSecond, r.slowHz())
 	if ticks > 1<<62 {
 		r.main.Stop()
 		return
 	}
-	r.main.Set(r.soc.m.Now() + emu.Time(ticks+1))
+	r.main.Set(r.soc.m.Now() + chip.Time(ticks+1))
 }
 
 func (r *rtc) alarm() {
@@ -252,6 +252,6 @@ func (r *rtc) reset() {
 	r.feedSWD()
 }
 
-func (r *rtc) state(s *emu.State) {
+func (r *rtc) state(s *chip.State) {
 	s.Fixed(&r.words, &r.s, &r.wdt.s, &r.intr.Raw, &r.intr.Ena)
 }

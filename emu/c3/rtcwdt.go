@@ -1,10 +1,10 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // wdtStep returns the guest ticks per slow-clock cycle, rounded.
 func (r *rtc) wdtStep() uint64 {
-	return (emu.TicksPerSecond + r.slowHz()/2) / r.slowHz()
+	return (chip.TicksPerSecond + r.slowHz()/2) / r.slowHz()
 }
 
 // writeWDT writes a register of the RTC watchdog, if the key is set.

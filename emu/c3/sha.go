@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 )
 
 // SHA registers, TRM 18.5.
@@ -116,7 +116,7 @@ func (h *sha) compress() {
 	h.setState(s)
 }
 
-func (h *sha) state(s *emu.State) { s.Fixed(&h.words) }
+func (h *sha) state(s *chip.State) { s.Fixed(&h.words) }
 
 // sha1Block is the compression function of FIPS 180-4 section 6.1.2; the
 // standard library does not give it away without padding.

@@ -4,6 +4,7 @@ import (
 	"hash/crc32"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -20,7 +21,7 @@ const (
 
 // soc is the chip: memories, bus and blocks.
 type soc struct {
-	m   *emu.Machine
+	m   *chip.Machine
 	bus bus
 
 	sram0, sram1, rtcFast, romBank, flashBank *rv32.Bank
@@ -64,14 +65,14 @@ func newBoard(cfg emu.Config) (*soc, *emu.Board, error) {
 	if c.flash, err = newFlash(cfg.Flash); err != nil {
 		return nil, nil, err
 	}
-	c.m = emu.NewMachine(&cfg, &c.bus)
+	c.m = chip.NewMachine(cfg.Machine(), &c.bus, c)
 	c.mapMemory(rom)
 	if err := c.build(&cfg); err != nil {
 		return nil, nil, err
 	}
 	c.resetTo(causePowerOn)
 	c.usb.plug(cfg.USBHost)
-	return c, emu.NewBoard(c.m, c), nil
+	return c, emu.NewBoard(c.m), nil
 }
 
 func (c *soc) mapMemory(rom []byte) {
@@ -102,8 +103,8 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.systm = newSystimer(c)
 	c.timgs[0] = newTIMG(c, 0, 0x6001f000, srcTIMG0T0, srcTIMG0WDT, causeTG0WDTCPU, causeTG0WDT)
 	c.timgs[1] = newTIMG(c, 1, 0x60020000, srcTIMG1T0, srcTIMG1WDT, causeTG1WDTCPU, causeTG1WDT)
-	c.uarts[0] = newUART(c, "UART0", 0x60000000, emu.UART0, srcUART0)
-	c.uarts[1] = newUART(c, "UART1", 0x60010000, emu.UART1, srcUART1)
+	c.uarts[0] = newUART(c, "UART0", 0x60000000, chip.UART0, srcUART0)
+	c.uarts[1] = newUART(c, "UART1", 0x60010000, chip.UART1, srcUART1)
 	c.usb = newUSBSerialJTAG(c)
 	c.gpio = newGPIO(c, cfg.Strap)
 	c.extmem = newExtmem(c)
@@ -149,34 +150,34 @@ func peripheralResets(c *soc, hash, adc, spi2 device) (r [2][32][]device) {
 	return r
 }
 
-// Input implements emu.Chip.
-func (c *soc) Input(in emu.Input) {
+// Input implements chip.Chip.
+func (c *soc) Input(in chip.Input) {
 	switch in.Kind {
-	case emu.InputSerial:
-		if c.s.Held && in.Port != emu.USB {
+	case chip.InputSerial:
+		if c.s.Held && in.Port != chip.USB {
 			return // a pin of a chip without power listens to nobody
 		}
 		switch in.Port {
-		case emu.UART0:
+		case chip.UART0:
 			c.uarts[0].send(in.Data)
-		case emu.UART1:
+		case chip.UART1:
 			c.uarts[1].send(in.Data)
-		case emu.USB:
+		case chip.USB:
 			c.usb.send(in.Data)
 		}
-	case emu.InputPin:
+	case chip.InputPin:
 		c.gpio.drive(in.Pin, in.Level)
-	case emu.InputUSBHost:
-		c.usb.plug(in.Level == emu.High)
-	case emu.InputReset:
+	case chip.InputUSBHost:
+		c.usb.plug(in.Level == chip.High)
+	case chip.InputReset:
 		c.gpio.strap(in.Strap)
 		c.enable(true)
 		c.requestReset(causePowerOn) // CHIP_PU: the whole chip
-	case emu.InputStrap:
+	case chip.InputStrap:
 		c.gpio.strap(in.Strap)
-	case emu.InputEnable:
+	case chip.InputEnable:
 		held := c.s.Held
-		if c.enable(in.Level != emu.Low); held && !c.s.Held {
+		if c.enable(in.Level != chip.Low); held && !c.s.Held {
 			c.requestReset(causePowerOn)
 		}
 	}
@@ -195,28 +196,28 @@ func (c *soc) enable(high bool) {
 	c.m.Halt(true)
 }
 
-// Baud implements emu.Chip.
-func (c *soc) Baud(s emu.Stream) int {
+// Baud implements chip.Chip.
+func (c *soc) Baud(s chip.Stream) int {
 	switch s {
-	case emu.UART0:
+	case chip.UART0:
 		return c.uarts[0].baud()
-	case emu.UART1:
+	case chip.UART1:
 		return c.uarts[1].baud()
 	}
 	return 0
 }
 
-// Pin implements emu.Chip.
-func (c *soc) Pin(n int) emu.Level { return c.gpio.pin(n) }
+// Pin implements chip.Chip.
+func (c *soc) Pin(n int) chip.Level { return c.gpio.pin(n) }
 
-// Flash implements emu.Chip.
+// Flash implements chip.Chip.
 func (c *soc) Flash() []byte { return append([]byte(nil), c.flash.data...) }
 
-// EFuse implements emu.Chip.
+// EFuse implements chip.Chip.
 func (c *soc) EFuse() []byte { return append([]byte(nil), c.efuse.fuses[:]...) }
 
-// State implements emu.Chip.
-func (c *soc) State(s *emu.State) {
+// State implements chip.Chip.
+func (c *soc) State(s *chip.State) {
 	s.Expect("checksum of the ROM", uint64(crc32.ChecksumIEEE(c.romBank.Bytes())))
 	s.Expect("flash size", uint64(len(c.flash.data)))
 	if s.Err() != nil {
@@ -233,7 +234,7 @@ func (c *soc) State(s *emu.State) {
 		c.m.CPU.Memory().Written(c.flashBank, 0, uint32(len(c.flash.data)))
 	}
 	for _, d := range c.devices {
-		if d, ok := d.(interface{ state(*emu.State) }); ok {
+		if d, ok := d.(interface{ state(*chip.State) }); ok {
 			d.state(s)
 		}
 	}

@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // SPI2 registers, TRM 27.7.
 const (
@@ -96,4 +96,4 @@ func (p *spi2) reset() {
 	p.intr.reset(0)
 }
 
-func (p *spi2) state(s *emu.State) { s.Fixed(&p.words, &p.intr.Raw, &p.intr.Ena) }
+func (p *spi2) state(s *chip.State) { s.Fixed(&p.words, &p.intr.Raw, &p.intr.Ena) }

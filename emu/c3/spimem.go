@@ -3,7 +3,7 @@ package c3
 import (
 	"encoding/binary"
 
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 )
 
 // SPI_MEM registers, TRM 27 (SPI0 and SPI1 share the layout; names as in the
@@ -221,4 +221,4 @@ func (p *spiMem) reset() {
 	p.intr.reset(0)
 }
 
-func (p *spiMem) state(s *emu.State) { s.Fixed(&p.words, &p.intr.Raw, &p.intr.Ena) }
+func (p *spiMem) state(s *chip.State) { s.Fixed(&p.words, &p.intr.Raw, &p.intr.Ena) }

@@ -1,7 +1,7 @@
 package c3
 
 import (
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -9,7 +9,7 @@ import (
 type counter interface {
 	// spinLoad says what a clocked register can read until to, if nothing but
 	// writes to latch registers happens.
-	spinLoad(off uint32, to emu.Time) rv32.SpinValue
+	spinLoad(off uint32, to chip.Time) rv32.SpinValue
 }
 
 // SpinLoad implements rv32.SpinBus: what a register can read between two

@@ -1,13 +1,13 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // storage is a block whose registers only keep what is written. Those in its
 // table are known to need no more on this board; any other counts as
 // unmodelled when it is used.
 type storage struct{ block }
 
-func (d *storage) state(s *emu.State) { s.Fixed(&d.words) }
+func (d *storage) state(s *chip.State) { s.Fixed(&d.words) }
 
 // newSensitive is SENSITIVE, TRM 14: permission control. What is configured is
 // kept and not enforced.

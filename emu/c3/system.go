@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // SYSTEM registers, TRM 16.4.
 const (
@@ -60,7 +60,7 @@ func (y *system) cpuTicks() uint64 {
 		return 2 // 80 MHz
 	case sysclkSourceRC:
 		// 17.5 MHz is 9.14 ticks, the one clock that is not a whole number.
-		return (emu.TicksPerSecond*div + rcFastHz/2) / rcFastHz
+		return (chip.TicksPerSecond*div + rcFastHz/2) / rcFastHz
 	}
 	return xtalTicks * div
 }
@@ -99,7 +99,7 @@ func (y *system) clock(off, v uint32) {
 	for _, t := range y.soc.timgs {
 		t.clockChanged(false)
 	}
-	y.soc.m.SetCPUPeriod(emu.Duration(y.cpuTicks()))
+	y.soc.m.SetCPUPeriod(chip.Duration(y.cpuTicks()))
 }
 
 func (y *system) reset() {
@@ -113,7 +113,7 @@ func (y *system) reset() {
 	for _, l := range y.fromCPU {
 		l.set(false)
 	}
-	y.soc.m.SetCPUPeriod(emu.Duration(y.cpuTicks()))
+	y.soc.m.SetCPUPeriod(chip.Duration(y.cpuTicks()))
 }
 
-func (y *system) state(s *emu.State) { s.Fixed(&y.words) }
+func (y *system) state(s *chip.State) { s.Fixed(&y.words) }

@@ -1,7 +1,7 @@
 package c3
 
 import (
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -43,16 +43,16 @@ type systimer struct {
 	block
 	soc *soc
 	s   struct {
-		Base  [stUnits]uint64   // count at Since
-		Since [stUnits]emu.Time // when the unit was started
-		Latch [stUnits]uint64   // what UPDATE took
-		Armed [stTargets]bool   // comparator loaded and not fired
-		Goal  [stTargets]uint64 // count at which it fires
+		Base  [stUnits]uint64    // count at Since
+		Since [stUnits]chip.Time // when the unit was started
+		Latch [stUnits]uint64    // what UPDATE took
+		Armed [stTargets]bool    // comparator loaded and not fired
+		Goal  [stTargets]uint64  // count at which it fires
 		Raw   uint32
 		Ena   uint32
 	}
 	lines  [stTargets]*line
-	alarms [stTargets]*emu.Timer
+	alarms [stTargets]*chip.Timer
 }
 
 func newSystimer(c *soc) *systimer {
@@ -75,7 +75,7 @@ func (t *systimer) running(unit int) bool {
 // count returns the value of a unit now.
 func (t *systimer) count(unit int) uint64 { return t.countAt(unit, t.soc.m.Now()) }
 
-func (t *systimer) countAt(unit int, at emu.Time) uint64 {
+func (t *systimer) countAt(unit int, at chip.Time) uint64 {
 	v := t.s.Base[unit]
 	if t.running(unit) {
 		v += uint64(at/stTicks) - uint64(t.s.Since[unit]/stTicks)
@@ -84,7 +84,7 @@ func (t *systimer) countAt(unit int, at emu.Time) uint64 {
 }
 
 // spinLoad implements counter.
-func (t *systimer) spinLoad(off uint32, to emu.Time) rv32.SpinValue {
+func (t *systimer) spinLoad(off uint32, to chip.Time) rv32.SpinValue {
 	if off < stUnit0Value {
 		return rv32.SpinValue{OK: true, Lo: stOpValid, Hi: stOpValid, Latched: true}
 	}
@@ -213,7 +213,7 @@ func (t *systimer) schedule(n int) {
 		return
 	}
 	// The counter changes at multiples of its period after power-on.
-	t.alarms[n].Set(now/stTicks*stTicks + emu.Time(uint64(left)*stTicks))
+	t.alarms[n].Set(now/stTicks*stTicks + chip.Time(uint64(left)*stTicks))
 }
 
 func (t *systimer) fire(n int) {
@@ -246,4 +246,4 @@ func (t *systimer) reset() {
 	t.update()
 }
 
-func (t *systimer) state(s *emu.State) { s.Fixed(&t.words, &t.s) }
+func (t *systimer) state(s *chip.State) { s.Fixed(&t.words, &t.s) }

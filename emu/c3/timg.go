@@ -1,7 +1,7 @@
 package c3
 
 import (
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -49,11 +49,11 @@ type timg struct {
 	soc    *soc
 	t0line *line
 	wdline *line
-	alarm  *emu.Timer
+	alarm  *chip.Timer
 	wdt    watchdog
 	s      struct {
 		Base     uint64 // count at Since
-		Since    emu.Time
+		Since    chip.Time
 		Raw, Ena uint32
 		Cali     calibration
 	}
@@ -166,7 +166,7 @@ func (t *timg) step() uint64 {
 // count returns T0's value now.
 func (t *timg) count() uint64 { return t.countAt(t.soc.m.Now()) }
 
-func (t *timg) countAt(at emu.Time) uint64 {
+func (t *timg) countAt(at chip.Time) uint64 {
 	if t.get(tgT0Config)&tgEn == 0 {
 		return t.s.Base
 	}
@@ -187,7 +187,7 @@ func (t *timg) fold() {
 	}
 	rest := uint64(now-t.s.Since) % t.step()
 	t.s.Base = t.count()
-	t.s.Since = now - emu.Time(rest)
+	t.s.Since = now - chip.Time(rest)
 }
 
 // schedule sets the deadline of the alarm. An alarm that lies in the past, for
@@ -210,15 +210,15 @@ func (t *timg) schedule() {
 		return
 	}
 	done := uint64(t.soc.m.Now()-t.s.Since) / t.step()
-	if left+done > uint64(emu.Never)/t.step()/2 {
+	if left+done > uint64(chip.Never)/t.step()/2 {
 		t.alarm.Stop() // centuries away
 		return
 	}
-	t.alarm.Set(t.s.Since + emu.Time((left+done)*t.step()))
+	t.alarm.Set(t.s.Since + chip.Time((left+done)*t.step()))
 }
 
 // spinLoad implements counter.
-func (t *timg) spinLoad(off uint32, to emu.Time) rv32.SpinValue {
+func (t *timg) spinLoad(off uint32, to chip.Time) rv32.SpinValue {
 	latched := uint64(t.get(tgT0Hi))<<32 | uint64(t.get(tgT0Lo))
 	return spinValue(latched, t.countAt(to), off == tgT0Hi)
 }
@@ -262,6 +262,6 @@ func (t *timg) clockChanged(before bool) {
 	t.wdt.resume(t.wdtStep())
 }
 
-func (t *timg) state(s *emu.State) {
+func (t *timg) state(s *chip.State) {
 	s.Fixed(&t.words, &t.s, &t.wdt.s)
 }

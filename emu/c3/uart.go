@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // UART registers, TRM 26.6.
 const (
@@ -52,7 +52,7 @@ const uartHostBaud = 115200
 type uart struct {
 	block
 	soc    *soc
-	stream emu.Stream
+	stream chip.Stream
 	intr   interrupts
 	s      struct {
 		FIFO        [uartFIFOSize]byte
@@ -61,12 +61,12 @@ type uart struct {
 		Edges       uint32 // counted for autobaud
 	}
 	waiting []byte // sent by the host, not yet received
-	arrive  *emu.Timer
-	idle    *emu.Timer // RX timeout
-	signal  *emu.Timer // the interrupt reaches the matrix
+	arrive  *chip.Timer
+	idle    *chip.Timer // RX timeout
+	signal  *chip.Timer // the interrupt reaches the matrix
 }
 
-func newUART(c *soc, name string, base uint32, stream emu.Stream, src uint) *uart {
+func newUART(c *soc, name string, base uint32, stream chip.Stream, src uint) *uart {
 	u := &uart{soc: c, stream: stream}
 	u.intr.line = c.intc.source(src)
 	u.arrive = c.m.NewTimer(u.receive)
@@ -282,11 +282,11 @@ func (u *uart) sourceClock() uint32 {
 }
 
 // bits returns the duration of n bits at the configured baud rate.
-func (u *uart) bits(n uint32) emu.Duration {
+func (u *uart) bits(n uint32) chip.Duration {
 	div := u.get(uartClkDiv)
 	sixteenths := uint64(max(1, field(div, 11, 0)))*16 + uint64(field(div, 23, 20))
-	ticks := uint64(n) * sixteenths * emu.TicksPerSecond / (16 * uint64(max(1, u.sourceClock())))
-	return emu.Duration(max(1, ticks))
+	ticks := uint64(n) * sixteenths * chip.TicksPerSecond / (16 * uint64(max(1, u.sourceClock())))
+	return chip.Duration(max(1, ticks))
 }
 
 // baud returns the configured bits per second.
@@ -304,7 +304,7 @@ func (u *uart) reset() {
 	u.update()
 }
 
-func (u *uart) state(s *emu.State) {
+func (u *uart) state(s *chip.State) {
 	s.Fixed(&u.words, &u.s, &u.intr.Raw, &u.intr.Ena)
 	s.Bytes(&u.waiting)
 }

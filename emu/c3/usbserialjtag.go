@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // USB_SERIAL_JTAG registers, TRM 30.6.
 const (
@@ -32,8 +32,8 @@ const (
 
 	// usbFrame is the time between start-of-frame packets, usbTransfer the
 	// time of a full 64-byte bulk transaction at full speed.
-	usbFrame    = emu.Millisecond
-	usbTransfer = 50 * emu.Microsecond
+	usbFrame    = chip.Millisecond
+	usbTransfer = 50 * chip.Microsecond
 )
 
 // usbSerialJTAG is the serial half of USB_SERIAL_JTAG, TRM 30. With a host it
@@ -56,9 +56,9 @@ type usbSerialJTAG struct {
 		Frame   uint32
 	}
 	waiting []byte
-	sof     *emu.Timer
-	take    *emu.Timer // host takes the IN packet
-	bring   *emu.Timer // host brings an OUT packet
+	sof     *chip.Timer
+	take    *chip.Timer // host takes the IN packet
+	bring   *chip.Timer // host brings an OUT packet
 }
 
 func newUSBSerialJTAG(c *soc) *usbSerialJTAG {
@@ -147,7 +147,7 @@ func (u *usbSerialJTAG) taken() {
 	n := u.s.InCount
 	u.s.InCount, u.s.InBusy = 0, false
 	u.intr.raise(usbIntInEmpty | usbIntInToken)
-	u.soc.m.Emit(emu.USB, u.s.In[:n]...)
+	u.soc.m.Emit(chip.USB, u.s.In[:n]...)
 }
 
 // send queues bytes from the host.
@@ -218,7 +218,7 @@ func (u *usbSerialJTAG) reset() {
 	u.listen()
 }
 
-func (u *usbSerialJTAG) state(s *emu.State) {
+func (u *usbSerialJTAG) state(s *chip.State) {
 	s.Fixed(&u.words, &u.s, &u.intr.Raw, &u.intr.Ena)
 	s.Bytes(&u.waiting)
 }

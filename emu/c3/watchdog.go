@@ -3,7 +3,7 @@ package c3
 import (
 	"math/bits"
 
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 )
 
 // watchdog counts through the four stages that the MWDTs and the RWDT share,
@@ -11,7 +11,7 @@ import (
 // stage 0. The owner says what the stages are and does the actions.
 type watchdog struct {
 	soc   *soc
-	timer *emu.Timer
+	timer *chip.Timer
 	act   func(action uint32)
 	s     struct {
 		On     bool
@@ -42,7 +42,7 @@ func (w *watchdog) arm(counts uint64) {
 		w.timer.Stop()
 		return
 	}
-	w.timer.Set(w.soc.m.Now() + emu.Time(ticks))
+	w.timer.Set(w.soc.m.Now() + chip.Time(ticks))
 }
 
 // expire ends a stage. After the last one the watchdog goes on with the first.

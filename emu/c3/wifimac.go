@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // Registers of the Wi-Fi MAC at 60033000. The manual does not describe it;
 // names as in the public description of the chip's registers where it has
@@ -56,8 +56,8 @@ type wifiMAC struct {
 	plcp *wifiPLCP
 	wdev *wifiWDEV
 	intr *line // source 0
-	next *emu.Timer
-	done [macSlots]*emu.Timer // end of a transmission, by slot
+	next *chip.Timer
+	done [macSlots]*chip.Timer // end of a transmission, by slot
 
 	s struct {
 		Channel    uint8 // where the synthesizer is, 0 between channels
@@ -173,7 +173,7 @@ func (w *wifiMAC) reset() {
 	w.tune()
 }
 
-func (w *wifiMAC) state(s *emu.State) {
+func (w *wifiMAC) state(s *chip.State) {
 	s.Fixed(&w.words, &w.s)
 	if s.Loading() { // the radio is not part of the snapshot
 		w.soc.m.Radio().Tune(w.soc.m.Now(), int(w.s.Listening))

@@ -1,7 +1,7 @@
 package c3
 
 import (
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/emu/dot11"
 )
 
@@ -48,7 +48,7 @@ func (p *wifiPLCP) rate(slot int) int {
 	return rates[field(p.get(plcpLength+plcpStride*uint32(slot)), 16, 12)]
 }
 
-func (p *wifiPLCP) state(s *emu.State) { s.Fixed(&p.words) }
+func (p *wifiPLCP) state(s *chip.State) { s.Fixed(&p.words) }
 
 // wifiKey is a key slot.
 type wifiKey struct {

@@ -3,7 +3,7 @@ package c3
 import (
 	"encoding/binary"
 
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/emu/dot11"
 )
 
@@ -39,7 +39,7 @@ func (w *wifiMAC) receive() {
 }
 
 // take filters and decrypts a frame, and puts it into the ring.
-func (w *wifiMAC) take(now emu.Time, rx emu.RadioRX) {
+func (w *wifiMAC) take(now chip.Time, rx chip.RadioRX) {
 	f := dot11.Frame(rx.Frame)
 	if w.get(macRXCtrl)&macRXEnable == 0 || rx.Channel != int(w.s.Channel) || len(f) < 2 || !f.Valid() || !w.accept(f) {
 		return
@@ -87,7 +87,7 @@ func (w *wifiMAC) matches(bank uint32, a dot11.Addr) bool {
 // deliver writes a frame into the next free descriptor. The list ends with a
 // null pointer; it is not a circle, and the hardware waits at its end until
 // the driver has appended to it.
-func (w *wifiMAC) deliver(now emu.Time, rx emu.RadioRX) bool {
+func (w *wifiMAC) deliver(now chip.Time, rx chip.RadioRX) bool {
 	next := w.get(macRXNext)
 	if next == 0 {
 		return false
@@ -120,7 +120,7 @@ func (w *wifiMAC) deliver(now emu.Time, rx emu.RadioRX) bool {
 
 // header fills in the words that software looks at: level, match flags,
 // channel, time of arrival, noise floor, length.
-func (w *wifiMAC) header(h []byte, now emu.Time, rx emu.RadioRX) {
+func (w *wifiMAC) header(h []byte, now chip.Time, rx chip.RadioRX) {
 	binary.LittleEndian.PutUint32(h[0:], uint32(uint8(rx.Level))|rxForUs|rxDestination)
 	binary.LittleEndian.PutUint32(h[8:], uint32(rx.Channel)<<16)
 	binary.LittleEndian.PutUint32(h[12:], macMicros(now))

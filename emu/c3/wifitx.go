@@ -3,7 +3,7 @@ package c3
 import (
 	"encoding/binary"
 
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/emu/dot11"
 )
 
@@ -26,11 +26,11 @@ func (w *wifiMAC) transmit(slot int) {
 	frame, ok := w.fetch(dramBase | plcp0&macAddress20)
 	if !ok {
 		w.s.Acked[slot] = false
-		w.done[slot].Set(now.Add(300 * emu.Microsecond))
+		w.done[slot].Set(now.Add(300 * chip.Microsecond))
 		return
 	}
 	w.encrypt(slot, frame)
-	done, acked := w.soc.m.Radio().Transmit(now, emu.RadioTX{
+	done, acked := w.soc.m.Radio().Transmit(now, chip.RadioTX{
 		Frame:   frame,
 		Channel: int(w.s.Channel),
 		Rate:    w.plcp.rate(slot),

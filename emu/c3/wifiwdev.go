@@ -1,6 +1,6 @@
 package c3
 
-import "espalier.dev/espalier/emu"
+import "espalier.dev/espalier/emu/chip"
 
 // Registers of the third page of the Wi-Fi MAC, at 60035000.
 const (
@@ -35,7 +35,7 @@ type wifiWDEV struct {
 	block
 	soc  *soc
 	intr *line // source 2
-	tbtt *emu.Timer
+	tbtt *chip.Timer
 	s    struct {
 		Random uint64
 		Offset [4]uint64 // of TSF n from MAC_TIME
@@ -61,9 +61,9 @@ func newWiFiWDEV(c *soc, seed uint64) *wifiWDEV {
 }
 
 // macMicros is MAC_TIME.
-func macMicros(now emu.Time) uint32 { return uint32(uint64(now) / uint64(emu.Microsecond)) }
+func macMicros(now chip.Time) uint32 { return uint32(uint64(now) / uint64(chip.Microsecond)) }
 
-func (d *wifiWDEV) micros() uint64 { return uint64(d.soc.m.Now()) / uint64(emu.Microsecond) }
+func (d *wifiWDEV) micros() uint64 { return uint64(d.soc.m.Now()) / uint64(chip.Microsecond) }
 
 func (d *wifiWDEV) read(off uint32) uint32 {
 	switch off {
@@ -138,7 +138,7 @@ func (d *wifiWDEV) arm() {
 	} else {
 		wait -= uint64(since) % interval
 	}
-	d.tbtt.Set(d.soc.m.Now().Add(emu.Duration(wait) * emu.Microsecond))
+	d.tbtt.Set(d.soc.m.Now().Add(chip.Duration(wait) * chip.Microsecond))
 }
 
 // beaconDue is the TBTT of interface 0.
@@ -159,4 +159,4 @@ func (d *wifiWDEV) reset() {
 	d.update()
 }
 
-func (d *wifiWDEV) state(s *emu.State) { s.Fixed(&d.words, &d.s) }
+func (d *wifiWDEV) state(s *chip.State) { s.Fixed(&d.words, &d.s) }

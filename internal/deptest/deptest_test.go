@@ -59,7 +59,7 @@ func TestBreaches(t *testing.T) {
 			"emu/web/a.go":    `import "espalier.dev/espalier/emu"`,
 			"emu/a.go":        `import "espalier.dev/espalier/esp/loader"`,
 			"esp/loader/a.go": "",
-		}, []string{"emu imports esp/loader: the machine", "emu/a.go imports espalier.dev/espalier/esp/loader: the emulator does not", "emu/web imports espalier.dev/espalier/esp/loader through emu"}},
+		}, []string{"emu imports esp/loader: the board", "emu/a.go imports espalier.dev/espalier/esp/loader: the emulator does not", "emu/web imports espalier.dev/espalier/esp/loader through emu"}},
 		{"process", map[string]string{"internal/build/a.go": `import "os/exec"`}, []string{"processes are started by the sandbox"}},
 		{"process by hand", map[string]string{"internal/build/a.go": `import "os"` + "\nfunc f() { os.StartProcess(\"\", nil, nil) }"}, []string{"uses os.StartProcess"}},
 		{"connection", map[string]string{"internal/build/a.go": `import "net/http"`}, []string{"connections are made"}},

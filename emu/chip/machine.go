@@ -1,6 +1,10 @@
-package emu
+package chip
 
-import "espalier.dev/espalier/rv32"
+import (
+	"slices"
+
+	"espalier.dev/espalier/rv32"
+)
 
 // Machine is what a chip package builds on: the CPU, guest time, deadlines and
 // the ways out of the chip. Its methods are for devices, which call them from
@@ -8,15 +12,17 @@ import "espalier.dev/espalier/rv32"
 type Machine struct {
 	CPU *rv32.CPU
 
-	cfg    *Config
+	cfg    Config
+	chip   Chip
 	clock  clock
 	timers timers
+	inputs inputs
 	trace  trace
 	access accesses
 	resets []Reset
 
 	onRun  []func()
-	stops  *stops // of the running Run, nil between runs
+	stops  *Stops // of the running Run, nil between runs
 	reason stopCause
 	period uint64 // CPU clock to switch to after this instruction, 0: none
 	reset  bool   // a device asked for a reset
@@ -28,7 +34,6 @@ type Machine struct {
 type stopCause struct {
 	set    bool
 	reason StopReason
-	text   string
 	err    error
 }
 
@@ -54,13 +59,19 @@ func (c *clock) cycle(t Time) uint64 {
 	return c.Cycle + (uint64(t-c.Base)+c.Period-1)/c.Period
 }
 
-// NewMachine returns a machine whose CPU sees bus where no memory is mapped.
-// The CPU clock is one cycle per tick until SetCPUPeriod.
-func NewMachine(cfg *Config, bus rv32.Bus) *Machine {
+// NewMachine returns a machine whose CPU sees bus where no memory is mapped,
+// and which calls c between instructions. The chip may be incomplete during the
+// call: none of its methods is called before Run. The CPU clock is one cycle
+// per tick until SetCPUPeriod.
+func NewMachine(cfg Config, bus rv32.Bus, c Chip) *Machine {
 	m := &Machine{
 		CPU:   rv32.New(rv32.Config{Bus: bus, Engine: cfg.Engine}),
 		cfg:   cfg,
+		chip:  c,
 		clock: clock{Period: 1},
+	}
+	for _, in := range cfg.Replay {
+		m.inputs.add(in)
 	}
 	m.timers.changed = func() {
 		if m.inRun {
@@ -125,7 +136,7 @@ func (m *Machine) Halt(on bool) {
 func (m *Machine) NoteReset(cause uint8, name string) {
 	m.resets = append(m.resets, Reset{At: m.Now(), Cause: cause, Name: name})
 	m.trace.mix(uint64(m.Now()), uint64(cause)|1<<32)
-	if m.stops != nil && m.stops.reset {
+	if m.stops != nil && m.stops.Reset {
 		m.stop(stopCause{reason: StopReset})
 	}
 }
@@ -145,18 +156,8 @@ func (m *Machine) Emit(s Stream, p ...byte) {
 	if m.cfg.Output != nil {
 		m.cfg.Output(o)
 	}
-	if m.stops == nil {
-		return
-	}
-	for _, t := range m.stops.texts {
-		if t.feed(o) {
-			m.stop(stopCause{reason: StopText, text: string(t.text)})
-		}
-	}
-	for _, f := range m.stops.outputs {
-		if f(o) {
-			m.stop(stopCause{reason: StopOutput})
-		}
+	if m.stops != nil && m.stops.Output != nil && m.stops.Output(o) {
+		m.stop(stopCause{reason: StopOutput})
 	}
 }
 
@@ -200,3 +201,24 @@ func (m *Machine) stop(c stopCause) {
 
 // TimeAt returns the guest time of a CPU cycle, if the CPU clock stays.
 func (m *Machine) TimeAt(cycle uint64) Time { return m.clock.at(cycle) }
+
+// Chip returns the chip that was given to NewMachine.
+func (m *Machine) Chip() Chip { return m.chip }
+
+// Inject delivers an input at its time; one whose time has passed is delivered
+// at once and recorded with the time of its delivery. It may be called from
+// Config.Output and Config.Pin.
+func (m *Machine) Inject(in Input) {
+	in.At = max(in.At, m.Now())
+	m.inputs.add(in)
+	if m.inRun { // called from Output or Pin
+		m.CPU.Limit(m.clock.cycle(in.At))
+	}
+}
+
+// Inputs returns the inputs that were delivered so far, for Config.Replay.
+func (m *Machine) Inputs() []Input { return slices.Clone(m.inputs.done) }
+
+// Accesses returns the registers used since power-on that the chip does not
+// model, by address.
+func (m *Machine) Accesses() []Access { return m.access.list() }

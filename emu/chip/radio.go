@@ -1,4 +1,4 @@
-package emu
+package chip
 
 // Radio is what a chip's antenna reaches: the air. emu/radio provides one. All
 // methods are called on the goroutine of Run, with guest times that do not go

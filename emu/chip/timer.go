@@ -1,4 +1,4 @@
-package emu
+package chip
 
 // Timer is a deadline of a device. The zero deadline state is stopped. Timers
 // are made once, when the board is built; two that are due at the same

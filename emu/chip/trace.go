@@ -1,4 +1,4 @@
-package emu
+package chip
 
 import "math/bits"
 
@@ -20,4 +20,16 @@ func (t *trace) bytes(p []byte) {
 	for _, b := range p {
 		t.mix(uint64(b), uint64(len(p)))
 	}
+}
+
+// TraceHash returns the hash of the run so far, with the registers of the CPU.
+func (m *Machine) TraceHash() uint64 {
+	t := m.trace
+	s := m.CPU.State()
+	for i, x := range s.X {
+		t.mix(uint64(x), uint64(i))
+	}
+	t.mix(uint64(s.PC), s.Cycles)
+	t.mix(uint64(m.Now()), m.retired())
+	return uint64(t)
 }

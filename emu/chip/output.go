@@ -1,4 +1,4 @@
-package emu
+package chip
 
 // Stream is a serial port of the board.
 type Stream uint8
@@ -9,7 +9,8 @@ const (
 	UART0 Stream = iota
 	UART1
 	USB
-	streams
+	// Streams is the number of serial ports.
+	Streams
 )
 
 func (s Stream) String() string {

@@ -1,4 +1,4 @@
-package emu
+package chip
 
 import (
 	"context"
@@ -6,19 +6,45 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
+// contextPeriod is how much guest time passes at most between two looks at the
+// context: some milliseconds of wall time in a compute-bound guest.
+const contextPeriod = 10 * Millisecond
+
+// Run lets guest time pass until a condition of stops holds, the context ends
+// or nothing can happen any more. Called again, it continues.
+func (m *Machine) Run(ctx context.Context, stops Stops) Result {
+	m.stops, m.reason, m.resets = &stops, stopCause{}, nil
+	start, begun := m.Now(), m.retired()
+	for _, f := range m.onRun {
+		f()
+	}
+	m.loop(ctx, &stops, start, begun)
+	m.stops = nil
+	return Result{
+		Reason:       m.reason.reason,
+		Err:          m.reason.err,
+		Start:        start,
+		Now:          m.Now(),
+		Instructions: m.retired() - begun,
+		Resets:       m.resets,
+	}
+}
+
+// retired returns the instructions since power-on.
+func (m *Machine) retired() uint64 { return m.CPU.Cycles() - m.clock.Idle }
+
 // loop runs until m.reason is set. Between two stretches of instructions it
 // does, in this order: a CPU clock change, a reset, timers that are due, inputs
 // that are due. The stretch ends at the next of all deadlines; a device that
 // sets an earlier one shortens it.
-func (b *Board) loop(ctx context.Context, st *stops, start Time, begun uint64) {
-	m := b.m
+func (m *Machine) loop(ctx context.Context, st *Stops, start Time, begun uint64) {
 	end := Never
-	if st.limit > 0 {
-		end = start.Add(st.limit)
+	if st.Limit > 0 {
+		end = start.Add(st.Limit)
 	}
 	look := start
 	for {
-		b.settle()
+		m.settle()
 		now := m.Now()
 		if m.reason.set {
 			return
@@ -34,40 +60,39 @@ func (b *Board) loop(ctx context.Context, st *stops, start Time, begun uint64) {
 			}
 			look = now.Add(contextPeriod)
 		}
-		if st.instructions > 0 && b.retired()-begun >= st.instructions {
+		if st.Instructions > 0 && m.retired()-begun >= st.Instructions {
 			m.stop(stopCause{reason: StopInstructions})
 			return
 		}
 
-		event := min(m.timers.next(), b.inputs.next())
+		event := min(m.timers.next(), m.inputs.next())
 		if m.halted {
-			b.sleep(event, end)
+			m.sleep(event, end)
 			continue
 		}
 		until := m.clock.cycle(min(event, end, look))
-		if st.instructions > 0 {
-			until = min(until, begun+st.instructions+m.clock.Idle)
+		if st.Instructions > 0 {
+			until = min(until, begun+st.Instructions+m.clock.Idle)
 		}
 		m.inRun = true
 		exit := m.CPU.Run(until)
 		m.inRun = false
 
 		if exit == rv32.ExitWFI && m.period == 0 && !m.reset && !m.reason.set && !m.halted {
-			b.sleep(min(m.timers.next(), b.inputs.next()), end)
+			m.sleep(min(m.timers.next(), m.inputs.next()), end)
 		}
 	}
 }
 
 // settle does what is due between two instructions.
-func (b *Board) settle() {
-	m := b.m
+func (m *Machine) settle() {
 	for {
 		if m.period != 0 {
 			m.applyPeriod()
 		}
 		if m.reset {
 			m.reset = false
-			b.chip.Reset()
+			m.chip.Reset()
 			continue
 		}
 		now := m.Now()
@@ -76,8 +101,8 @@ func (b *Board) settle() {
 			t.fire()
 			continue
 		}
-		if b.inputs.next() <= now {
-			b.deliver(now)
+		if m.inputs.next() <= now {
+			m.deliver(now)
 			continue
 		}
 		return
@@ -85,18 +110,16 @@ func (b *Board) settle() {
 }
 
 // deliver hands the first input to the chip.
-func (b *Board) deliver(now Time) {
-	b.inputs.pending[0].At = now
-	in := b.inputs.pop()
-	m := b.m
+func (m *Machine) deliver(now Time) {
+	m.inputs.pending[0].At = now
+	in := m.inputs.pop()
 	m.trace.mix(uint64(now), uint64(in.Kind)|uint64(in.Port)<<8|uint64(in.Pin)<<16|uint64(in.Level)<<32|uint64(in.Strap)<<40|3<<48)
 	m.trace.bytes(in.Data)
-	b.chip.Input(in)
+	m.chip.Input(in)
 }
 
 // sleep lets time pass without instructions: to the next event, or to the end of the run.
-func (b *Board) sleep(event, end Time) {
-	m := b.m
+func (m *Machine) sleep(event, end Time) {
 	if event == Never && end == Never {
 		m.stop(stopCause{reason: StopIdle})
 		return

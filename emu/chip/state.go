@@ -1,4 +1,4 @@
-package emu
+package chip
 
 import (
 	"bytes"
@@ -15,6 +15,25 @@ type State struct {
 	buf     bytes.Buffer
 	loading bool
 	err     error
+}
+
+// Save returns what a walk lists.
+func Save(walk func(*State)) []byte {
+	s := &State{}
+	walk(s)
+	return s.buf.Bytes()
+}
+
+// Load has a walk restore what Save returned for it. After an error, part of
+// the state may have been restored.
+func Load(saved []byte, walk func(*State)) error {
+	s := &State{loading: true}
+	s.buf.Write(saved)
+	walk(s)
+	if s.err == nil && s.buf.Len() > 0 {
+		return fmt.Errorf("%d bytes too many", s.buf.Len())
+	}
+	return s.err
 }
 
 // Loading reports whether the walk restores a snapshot.
@@ -38,7 +57,7 @@ func (s *State) Fixed(values ...any) {
 			continue
 		}
 		if err := binary.Write(&s.buf, binary.LittleEndian, reflect.ValueOf(v).Elem().Interface()); err != nil {
-			panic(fmt.Sprintf("emu: state of type %T: %v", v, err))
+			panic(fmt.Sprintf("chip: state of type %T: %v", v, err))
 		}
 	}
 }

@@ -1,0 +1,56 @@
+package chip
+
+// stateVersion changes when the walk over the state does.
+const stateVersion = 3
+
+// State walks over everything: CPU, guest time, chip, timers and inputs.
+func (m *Machine) State(s *State) {
+	s.Expect("version", stateVersion)
+	cpu := m.CPU.State()
+	s.Fixed(&cpu, &m.clock, &m.trace, &m.reset, &m.halted, &m.period)
+	m.chip.State(s)
+	m.timers.state(s)
+	m.inputs.state(s)
+	if s.loading && s.err == nil {
+		m.CPU.SetState(cpu)
+	}
+}
+
+// state saves or restores the deadlines; timers themselves are part of the
+// chip and the same on every board of its kind.
+func (q *timers) state(s *State) {
+	s.Expect("number of timers", uint64(len(q.all)))
+	if s.err != nil {
+		return
+	}
+	for _, t := range q.all {
+		when := t.When()
+		s.Fixed(&when)
+		if s.loading {
+			t.Set(when)
+		}
+	}
+}
+
+func (q *inputs) state(s *State) {
+	for _, list := range []*[]Input{&q.done, &q.pending} {
+		n := uint32(len(*list))
+		s.Fixed(&n)
+		if s.loading {
+			*list = nil
+		}
+		for i := uint32(0); i < n && s.err == nil; i++ {
+			var in Input
+			if !s.loading {
+				in = (*list)[i]
+			}
+			pin := int64(in.Pin)
+			s.Fixed(&in.At, &in.Kind, &in.Port, &in.Level, &in.Strap, &pin)
+			s.Bytes(&in.Data)
+			in.Pin = int(pin)
+			if s.loading {
+				*list = append(*list, in)
+			}
+		}
+	}
+}

@@ -12,15 +12,18 @@ import (
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/progress"
-	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 )
 
 // Runner runs plans.
 type Runner struct {
-	Store   *store.Store
-	Sandbox sandbox.Local
-	Report  progress.Reporter
+	Store    *store.Store
+	Executor action.Executor
+	Report   progress.Reporter
+
+	// Unsandboxed accepts kept results that were made without the sandbox,
+	// because the user chose to build without it.
+	Unsandboxed bool
 
 	// Messages receives the compiler's messages as cargo prints them, colours
 	// included, also those of a step that was found in the cache. Nil drops them.
@@ -151,18 +154,18 @@ func (r Runner) load(ctx context.Context, step action.Step) (action.Result, erro
 	if err != nil {
 		return action.Result{}, err
 	}
-	return action.Load(ctx, r.Store, id, !r.Sandbox.NoSandbox)
+	return action.Load(ctx, r.Store, id, !r.Unsandboxed)
 }
 
 // step runs a step and turns a failure into a fault.
 func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *store.Store) (action.Result, error) {
 	task := r.Report.Start("compiling "+step.Name, progress.Crates, 0)
-	box := r.Sandbox
-	box.Outputs = outputs
-	box.Filter = map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keep}
 	out := &messages{task: task, show: r.show(pl)}
 	status := &status{task: task, warn: r.warnings(pl, step)}
-	res, err := box.Run(ctx, r.Store, step, sandbox.Streams{Stdout: out, Stderr: status})
+	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
+		Stdout: out, Stderr: status, Outputs: outputs,
+		Keep: map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keep},
+	})
 	if err == nil && res.ExitCode != 0 {
 		err = r.failed(pl, step, res, out, status)
 	}

@@ -14,7 +14,6 @@ import (
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/project"
-	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -107,7 +106,7 @@ func scriptsKey(step store.Digest) []byte {
 // step, store.ErrMissing when it has one that has not run yet.
 func (r Runner) Units(ctx context.Context, pl Plan, layer store.Digest) (store.Digest, error) {
 	step, ok := pl.Scripts(layer)
-	if !ok || r.Sandbox.NoSandbox {
+	if !ok || r.Unsandboxed {
 		return store.Digest{}, nil
 	}
 	id, err := action.Digest(ctx, r.Store, step)
@@ -129,10 +128,10 @@ func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 		return units, err
 	}
 	step, _ := pl.Scripts(layer)
-	box := r.Sandbox
-	box.Filter = map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keepScripts}
 	task := r.Report.Start("compiling build scripts", progress.Crates, 0)
-	res, err := box.Run(ctx, r.Store, step, sandbox.Streams{})
+	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
+		Keep: map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keepScripts},
+	})
 	if err != nil {
 		task.Done(err)
 		return store.Digest{}, err

@@ -93,7 +93,7 @@ func newBench(t *testing.T) *bench {
 }
 
 func (b *bench) session() *pin.Session {
-	return &pin.Session{Store: b.st, Report: b.rec, Host: runtime.GOOS + "/" + runtime.GOARCH,
+	return &pin.Session{Store: b.st, Executor: sandbox.Local{}, Report: b.rec, Host: runtime.GOOS + "/" + runtime.GOARCH,
 		Tool: "test", Root: "/", Lookup: os.LookupEnv, Now: time.Now}
 }
 
@@ -140,7 +140,7 @@ func (b *bench) plan() build.Plan {
 }
 
 func (b *bench) runner() build.Runner {
-	return build.Runner{Store: b.st, Report: b.rec, Messages: func(m string) { b.t.Logf("%s", m) }}
+	return build.Runner{Store: b.st, Executor: sandbox.Local{}, Report: b.rec, Messages: func(m string) { b.t.Logf("%s", m) }}
 }
 
 func (b *bench) build() build.Output {
@@ -309,14 +309,15 @@ var compiling = regexp.MustCompile(`(?m)^ *Compiling (\S+)`)
 
 // run runs a step as it is, with meddling before cargo starts, and returns
 // what was compiled.
-func (b *bench) run(box sandbox.Local, step action.Step, meddling ...string) (action.Result, []string, string) {
+func (b *bench) run(opts action.RunOptions, step action.Step, meddling ...string) (action.Result, []string, string) {
 	b.t.Helper()
 	if meddling != nil {
 		step.Argv = slices.Concat([]string{"/src/meddler"}, meddling, []string{"--"}, step.Argv)
 	}
 	step.Env = mapWith(step.Env, "CARGO_TERM_COLOR", "never")
 	var stderr bytes.Buffer
-	res, err := box.Run(b.t.Context(), b.st, step, sandbox.Streams{Stderr: &stderr})
+	opts.Stderr = &stderr
+	res, err := sandbox.Local{}.Run(b.t.Context(), b.st, step, opts)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -358,14 +359,14 @@ func TestConditions(t *testing.T) {
 	}
 	layer := func(t *testing.T, deps action.Step, filter bool, meddling ...string) store.Digest {
 		t.Helper()
-		box := sandbox.Local{}
+		var opts action.RunOptions
 		if filter {
-			box.Filter = map[string]func(string, fs.FileInfo) bool{"/target": pl.KeepInLayer()}
+			opts.Keep = map[string]func(string, fs.FileInfo) bool{"/target": pl.KeepInLayer()}
 		}
 		if meddling != nil {
 			deps = b.withMeddler(deps)
 		}
-		res, _, log := b.run(box, deps, meddling...)
+		res, _, log := b.run(opts, deps, meddling...)
 		if res.ExitCode != 0 {
 			t.Fatalf("the layer: cargo failed:\n%s", log)
 		}
@@ -377,7 +378,7 @@ func TestConditions(t *testing.T) {
 	// compile runs a step that has to make the right program.
 	compile := func(t *testing.T, step action.Step, meddling ...string) []string {
 		t.Helper()
-		res, names, log := b.run(sandbox.Local{}, step, meddling...)
+		res, names, log := b.run(action.RunOptions{}, step, meddling...)
 		if res.ExitCode != 0 {
 			t.Fatalf("cargo failed:\n%s", log)
 		}
@@ -420,7 +421,7 @@ func TestConditions(t *testing.T) {
 	// 2. The same vendor folder: cargo notices that a crate moved.
 	t.Run("2 other vendor folder", func(t *testing.T) {
 		step := vendoredAt(app, "/cargo/registry/src/w")
-		res, names, log := b.run(sandbox.Local{}, step, "keep", "/cargo/registry/src/v", "/cargo/registry/src/w")
+		res, names, log := b.run(action.RunOptions{}, step, "keep", "/cargo/registry/src/v", "/cargo/registry/src/w")
 		if res.ExitCode != 0 {
 			t.Fatal(log)
 		}
@@ -450,7 +451,7 @@ func TestConditions(t *testing.T) {
 		}{{"/tmp/v", true}, {"/cargo/registry/src/w", false}} {
 			l := layer(t, vendoredAt(byTime(pl.Deps), c.dir), true, "keep", "/cargo/registry/src/v", c.dir)
 			step := vendoredAt(byTime(pl.App(l, store.Digest{})), c.dir)
-			res, names, log := b.run(sandbox.Local{}, step, "move", "/cargo/registry/src/v", c.dir)
+			res, names, log := b.run(action.RunOptions{}, step, "move", "/cargo/registry/src/v", c.dir)
 			if res.ExitCode != 0 {
 				t.Fatal(log)
 			}
@@ -477,7 +478,7 @@ func TestConditions(t *testing.T) {
 		kept := byTime(pl.App(whole, store.Digest{}))
 		only(t, compile(t, kept))                      // sources are newer
 		only(t, compile(t, app, "times", "/src", "1")) // units are absent
-		res, names, _ := b.run(sandbox.Local{}, kept, "times", "/src", "1")
+		res, names, _ := b.run(action.RunOptions{}, kept, "times", "/src", "1")
 		if res.ExitCode == 0 && slices.Equal(names, ownCrates) {
 			t.Error("stubs with equal times were noticed: the rule is not needed any more")
 		}

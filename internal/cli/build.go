@@ -100,9 +100,10 @@ func (w *workspace) run(ctx context.Context, pins *lock.File) (build.Plan, build
 
 func (w *workspace) runner() build.Runner {
 	return build.Runner{
-		Store:   w.store,
-		Sandbox: w.box,
-		Report:  w.app.ui,
+		Store:       w.store,
+		Executor:    w.box,
+		Unsandboxed: w.box.NoSandbox,
+		Report:      w.app.ui,
 		Messages: func(rendered string) {
 			w.app.ui.Diagnostic(rendered)
 		},

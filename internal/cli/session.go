@@ -115,7 +115,7 @@ func (w *workspace) session() (*pin.Session, error) {
 	}
 	return &pin.Session{
 		Store:    w.store,
-		Sandbox:  w.box,
+		Executor: w.box,
 		Report:   w.app.ui,
 		Host:     host(),
 		Offline:  w.app.global.Offline,

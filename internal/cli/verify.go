@@ -77,8 +77,8 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 	again := w.runner()
 	again.Scratch = true
 	again.Messages = nil
-	again.Sandbox.Scratch = scratch
-	again.Sandbox.Perturb = conditions()
+	perturb := conditions()
+	again.Executor = sandbox.Local{NoSandbox: w.box.NoSandbox, Scratch: scratch, Perturb: perturb}
 	res, err := again.Run(ctx, first.plan)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 		if differences, err = proof.CompareELF(bytes.NewReader(first.bytes), bytes.NewReader(second.bytes)); err != nil {
 			return err
 		}
-		proof.Attribute(differences, told(again.Sandbox.Perturb))
+		proof.Attribute(differences, told(perturb))
 		w.nameListers(differences)
 	}
 	recorded := first.pins.Golden
@@ -125,7 +125,7 @@ func (w *workspace) verify(ctx context.Context, o verifyOptions) error {
 	out.Printf("ELF    %s", golden.ELF)
 	out.Printf("image  %s", golden.Image)
 	out.Note("%s is the same, bit for bit, built from scratch as another user, on another host name, in another place, with %s jobs and files in another order",
-		first.name, again.Sandbox.Perturb.Env["CARGO_BUILD_JOBS"])
+		first.name, perturb.Env["CARGO_BUILD_JOBS"])
 	if !o.Record || recorded != nil && matches {
 		return nil
 	}

@@ -16,7 +16,6 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
-	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/crates"
 	"espalier.dev/espalier/internal/supply/debian"
@@ -228,7 +227,7 @@ func (s *Session) rustcVersion(ctx context.Context, rootfs store.Digest) (string
 		Dir:    "/",
 		Inputs: []action.Input{{Path: "rootfs", Tree: rootfs}},
 	}
-	res, err := s.Sandbox.Run(ctx, s.Store, step, sandbox.Streams{Stdout: &out})
+	res, err := s.Executor.Run(ctx, s.Store, step, action.RunOptions{Stdout: &out})
 	if err != nil {
 		return "", err
 	}

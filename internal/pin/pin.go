@@ -12,7 +12,6 @@ import (
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/project"
-	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/crates"
 	"espalier.dev/espalier/internal/supply/debian"
@@ -22,15 +21,15 @@ import (
 
 // Session is what locking and fetching need of the surroundings.
 type Session struct {
-	Store   *store.Store
-	Sandbox sandbox.Local
-	Report  progress.Reporter
-	Host    string // "linux/amd64"
-	Offline bool
-	Tool    string // espalier's version, for the lock
-	Root    string // of the machine whose apt configuration is read; "/" but in tests
-	Lookup  func(string) (string, bool)
-	Now     func() time.Time // the clock that signatures and expiry are checked with
+	Store    *store.Store
+	Executor action.Executor
+	Report   progress.Reporter
+	Host     string // "linux/amd64"
+	Offline  bool
+	Tool     string // espalier's version, for the lock
+	Root     string // of the machine whose apt configuration is read; "/" but in tests
+	Lookup   func(string) (string, bool)
+	Now      func() time.Time // the clock that signatures and expiry are checked with
 
 	Prefixes []string // configured places of packages
 	Sources  []string // configured sources, one-line style
@@ -80,7 +79,7 @@ func (s *Session) crates(rootfs store.Digest) *crates.Fetcher {
 		Host:    s.CargoEnv,
 		Report:  s.Report,
 		Run: func(ctx context.Context, step action.Step, stdout, stderr io.Writer) (action.Result, error) {
-			return s.Sandbox.Run(ctx, s.Store, step, sandbox.Streams{Stdout: stdout, Stderr: stderr})
+			return s.Executor.Run(ctx, s.Store, step, action.RunOptions{Stdout: stdout, Stderr: stderr})
 		},
 	}
 }

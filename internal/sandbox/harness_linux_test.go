@@ -109,10 +109,10 @@ type ran struct {
 // run runs the test program with trees and no store.
 func run(t testing.TB, l Local, trees map[string]string, change func(*job), argv ...string) ran {
 	t.Helper()
-	return runContext(t, t.Context(), l, trees, change, Streams{}, argv...)
+	return runContext(t, t.Context(), l, trees, change, action.RunOptions{}, argv...)
 }
 
-func runContext(t testing.TB, ctx context.Context, l Local, trees map[string]string, change func(*job), streams Streams, argv ...string) ran {
+func runContext(t testing.TB, ctx context.Context, l Local, trees map[string]string, change func(*job), opts action.RunOptions, argv ...string) ran {
 	t.Helper()
 	if l.Scratch == "" {
 		l.Scratch = t.TempDir()
@@ -128,13 +128,13 @@ func runContext(t testing.TB, ctx context.Context, l Local, trees map[string]str
 	}
 	var r ran
 	var stdout, stderr bytes.Buffer
-	if streams.Stdout == nil {
-		streams.Stdout = &stdout
+	if opts.Stdout == nil {
+		opts.Stdout = &stdout
 	}
-	if streams.Stderr == nil {
-		streams.Stderr = &stderr
+	if opts.Stderr == nil {
+		opts.Stderr = &stderr
 	}
-	logs, err := j.openStreams(streams, confirm(nil, nil, nil))
+	logs, err := j.openStreams(opts, confirm(nil, nil, nil))
 	must(t, err)
 	r.code, r.out, r.err = j.runAny(ctx)
 	j.closeStdio()

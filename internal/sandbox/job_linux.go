@@ -20,8 +20,9 @@ import (
 type job struct {
 	Local
 	step    action.Step
-	trees   map[string]string // input path to host folder
-	ownSrc  bool              // trees["src"] is a private copy, it may be written to
+	keep    map[string]func(path string, info fs.FileInfo) bool // action.RunOptions.Keep
+	trees   map[string]string                                   // input path to host folder
+	ownSrc  bool                                                // trees["src"] is a private copy, it may be written to
 	scratch *scratch
 	stdio   [3]*os.File
 	shell   *terminal // nil: no terminal

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -107,7 +108,7 @@ func TestCancel(t *testing.T) {
 			defer cancel()
 			var at time.Time
 			out := &onReady{f: func() { at = time.Now(); cancel() }}
-			r := runContext(t, ctx, Local{Scratch: base}, map[string]string{"rootfs": rootfs(t)}, way, Streams{Stdout: out}, "sleep", tok)
+			r := runContext(t, ctx, Local{Scratch: base}, map[string]string{"rootfs": rootfs(t)}, way, action.RunOptions{Stdout: out}, "sleep", tok)
 			if d := time.Since(at); d > 2*time.Second {
 				t.Errorf("took %v to stop", d)
 			}
@@ -126,7 +127,7 @@ func TestCancel(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	r := runContext(t, ctx, Local{}, map[string]string{"rootfs": rootfs(t)}, nil, Streams{}, "sleep", token(t))
+	r := runContext(t, ctx, Local{}, map[string]string{"rootfs": rootfs(t)}, nil, action.RunOptions{}, "sleep", token(t))
 	if fault.KindOf(r.err) != fault.Timeout {
 		t.Errorf("after the deadline: %v", r.err)
 	}
@@ -188,7 +189,7 @@ func TestOutputIsStreamedAndKept(t *testing.T) {
 	defer s.remove()
 	j := &job{scratch: s, trees: map[string]string{"rootfs": rootfs(t)}}
 	j.step.Argv = []string{"/inside", "spam", fmt.Sprint(n)}
-	logs, err := j.openStreams(Streams{Stdout: &out, Stderr: failingWriter{}}, confirm(nil, nil, nil))
+	logs, err := j.openStreams(action.RunOptions{Stdout: &out, Stderr: failingWriter{}}, confirm(nil, nil, nil))
 	must(t, err)
 	code, _, err := j.run(t.Context())
 	j.closeStdio()

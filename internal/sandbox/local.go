@@ -2,8 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"io"
-	"io/fs"
 	"os"
 
 	"espalier.dev/espalier/internal/action"
@@ -25,14 +23,6 @@ type Local struct {
 	Perturb Perturb
 
 	Limits Limits
-
-	// Outputs is where outputs go, nil for the store of the inputs. What a step
-	// with secrets makes must not stay in a store that others read.
-	Outputs *store.Store
-
-	// Filter says which files of a directory output are taken, by the output's
-	// name. What a filter depends on belongs into the step's platform.
-	Filter map[string]func(path string, info fs.FileInfo) bool
 }
 
 // Perturb lists conditions that a reproducible step must not notice. Zero
@@ -55,26 +45,13 @@ type Limits struct {
 	OpenFiles int // per process, default 65536 or the caller's hard limit
 }
 
-// Streams receive the output of a step while it runs. Nil discards. The whole
-// output is stored in any case and named by the Result, except that of a step
-// with a network or with secrets: its result is never kept, and it may show a
-// password. A writer that fails gets no more output; the step runs on.
-type Streams struct {
-	Stdout io.Writer
-	Stderr io.Writer
+// Run implements action.Executor: it runs step on this machine and imports its
+// outputs into st.
+func (l Local) Run(ctx context.Context, st *store.Store, step action.Step, opts action.RunOptions) (action.Result, error) {
+	return l.run(ctx, st, step, opts)
 }
 
-// Run runs step and imports its outputs into st.
-//
-// The error is nil when the command ran to its end, whatever its exit code
-// (128+n when signal n ended it); outputs are imported after exit code 0 only.
-// Errors are faults: Sandbox with remedies when the machine forbids it, Build
-// when the program cannot be started or a declared output is missing,
-// Interrupted or Timeout when ctx ended (everything the step started is dead
-// by then), Pins when an input tree is not in the store.
-func (l Local) Run(ctx context.Context, st *store.Store, step action.Step, io Streams) (action.Result, error) {
-	return l.run(ctx, st, step, io)
-}
+var _ action.Executor = Local{}
 
 // Shell runs step with the caller's terminal: the command gets a terminal of
 // its own inside the sandbox, the caller's is in raw mode meanwhile and is

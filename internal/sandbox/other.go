@@ -22,7 +22,7 @@ func unsupported() error {
 		"run espalier on a Linux machine, in a Linux virtual machine or (Windows) inside WSL 2")
 }
 
-func (l Local) run(context.Context, *store.Store, action.Step, Streams) (action.Result, error) {
+func (l Local) run(context.Context, *store.Store, action.Step, action.RunOptions) (action.Result, error) {
 	return action.Result{}, unsupported()
 }
 

@@ -24,22 +24,22 @@ import (
 // than all other inputs, because cargo takes equal times for unchanged.
 var sourceTime = time.Unix(2, 0)
 
-func (l Local) run(ctx context.Context, st *store.Store, step action.Step, streams Streams) (action.Result, error) {
+func (l Local) run(ctx context.Context, st *store.Store, step action.Step, opts action.RunOptions) (action.Result, error) {
 	// A change root copies the rootfs for later runs, and what a step with a
 	// network does cannot be taken back: these look first.
 	if !l.NoSandbox && !private(step) {
-		r, err := l.runOnce(ctx, st, step, streams, true)
+		r, err := l.runOnce(ctx, st, step, opts, true)
 		if !errors.Is(err, errDoubt) {
 			return r, err
 		}
 	}
-	return l.runOnce(ctx, st, step, streams, false)
+	return l.runOnce(ctx, st, step, opts, false)
 }
 
 // runOnce runs a step once. With presume it may start before its input trees
 // have been compared with their seals; the error is errDoubt when that turned
 // out to be wrong. Nothing of such a run has been seen by anyone then.
-func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, streams Streams, presume bool) (action.Result, error) {
+func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, opts action.RunOptions, presume bool) (action.Result, error) {
 	digest, err := action.Digest(ctx, st, step)
 	if err != nil {
 		return action.Result{}, err
@@ -49,7 +49,7 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, s
 		return action.Result{}, err
 	}
 	defer s.remove()
-	j := &job{Local: l, step: step, scratch: s}
+	j := &job{Local: l, step: step, keep: opts.Keep, scratch: s}
 	presumed, err := j.resolve(ctx, st, presume)
 	if err != nil {
 		return action.Result{}, err
@@ -58,7 +58,7 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, s
 	defer stop(nil)
 	b := confirm(st, presumed, stop)
 	defer b.holds() // nothing reads the trees any more when this returns
-	logs, err := j.openStreams(streams, b)
+	logs, err := j.openStreams(opts, b)
 	if err != nil {
 		return action.Result{}, err
 	}
@@ -82,8 +82,8 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, s
 		Digest: digest, ExitCode: code, Hermetic: l.hermetic(step),
 		Outputs: map[string]store.Digest{}, Trees: map[string]store.Digest{},
 	}
-	if l.Outputs != nil {
-		st = l.Outputs
+	if opts.Outputs != nil {
+		st = opts.Outputs
 	}
 	if !private(step) {
 		if r.Stdout, err = logs.out.put(ctx, st); err != nil {
@@ -168,14 +168,14 @@ type logStream struct {
 }
 
 // openStreams makes the command's standard input and output.
-func (j *job) openStreams(streams Streams, b *belief) (*logs, error) {
+func (j *job) openStreams(opts action.RunOptions, b *belief) (*logs, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, fault.Wrap(fault.Sandbox, err, "opening the null device")
 	}
 	j.stdio[0] = null
 	l := &logs{}
-	for i, w := range []io.Writer{streams.Stdout, streams.Stderr} {
+	for i, w := range []io.Writer{opts.Stdout, opts.Stderr} {
 		read, write, err := os.Pipe()
 		if err != nil {
 			return nil, err
@@ -315,7 +315,7 @@ func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r 
 // they came, and the marks that an overlay leaves where files of a lower layer
 // were deleted.
 func (j *job) outputFilter(name string, from writtenFolder) func(string, fs.FileInfo) bool {
-	wanted := j.Filter[name]
+	wanted := j.keep[name]
 	return func(path string, info fs.FileInfo) bool {
 		if from.input == from.dir && !info.IsDir() && info.ModTime().Equal(sourceTime) {
 			return false

@@ -36,7 +36,7 @@ func withStore(t *testing.T, inputs map[string]string, argv ...string) (*store.S
 func TestRunWithStore(t *testing.T) {
 	st, step := withStore(t, map[string]string{"rootfs": rootfs(t), "src": folder(t, map[string]string{"src/main.rs": "fn main() {}"})}, "outputs")
 	step.Outputs = []string{"file", "dir"}
-	r, err := Local{}.Run(t.Context(), st, step, Streams{})
+	r, err := Local{}.Run(t.Context(), st, step, action.RunOptions{})
 	must(t, err)
 	want, err := action.Digest(t.Context(), st, step)
 	must(t, err)
@@ -68,14 +68,14 @@ func TestOutputsThatAreRefused(t *testing.T) {
 	} {
 		st, step := withStore(t, map[string]string{"rootfs": root}, "outputs")
 		step.Outputs = []string{name}
-		_, err := Local{}.Run(t.Context(), st, step, Streams{})
+		_, err := Local{}.Run(t.Context(), st, step, action.RunOptions{})
 		if fault.KindOf(err) != fault.Build || !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%s: error %v, want %q", name, err, want)
 		}
 	}
 	st, step := withStore(t, map[string]string{"rootfs": root}, "exit", "7")
 	step.Outputs = []string{"missing"}
-	if r, err := (Local{}).Run(t.Context(), st, step, Streams{}); err != nil || r.ExitCode != 7 {
+	if r, err := (Local{}).Run(t.Context(), st, step, action.RunOptions{}); err != nil || r.ExitCode != 7 {
 		t.Errorf("a command that failed: exit code %d, error %v; its outputs do not matter", r.ExitCode, err)
 	}
 }
@@ -96,7 +96,7 @@ func TestOutputsInOtherPlaces(t *testing.T) {
 			if way != nil {
 				way(j)
 			}
-			logs, err := j.openStreams(Streams{}, confirm(nil, nil, nil))
+			logs, err := j.openStreams(action.RunOptions{}, confirm(nil, nil, nil))
 			must(t, err)
 			code, _, err := j.run(t.Context())
 			j.closeStdio()
@@ -132,7 +132,7 @@ func TestStepsThatAreWrong(t *testing.T) {
 	} {
 		st, step := withStore(t, map[string]string{"rootfs": root}, "true")
 		change(&step)
-		if _, err := (Local{}).Run(t.Context(), st, step, Streams{}); err == nil {
+		if _, err := (Local{}).Run(t.Context(), st, step, action.RunOptions{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -141,7 +141,7 @@ func TestStepsThatAreWrong(t *testing.T) {
 func TestMissingTree(t *testing.T) {
 	st, step := withStore(t, map[string]string{"rootfs": rootfs(t)}, "true")
 	step.Inputs = append(step.Inputs, action.Input{Path: "vendor", Tree: store.DigestOf([]byte("not there"))})
-	if _, err := (Local{}).Run(t.Context(), st, step, Streams{}); fault.KindOf(err) != fault.Pins {
+	if _, err := (Local{}).Run(t.Context(), st, step, action.RunOptions{}); fault.KindOf(err) != fault.Pins {
 		t.Errorf("error %v, want one of kind Pins", err)
 	}
 }
@@ -150,7 +150,7 @@ func TestMissingTree(t *testing.T) {
 func TestLogsAreStored(t *testing.T) {
 	st, step := withStore(t, map[string]string{"rootfs": rootfs(t)}, "cat", "/usr/file")
 	var out bytes.Buffer
-	r, err := Local{}.Run(t.Context(), st, step, Streams{Stdout: &out})
+	r, err := Local{}.Run(t.Context(), st, step, action.RunOptions{Stdout: &out})
 	must(t, err)
 	if out.String() != "usr" || r.Stdout != store.DigestOf([]byte("usr")) || !r.Stderr.IsZero() || !st.Has(r.Stdout) {
 		t.Errorf("streamed %q, stored %v and %v", out.String(), r.Stdout, r.Stderr)
@@ -186,7 +186,7 @@ func TestDamagedInput(t *testing.T) {
 				}
 			}
 			var out bytes.Buffer
-			r, err := Local{}.Run(t.Context(), st, step, Streams{Stdout: &out})
+			r, err := Local{}.Run(t.Context(), st, step, action.RunOptions{Stdout: &out})
 			if !c.repairable {
 				if !errors.Is(err, store.ErrMissing) || out.Len() > 0 {
 					t.Fatalf("error %v, streamed %q", err, out.String())

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -275,5 +276,5 @@ func TestSleeper(t *testing.T) {
 		t.Skip("only for TestKilledLauncher")
 	}
 	runContext(t, t.Context(), Local{Scratch: os.Getenv("SLEEPER_BASE")}, map[string]string{"rootfs": rootfs(t)}, nil,
-		Streams{Stdout: os.Stdout}, "sleep", os.Getenv("SLEEPER_TOKEN"))
+		action.RunOptions{Stdout: os.Stdout}, "sleep", os.Getenv("SLEEPER_TOKEN"))
 }

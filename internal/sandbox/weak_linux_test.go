@@ -84,7 +84,7 @@ func TestNoSandboxLeavesNothingRunning(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var at time.Time
-	r := runContext(t, ctx, l, trees, nil, Streams{Stdout: &onReady{f: func() { at = time.Now(); cancel() }}}, "sleep", tok)
+	r := runContext(t, ctx, l, trees, nil, action.RunOptions{Stdout: &onReady{f: func() { at = time.Now(); cancel() }}}, "sleep", tok)
 	if fault.KindOf(r.err) != fault.Interrupted || time.Since(at) > 2*time.Second {
 		t.Errorf("error %v after %v", r.err, time.Since(at))
 	}

@@ -47,11 +47,11 @@ func newStation(b *testing.B, firmware string, ap radio.Config) *station {
 	check(b, err)
 	network, err := lan.New(lan.Config{})
 	check(b, err)
-	ap.SSID, ap.Passphrase, ap.Wire = "espalier", "a trellis in the air", network
+	ap.SSID, ap.Passphrase, ap.DS = "espalier", "a trellis in the air", network
 	s := &station{}
 	s.ap, err = radio.NewAccessPoint(ap)
 	check(b, err)
-	air := radio.NewAir(radio.AirConfig{})
+	air := radio.NewMedium(radio.MediumConfig{})
 	air.Add(s.ap)
 	s.board, err = c3.New(emu.Config{ROM: blob(crates.ROM), Flash: flash.Merged(), Radio: air.Antenna(), Output: func(o emu.Output) {
 		if s.text.Len() < 1<<16 {

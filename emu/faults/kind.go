@@ -16,9 +16,9 @@ const (
 	WeakSignal
 	// BeaconLoss: the access point sends no beacons; everything else works.
 	BeaconLoss
-	// AirLoss: the access point hears, and therefore acknowledges, all but
+	// RadioLoss: the access point hears, and therefore acknowledges, all but
 	// Fault.PPM of the station's frames.
-	AirLoss
+	RadioLoss
 	// Deauth, an instant: the access point sends a deauthentication with
 	// Fault.Reason.
 	Deauth
@@ -88,7 +88,7 @@ var shapes = [...]shape{
 	WrongPassphrase:  {name: "wrong-passphrase"},
 	WeakSignal:       {name: "weak-signal", level: true},
 	BeaconLoss:       {name: "beacon-loss"},
-	AirLoss:          {name: "air-loss", percent: true},
+	RadioLoss:        {name: "radio-loss", percent: true},
 	Deauth:           {name: "deauth", instant: true, reason: true},
 	FrameLoss:        {name: "loss", percent: true},
 	FrameDuplication: {name: "duplication", percent: true},

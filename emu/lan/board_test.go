@@ -85,11 +85,11 @@ func power(t testing.TB, s setup) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ap, err := radio.NewAccessPoint(radio.Config{SSID: "espalier", Passphrase: "a trellis in the air", Seed: s.seed, Wire: network, Faults: s.faults})
+	ap, err := radio.NewAccessPoint(radio.Config{SSID: "espalier", Passphrase: "a trellis in the air", Seed: s.seed, DS: network, Faults: s.faults})
 	if err != nil {
 		t.Fatal(err)
 	}
-	air := radio.NewAir(radio.AirConfig{})
+	air := radio.NewMedium(radio.MediumConfig{})
 	air.Add(ap)
 	b := &bench{}
 	board := emu.Config{

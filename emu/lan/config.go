@@ -29,10 +29,10 @@ type Config struct {
 	// Epoch is the date at guest time zero; zero is DefaultEpoch.
 	Epoch time.Time
 
-	// Uplink is the way out and in; nil is an island. With Island, too, nothing
+	// Uplink is the way out and in; nil is an island. With Isolated, too, nothing
 	// of the guest leaves: the uplink only brings what comes in.
-	Uplink Uplink
-	Island bool
+	Uplink   Uplink
+	Isolated bool
 
 	// Log is told of what happens, a line each: leases, names, requests.
 	Log func(at emu.Time, line string)

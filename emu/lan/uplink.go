@@ -61,7 +61,7 @@ type Inbound interface {
 const uplinkPoll = emu.Millisecond
 
 // outside reports whether the guest may leave the island.
-func (n *Network) outside() bool { return n.cfg.Uplink != nil && !n.cfg.Island }
+func (n *Network) outside() bool { return n.cfg.Uplink != nil && !n.cfg.Isolated }
 
 func (n *Network) pollUplink() {
 	if n.cfg.Uplink != nil {

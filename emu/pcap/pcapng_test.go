@@ -17,7 +17,7 @@ import (
 // before and behind it.
 func TestBlocks(t *testing.T) {
 	var b bytes.Buffer
-	p := NewWriter(&b, time.Unix(1, 0), Interface{"air", Radiotap}, Interface{"lan", Ethernet})
+	p := NewWriter(&b, time.Unix(1, 0), Interface{"wlan", Radiotap}, Interface{"lan", Ethernet})
 	for size := range 9 {
 		p.Frame(1, emu.Time(emu.Second)+emu.Time(size), make([]byte, size))
 	}
@@ -66,7 +66,7 @@ func TestFirstErrorStays(t *testing.T) {
 func TestWiresharkReadsIt(t *testing.T) {
 	capinfos := devtest.Tool(t, "tshark")
 	var b bytes.Buffer
-	p := NewWriter(&b, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Interface{"air", Radiotap}, Interface{"lan", Ethernet})
+	p := NewWriter(&b, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Interface{"wlan", Radiotap}, Interface{"lan", Ethernet})
 	frame := append(bytes.Repeat([]byte{0xff}, 6), 2, 0, 0, 0, 0, 1, 0x88, 0xb5, 1, 2, 3)
 	p.Frame(1, emu.Time(1500*emu.Millisecond), frame)
 	cmd := exec.Command(capinfos, "-r", "-", "-T", "fields", "-e", "frame.interface_name", "-e", "frame.time_epoch", "-e", "eth.src")

@@ -249,7 +249,7 @@ func TestSilence(t *testing.T) {
 func TestLostAcknowledgements(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, isNew bool) {
 		var l ledger
-		s := newScene(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "from 700ms air-loss 100%")}})
+		s := newScene(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "from 700ms radio-loss 100%")}})
 		s.until(choose(isNew, "AuthenticationExpired", "Disconnected"), 5*emu.Second)
 		attempts := map[uint16]int{}
 		for _, f := range l.of(dot11.Authentication, chip, 0) {
@@ -272,7 +272,7 @@ func TestLostAcknowledgements(t *testing.T) {
 // With half of its frames lost the firmware's retries carry it through.
 func TestLossyAir(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, _ bool) {
-		s := newScene(t, setup{firmware: firmware, ap: Config{Faults: schedule(t, "air-loss 50%")}})
+		s := newScene(t, setup{firmware: firmware, ap: Config{Faults: schedule(t, "radio-loss 50%")}})
 		s.until("200 OK", 10*emu.Second)
 	})
 }

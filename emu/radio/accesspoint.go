@@ -30,7 +30,7 @@ type AccessPoint struct {
 	loss   *faults.Random
 	quirk  quirk
 
-	air      *Air
+	air      *Medium
 	now      emu.Time
 	tasks    tasks
 	beacon   emu.Time // when the next one is due
@@ -82,8 +82,8 @@ func (ap *AccessPoint) protect(pmk []byte) {
 // next is when run has something to do.
 func (ap *AccessPoint) next() emu.Time {
 	at := min(ap.beacon, ap.change, ap.rekey, ap.tasks.next(), ap.nextKey())
-	if ap.cfg.Wire != nil {
-		if t, ok := ap.cfg.Wire.Next(); ok {
+	if ap.cfg.DS != nil {
+		if t, ok := ap.cfg.DS.Next(); ok {
 			at = min(at, t)
 		}
 	}
@@ -106,7 +106,7 @@ func (ap *AccessPoint) run(now emu.Time) {
 		ap.beacon = ap.beacon.Add(beaconInterval * timeUnit)
 		ap.sendBeacon()
 	}
-	if w := ap.cfg.Wire; w != nil {
+	if w := ap.cfg.DS; w != nil {
 		if t, ok := w.Next(); ok && t <= now {
 			w.Advance(now, ap.fromWire)
 		}
@@ -249,7 +249,7 @@ func (ap *AccessPoint) attempt(f dot11.Frame, n int) {
 // loses reports whether a frame or an acknowledgement does not arrive at the
 // access point.
 func (ap *AccessPoint) loses(now emu.Time) bool {
-	loss, ok := ap.cfg.Faults.Active(faults.AirLoss, now)
+	loss, ok := ap.cfg.Faults.Active(faults.RadioLoss, now)
 	return ok && ap.loss.Hit(loss.PPM)
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Antenna connects a chip with the air: it is the emu.Radio of its Config.
 type Antenna struct {
-	air     *Air
+	air     *Medium
 	channel int        // 0: deaf
 	addr    dot11.Addr // the chip's, as its frames say
 	inbox   []arrival

@@ -70,7 +70,7 @@ func firmware(t testing.TB, name string) []byte {
 // scene is a chip, an air and what is on it.
 type scene struct {
 	t     testing.TB
-	air   *Air
+	air   *Medium
 	ap    *AccessPoint
 	board *emu.Board
 	text  strings.Builder
@@ -88,19 +88,19 @@ type setup struct {
 
 func newScene(t testing.TB, c setup) *scene {
 	t.Helper()
-	s := &scene{t: t, air: NewAir(AirConfig{Capture: c.capture})}
+	s := &scene{t: t, air: NewMedium(MediumConfig{Capture: c.capture})}
 	if c.ap.SSID == "" {
 		c.ap.SSID = testSSID
 		if c.ap.Passphrase == "" { // an open network is asked for by its name
 			c.ap.Passphrase = testPassphrase
 		}
 	}
-	if c.ap.Wire == nil {
+	if c.ap.DS == nil {
 		network, err := lan.New(lan.Config{Seed: c.seed})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.ap.Wire = network
+		c.ap.DS = network
 	}
 	c.ap.Seed = c.seed
 	ap, err := NewAccessPoint(c.ap)

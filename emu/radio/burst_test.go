@@ -68,7 +68,7 @@ func TestBurst(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := &flood{Network: network}
-		s := newScene(t, setup{firmware: firmware, ap: Config{Wire: w}})
+		s := newScene(t, setup{firmware: firmware, ap: Config{DS: w}})
 		s.until(choose(isNew, "GET http", "got ip"), 3*emu.Second)
 		s.board.Run(t.Context(), emu.Limit(50*emu.Millisecond))
 		if w.station == nil {

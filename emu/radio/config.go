@@ -30,7 +30,7 @@ type Config struct {
 	Seed uint64
 
 	// Wire is the network behind the access point; nil: there is none.
-	Wire Wire
+	DS DistributionSystem
 
 	// Faults is what goes wrong, and when. Faults of the network behind the
 	// access point are that network's own matter.
@@ -47,7 +47,7 @@ type Config struct {
 // Wire is the network behind an access point. Frames are Ethernet II without
 // FCS: destination, source, type, payload, at most 1514 bytes. Times never go
 // backwards.
-type Wire interface {
+type DistributionSystem interface {
 	// Receive takes a frame of a station. It is only valid during the call.
 	Receive(now emu.Time, frame []byte)
 	// Next returns when Advance must be called next; it may have passed. ok is

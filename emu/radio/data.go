@@ -79,7 +79,7 @@ func (ap *AccessPoint) bridge(from *station, to dot11.Addr, etherType uint16, pa
 	if to.Group() && ap.hasOthers(from) || ap.station(to) != nil {
 		ap.fromWire(frame)
 	}
-	if w := ap.cfg.Wire; w != nil && (to.Group() || ap.station(to) == nil) {
+	if w := ap.cfg.DS; w != nil && (to.Group() || ap.station(to) == nil) {
 		w.Receive(ap.now, frame)
 	}
 }

@@ -37,7 +37,7 @@ func fingerprint(t testing.TB, seed uint64, engine rv32.Engine, lines ...string)
 // another seed makes another one. Faults are part of it.
 func TestSameSeedSameRun(t *testing.T) {
 	devtest.Long(t, "firmware runs for seconds")
-	lines := []string{"air-loss 20%", "at 980ms deauth"}
+	lines := []string{"radio-loss 20%", "at 980ms deauth"}
 	want := fingerprint(t, 1, rv32.EngineBlock, lines...)
 	for range 3 {
 		if got := fingerprint(t, 1, rv32.EngineBlock, lines...); got != want {

@@ -40,14 +40,14 @@ func (e evidence) same(o evidence) bool {
 func gather(t *testing.T, engine rv32.Engine) evidence {
 	t.Helper()
 	var file bytes.Buffer
-	p := pcap.NewWriter(&file, lan.DefaultEpoch(), pcap.Interface{Name: "air", Link: pcap.Radiotap}, pcap.Interface{Name: "lan", Link: pcap.Ethernet})
+	p := pcap.NewWriter(&file, lan.DefaultEpoch(), pcap.Interface{Name: "wlan", Link: pcap.Radiotap}, pcap.Interface{Name: "lan", Link: pcap.Ethernet})
 	network, err := lan.New(lan.Config{Seed: 11, Capture: func(at emu.Time, b []byte) { p.Frame(1, at, b) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := newScene(t, setup{
 		firmware: newLine, seed: 11, engine: engine,
-		ap:      Config{Wire: network, GroupRekey: 300 * emu.Millisecond, Faults: schedule(t, "air-loss 20%")},
+		ap:      Config{DS: network, GroupRekey: 300 * emu.Millisecond, Faults: schedule(t, "radio-loss 20%")},
 		capture: func(at emu.Time, b []byte) { p.Frame(0, at, b) },
 	})
 	res := s.until("200 OK", 5*emu.Second)

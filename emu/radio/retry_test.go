@@ -14,12 +14,12 @@ import (
 )
 
 // unanswered is a network whose EAPOL-Key frames are watched.
-func unanswered(t *testing.T, cfg Config) (*Air, *AccessPoint, *[]emu.Time) {
+func unanswered(t *testing.T, cfg Config) (*Medium, *AccessPoint, *[]emu.Time) {
 	t.Helper()
 	var at []emu.Time
 	cfg.Passphrase = testPassphrase
 	var ap *AccessPoint
-	air, ap, _ := newNetwork(t, cfg, AirConfig{Capture: func(now emu.Time, p []byte) {
+	air, ap, _ := newNetwork(t, cfg, MediumConfig{Capture: func(now emu.Time, p []byte) {
 		f := dot11.Frame(p[radiotapLen:])
 		if f.HasData() && f.A2() == ap.bssid && !f.A1().Group() {
 			at = append(at, now)
@@ -91,8 +91,8 @@ func TestGroupKeyIsRepeated(t *testing.T) {
 func TestFramesAreRepeated(t *testing.T) {
 	var sent []dot11.Frame
 	var ap *AccessPoint
-	air, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, Faults: schedule(t, "from 2s to 3s air-loss 40%")},
-		AirConfig{Capture: func(_ emu.Time, p []byte) {
+	air, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, Faults: schedule(t, "from 2s to 3s radio-loss 40%")},
+		MediumConfig{Capture: func(_ emu.Time, p []byte) {
 			if f := dot11.Frame(p[radiotapLen:]); f.HasData() && f.A2() == ap.bssid {
 				sent = append(sent, slices.Clone(f))
 			}
@@ -139,7 +139,7 @@ func TestFramesAreRepeated(t *testing.T) {
 // acknowledgements: what the station hears twice it takes once.
 func TestTransferOverALossyAir(t *testing.T) {
 	devtest.Long(t, "firmware runs for seconds")
-	s := newScene(t, setup{firmware: "transfer.elf", ap: Config{Faults: schedule(t, "air-loss 20%")}})
+	s := newScene(t, setup{firmware: "transfer.elf", ap: Config{Faults: schedule(t, "radio-loss 20%")}})
 	s.until("done", 60*emu.Second)
 	text := s.text.String()
 	var sent, received int

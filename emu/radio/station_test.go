@@ -35,7 +35,7 @@ type client struct {
 	deafTo  func(eapolKey) bool // nil: to no others
 }
 
-func newClient(t testing.TB, air *Air, ap *AccessPoint, last byte) *client {
+func newClient(t testing.TB, air *Medium, ap *AccessPoint, last byte) *client {
 	c := &client{t: t, antenna: air.Antenna(), addr: dot11.Addr{2, 0, 0, 0, 0, last}, bssid: ap.bssid, ssid: ap.cfg.SSID, pmk: ap.pmk, gtk: map[byte][]byte{},
 		snonce: bytes.Repeat([]byte{last}, 32)}
 	c.antenna.Tune(0, ap.cfg.Channel)
@@ -212,10 +212,10 @@ func (w *recorder) Advance(_ emu.Time, deliver func([]byte)) {
 	}
 }
 
-func newNetwork(t testing.TB, cfg Config, airs ...AirConfig) (*Air, *AccessPoint, *recorder) {
+func newNetwork(t testing.TB, cfg Config, airs ...MediumConfig) (*Medium, *AccessPoint, *recorder) {
 	t.Helper()
 	w := &recorder{}
-	cfg.Wire = w
+	cfg.DS = w
 	if cfg.SSID == "" {
 		cfg.SSID = testSSID
 	}
@@ -223,7 +223,7 @@ func newNetwork(t testing.TB, cfg Config, airs ...AirConfig) (*Air, *AccessPoint
 	if err != nil {
 		t.Fatal(err)
 	}
-	air := NewAir(append(airs, AirConfig{})[0])
+	air := NewMedium(append(airs, MediumConfig{})[0])
 	air.Add(ap)
 	return air, ap, w
 }
@@ -421,7 +421,7 @@ func TestFaultsOnTheAir(t *testing.T) {
 		t.Errorf("%d dBm", l)
 	}
 
-	c, _, w = run("from 1s to 3s air-loss 40%")
+	c, _, w = run("from 1s to 3s radio-loss 40%")
 	c.run(emu.Second)
 	acked := 0
 	for range 200 {
@@ -479,7 +479,7 @@ func TestConfigErrors(t *testing.T) {
 func FuzzAccessPoint(f *testing.F) {
 	f.Add([]byte{0}, true)
 	var joined []byte
-	air, ap, _ := newNetwork(f, Config{Passphrase: testPassphrase}, AirConfig{Capture: func(_ emu.Time, p []byte) {
+	air, ap, _ := newNetwork(f, Config{Passphrase: testPassphrase}, MediumConfig{Capture: func(_ emu.Time, p []byte) {
 		joined = append(binary.BigEndian.AppendUint16(joined, uint16(len(p)-radiotapLen)), p[radiotapLen:]...)
 	}})
 	newClient(f, air, ap, 1).join()

@@ -14,7 +14,7 @@ import (
 // randomSchedule is some seconds of bad weather.
 func randomSchedule(seed uint64) []string {
 	r := faults.NewRandom(seed, "weather")
-	kinds := []string{"no-network", "wrong-passphrase", "weak-signal -96dBm", "beacon-loss", "air-loss 30%", "air-loss 90%", "air-loss 100%"}
+	kinds := []string{"no-network", "wrong-passphrase", "weak-signal -96dBm", "beacon-loss", "radio-loss 30%", "radio-loss 90%", "radio-loss 100%"}
 	var lines []string
 	for range 2 + r.N(6) {
 		from := r.N(8000)

@@ -245,13 +245,13 @@ func (a *app) openAir(s *scene, o airOptions) error {
 	if err := a.openUplink(s, o, &net); err != nil {
 		return err
 	}
-	var air radio.AirConfig
+	var air radio.MediumConfig
 	if o.Pcap != "" {
 		w, err := s.file(o.Pcap)
 		if err != nil {
 			return err
 		}
-		p := pcap.NewWriter(w, lan.DefaultEpoch(), pcap.Interface{Name: "air", Link: pcap.Radiotap}, pcap.Interface{Name: "lan", Link: pcap.Ethernet})
+		p := pcap.NewWriter(w, lan.DefaultEpoch(), pcap.Interface{Name: "wlan", Link: pcap.Radiotap}, pcap.Interface{Name: "lan", Link: pcap.Ethernet})
 		air.Capture = func(at emu.Time, b []byte) { p.Frame(0, at, b) }
 		net.Capture = func(at emu.Time, b []byte) { p.Frame(1, at, b) }
 		net.Keys = p.TLSKeys
@@ -261,9 +261,9 @@ func (a *app) openAir(s *scene, o airOptions) error {
 		return fault.Wrap(fault.Usage, err, "network")
 	}
 	s.closers = append(s.closers, func() error { network.Close(); return nil })
-	band := radio.NewAir(air)
+	band := radio.NewMedium(air)
 	ap, err := radio.NewAccessPoint(radio.Config{
-		SSID: o.ssid, Passphrase: o.passphrase, Channel: o.channel, Seed: o.Seed, Wire: network, Faults: schedule,
+		SSID: o.ssid, Passphrase: o.passphrase, Channel: o.channel, Seed: o.Seed, DS: network, Faults: schedule,
 	})
 	if err != nil {
 		return fault.Wrap(fault.Usage, err, "", "[net] ssid and passphrase in "+project.FileName+" say what the emulated access point has")
@@ -291,7 +291,7 @@ func (a *app) openUplink(s *scene, o airOptions, net *lan.Config) error {
 		return fault.Wrap(fault.Port, err, "", "another port: --forward 127.0.0.1:0:80 takes one that is free")
 	}
 	s.closers = append(s.closers, func() error { u.Close(); return nil })
-	net.Uplink, net.Island = u, !cfg.Out
+	net.Uplink, net.Isolated = u, !cfg.Out
 	if cfg.Out {
 		a.ui.Note("the board reaches the network of this machine (--net host); the run is not reproducible without --record")
 	}

@@ -69,7 +69,7 @@ func TestReplayElsewhere(t *testing.T) {
 	client := own("client.elf", testFirmware(t, "http-client.elf"))
 
 	run := filepath.Join(dir, "run.esr")
-	code, text, errs := emulateHere(t, env, client, "--expect", "200 OK", "--fault", "air-loss 20%", "--fault", "from 0s to 1s no-lease", "--record", run, "--seed", "5")
+	code, text, errs := emulateHere(t, env, client, "--expect", "200 OK", "--fault", "radio-loss 20%", "--fault", "from 0s to 1s no-lease", "--record", run, "--seed", "5")
 	if code != 0 {
 		t.Fatalf("recording: exit %d\n%s\n%s", code, text, errs)
 	}

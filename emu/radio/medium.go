@@ -8,8 +8,8 @@ import (
 	"espalier.dev/espalier/emu/dot11"
 )
 
-// AirConfig describes the medium.
-type AirConfig struct {
+// MediumConfig describes the medium.
+type MediumConfig struct {
 	// Capture sees every frame when its last bit has been sent, as a packet
 	// with radiotap header and without FCS (LINKTYPE_IEEE802_11_RADIOTAP). The
 	// slice is only valid during the call.
@@ -22,8 +22,8 @@ const channels = 15
 // Air is the 2.4 GHz band: one frame at a time on each channel, heard by all
 // that are tuned to it. It is not safe for concurrent use: chips that share it
 // run in turns, and their turns should be no longer than a frame (1 ms).
-type Air struct {
-	cfg      AirConfig
+type Medium struct {
+	cfg      MediumConfig
 	now      emu.Time
 	busy     [channels]emu.Time // until when the medium of a channel is taken
 	aps      []*AccessPoint
@@ -32,17 +32,17 @@ type Air struct {
 	count    uint64
 }
 
-// NewAir returns an empty band.
-func NewAir(cfg AirConfig) *Air { return &Air{cfg: cfg} }
+// NewMedium returns an empty band.
+func NewMedium(cfg MediumConfig) *Medium { return &Medium{cfg: cfg} }
 
 // Add puts an access point into reach of all antennas.
-func (a *Air) Add(ap *AccessPoint) {
+func (a *Medium) Add(ap *AccessPoint) {
 	ap.air = a
 	a.aps = append(a.aps, ap)
 }
 
 // Antenna returns the antenna of another chip.
-func (a *Air) Antenna() *Antenna {
+func (a *Medium) Antenna() *Antenna {
 	n := &Antenna{air: a}
 	a.antennas = append(a.antennas, n)
 	return n
@@ -75,7 +75,7 @@ func (q *flights) Pop() any {
 	return f
 }
 
-func (a *Air) push(f flight) {
+func (a *Medium) push(f flight) {
 	a.count++
 	f.count = a.count
 	heap.Push(&a.flights, f)
@@ -83,7 +83,7 @@ func (a *Air) push(f flight) {
 
 // send puts a frame on the medium as soon as it is free, and returns when it
 // ends.
-func (a *Air) send(f flight) emu.Time {
+func (a *Medium) send(f flight) emu.Time {
 	start := a.now
 	if b := a.busy[f.channel]; b > start {
 		start = b.Add(difs)
@@ -95,7 +95,7 @@ func (a *Air) send(f flight) emu.Time {
 }
 
 // acknowledge follows a frame with its acknowledgement.
-func (a *Air) acknowledge(f flight, end emu.Time, level int8) emu.Time {
+func (a *Medium) acknowledge(f flight, end emu.Time, level int8) emu.Time {
 	done := end.Add(ackTime(f.rate))
 	ack := append(dot11.Frame{dot11.ACK<<4 | dot11.Control<<2, 0, 0, 0}, f.frame[10:16]...)
 	a.push(flight{end: done, frame: ack, channel: f.channel, rate: rate1M, level: level})
@@ -104,7 +104,7 @@ func (a *Air) acknowledge(f flight, end emu.Time, level int8) emu.Time {
 }
 
 // next is when advance has something to do.
-func (a *Air) next() emu.Time {
+func (a *Medium) next() emu.Time {
 	at := emu.Never
 	if len(a.flights) > 0 {
 		at = a.flights[0].end
@@ -116,7 +116,7 @@ func (a *Air) next() emu.Time {
 }
 
 // advance lets time pass.
-func (a *Air) advance(now emu.Time) {
+func (a *Medium) advance(now emu.Time) {
 	for {
 		at := a.next()
 		if at > now {
@@ -137,7 +137,7 @@ func (a *Air) advance(now emu.Time) {
 }
 
 // land is the end of a frame: everybody who listens has it now.
-func (a *Air) land(f flight) {
+func (a *Medium) land(f flight) {
 	if a.cfg.Capture != nil {
 		packet := appendRadiotap(nil, f.end, f.channel, f.rate, f.level)
 		a.cfg.Capture(f.end, append(packet, f.frame...))
@@ -154,7 +154,7 @@ func (a *Air) land(f flight) {
 }
 
 // listens reports whether some antenna would acknowledge a frame to an address.
-func (a *Air) listens(to dot11.Addr, channel int) bool {
+func (a *Medium) listens(to dot11.Addr, channel int) bool {
 	for _, n := range a.antennas {
 		if n.channel == channel && n.addr == to {
 			return true

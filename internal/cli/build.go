@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
@@ -198,12 +198,7 @@ func (w *workspace) outDir() string { return filepath.Join(w.project.Workspace, 
 
 // writeChanged writes a file unless it holds these bytes already.
 func writeChanged(path string, b []byte) error {
-	if st, err := os.Stat(path); err == nil && st.Size() == int64(len(b)) {
-		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {
-			return nil
-		}
-	}
-	return writeFile(path, b)
+	return fault.Wrap(fault.Usage, atomicfile.WriteChanged(path, b, 0o644), "writing "+path)
 }
 
 // short shows a path as the user would type it here.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/pin"
@@ -122,20 +123,7 @@ func (a *app) paintChange(l lock.Line) string {
 
 // writeFile replaces a file in one step: it is complete or as it was.
 func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".espalier-*")
-	if err != nil {
-		return fault.Wrap(fault.Usage, err, "writing "+path)
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fault.Wrap(fault.Usage, err, "writing "+path)
-	}
-	return nil
+	return fault.Wrap(fault.Usage, atomicfile.Write(path, b, 0o644), "writing "+path)
 }
 
 func newFetch(a *app) *cobra.Command {

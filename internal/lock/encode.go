@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/store"
 )
@@ -178,61 +178,14 @@ func quote(s string) string {
 	return b.String()
 }
 
-// tempPrefix begins the names of half-written locks; a killed process may
-// leave one behind.
-const tempPrefix = ".espalier.lock."
-
-// Write encodes f and replaces path with it: written aside, synced, renamed.
-// A lock that would not change is left alone, with its times. Whoever reads
-// meanwhile sees the old file or the new one.
-func Write(path string, f *File) (err error) {
+// Write encodes f and replaces path with it in one step. A lock that would not
+// change is left alone, with its times.
+func Write(path string, f *File) error {
 	b, err := Encode(f)
 	if err != nil {
 		return fault.Wrap(fault.Bug, err, "")
 	}
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {
-		return nil
-	}
-	dir := filepath.Dir(path)
-	left, _ := filepath.Glob(filepath.Join(dir, tempPrefix+"*"))
-	for _, l := range left { // a writer that is alive now loses nothing but its turn
-		os.Remove(l)
-	}
-	defer func() { err = fault.Wrap(fault.Usage, err, "writing "+filepath.Base(path)) }()
-	mode := os.FileMode(0o644)
-	if st, err := os.Stat(path); err == nil {
-		mode = st.Mode().Perm()
-	}
-	tmp, err := os.CreateTemp(dir, tempPrefix+"*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			tmp.Close()
-			os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(b); err != nil {
-		return err
-	}
-	if err = tmp.Chmod(mode); err != nil && os.PathSeparator == '/' {
-		return err
-	}
-	if err = tmp.Sync(); err != nil {
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	if d, derr := os.Open(dir); derr == nil { // the rename itself; not every system can sync a directory
-		_ = d.Sync()
-		d.Close()
-	}
-	return nil
+	return fault.Wrap(fault.Usage, atomicfile.WriteChanged(path, b, 0o644), "writing "+filepath.Base(path))
 }
 
 // size is a number of bytes for people: "229.4 MB".

@@ -2,14 +2,17 @@ package lock
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
@@ -208,7 +211,8 @@ func TestWrite(t *testing.T) {
 	if _, err := Read(path); fault.KindOf(err) != fault.Pins || fault.Hints(err)[0] != "espalier lock" {
 		t.Errorf("missing: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, ".espalier.lock.killed"), []byte("half"), 0o600); err != nil {
+	killed, longAgo := filepath.Join(dir, atomicfile.Prefix+"killed"), time.Now().Add(-2*time.Hour)
+	if err := errors.Join(os.WriteFile(killed, []byte("half"), 0o600), os.Chtimes(killed, longAgo, longAgo)); err != nil {
 		t.Fatal(err)
 	}
 	f := sample()

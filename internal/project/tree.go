@@ -166,7 +166,7 @@ func (t *tree) walk(dir string, st walkState) error {
 	for _, e := range entries {
 		name := e.Name()
 		abs := filepath.Join(dir, name)
-		if vcs(name) || name == "espalier.lock" || strings.HasPrefix(name, ".espalier.lock.") {
+		if vcs(name) || name == "espalier.lock" || strings.HasPrefix(name, ".espalier-tmp-") /* atomicfile.Prefix */ {
 			continue
 		}
 		if e.IsDir() {

@@ -158,7 +158,7 @@ version = 4
 name = "app"
 version = "0.1.0"
 -- espalier.lock --
--- .espalier.lock.123 --
+-- .espalier-tmp-123 --
 -- notes.txt --
 -- .main.rs.swp --
 -- .DS_Store --

@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
+
+	"espalier.dev/espalier/internal/atomicfile"
 )
 
 // Has reports whether the blob is there, by name and, when d tells it, by
@@ -107,20 +108,7 @@ func (s *Store) adopt(f *os.File, d Digest, durable bool) error {
 		s.used(final, info)
 		return nil
 	}
-	err := f.Chmod(0o444)
-	if err == nil && durable {
-		err = f.Sync()
-	}
-	if err == nil && runtime.GOOS == "windows" {
-		err = f.Close() // an open file cannot be renamed there; elsewhere f may hold a lock that must last
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), final)
-	}
-	if err == nil && durable {
-		err = syncDir(s.path(blobDir))
-	}
-	return s.writing("blob "+d.String(), err)
+	return s.writing("blob "+d.String(), atomicfile.Publish(f, final, 0o444, durable))
 }
 
 // copyHash copies r to w and returns what went through. When want tells the

@@ -85,16 +85,3 @@ func fileID(info fs.FileInfo) ([2]uint64, bool) {
 	}
 	return [2]uint64{}, false
 }
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // some file systems cannot
-		return err
-	}
-	return nil
-}

@@ -49,5 +49,3 @@ func openNoFollow(path string) (*os.File, error) { return os.Open(path) }
 func linkCount(fs.FileInfo) uint64 { return 1 }
 
 func fileID(fs.FileInfo) ([2]uint64, bool) { return [2]uint64{}, false }
-
-func syncDir(string) error { return nil } // NTFS journals names

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"espalier.dev/espalier/internal/atomicfile"
 )
 
 // A seal says how an unpacked tree looked to stat(2) right after it was known
@@ -212,20 +214,14 @@ func (s *Store) readSeal(root Digest) (*seal, error) {
 
 // writeSeal is not synced: a lost seal costs one hashing of the tree.
 func (s *Store) writeSeal(sl *seal) error {
-	f, err := os.CreateTemp(s.path(tempDir), "seal-")
+	f, err := atomicfile.Create(s.path(tempDir))
 	if err != nil {
 		return s.writing("a seal", err)
 	}
-	defer os.Remove(f.Name())
+	defer f.Discard()
 	_, err = f.Write(sl.encode())
 	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), s.path(sealDir, sl.root.Hash))
+		err = atomicfile.Publish(f.File, s.path(sealDir, sl.root.Hash), 0o644, false)
 	}
 	return s.writing("a seal", err)
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -182,30 +183,17 @@ func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
-// writeFile puts a small file of the store in place: aside, synced, renamed.
+// writeFile puts a small file of the store in place, durably.
 func (s *Store) writeFile(name string, data []byte) error {
-	f, err := os.CreateTemp(s.path(tempDir), "file-")
+	f, err := atomicfile.Create(s.path(tempDir))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	defer f.Discard()
+	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), s.path(name)); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(s.path(name)))
+	return f.Commit(s.path(name), 0o644)
 }
 
 func (s *Store) emptyTemp() error {

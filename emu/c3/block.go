@@ -65,6 +65,13 @@ func (b *block) know(first, last uint32) {
 	}
 }
 
+// unknow marks the registers at offs as not modelled.
+func (b *block) unknow(offs ...uint32) {
+	for _, off := range offs {
+		b.kinds[off>>2] &^= known
+	}
+}
+
 // mark says what else the registers at offs are.
 func (b *block) mark(k kind, offs ...uint32) {
 	for _, off := range offs {

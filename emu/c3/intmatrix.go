@@ -25,6 +25,7 @@ const (
 	srcTIMG1WDT       = 35
 	srcSystimer0      = 37
 	srcAPBSARADC      = 43
+	srcGDMA0          = 44
 	srcSHA            = 49
 	srcFromCPU0       = 50
 	sources           = 62

@@ -39,6 +39,7 @@ type soc struct {
 	sensitive *storage
 	system    *system
 	extmem    *extmem
+	gdma      *gdma
 	wifi      *wifiMAC
 	devices   []device // every block, in the order of attachment
 
@@ -108,6 +109,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.usb = newUSBSerialJTAG(c)
 	c.gpio = newGPIO(c, cfg.Strap)
 	c.extmem = newExtmem(c)
+	c.gdma = newGDMA(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
 	c.assist, c.sensitive = newAssistDebug(), newSensitive()
 	hash, adc, ctrl, spi2 := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed), newSPI2(c)
@@ -116,7 +118,7 @@ func (c *soc) build(cfg *emu.Config) error {
 
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, hash, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(),
+		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(),
 		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(), newBluetooth(c),
 	}
 	for _, d := range newPHY() {
@@ -147,6 +149,7 @@ func peripheralResets(c *soc, hash, adc, spi2 device) (r [2][32][]device) {
 	r[0][28] = []device{adc}
 	r[0][29] = []device{c.systm}
 	r[1][2] = []device{hash}
+	r[1][6] = []device{c.gdma}
 	return r
 }
 

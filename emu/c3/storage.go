@@ -42,7 +42,6 @@ func unmodelled() []*storage {
 		{"RSA", 0x6003c000, []reg{{0x808, "QUERY_CLEAN", 1}, {0x818, "QUERY_IDLE", 1}}},
 		{"DS", 0x6003d000, nil},
 		{"HMAC", 0x6003e000, nil},
-		{"GDMA", 0x6003f000, nil},
 		{"XTS_AES", 0x600cc000, nil},
 		{"DEDIC_GPIO", 0x600cf000, nil},
 		{"WORLD", 0x600d0000, nil},

@@ -137,7 +137,7 @@ func TestWriteAndBoot(t *testing.T) {
 		{"ROM over UART", emuport.Options{}, emu.StrapFlash, Options{}},
 		{"ROM over UART, 921600", emuport.Options{}, emu.StrapFlash, Options{Baud: 921600}},
 		{"ROM over USB", emuport.Options{Stream: emu.USB}, emu.StrapFlash, Options{}},
-		{"ROM over USB that leaves at a reset", emuport.Options{Stream: emu.USB, Away: 700 * time.Millisecond}, emu.StrapFlash, Options{}},
+		{"ROM over USB that leaves at a reset", emuport.Options{Stream: emu.USB, Disconnect: 700 * time.Millisecond}, emu.StrapFlash, Options{}},
 		{"ROM without lines", emuport.Options{NoLines: true}, emu.StrapDownload, Options{}},
 		{"stub over UART, 921600", emuport.Options{}, emu.StrapFlash, Options{Baud: 921600, Stub: stub(t)}},
 		{"stub over USB", emuport.Options{Stream: emu.USB}, emu.StrapFlash, Options{Stub: stub(t)}},
@@ -152,7 +152,7 @@ func TestWriteAndBoot(t *testing.T) {
 					t.Errorf("%+v has gone", was)
 				}
 				back++
-				return p, p.Return(ctx, time.Second)
+				return p, p.Reconnect(ctx, time.Second)
 			})
 			l := connect(t, wire, tc.o)
 			if tc.o.Stub != nil {
@@ -171,12 +171,12 @@ func TestWriteAndBoot(t *testing.T) {
 			if err := l.Leave(context.Background(), HardReset); err != nil {
 				t.Fatal(err)
 			}
-			if tc.port.Away == 0 {
+			if tc.port.Disconnect == 0 {
 				boots(t, p)
 			} else if err := wire.Wait(t.Context(), 500*time.Millisecond); err != nil || !bytes.Contains(said.Bytes(), []byte("Loaded app from partition")) {
 				t.Errorf("the chip does not boot: %v\n%s", err, said.Bytes())
 			}
-			if (back > 0) != (tc.port.Away > 0) {
+			if (back > 0) != (tc.port.Disconnect > 0) {
 				t.Errorf("the port came back %d times", back)
 			}
 			if tc.port.NoLines {

@@ -212,7 +212,7 @@ func (all *tally) noise(t *testing.T, seed uint64) {
 	if err != nil && !known(err) {
 		t.Errorf("seed %d: unclear error %T: %v", seed, err, err)
 	}
-	g.port.Plug()
+	g.port.Reopen()
 	if err := g.reflash(t.Context(), g.port, o); err != nil {
 		t.Fatalf("seed %d: the clean retry fails: %v", seed, err)
 	}
@@ -309,7 +309,7 @@ func TestKilledAnywhere(t *testing.T) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		p.Close()
-		p.Plug()
+		p.Reopen()
 		l, err := Connect(t.Context(), p, o)
 		if err != nil {
 			t.Fatalf("seed %d: the chip is lost: %v", seed, err)

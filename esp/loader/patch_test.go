@@ -267,7 +267,7 @@ func TestKilledWhilePatching(t *testing.T) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		p.Close()
-		p.Plug()
+		p.Reopen()
 		if have := contents(p); !bytes.Equal(have[:len(before)], before) && !bytes.Equal(have[:len(after)], after) {
 			halves++
 		}

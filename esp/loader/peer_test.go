@@ -60,7 +60,7 @@ func lend(t *testing.T, how string, strap emu.Strap, stream emu.Stream, pace flo
 func (l *lent) bootsNow(t *testing.T) {
 	t.Helper()
 	l.stop()
-	l.Plug()
+	l.Reopen()
 	p := l.Port
 	p.Do(func(b *emu.Board) { b.SetEnable(emu.Low); b.SetEnable(emu.High) })
 	boots(t, p)
@@ -151,7 +151,7 @@ func TestPeersWrite(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			l := tc.write(t)
 			l.stop()
-			l.Plug()
+			l.Reopen()
 			want := img.Trimmed()
 			p := board(t, emu.Config{Flash: contents(l.Port)}, emuport.Options{}) // the same flash on a board with lines, without pace
 			chip := connect(t, p, Options{Baud: 921600, Stub: stub(t)})

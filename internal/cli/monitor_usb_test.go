@@ -61,7 +61,7 @@ func TestMonitorUSB(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := emuport.New(emu.Config{ROM: file("ESPALIER_ROM"), Flash: flash.Merged()}, emuport.Options{Stream: emu.USB, Away: 20 * time.Millisecond})
+	p, err := emuport.New(emu.Config{ROM: file("ESPALIER_ROM"), Flash: flash.Merged()}, emuport.Options{Stream: emu.USB, Disconnect: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestMonitorUSB(t *testing.T) {
 			if was.Kind != serial.USBJTAG {
 				t.Errorf("%+v", was)
 			}
-			return p, p.Return(ctx, time.Second)
+			return p, p.Reconnect(ctx, time.Second)
 		},
 	})
 	a.ui.Close()

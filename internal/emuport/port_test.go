@@ -27,7 +27,7 @@ func rom(t *testing.T) []byte {
 	return nil
 }
 
-// text reads what the board says in a time of the guest.
+// text reads what the board sends during d of guest time.
 func text(t *testing.T, p *Port, d time.Duration) string {
 	t.Helper()
 	var out []byte
@@ -42,7 +42,7 @@ func text(t *testing.T, p *Port, d time.Duration) string {
 	return string(out)
 }
 
-// The lines do what they do on a development board.
+// The modem lines act as on a development board.
 func TestLines(t *testing.T) {
 	type step struct {
 		dtr, rts bool
@@ -53,7 +53,7 @@ func TestLines(t *testing.T) {
 		name   string
 		stream emu.Stream
 		steps  []step
-		boot   string // what the ROM says then; "reset": nothing; "same": it goes on
+		boot   string // what the ROM prints then; "reset": nothing; "same": it continues
 	}{
 		{"in reset", emu.UART0, []step{{false, true, 0}}, "reset"},
 		{"both lines reset nothing", emu.UART0, []step{{true, true, 0}}, "same"},
@@ -81,17 +81,17 @@ func TestLines(t *testing.T) {
 			said += last
 			switch {
 			case tc.boot == "reset" && strings.Contains(text(t, p, 60*ms), "invalid"):
-				t.Error("the chip speaks in reset")
+				t.Error("the chip prints while in reset")
 			case tc.boot == "same" && (strings.Contains(said, "ESP-ROM") || !strings.Contains(last, "invalid")):
 				t.Errorf("the chip was reset: %q", said)
 			case len(tc.boot) > 6 && !strings.Contains(said, tc.boot):
-				t.Errorf("the chip says %q, want %q", said, tc.boot)
+				t.Errorf("the chip prints %q, want %q", said, tc.boot)
 			}
 		})
 	}
 }
 
-// Bytes take their time, and two speeds do not understand each other.
+// Bytes take their time, and a receiver at another speed reads garbage.
 func TestSpeed(t *testing.T) {
 	p, err := New(emu.Config{ROM: rom(t)}, Options{})
 	if err != nil {
@@ -101,7 +101,7 @@ func TestSpeed(t *testing.T) {
 		t.Errorf("banner %q", banner)
 	}
 	text(t, p, 100*time.Millisecond)
-	// A ROM that finds nothing in flash never stops talking.
+	// A ROM that finds nothing in flash prints without end.
 	if n := len(text(t, p, 100*time.Millisecond)); n < 1000 || n > 1155 {
 		t.Errorf("%d bytes in 100 ms at 115200 baud", n)
 	}

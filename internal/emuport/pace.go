@@ -1,0 +1,59 @@
+package emuport
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"espalier.dev/espalier/emu"
+)
+
+// pacer holds guest time to the host's clock times a factor. A factor of 0 lets
+// the guest run as fast as it can.
+type pacer struct {
+	factor float64
+
+	mu   sync.Mutex
+	zero time.Time // host time of guest time zero
+}
+
+// maxLag is how far the guest may fall behind the host's clock and still catch
+// up. Beyond it the lost time is given up: a process that was stopped for a
+// minute does not run a minute of the guest at full speed afterwards.
+const maxLag = time.Second
+
+// minSleep is the shortest sleep worth a timer.
+const minSleep = 200 * time.Microsecond
+
+// wait sleeps until the host's clock has reached guest time now.
+func (p *pacer) wait(ctx context.Context, now emu.Time) error {
+	if p.factor == 0 {
+		return ctx.Err()
+	}
+	p.mu.Lock()
+	ahead := time.Duration(float64(Elapsed(now))/p.factor) - time.Since(p.zero)
+	if ahead < -maxLag {
+		p.zero = p.zero.Add(-ahead)
+	}
+	p.mu.Unlock()
+	if ahead <= minSleep {
+		return ctx.Err()
+	}
+	t := time.NewTimer(ahead)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Elapsed is a guest time as the time since power-on, rounded down to
+// nanoseconds.
+func Elapsed(t emu.Time) time.Duration { return time.Duration(emu.Duration(t).Nanoseconds()) }
+
+// ticks is a time.Duration as guest time, rounded down to ticks of 6.25 ns.
+func ticks(d time.Duration) emu.Duration {
+	return emu.Duration(d/time.Microsecond)*emu.Microsecond + emu.Duration(d%time.Microsecond*4/25)
+}

@@ -130,9 +130,9 @@ func (d *decoder) toolchains(root *tomldoc.Node, f *File) {
 		}
 		pkgs := map[string]bool{}
 		for _, e := range d.Tables(t, "package") {
-			d.Known(e, "toolchain.package", "name", "version", "arch", "digest", "path")
+			d.Known(e, "toolchain.package", "name", "version", "arch", "digest", "path", "format")
 			p := Package{Name: d.text(e, "name", "toolchain.package"), Version: d.text(e, "version", "toolchain.package"),
-				Arch: d.text(e, "arch", "toolchain.package"), Digest: d.digest(e, "digest", "toolchain.package"), Path: d.text(e, "path", "toolchain.package")}
+				Arch: d.text(e, "arch", "toolchain.package"), Digest: d.digest(e, "digest", "toolchain.package"), Path: d.text(e, "path", "toolchain.package"), Format: d.String(e, "format")}
 			if why := badPath(p.Path); d.Err() == nil && why != "" {
 				d.Fail(e.Get("path").Errorf("path %q %s", p.Path, why))
 			}

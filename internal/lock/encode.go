@@ -83,6 +83,9 @@ func Encode(f *File) ([]byte, error) {
 			w.text("arch", p.Arch)
 			w.digest("digest", p.Digest)
 			w.text("path", p.Path)
+			if p.Format != "" {
+				w.text("format", p.Format)
+			}
 		}
 	}
 	if !f.Std.Lock.IsZero() {

@@ -61,7 +61,8 @@ type Package struct {
 	Version string       `toml:"version"`
 	Arch    string       `toml:"arch"`
 	Digest  store.Digest `toml:"digest"`
-	Path    string       `toml:"path"` // location-independent: pool/main/...; prefixes live in configuration
+	Path    string       `toml:"path"`             // location-independent: pool/main/...; prefixes live in configuration
+	Format  string       `toml:"format,omitempty"` // "rust": a component archive of the Rust distribution; empty: a Debian package
 }
 
 // Std pins the standard library's own dependencies.

@@ -119,7 +119,7 @@ func (s *Session) rootfs(ctx context.Context, tc lock.Toolchain) (debian.Rootfs,
 		return sup.Assemble(ctx, s.Store, tc, s.Report)
 	}
 	// A machine without any source can still unpack what it has.
-	return debian.Assemble(ctx, s.Store, fetch.New(s.network()), tc, func(string) []string { return s.Prefixes }, s.Report)
+	return debian.Assemble(ctx, s.Store, fetch.New(s.network()), tc, func(string) []string { return s.Prefixes }, nil, s.Report)
 }
 
 func (s *Session) fetchGit(ctx context.Context, g lock.Git) error {

@@ -22,7 +22,7 @@ import (
 type Rootfs struct {
 	Digest    store.Digest // REAPI Directory
 	Rustc     string       // version by the package: "1.96.0"
-	StdSource string       // absolute inside the tree: "/usr/src/rustc-1.96.0/library"
+	StdSource string       // absolute inside the tree: "/usr/src/rustc-1.96.0/library"; empty when it is only there compiled
 	StdLock   store.Digest // std's Cargo.lock, a blob of the tree; zero when there is none
 }
 
@@ -39,12 +39,26 @@ func (s *Supplier) Assemble(ctx context.Context, st *store.Store, tc lock.Toolch
 	s.mu.Lock()
 	s.universe, s.suites = nil, nil
 	s.mu.Unlock()
-	return Assemble(ctx, st, s.client, tc, s.prefixes, rep)
+	return Assemble(ctx, st, s.client, tc, s.prefixes, s.formats, rep)
+}
+
+// Unpacker brings packages of another format into the same tree: a toolchain
+// can combine Debian's C library, compiler driver and linker with a compiler
+// of another distribution.
+type Unpacker struct {
+	// Unpack writes the content of one package; name is its file name.
+	Unpack func(ctx context.Context, name string, open func() (io.ReadCloser, error), to Sink) error
+	// Prefixes lists the locations of packages, in the order in which they
+	// are tried.
+	Prefixes []string
+	// Hint says how a machine without any location learns of one.
+	Hint string
 }
 
 // Assemble is Supplier.Assemble with any client; prefixes lists the locations
-// for a path, in the order in which they are tried.
-func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, prefixes func(path string) []string, rep progress.Reporter) (Rootfs, error) {
+// for a path, in the order in which they are tried. formats knows the packages
+// that are not Debian's, by lock.Package.Format.
+func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, prefixes func(path string) []string, formats map[string]Unpacker, rep progress.Reporter) (Rootfs, error) {
 	if !tc.Rootfs.IsZero() {
 		_, err := st.TreePath(ctx, tc.Rootfs)
 		if err == nil {
@@ -66,11 +80,11 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 			}
 		}
 	}
-	root, err := assemble(ctx, st, client, tc, "the toolchain", prefixes, rep)
+	root, err := assemble(ctx, st, client, tc, "the toolchain", prefixes, formats, rep)
 	if errors.Is(err, store.ErrCorrupt) && ctx.Err() == nil {
 		// A damaged blob is in quarantine now; what was unpacked of it is
 		// not to be trusted. The second time it is fetched again.
-		root, err = assemble(ctx, st, client, tc, "the toolchain", prefixes, rep)
+		root, err = assemble(ctx, st, client, tc, "the toolchain", prefixes, formats, rep)
 	}
 	if err != nil {
 		return Rootfs{}, err
@@ -96,7 +110,7 @@ func memoKey(tc lock.Toolchain) []byte {
 }
 
 // assemble fetches and unpacks the packages of tc; what is the name for people.
-func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, what string, prefixes func(string) []string, rep progress.Reporter) (store.Digest, error) {
+func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, what string, prefixes func(string) []string, formats map[string]Unpacker, rep progress.Reporter) (store.Digest, error) {
 	// Largest first: the last core must not be left with the largest package.
 	packages := slices.Clone(tc.Packages)
 	slices.SortStableFunc(packages, func(a, b lock.Package) int {
@@ -108,7 +122,18 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	files := make([]fetch.File, len(packages))
 	var total int64
 	for i, p := range packages {
-		where := prefixes(p.Path)
+		other, known := formats[p.Format]
+		if p.Format != "" && !known {
+			return store.Digest{}, fault.New(fault.Pins, fmt.Sprintf("package %s of espalier.lock has the format %q, which this espalier does not know", p.Name, p.Format),
+				"use the espalier that wrote the lock, or make a new one: espalier lock")
+		}
+		where := other.Prefixes
+		if p.Format == "" {
+			where = prefixes(p.Path)
+		}
+		if len(where) == 0 && !st.Has(p.Digest) && p.Format != "" {
+			return store.Digest{}, fault.New(fault.Usage, "no location for "+p.Path, other.Hint)
+		}
 		if len(where) == 0 && !st.Has(p.Digest) {
 			return store.Digest{}, fault.New(fault.Usage, "no location for "+p.Path+": this machine has no apt sources and [supply] has no prefixes",
 				"name an archive in espalier.toml, for example:\n[supply]\nprefixes = [\"http://<mirror>/debian/\", \"http://<archive of all versions>/debian/\"]", sourcesHint)
@@ -136,7 +161,14 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 			return counted{blob, task}, nil
 		}
 		task.Item(f.Name)
-		if err := unpack(ctx, open, seen.watch(tree.Source(f.Name))); err != nil {
+		to := seen.watch(tree.Source(f.Name))
+		var err error
+		if other, ok := formats[packages[i].Format]; ok && packages[i].Format != "" {
+			err = other.Unpack(ctx, path.Base(f.Path), open, to)
+		} else {
+			err = unpack(ctx, open, to)
+		}
+		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -240,11 +272,11 @@ func (w *witness) see(name string, file bool) {
 	}
 }
 
-func (w *witness) watch(to sink) sink { return watched{w, to} }
+func (w *witness) watch(to Sink) Sink { return watched{w, to} }
 
 type watched struct {
 	w  *witness
-	to sink
+	to Sink
 }
 
 func (v watched) File(ctx context.Context, name string, exec bool, r io.Reader) (store.Digest, error) {
@@ -262,10 +294,21 @@ func (v watched) Dir(name string) error { return v.to.Dir(name) }
 // describe looks up what a build wants to know of a tree.
 func describe(ctx context.Context, st *store.Store, tc lock.Toolchain, root store.Digest) (Rootfs, error) {
 	r := Rootfs{Digest: root}
+	ready, source := false, false
 	for _, p := range tc.Packages {
-		if p.Name == "rustc" || p.Name == "rustc-web" || versionedRustc.MatchString(p.Name) {
+		switch {
+		case p.Format != "" && p.Name == "rustc":
+			r.Rustc, _, _ = strings.Cut(p.Version, " ")
+			ready = true
+		case p.Format != "" && p.Name == "rust-src":
+			source = true
+		case p.Format != "":
+		case p.Name == "rustc" || p.Name == "rustc-web" || versionedRustc.MatchString(p.Name):
 			r.Rustc = upstreamOf(p.Version)
 		}
+	}
+	if ready && !source {
+		return r, nil // the library is there, compiled
 	}
 	base, err := followLinks(ctx, st, root, sysrootSource)
 	if errors.Is(err, store.ErrMissing) || errors.Is(err, fs.ErrNotExist) {

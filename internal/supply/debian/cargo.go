@@ -96,7 +96,7 @@ func (s *Supplier) AssembleCargo(ctx context.Context, st *store.Store, part lock
 			return root, nil
 		}
 	}
-	root, err := assemble(ctx, st, s.client, part, "cargo", s.prefixes, rep)
+	root, err := assemble(ctx, st, s.client, part, "cargo", s.prefixes, s.formats, rep)
 	if err != nil {
 		return store.Digest{}, err
 	}

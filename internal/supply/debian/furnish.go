@@ -33,7 +33,7 @@ var (
 // usr-merge links, accounts, mount points, and the names under which tools
 // look for each other. seen has all names of the packages, so the result does
 // not depend on the order in which they were unpacked.
-func furnish(ctx context.Context, to sink, seen *witness) error {
+func furnish(ctx context.Context, to Sink, seen *witness) error {
 	for _, d := range mountPoints {
 		if err := to.Dir(d); err != nil {
 			return err
@@ -56,7 +56,7 @@ func furnish(ctx context.Context, to sink, seen *witness) error {
 }
 
 // links gives tools the names that alternatives or meta packages would.
-func links(to sink, seen *witness) error {
+func links(to Sink, seen *witness) error {
 	add := func(name, target string) error {
 		if seen.has("usr/bin/" + name) {
 			return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/store"
@@ -27,10 +28,33 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 	if err != nil {
 		return lock.Toolchain{}, err
 	}
-	tc := lock.Toolchain{Host: s.host, Channel: r.Channel, Prune: PruneVersion}
-	if tc.Channel == "" {
+	tc := s.pins(chosen, suites)
+	if tc.Channel = r.Channel; tc.Channel == "" {
 		tc.Channel = "stable"
 	}
+	return tc, nil
+}
+
+// LockHost resolves what a compiler of another distribution needs of the host
+// to link build scripts and procedural macros: the C library with its start
+// files, a compiler driver and a linker. Only indexes are downloaded.
+func (s *Supplier) LockHost(ctx context.Context, st *store.Store, rep progress.Reporter) (lock.Toolchain, error) {
+	u, suites, err := s.index(ctx, st, rep)
+	if err != nil {
+		return lock.Toolchain{}, err
+	}
+	chosen, err := u.resolve([]want{{Name: "gcc"}, {Name: "libc6-dev"}})
+	if err != nil {
+		return lock.Toolchain{}, fault.Wrap(fault.Pins, err, "the C compiler driver of the host",
+			"the package sources do not fit together: all suites of one release are needed",
+			"compare with: apt-get --simulate install gcc libc6-dev")
+	}
+	return s.pins(chosen, suites), nil
+}
+
+// pins writes a closure as pins, with the evidence for them.
+func (s *Supplier) pins(chosen *closure, suites []*suite) lock.Toolchain {
+	tc := lock.Toolchain{Host: s.host, Prune: PruneVersion}
 	used := map[*suite]bool{}
 	for _, p := range chosen.packages() {
 		used[p.from] = true
@@ -49,5 +73,5 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 		}
 	}
 	tc.Supplier = supplierName(names)
-	return tc, nil
+	return tc
 }

@@ -27,6 +27,7 @@ type Config struct {
 	Prefixes []string     // [supply] prefixes for package files, tried after the machine's own archives
 	Fetch    fetch.Config // Proxy and Auth are taken from apt's configuration when unset
 	Now      func() time.Time
+	Formats  map[string]Unpacker // packages that are not Debian's, by lock.Package.Format
 }
 
 // Supplier is an archive that was discovered. It is safe for concurrent use.
@@ -40,6 +41,7 @@ type Supplier struct {
 	release string   // VERSION_CODENAME of the machine, "" when unknown or not from the machine
 	client  *fetch.Client
 	now     func() time.Time
+	formats map[string]Unpacker
 
 	mu       sync.Mutex
 	universe *universe // nil until refreshed
@@ -64,7 +66,7 @@ func Discover(root string, cfg Config) (*Supplier, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Supplier{root: root, host: cfg.Host, arch: arch, conf: conf, extra: cfg.Prefixes, now: cfg.Now}
+	s := &Supplier{root: root, host: cfg.Host, arch: arch, conf: conf, extra: cfg.Prefixes, now: cfg.Now, formats: cfg.Formats}
 	all, err := readSources(root, conf)
 	if err != nil {
 		return nil, err

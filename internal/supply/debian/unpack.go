@@ -14,9 +14,9 @@ import (
 // 0.4 GB.
 const maxUnpacked = 16 << 30
 
-// sink receives a package's entries: merged paths, rewritten targets, nothing
+// Sink receives a package's entries: merged paths, rewritten targets, nothing
 // pruned. store.TreeSource is one.
-type sink interface {
+type Sink interface {
 	File(ctx context.Context, path string, executable bool, r io.Reader) (store.Digest, error)
 	Symlink(path, target string) error
 	Dir(path string) error
@@ -25,7 +25,7 @@ type sink interface {
 // unpack writes the content of one package into to. open is called again when
 // the package has hard links, whose content is written once per name. Modes
 // other than "executable", owners, times and the set-id bits are dropped.
-func unpack(ctx context.Context, open func() (io.ReadCloser, error), to sink) error {
+func unpack(ctx context.Context, open func() (io.ReadCloser, error), to Sink) error {
 	links := map[string][]hardLink{} // by the name of the entry they repeat
 	err := walkDeb(open, func(h *tar.Header, name string, r io.Reader) error {
 		if err := ctx.Err(); err != nil {
@@ -76,7 +76,7 @@ type hardLink struct {
 }
 
 // unpackLinks reads the package again for the content of hard links.
-func unpackLinks(ctx context.Context, open func() (io.ReadCloser, error), to sink, links map[string][]hardLink) error {
+func unpackLinks(ctx context.Context, open func() (io.ReadCloser, error), to Sink, links map[string][]hardLink) error {
 	type written struct{}
 	done := map[string]written{}
 	for len(done) < len(links) {

@@ -1,0 +1,161 @@
+package rustdist
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+)
+
+// Request is what a project asks of the distribution.
+type Request struct {
+	Host       string   // platform that builds: "linux/amd64"
+	Channel    string   // as in rust-toolchain.toml; empty is stable
+	Where      string   // place of the channel, for errors: "rust-toolchain.toml:2"
+	Profile    string   // "minimal", "default", "complete"; empty is minimal
+	Components []string // beyond the profile's
+	Targets    []string // triples that need a ready-made standard library
+	Source     bool     // the sources of the standard library, for -Z build-std
+}
+
+// Format marks a package of a lock that is a component archive of this
+// distribution.
+const Format = "rust"
+
+// skipped are components of profiles that no build reads: documentation, and
+// what exists for Windows hosts only.
+var skipped = []string{"rust-docs", "rust-docs-json-preview", "rustc-docs", "rust-mingw", "rust-analysis"}
+
+// choose lists the archives of a request, sorted by name and triple.
+func (m *Manifest) choose(r Request) ([]lock.Package, error) {
+	host, ok := Triple(r.Host)
+	if !ok {
+		return nil, fault.New(fault.Usage, "the Rust distribution has no compiler for the host platform "+r.Host)
+	}
+	type choice struct{ component, triple string }
+	want := map[choice]bool{{"rustc", host}: true, {"cargo", host}: true, {"rust-std", host}: true}
+	if r.Profile == "default" || r.Profile == "complete" {
+		// "complete" is a set that few nightlies have whole; what a build
+		// can use of it is the default and what components name.
+		for _, c := range m.Profiles["default"] {
+			if !slices.Contains(skipped, c) {
+				want[choice{c, host}] = true
+			}
+		}
+	}
+	for _, c := range r.Components {
+		name := m.name(c)
+		if slices.Contains(skipped, name) {
+			continue
+		}
+		triple := host
+		// rustup accepts COMPONENT-TRIPLE for another target.
+		for _, base := range []string{"rust-std"} {
+			if t, ok := strings.CutPrefix(c, base+"-"); ok {
+				name, triple = base, t
+			}
+		}
+		if _, ok := m.Packages[name]; !ok {
+			return nil, m.noComponent(c, r)
+		}
+		want[choice{name, triple}] = true
+	}
+	for _, t := range r.Targets {
+		want[choice{"rust-std", t}] = true
+	}
+	if r.Source {
+		want[choice{"rust-src", host}] = true
+	}
+	var out []lock.Package
+	for c := range want {
+		found, triple, ok := m.target(c.component, c.triple)
+		if !ok {
+			return nil, m.unavailable(c.component, c.triple, r)
+		}
+		path, digest, err := found.archive()
+		if err != nil {
+			return nil, fault.Wrap(fault.Pins, err, fmt.Sprintf("channel %s: component %s", r.Channel, c.component))
+		}
+		out = append(out, lock.Package{
+			Name: c.component, Version: m.Packages[c.component].Version, Arch: triple,
+			Digest: digest, Path: path, Format: Format,
+		})
+	}
+	slices.SortFunc(out, func(a, b lock.Package) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch))
+	})
+	return out, nil
+}
+
+// noComponent says that a name is not a component, and which are.
+func (m *Manifest) noComponent(name string, r Request) error {
+	known := map[string]bool{}
+	for n := range m.Packages {
+		known[strings.TrimSuffix(n, "-preview")] = true
+	}
+	for _, n := range skipped {
+		delete(known, n)
+	}
+	delete(known, "rust")
+	var names []string
+	for n := range known {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return fault.New(fault.Usage, fmt.Sprintf("component %q is not part of channel %s", name, cmp.Or(r.Channel, "stable")),
+		"components are "+strings.Join(names, ", "))
+}
+
+// unavailable says that a channel was published without a component: nightlies
+// now and then are.
+func (m *Manifest) unavailable(component, triple string, r Request) error {
+	short := strings.TrimSuffix(component, "-preview")
+	hints := []string{"name another date in rust-toolchain.toml, such as one week earlier"}
+	if component == "rust-std" {
+		var close []string
+		arch, _, _ := strings.Cut(triple, "-")
+		for _, t := range m.available("rust-std") {
+			if strings.HasPrefix(t, arch[:min(len(arch), 5)]) {
+				close = append(close, t)
+			}
+		}
+		if len(close) > 0 {
+			hints = []string{"ready-made libraries are published for " + strings.Join(close, ", "),
+				`or build the library: [unstable] build-std = ["core", "alloc"] in .cargo/config.toml`}
+		}
+	}
+	return fault.New(fault.Pins, fmt.Sprintf("channel %s of %s was published without %s for %s", cmp.Or(r.Channel, "stable"), m.Date, short, triple), hints...)
+}
+
+// Covers reports whether a locked toolchain has every component that a
+// request asks for, so that its pins can stay.
+func Covers(tc lock.Toolchain, r Request) bool {
+	host, ok := Triple(r.Host)
+	if !ok {
+		return false
+	}
+	has := func(component, triple string) bool {
+		return slices.ContainsFunc(tc.Packages, func(p lock.Package) bool {
+			return p.Format == Format && strings.TrimSuffix(p.Name, "-preview") == strings.TrimSuffix(component, "-preview") &&
+				(p.Arch == triple || p.Arch == "*")
+		})
+	}
+	for _, c := range r.Components {
+		triple := host
+		if t, ok := strings.CutPrefix(c, "rust-std-"); ok {
+			c, triple = "rust-std", t
+		}
+		if !slices.Contains(skipped, c) && !has(c, triple) {
+			return false
+		}
+	}
+	for _, t := range r.Targets {
+		if !has("rust-std", t) {
+			return false
+		}
+	}
+	return has("rustc", host) && (!r.Source || has("rust-src", host))
+}

@@ -92,4 +92,5 @@ const (
 	StopIdle         = chip.StopIdle
 	StopStrict       = chip.StopStrict
 	StopAbsent       = chip.StopAbsent
+	StopEbreak       = chip.StopEbreak
 )

@@ -58,6 +58,16 @@ func (e Exit) String() string {
 	return [...]string{"none", "budget", "wfi", "breakpoint", "ebreak", "yield"}[e]
 }
 
+// BreakAction is what OnEbreak makes of an ebreak.
+type BreakAction uint8
+
+// What can become of an ebreak.
+const (
+	BreakTrap   BreakAction = iota // a breakpoint exception, as without OnEbreak
+	BreakRetire                    // it retires and does nothing else
+	BreakStop                      // the run ends with ExitEbreak in front of it
+)
+
 // Trap is a trap taken: the new mcause, mepc and mtval.
 type Trap struct{ Cause, PC, Value uint32 }
 
@@ -108,8 +118,12 @@ type CPU struct {
 	exit     Exit // pending exit found inside an instruction
 
 	// StopOnEbreak makes ebreak end the run instead of trapping, for a
-	// debugger's software breakpoints and for semihosting.
+	// debugger's software breakpoints.
 	StopOnEbreak bool
+	// OnEbreak, when not nil, is called at each ebreak before StopOnEbreak is
+	// considered, with PC at the instruction, and decides what becomes of it. It
+	// may change registers and memory: semihosting is built on it.
+	OnEbreak func() BreakAction
 	// OnTrap is called after each trap and interrupt entry.
 	OnTrap func(Trap)
 	// Hooks, when not nil, observe execution.

@@ -86,12 +86,18 @@ func (c *CPU) system(in Inst, next uint32) {
 		c.exception(cause, 0)
 		return
 	case OpEBREAK:
-		if c.StopOnEbreak {
+		action := BreakTrap
+		if c.OnEbreak != nil {
+			action = c.OnEbreak()
+		}
+		if action == BreakStop || action == BreakTrap && c.StopOnEbreak {
 			c.exit, c.attn, c.trapped = ExitEbreak, true, true
 			return
 		}
-		c.exception(CauseBreak, 0)
-		return
+		if action == BreakTrap {
+			c.exception(CauseBreak, 0)
+			return
+		}
 	case OpMRET:
 		if c.mode != Machine {
 			c.exception(CauseIllegal, in.Imm)

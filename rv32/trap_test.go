@@ -210,6 +210,22 @@ func TestBreakpoints(t *testing.T) {
 				t.Error(x, c.PC(), c.Cycles())
 			}
 		}
+
+		// OnEbreak stops, then lets the instruction retire with another a0, then traps.
+		c = machine(t, e, nil, wNOP, wBREAK, wNOP, wBREAK)
+		actions := []BreakAction{BreakStop, BreakRetire, BreakTrap}
+		c.OnEbreak = func() BreakAction {
+			a := actions[0]
+			actions = actions[1:]
+			c.SetReg(10, c.PC())
+			return a
+		}
+		if x := c.Run(100); x != ExitEbreak || c.PC() != 0x1004 || c.Cycles() != 1 {
+			t.Error(x, c.PC(), c.Cycles())
+		}
+		if x := c.Run(4); x != ExitBudget || c.Cycles() != 4 || c.Reg(10) != 0x100c || c.State().CSR.Mcause != CauseBreak {
+			t.Error(x, c.PC(), c.Cycles(), c.Reg(10))
+		}
 	})
 }
 

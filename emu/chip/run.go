@@ -78,6 +78,10 @@ func (m *Machine) loop(ctx context.Context, st *Stops, start Time, begun uint64)
 		exit := m.CPU.Run(until)
 		m.inRun = false
 
+		if exit == rv32.ExitEbreak {
+			m.stop(stopCause{reason: StopEbreak})
+			continue
+		}
 		if exit == rv32.ExitWFI && m.period == 0 && !m.reset && !m.reason.set && !m.halted {
 			m.sleep(min(m.timers.next(), m.inputs.next()), end)
 		}

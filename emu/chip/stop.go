@@ -36,6 +36,9 @@ const (
 	// StopAbsent: the guest started a device that the board does not have; the
 	// error is an *AbsentError.
 	StopAbsent
+	// StopEbreak: the CPU is at an ebreak that CPU.StopOnEbreak or CPU.OnEbreak
+	// has made a stop; it is not executed yet.
+	StopEbreak
 )
 
 func (r StopReason) String() string {
@@ -58,6 +61,8 @@ func (r StopReason) String() string {
 		return "strict"
 	case StopAbsent:
 		return "absent"
+	case StopEbreak:
+		return "ebreak"
 	}
 	return "unknown"
 }

@@ -96,6 +96,14 @@ func explain(err error, f facts) error {
 		return err
 	}
 	cause, hints := e.remedy(f)
+	var one *oneUserError
+	if errors.As(e.err, &one) {
+		if cause != "" {
+			cause += ", and "
+		}
+		cause += "this container has one user only, so root cannot do without a user namespace either"
+		hints = append(hints, oneUserHints...)
+	}
 	text := "setting the sandbox up (" + e.stage
 	if e.what != "" {
 		text += " " + e.what

@@ -2,10 +2,19 @@ package sandbox
 
 import "golang.org/x/sys/unix"
 
-// In the host's network namespace a step reaches the host's abstract Unix
-// sockets, and as root it would be believed there; without a network namespace
-// of its own but without Network, it may only talk to itself.
+// The families of sockets that a step can open. A network namespace isolates
+// IP, netlink and abstract Unix sockets; it does not isolate others, such as
+// AF_VSOCK, which reaches the hypervisor, or AF_ALG.
 var (
+	// isolatedFamilies are for a step in a network namespace of its own.
+	isolatedFamilies = [...]uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}
+
+	// networkFamilies are for a step in the host's network namespace. It must
+	// not reach the host's abstract Unix sockets, whose servers would trust it
+	// when espalier runs as root.
 	networkFamilies = [...]uint32{unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}
-	localFamilies   = [...]uint32{unix.AF_UNIX}
+
+	// localFamilies are for a step that has no network and no network namespace
+	// of its own (--no-sandbox).
+	localFamilies = [...]uint32{unix.AF_UNIX}
 )

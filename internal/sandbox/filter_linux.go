@@ -4,10 +4,10 @@ package sandbox
 
 import "golang.org/x/sys/unix"
 
-// The system call filter is a second belt: the namespaces are what makes a
-// step hermetic. It closes what they leave open: kernel keyrings and BPF are
-// not namespaced, a new user namespace would give capabilities back, and
-// io_uring would walk past the filter itself.
+// The system call filter is a second line of defence: the namespaces are what
+// makes a step hermetic. It closes what they leave open: kernel keyrings, BPF
+// and most socket families are not namespaced, a new user namespace would give
+// capabilities back, and io_uring would bypass the filter itself.
 //
 // It is classic BPF over struct seccomp_data (seccomp(2)):
 // nr at 0, arch at 4, arguments from 16, 8 bytes each, low word first on the
@@ -33,8 +33,8 @@ var forbidden = [...]uint32{
 	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME,
 }
 
-// absent answer ENOSYS: callers know how to do without. The filter cannot look
-// into clone3's arguments, libraries fall back to clone.
+// absent answer ENOSYS, for which callers have a fallback. The filter cannot
+// read clone3's arguments, which are in memory; libraries fall back to clone.
 var absent = [...]uint32{
 	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER, unix.SYS_CLONE3,
 }
@@ -51,8 +51,10 @@ const (
 	retNoAF   = unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)
 )
 
-// filterProgram returns the filter. families are the only ones that socket
-// answers; none means all.
+// filterProgram returns the filter. Sockets of the listed families exist, all
+// others answer as in a kernel that was built without them. socketpair makes
+// Unix sockets only, which reach nothing but their own process and its
+// children, so it does not depend on the list.
 func filterProgram(families []uint32) []unix.SockFilter {
 	var p []unix.SockFilter
 	load := func(off uint32) {
@@ -84,8 +86,8 @@ func filterProgram(families []uint32) []unix.SockFilter {
 	unless(unix.BPF_JSET, newNamespaces, 1)
 	ret(retEPERM)
 	ret(retAllow)
-	// Pushing characters into a terminal is how a child takes over its
-	// parent's shell.
+	// TIOCSTI inserts characters into a terminal's input, where the caller's
+	// shell would read them after the step.
 	unless(unix.BPF_JEQ, unix.SYS_IOCTL, 6)
 	load(dataArg1)
 	unless(unix.BPF_JEQ, unix.TIOCSTI, 1)
@@ -93,15 +95,18 @@ func filterProgram(families []uint32) []unix.SockFilter {
 	unless(unix.BPF_JEQ, unix.TIOCLINUX, 1)
 	ret(retEPERM)
 	ret(retAllow)
-	if len(families) > 0 {
-		unless(unix.BPF_JEQ, unix.SYS_SOCKET, uint8(2+2*len(families)))
-		load(dataArg0)
-		for _, family := range families {
-			unless(unix.BPF_JEQ, family, 1)
-			ret(retAllow)
-		}
-		ret(retNoAF)
+	unless(unix.BPF_JEQ, unix.SYS_SOCKETPAIR, 4)
+	load(dataArg0)
+	unless(unix.BPF_JEQ, unix.AF_UNIX, 1)
+	ret(retAllow)
+	ret(retNoAF)
+	unless(unix.BPF_JEQ, unix.SYS_SOCKET, uint8(2+2*len(families)))
+	load(dataArg0)
+	for _, family := range families {
+		unless(unix.BPF_JEQ, family, 1)
+		ret(retAllow)
 	}
+	ret(retNoAF)
 	ret(retAllow)
 	return p
 }

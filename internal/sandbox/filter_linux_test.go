@@ -3,13 +3,14 @@
 package sandbox
 
 import (
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// The filter is read by an interpreter of its own: each call gets the answer
-// that the list says, and every path ends.
+// An interpreter of classic BPF executes the filter: each call gets the listed
+// answer, and no path leaves the program.
 func TestFilterProgram(t *testing.T) {
 	eval := func(p []unix.SockFilter, arch, nr, arg0, arg1 uint32) uint32 {
 		var a uint32
@@ -39,7 +40,7 @@ func TestFilterProgram(t *testing.T) {
 		t.Fatalf("call %d runs off the end", nr)
 		return 0
 	}
-	for _, families := range [][]uint32{nil, networkFamilies[:], localFamilies[:]} {
+	for _, families := range [][]uint32{nil, isolatedFamilies[:], networkFamilies[:], localFamilies[:]} {
 		p := filterProgram(families)
 		for _, nr := range forbidden {
 			if got := eval(p, auditArch, nr, 0, 0); got != retEPERM {
@@ -67,6 +68,9 @@ func TestFilterProgram(t *testing.T) {
 			{"typing for others on the console", auditArch, unix.SYS_IOCTL, 0, unix.TIOCLINUX, retEPERM},
 			{"packet socket", auditArch, unix.SYS_SOCKET, unix.AF_PACKET, 0, socketAnswer(families, unix.AF_PACKET)},
 			{"Unix socket", auditArch, unix.SYS_SOCKET, unix.AF_UNIX, 0, socketAnswer(families, unix.AF_UNIX)},
+			{"hypervisor socket", auditArch, unix.SYS_SOCKET, unix.AF_VSOCK, 0, retNoAF},
+			{"pair of Unix sockets", auditArch, unix.SYS_SOCKETPAIR, unix.AF_UNIX, 0, retAllow},
+			{"pair of TIPC sockets", auditArch, unix.SYS_SOCKETPAIR, unix.AF_TIPC, 0, retNoAF},
 			{"IPv6 socket", auditArch, unix.SYS_SOCKET, unix.AF_INET6, 0, socketAnswer(families, unix.AF_INET6)},
 		} {
 			if got := eval(p, c.arch, c.nr, c.a, c.b); got != c.want {
@@ -77,13 +81,8 @@ func TestFilterProgram(t *testing.T) {
 }
 
 func socketAnswer(families []uint32, f uint32) uint32 {
-	if len(families) == 0 {
+	if slices.Contains(families, f) {
 		return retAllow
-	}
-	for _, x := range families {
-		if x == f {
-			return retAllow
-		}
 	}
 	return retNoAF
 }

@@ -65,11 +65,11 @@ func TestInside(t *testing.T) {
 				{"root", s.Root, []string{"cargo", "dev", "etc", "home", "inside", "lib", "out", "proc", "src", "target", "tmp", "usr"}},
 				{"devices", s.Dev, []string{"fd", "full", "null", "random", "shm", "stderr", "stdin", "stdout", "urandom", "zero"}},
 				{"/etc", s.Etc, []string{"from-rootfs", "group", "hostname", "hosts", "passwd"}},
-				{"processes", s.Proc, []string{"1", fmt.Sprint(s.PID)}},
+				{"/proc", s.Proc, s.wantProc()},
 				{"interfaces", s.Interfaces, []string{"lo up|loopback|running"}},
 				{"connect", s.Connect, "dial tcp 192.0.2.1:80: connect: network is unreachable"},
 				{"write to /", s.WriteRoot, "open /usr-file: read-only file system"},
-				{"write to /proc", s.WriteProc, "open /proc/sys/kernel/core_pattern: read-only file system"},
+				{"write to /proc", s.WriteProc, "open /proc/self/oom_score_adj: read-only file system"},
 				{"permitted capabilities", s.Status["CapPrm"], "0000000000000000"},
 				{"effective capabilities", s.Status["CapEff"], "0000000000000000"},
 				{"inheritable capabilities", s.Status["CapInh"], "0000000000000000"},
@@ -119,6 +119,15 @@ func TestInside(t *testing.T) {
 	}
 }
 
+// wantProc is what /proc lists: processes and, before Linux 5.8, the names of
+// covered entries.
+func (s seen) wantProc() []string {
+	if !kernelAtLeast(5, 8) {
+		return s.Proc
+	}
+	return []string{"1", fmt.Sprint(s.PID), "self", "thread-self"}
+}
+
 // wantPID is the constant, or whatever it is on a kernel without
 // checkpoint support.
 func (s seen) wantPID() int {
@@ -126,6 +135,29 @@ func (s seen) wantPID() int {
 		return s.PID
 	}
 	return commandPID
+}
+
+// Before Linux 5.8 what /proc says about the machine is covered.
+func TestCoveredProc(t *testing.T) {
+	for name, way := range ways() {
+		t.Run(name, func(t *testing.T) {
+			old := func(j *job) {
+				j.noProcSubset = true
+				if way != nil {
+					way(j)
+				}
+			}
+			trees := map[string]string{"rootfs": rootfs(t)}
+			for _, p := range []string{"/proc/cmdline", "/proc/keys", "/proc/meminfo", "/proc/sys/kernel/random/boot_id"} {
+				if r := run(t, Local{}, trees, old, "cat", p); r.stdout != "" {
+					t.Errorf("%s: %q", p, r.stdout)
+				}
+			}
+			if r := run(t, Local{}, trees, old, "cat", "/proc/self/status").ok(t); !strings.Contains(r.stdout, "Name:\tinside") {
+				t.Errorf("/proc/self/status: %q", r.stdout)
+			}
+		})
+	}
 }
 
 func TestFilesInside(t *testing.T) {
@@ -144,8 +176,8 @@ func TestFilesInside(t *testing.T) {
 			}
 			exe, err := os.Executable()
 			must(t, err)
-			for _, p := range []string{exe, "/proc/1/exe", "/proc/1/root/etc/hostname", "/proc/1/environ", trees["src"] + "/a"} {
-				if r := run(t, Local{}, trees, way, "cat", p); r.code == 0 {
+			for _, p := range []string{"/proc/cmdline", "/proc/keys", "/proc/sys/kernel/random/boot_id", "/proc/partitions", "/proc/version", exe, "/proc/1/exe", "/proc/1/root/etc/hostname", "/proc/1/environ", trees["src"] + "/a"} {
+				if r := run(t, Local{}, trees, way, "cat", p); r.code == 0 && r.stdout != "" {
 					t.Errorf("%s can be read", p)
 				}
 			}
@@ -203,7 +235,9 @@ func TestCallFilter(t *testing.T) {
 		"keyctl": unix.EPERM, "add_key": unix.EPERM, "bpf": unix.EPERM, "perf_event_open": unix.EPERM, "mount": unix.EPERM,
 		"unshare": unix.EPERM, "setns": unix.EPERM, "ptrace": unix.EPERM, "clone-newuser": unix.EPERM, "tiocsti": unix.EPERM,
 		"io_uring_setup": unix.ENOSYS, "clone3": unix.ENOSYS, "x32": unix.ENOSYS,
-		"socket-unix": 0, "socket-inet": 0, "getpid": 0,
+		"socket-unix": 0, "socket-inet": 0, "socket-inet6": 0, "socket-netlink": 0, "socketpair-unix": 0, "getpid": 0,
+		"socket-packet": unix.EAFNOSUPPORT, "socket-vsock": unix.EAFNOSUPPORT, "socket-alg": unix.EAFNOSUPPORT,
+		"socket-bluetooth": unix.EAFNOSUPPORT, "socketpair-tipc": unix.EAFNOSUPPORT,
 	}
 	for _, network := range []bool{false, true} {
 		t.Run(fmt.Sprintf("network=%v", network), func(t *testing.T) {
@@ -212,7 +246,7 @@ func TestCallFilter(t *testing.T) {
 				want["socket-unix"] = unix.EAFNOSUPPORT
 			}
 			lines := strings.Split(strings.TrimSpace(r.stdout), "\n")
-			if len(lines) < 15 {
+			if len(lines) != len(want) {
 				t.Fatalf("only %q", lines)
 			}
 			for _, l := range lines {

@@ -29,7 +29,8 @@ type job struct {
 
 	written map[string]writtenFolder // by writable place, after prepare
 
-	noUserNS, noOverlay bool // begin without, as on a machine that lacks them
+	// For tests: begin without these, as on a machine that lacks them.
+	noUserNS, noOverlay, noProcSubset bool
 }
 
 // writtenFolder is where one writable place lies on the host.
@@ -68,6 +69,8 @@ func (j *job) run(ctx context.Context) (code int, out string, err error) {
 			return 0, "", j.cannotStart(se)
 		case se.stage == stageOverlay && m.overlay:
 			m.overlay = false
+		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se) && !mapped(j.uid()):
+			return 0, "", explain(&stageError{se.stage, se.what, &oneUserError{se.err}}, hostFacts())
 		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se):
 			// Root may have namespaces without a user namespace: in a chroot,
 			// or where their number is limited to none.
@@ -193,8 +196,8 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 		Argv: j.step.Argv, Env: j.env(host), Dir: j.dir(),
 		Hostname: j.hostname(), UID: j.uid(), CPUs: j.Perturb.CPUs, Limits: j.Limits,
 		UserNS: m.userNS, SetGroups: os.Geteuid() == 0, Network: j.step.Network, Overlay: m.overlay,
-		Terminal: j.shell != nil,
-		Scratch:  j.scratch.dir, Rootfs: j.trees["rootfs"],
+		Terminal: j.shell != nil, CoverProc: j.noProcSubset,
+		Scratch: j.scratch.dir, Rootfs: j.trees["rootfs"],
 		Files: append(identityFiles(j.uid(), j.hostname()), host.files...),
 	}
 	var out string

@@ -44,9 +44,11 @@ func launch(ctx context.Context, sp any, userNS, setGroups bool, uid int, l laun
 	done := make(chan result, 1)
 	go func() {
 		// The parent-death signal comes when the thread that forked ends, and
-		// the scheduler ends threads: this one stays.
+		// the scheduler ends threads: this one stays as long as the runner. It is
+		// never unlocked, so it ends with this goroutine: its scheduling is not
+		// that of the others any more.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		resetThread()
 		code, err := launchLocked(ctx, sp, userNS, setGroups, uid, l)
 		done <- result{code, err}
 	}()
@@ -146,6 +148,7 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 	stop := context.AfterFunc(ctx, end)
 	defer stop()
 
+	resetProcess(cmd.Process.Pid) // the runner waits for its specification
 	_, sendErr := ours.Write(append(line, '\n'))
 	last, recvErr := receive(int(ours.Fd()), l)
 	ours.Close() // a runner without a namespace of its own ends its children now

@@ -42,7 +42,7 @@ type Perturb struct {
 // Limits bound one step. Zero values take the defaults.
 type Limits struct {
 	Processes int // processes and threads, default 16384
-	OpenFiles int // per process, default 65536 or the caller's hard limit
+	OpenFiles int // per process, default 16384, at most the caller's hard limit
 }
 
 // Run implements action.Executor: it runs step on this machine and imports its

@@ -77,10 +77,7 @@ func (r *runner) mountAll() error {
 		return err
 	}
 	r.passed(stageDevices)
-	// Read-only as a whole: a command that is user 0 outside could otherwise
-	// write to /proc/sys, where the kernel asks for the user and not for a
-	// capability.
-	if err := r.mountAt("proc", "proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_RDONLY, ""); err != nil {
+	if err := r.mountProc(); err != nil {
 		return &stageError{stageProc, "", err}
 	}
 	r.passed(stageProc)

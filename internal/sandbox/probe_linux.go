@@ -84,14 +84,17 @@ func probe(ctx context.Context) Report {
 			m.overlay = false
 			r.Notes = append(r.Notes, "no overlay mounts ("+se.err.Error()+"): writable inputs are copied for each step, which costs time; Linux 5.11 or newer has them for everybody")
 			continue
+		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se) && !mapped(j.uid()):
+			err = explain(&stageError{se.stage, se.what, &oneUserError{se.err}}, hostFacts())
 		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se):
 			m = mode{overlay: true}
 			r.Notes = append(r.Notes, "no user namespace ("+se.err.Error()+"): as root espalier works without, and copies writable inputs")
 			continue
 		case se.stage == stageClone:
-			err = first
+			err = explain(first, hostFacts())
+		default:
+			err = explain(err, hostFacts())
 		}
-		err = explain(err, hostFacts())
 		break
 	}
 	if err != nil && r.Notes == nil && len(r.Checks) == 0 {

@@ -10,10 +10,11 @@ import (
 // Defaults of Limits.
 const (
 	defaultProcesses = 16384
-	defaultOpenFiles = 65536
+	defaultOpenFiles = 16384
 )
 
-// limit sets what is inherited by the command besides privileges.
+// limit sets the umask, the processors and every resource limit of the
+// command (getrlimit(2)), so that none of the caller's remains.
 func (r *runner) limit() error {
 	unix.Umask(0o022)
 	if r.CPUs > 0 {
@@ -21,28 +22,54 @@ func (r *runner) limit() error {
 			return &stageError{stageLimits, "processors", err}
 		}
 	}
-	for _, l := range []struct {
-		name       string
-		resource   int
-		soft, hard uint64
-	}{
-		{"core size", unix.RLIMIT_CORE, 0, 0},
-		{"open files", unix.RLIMIT_NOFILE, uint64(orDefault(r.Limits.OpenFiles, defaultOpenFiles)), uint64(orDefault(r.Limits.OpenFiles, defaultOpenFiles))},
-		{"processes", unix.RLIMIT_NPROC, uint64(orDefault(r.Limits.Processes, defaultProcesses)), uint64(orDefault(r.Limits.Processes, defaultProcesses))},
-		{"stack", unix.RLIMIT_STACK, 8 << 20, unix.RLIM_INFINITY},
-	} {
+	for _, l := range r.resourceLimits() {
 		var have unix.Rlimit
 		if err := unix.Getrlimit(l.resource, &have); err != nil {
 			return &stageError{stageLimits, l.name, err}
 		}
-		// A hard limit cannot be raised without privilege in the first user
-		// namespace.
+		// Only CAP_SYS_RESOURCE in the first user namespace raises a hard limit,
+		// so a lower one of the caller stays. The step then fails at it; it
+		// cannot produce something else.
 		want := unix.Rlimit{Cur: min(l.soft, have.Max), Max: min(l.hard, have.Max)}
 		if err := unix.Setrlimit(l.resource, &want); err != nil {
 			return &stageError{stageLimits, l.name, err}
 		}
 	}
 	return nil
+}
+
+// resourceLimit is one row of the table of limits; sizes are bytes.
+type resourceLimit struct {
+	name       string
+	resource   int
+	soft, hard uint64
+}
+
+// resourceLimits lists all of them, by the kernel's numbers. The hard limit of
+// open files is as low as the soft one because programs close or count that
+// many.
+func (r *runner) resourceLimits() []resourceLimit {
+	const unlimited = unix.RLIM_INFINITY
+	files := uint64(orDefault(r.Limits.OpenFiles, defaultOpenFiles))
+	processes := uint64(orDefault(r.Limits.Processes, defaultProcesses))
+	return []resourceLimit{
+		{"processor time", unix.RLIMIT_CPU, unlimited, unlimited},
+		{"file size", unix.RLIMIT_FSIZE, unlimited, unlimited},
+		{"data size", unix.RLIMIT_DATA, unlimited, unlimited},
+		{"stack", unix.RLIMIT_STACK, 8 << 20, unlimited},
+		{"core size", unix.RLIMIT_CORE, 0, 0},
+		{"resident set", unix.RLIMIT_RSS, unlimited, unlimited},
+		{"processes", unix.RLIMIT_NPROC, processes, processes},
+		{"open files", unix.RLIMIT_NOFILE, files, files},
+		{"locked memory", unix.RLIMIT_MEMLOCK, 64 << 10, 64 << 10},
+		{"address space", unix.RLIMIT_AS, unlimited, unlimited},
+		{"file locks", unix.RLIMIT_LOCKS, unlimited, unlimited},
+		{"pending signals", unix.RLIMIT_SIGPENDING, 1024, 1024},
+		{"message queues", unix.RLIMIT_MSGQUEUE, 800 << 10, 800 << 10},
+		{"nice value", unix.RLIMIT_NICE, 0, 0},
+		{"real-time priority", unix.RLIMIT_RTPRIO, 0, 0},
+		{"real-time processor time", unix.RLIMIT_RTTIME, unlimited, unlimited},
+	}
 }
 
 func orDefault(v, def int) int {
@@ -82,6 +109,11 @@ func (r *runner) dropPrivileges() error {
 		if err != nil {
 			return fail("bounding set", err)
 		}
+	}
+	if !r.UserNS {
+		// A new user namespace starts with the default bits. Locked ones stay:
+		// they only restrict.
+		_ = unix.Prctl(unix.PR_SET_SECUREBITS, 0, 0, 0, 0)
 	}
 	if r.SetGroups {
 		if err := setGroupsThread(); err != nil {

@@ -41,7 +41,12 @@ func runnerMain() {
 	// Credentials, capabilities and the system call filter belong to a thread;
 	// the child gets those of the thread that forks it.
 	runtime.LockOSThread()
+	if err := resetSignals(); err != nil {
+		fmt.Fprintln(os.Stderr, "resetting signals:", err)
+		os.Exit(1)
+	}
 	closeAllOnExec()
+	joinNewKeyring()
 	ctl := &control{f: os.NewFile(fdControl, "control")}
 	in := bufio.NewReader(ctl.f)
 	var sp spec
@@ -197,7 +202,7 @@ func (r *runner) start() (int, error) {
 		return 0, err
 	}
 	r.passed(stagePrivilege)
-	var families []uint32 // all: there is nobody to reach
+	families := isolatedFamilies[:]
 	if r.Network {
 		families = networkFamilies[:]
 	}

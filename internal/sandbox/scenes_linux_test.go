@@ -61,6 +61,9 @@ func play(t *testing.T, name, tests string, attr *syscall.SysProcAttr) {
 func enterScene(name string) error {
 	tmp := os.Getenv("TMPDIR")
 	user := strings.HasSuffix(name, "-nobody")
+	if os.Getenv(inheritedEnv) != "" { // executed again
+		return nil
+	}
 	switch strings.TrimSuffix(strings.TrimSuffix(name, "-nobody"), "-root") {
 	case "chroot":
 		for _, d := range []string{"proc", "dev", "usr", "lib", "lib64", "bin", "tmp"} {
@@ -105,7 +108,7 @@ func enterScene(name string) error {
 			return err
 		}
 		os.Setenv("TMPDIR", dirs["merged"])
-	case "masked":
+	case "masked", "one-user":
 		if err := unix.Mount("tmpfs", "/proc/sys", "tmpfs", unix.MS_RDONLY, ""); err != nil {
 			return err
 		}
@@ -124,7 +127,12 @@ func enterScene(name string) error {
 		if err := syscall.Setuid(nobody); err != nil {
 			return err
 		}
-		return unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
+			return err
+		}
+	}
+	if strings.HasPrefix(name, "inherited") {
+		return enterInherited(user)
 	}
 	return nil
 }
@@ -139,7 +147,7 @@ func enterFiltered() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	if err := installFilter(nil); err != nil {
+	if err := installFilter(isolatedFamilies[:]); err != nil {
 		return err
 	}
 	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
@@ -175,6 +183,13 @@ func TestForbidden(t *testing.T) {
 	t.Run("filtered as root", func(t *testing.T) { play(t, "filtered-root", "^(TestScene|TestNoSandboxInContainer)$", nil) })
 	t.Run("layered as root", func(t *testing.T) { play(t, "layered-root", "^(TestScene|TestRunWithStore)$", mounts()) })
 	t.Run("layered as user", func(t *testing.T) { play(t, "layered-nobody", "^(TestScene|TestRunWithStore)$", mounts()) })
+	t.Run("one user", func(t *testing.T) {
+		play(t, "one-user", "^(TestScene|TestNoSandboxWithOneUser)$", &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
+		})
+	})
 	t.Run("limit", func(t *testing.T) {
 		play(t, "limit", "^TestScene$", &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER,
@@ -198,6 +213,7 @@ func TestScene(t *testing.T) {
 		"filtered-root":  {"forbids namespaces", "seccomp=unconfined"},
 		"layered-root":   {},
 		"layered-nobody": {},
+		"one-user":       {"this container has one user only", "--add-subuids"},
 		"limit":          {"user.max_user_namespaces is 0", "sudo sysctl -w user.max_user_namespaces="},
 	}[name]
 	if !known {
@@ -233,6 +249,34 @@ func TestNoSandboxInContainer(t *testing.T) {
 	}
 	if s := run(t, Local{NoSandbox: true}, map[string]string{"rootfs": rootfs(t)}, nil, "look").seen(t); s.UID != 1000 {
 		t.Errorf("user %d", s.UID)
+	}
+}
+
+func TestNoSandboxWithOneUser(t *testing.T) {
+	if os.Getenv(sceneEnv) != "one-user" {
+		t.Skip("no scene")
+	}
+	r := run(t, Local{NoSandbox: true}, map[string]string{"rootfs": rootfs(t)}, nil, "true")
+	if fault.KindOf(r.err) != fault.Sandbox || !strings.Contains(r.err.Error(), "one user only") || len(fault.Hints(r.err)) == 0 {
+		t.Errorf("error %v", r.err)
+	}
+}
+
+func TestInIDMap(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		id   int
+		want bool
+	}{
+		{"         0          0 4294967295\n", 1000, true},
+		{"         0       1000          1\n", 1000, false},
+		{"         0       1000          1\n         1     100000      65536\n", 1000, true},
+		{"      1000       1000          1\n", 1000, true},
+		{"", 0, false},
+	} {
+		if got := inIDMap(c.text, c.id); got != c.want {
+			t.Errorf("%q, id %d: %v", c.text, c.id, got)
+		}
 	}
 }
 

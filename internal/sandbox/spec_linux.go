@@ -17,6 +17,7 @@ type spec struct {
 	Overlay   bool // mount with overlay; false: binds, writable trees are copies already
 	Terminal  bool // give the command a terminal and send its master end back
 	ProbeOnly bool // report each stage, run nothing
+	CoverProc bool // mount /proc as on a kernel before 5.8; for tests
 
 	Scratch string // host folder of this run; the runner uses its subfolder "m"
 	Rootfs  string // host folder

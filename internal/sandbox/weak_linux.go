@@ -45,6 +45,10 @@ func (j *job) runWeak(ctx context.Context) (int, string, error) {
 			"running without a sandbox: the step's file system has to become the root, and only root may do that without namespaces",
 			"sudo espalier ... --no-sandbox", "espalier doctor   # what keeps the sandbox from working here: it needs no root")
 	}
+	if !mapped(j.uid()) {
+		return 0, "", fault.New(fault.Sandbox, fmt.Sprintf(
+			"running without a sandbox: the step runs as user %d, and this container has one user only", j.uid()), oneUserHints...)
+	}
 	root, unlock, err := j.weakRoot()
 	if err != nil {
 		return 0, "", fault.Wrap(fault.Usage, err, "preparing the file system for a step without a sandbox")
@@ -242,7 +246,12 @@ func (j *job) movePlaces(sp *spec, root string) (moved [][2]string, err error) {
 
 func weakRunnerMain() {
 	runtime.LockOSThread()
+	if err := resetSignals(); err != nil {
+		fmt.Fprintln(os.Stderr, "resetting signals:", err)
+		os.Exit(1)
+	}
 	closeAllOnExec()
+	joinNewKeyring()
 	ctl := &control{f: os.NewFile(fdControl, "control")}
 	in := bufio.NewReader(ctl.f)
 	var sp weakSpec

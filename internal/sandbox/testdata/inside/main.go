@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 func main() {
@@ -92,6 +93,8 @@ func main() {
 		fmt.Print(strings.Join(names, "\n"))
 	case "calls":
 		calls()
+	case "attributes":
+		attributes()
 	case "connect":
 		_, err := net.DialTimeout("tcp", args[0], 2*time.Second)
 		fmt.Println(err)
@@ -105,7 +108,7 @@ func main() {
 		fmt.Printf("got %q\n", line[:n])
 		time.Sleep(time.Hour)
 	default:
-		fmt.Fprintln(os.Stderr, "what is", os.Args[1])
+		fmt.Fprintln(os.Stderr, "unknown command", os.Args[1])
 		os.Exit(2)
 	}
 }
@@ -152,11 +155,7 @@ func look() {
 	r.Dir, _ = os.Getwd()
 	r.Env = os.Environ()
 	r.Root, r.Dev, r.Etc = names("/"), names("/dev"), names("/etc")
-	for _, n := range names("/proc") {
-		if n[0] >= '0' && n[0] <= '9' {
-			r.Proc = append(r.Proc, n)
-		}
-	}
+	r.Proc = names("/proc")
 	for _, n := range names("/proc/self/fd") {
 		target, _ := os.Readlink("/proc/self/fd/" + n)
 		r.Descriptors = append(r.Descriptors, n+" "+target)
@@ -175,7 +174,7 @@ func look() {
 	_, err := net.DialTimeout("tcp", "192.0.2.1:80", 2*time.Second)
 	r.Connect = fmt.Sprint(err)
 	r.WriteRoot = fmt.Sprint(os.WriteFile("/usr-file", nil, 0o644))
-	r.WriteProc = fmt.Sprint(os.WriteFile("/proc/sys/kernel/core_pattern", []byte("core"), 0o644))
+	r.WriteProc = fmt.Sprint(os.WriteFile("/proc/self/oom_score_adj", []byte("1"), 0o644))
 	_, err = os.ReadDir("/proc/1/fd")
 	_, err2 := os.Readlink("/proc/1/exe")
 	r.ReadInit = fmt.Sprint(err, "; ", err2)
@@ -215,6 +214,10 @@ func calls() {
 		try(c.name, c.nr, c.args...)
 	}
 }
+
+// pair returns the address of two descriptors for socketpair. The program
+// ends soon, so the memory may stay.
+func pair() uintptr { return uintptr(unsafe.Pointer(new([2]int32))) }
 
 type call struct {
 	name string

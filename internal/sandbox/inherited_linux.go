@@ -1,0 +1,107 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Besides credentials, descriptors, directories and limits, a process passes
+// on to its children: signal dispositions and the signal mask (fork(2),
+// execve(2)), the scheduling policy, nice value, I/O priority, processor
+// affinity, memory policy, timer slack, personality and several prctl(2)
+// switches of the thread, and the OOM score and core dump filter of the
+// process. A step must find the same values whoever started espalier.
+//
+// Who resets what depends on who may: the launcher resets what belongs to a
+// thread before it clones, because raising a priority needs a privilege of the
+// first user namespace; the runner resets signals, limits and the keyring.
+
+// resetThread gives the calling thread, and the processes that it clones, the
+// kernel's defaults. The caller must have locked its goroutine to the thread
+// and must not unlock it: the thread is no use to others afterwards.
+//
+// An unprivileged caller cannot raise its priority again (nice(2), SCHED_IDLE),
+// so errors are ignored: what the kernel refuses to reset stays, see
+// docs/sandbox.md.
+func resetThread() {
+	// The policy first: it decides whether the nice value counts. Policy 0 is
+	// SCHED_OTHER, whose only priority is 0.
+	var priority int32
+	_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, 0, uintptr(unsafe.Pointer(&priority)))
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 0)
+	_, _, _ = unix.RawSyscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, 0, 0)
+	var all unix.CPUSet
+	for i := range all {
+		all[i] = ^all[i]
+	}
+	_ = unix.SchedSetaffinity(0, &all) // the kernel takes those that exist and the cpuset allows
+	_, _, _ = unix.RawSyscall(unix.SYS_SET_MEMPOLICY, 0, 0, 0)
+	_, _, _ = unix.RawSyscall(unix.SYS_PERSONALITY, 0, 0, 0)
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, defaultTimerSlack, 0, 0, 0)
+	_ = unix.Prctl(unix.PR_SET_THP_DISABLE, 0, 0, 0, 0)
+	_ = unix.Prctl(unix.PR_SET_TSC, unix.PR_TSC_ENABLE, 0, 0, 0)
+	_ = unix.Prctl(unix.PR_MCE_KILL, unix.PR_MCE_KILL_CLEAR, 0, 0, 0)
+}
+
+const (
+	ioprioWhoProcess  = 1
+	defaultTimerSlack = 50_000 // ns, of process 1
+)
+
+// resetProcess writes the attributes of another process that only /proc
+// changes. The launcher calls it while the runner waits for its specification.
+func resetProcess(pid int) {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("0"), 0)
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/coredump_filter", pid), []byte("0x33"), 0)
+}
+
+// lastSignal is the highest signal number of Linux on amd64 and arm64.
+const lastSignal = 64
+
+// resetSignals returns when no signal is ignored or blocked. Otherwise it
+// resets them and executes this program again: the Go runtime keeps the mask
+// with which the process started and restores it in every child, and it leaves
+// an ignored SIGHUP (nohup(1)) and SIGINT alone.
+//
+// The caller must have locked its goroutine to the thread. Signals that the
+// runtime always unblocks for itself (SIGPROF and those of faults) cannot be
+// seen here, so a mask of nothing but those would pass.
+func resetSignals() error {
+	// struct sigaction of the kernel: handler, flags, restorer, mask; all zero
+	// is SIG_DFL. A handler of 1 is SIG_IGN.
+	var def [4]uint64
+	changed := false
+	for sig := uintptr(1); sig <= lastSignal; sig++ {
+		var old [4]uint64
+		_, _, e := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, 0, uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+		if e != 0 || old[0] != 1 {
+			continue
+		}
+		_, _, e = unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&def)), 0, 8, 0, 0)
+		if e != 0 {
+			return fmt.Errorf("signal %d: %w", sig, e)
+		}
+		changed = true
+	}
+	var none, mask uint64
+	if _, _, e := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, 0, uintptr(unsafe.Pointer(&mask)), 8, 0, 0); e != 0 {
+		return e
+	}
+	if !changed && mask == 0 {
+		return nil
+	}
+	if _, _, e := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0); e != 0 {
+		return e
+	}
+	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
+}
+
+// joinNewKeyring gives this process and its children an empty session keyring
+// in place of the caller's. A kernel without keyrings, and a container that
+// forbids them, has none to hide.
+func joinNewKeyring() {
+	_, _ = unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0) // 0: without a name
+}

@@ -10,6 +10,7 @@ import (
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 	"google.golang.org/protobuf/proto"
 
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -56,7 +57,7 @@ func Get(ctx context.Context, st *store.Store, digest store.Digest) (Step, error
 		return fail(err)
 	}
 	if again.Hash != digest.Hash {
-		return fail(fmt.Errorf("it has parts that a step of layout %d has not", Layout))
+		return fail(fmt.Errorf("it has parts that a step of layout %d does not have", layout.Version))
 	}
 	return step, nil
 }
@@ -87,8 +88,8 @@ func decode(a *repb.Action, c *repb.Command) (Step, error) {
 		case PropertyDir:
 			step.Dir = p.Value
 		case PropertyLayout:
-			if p.Value != strconv.Itoa(Layout) {
-				return Step{}, fmt.Errorf("it has layout %s, this program %d", p.Value, Layout)
+			if p.Value != strconv.Itoa(layout.Version) {
+				return Step{}, fmt.Errorf("it has layout %s, this program %d", p.Value, layout.Version)
 			}
 		default:
 			step.Platform[p.Name] = p.Value

@@ -14,12 +14,13 @@ import (
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 	"google.golang.org/protobuf/proto"
 
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/store"
 )
 
 // Platform properties that espalier adds to Step.Platform.
 const (
-	PropertyLayout = "layout"           // Layout as a decimal number
+	PropertyLayout = "layout"           // layout.Version as a decimal number
 	PropertyDir    = "workingDirectory" // Step.Dir
 	PropertyOS     = "OSFamily"         // "linux" unless the step says otherwise; from REAPI's platform.md
 	PropertyISA    = "ISA"              // from REAPI's platform.md; the step says it
@@ -124,7 +125,7 @@ func marshal(m proto.Message) ([]byte, error) {
 func platform(step Step) *repb.Platform {
 	properties := map[string]string{PropertyOS: "linux"}
 	maps.Copy(properties, step.Platform)
-	properties[PropertyLayout] = strconv.Itoa(Layout)
+	properties[PropertyLayout] = strconv.Itoa(layout.Version)
 	properties[PropertyDir] = step.Dir
 	p := &repb.Platform{}
 	for name, value := range properties {

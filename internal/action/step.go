@@ -7,25 +7,6 @@ package action
 
 import "espalier.dev/espalier/internal/store"
 
-// Layout is the version of the directory layout inside the sandbox; it is the
-// platform property "layout". Cargo does not notice when absolute paths move
-// under a dependency layer, so every change of the layout takes a new number.
-//
-//	input root    mounted at                    how
-//	rootfs        /                             read-only
-//	src           /src                          overlay, writes are discarded
-//	cargo         /cargo (CARGO_HOME)           overlay, writes are discarded
-//	vendor        /cargo/registry/src/v         read-only
-//	git           /cargo/git/checkouts          read-only
-//	target        /target (CARGO_TARGET_DIR)    overlay; without an input an empty directory
-//	units         /target                       laid over target, below what is written
-//	-             /out /tmp /home/espalier      fresh, writable
-//
-// Outputs are paths below /out, or, beginning with a slash, below another
-// writable place: "/target", "/cargo/registry/cache", "/src/Cargo.lock".
-// Of those, what the step itself wrote is taken.
-const Layout = 1
-
 // Input places a tree at a path of the input root.
 type Input struct {
 	Path string       // first level name of the layout, e.g. "rootfs"
@@ -39,7 +20,7 @@ type Step struct {
 	Env      map[string]string // the whole environment
 	Dir      string            // absolute working directory inside the sandbox
 	Inputs   []Input
-	Outputs  []string          // files or directories, see Layout
+	Outputs  []string          // files or directories, relative to /out or absolute below another writable place
 	Platform map[string]string // REAPI platform properties besides the layout
 	Secrets  map[string]string // more environment; its values are outside of the identity, results are never kept
 	Network  bool              // the step sees the host's network; never cached

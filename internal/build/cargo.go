@@ -2,42 +2,15 @@ package build
 
 import (
 	"fmt"
-	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/supply/git"
 )
-
-// DefaultTarget is what is built when neither espalier.toml nor cargo's
-// configuration names a target.
-const DefaultTarget = "riscv32imc-unknown-none-elf"
-
-// Places of layout 1 that the plan names.
-const (
-	srcDir      = "/src"
-	targetDir   = "/target"
-	cargoHome   = "/cargo"
-	vendorDir   = "/cargo/registry/src/v"
-	Checkouts   = "/cargo/git/checkouts"
-	cargoConfig = "/cargo/espalier.toml"
-	cargoPath   = "/usr/bin/cargo"
-)
-
-// TargetOf returns the triple that p is built for.
-func TargetOf(p *project.Project) string {
-	if t := p.Espalier.Build.Target.V; t != "" {
-		return t
-	}
-	if t := p.Cargo.Target.V; t != "" {
-		return t
-	}
-	return DefaultTarget
-}
 
 // environment is the whole environment of a build step. Nothing of the
 // caller's is in it but the variables that espalier.toml declares.
@@ -47,10 +20,10 @@ func environment(p *project.Project, pins *lock.File) (env, secrets map[string]s
 	}
 	env = map[string]string{
 		"PATH":              "/usr/bin",
-		"HOME":              "/home/espalier",
+		"HOME":              layout.Home,
 		"USER":              "espalier",
-		"CARGO_HOME":        cargoHome,
-		"CARGO_TARGET_DIR":  targetDir,
+		"CARGO_HOME":        layout.CargoHome,
+		"CARGO_TARGET_DIR":  layout.Target,
 		"CARGO_INCREMENTAL": "0",
 		"CARGO_NET_OFFLINE": "true",
 		// Colours are always in the messages: whether they are shown is decided
@@ -89,12 +62,12 @@ func config(p *project.Project, pins *lock.File) string {
 	if !p.Cargo.BuildStd.IsSet() || len(p.Cargo.BuildStd.V) == 0 {
 		b.WriteString("[unstable]\nbuild-std = [\"core\", \"alloc\"]\n\n")
 	}
-	fmt.Fprintf(&b, "[source.espalier-vendor]\ndirectory = %q\n\n", vendorDir)
+	fmt.Fprintf(&b, "[source.espalier-vendor]\ndirectory = %q\n\n", layout.Vendor)
 	b.WriteString("[source.crates-io]\nreplace-with = \"espalier-vendor\"\n\n")
 	for _, r := range registries(pins) {
 		fmt.Fprintf(&b, "[source.%q]\nregistry = %q\nreplace-with = \"espalier-vendor\"\n\n", r, strings.TrimPrefix(r, "registry+"))
 	}
-	b.WriteString(git.Sources(pins.Git, Checkouts))
+	b.WriteString(git.Sources(pins.Git, layout.Checkouts))
 	return b.String()
 }
 
@@ -114,7 +87,7 @@ func registries(pins *lock.File) []string {
 // command is cargo's command line up to the target selection; verb is "build"
 // or "rustc".
 func command(p *project.Project, pins *lock.File, t project.Target, verb string) []string {
-	argv := []string{cargoPath, verb, "--locked", "--offline", "--config", cargoConfig,
+	argv := []string{layout.Cargo, verb, "--locked", "--offline", "--config", layout.Config,
 		"--message-format", "json-diagnostic-rendered-ansi",
 		"--profile", profile(p), "--package", t.Package}
 	switch t.Kind {
@@ -126,8 +99,8 @@ func command(p *project.Project, pins *lock.File, t project.Target, verb string)
 	if comparesChecksums(p, pins) {
 		argv = append(argv, checksumFreshness)
 	}
-	if !p.Cargo.Target.IsSet() || p.Cargo.Target.V != TargetOf(p) {
-		argv = append(argv, "--target", TargetOf(p))
+	if !p.Cargo.Target.IsSet() || p.Cargo.Target.V != p.Target() {
+		argv = append(argv, "--target", p.Target())
 	}
 	b := p.Espalier.Build
 	if len(b.Features.V) > 0 {
@@ -150,19 +123,6 @@ func profile(p *project.Project) string {
 		return "dev"
 	}
 	return p.Profile
-}
-
-// WorkDir is cargo's working directory inside the sandbox: the member, so that
-// cargo finds the configuration files that the user would get there.
-func WorkDir(p *project.Project) string { return Inside(p, p.Member) }
-
-// Inside is where a directory of the project is inside the sandbox.
-func Inside(p *project.Project, dir string) string {
-	rel, err := filepath.Rel(p.Root, dir)
-	if err != nil {
-		panic("build: " + dir + " is outside the root " + p.Root)
-	}
-	return path.Join(srcDir, filepath.ToSlash(rel))
 }
 
 // platform is what a step asks of the machine that runs it. The recipe number

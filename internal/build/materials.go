@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"espalier.dev/espalier/internal/fault"
@@ -18,7 +17,7 @@ import (
 // Assemble makes the trees of a build from what is in the store. Anything that
 // would have to be fetched is fault.Pins with the verb that fetches.
 func Assemble(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, host string, rep progress.Reporter) (Materials, error) {
-	tc, err := ToolchainFor(pins, host)
+	tc, err := pins.ToolchainFor(host)
 	if err != nil {
 		return Materials{}, err
 	}
@@ -34,46 +33,13 @@ func Assemble(ctx context.Context, st *store.Store, p *project.Project, pins *lo
 	if m.Vendor, err = crates.Vendor(ctx, st, pins.Crates, rep); err != nil {
 		return Materials{}, err
 	}
-	if m.Git, err = GitTree(ctx, st, pins.Git); err != nil {
+	if m.Git, err = git.Tree(ctx, st, pins.Git); err != nil {
 		return Materials{}, err
 	}
 	if m.Cargo, err = CargoHome(ctx, st, p, pins); err != nil {
 		return Materials{}, err
 	}
 	return m, nil
-}
-
-// ToolchainFor returns the pins for a host platform.
-func ToolchainFor(pins *lock.File, host string) (lock.Toolchain, error) {
-	var have []string
-	for _, tc := range pins.Toolchains {
-		if tc.Host == host {
-			return tc, nil
-		}
-		have = append(have, tc.Host)
-	}
-	return lock.Toolchain{}, fault.New(fault.Pins,
-		fmt.Sprintf("%s has no toolchain for %s, only for %s", lock.FileName, host, strings.Join(have, ", ")),
-		"espalier lock   # on this machine, adds it")
-}
-
-// GitTree is the tree that is mounted as cargo's git checkouts; zero when
-// there are no git crates.
-func GitTree(ctx context.Context, st *store.Store, gits []lock.Git) (store.Digest, error) {
-	if len(gits) == 0 {
-		return store.Digest{}, nil
-	}
-	trees := map[string]store.Digest{}
-	for _, g := range gits {
-		if err := st.HasContent(ctx, g.Tree); err != nil {
-			if errors.Is(err, store.ErrMissing) {
-				return store.Digest{}, missing("git "+g.URL, err)
-			}
-			return store.Digest{}, err
-		}
-		trees[git.CheckoutDir(g)] = g.Tree
-	}
-	return st.Compose(ctx, trees)
 }
 
 // CargoHome is the tree at CARGO_HOME: the configuration, and the mount points

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/progress"
 )
 
@@ -160,13 +161,13 @@ func (l *lineBuffer) write(p []byte, fn func([]byte)) (int, error) {
 // sandboxPath is an absolute path below /src at the beginning of a word:
 // "/usr/src/x" and "crates/app/src/main.rs" are others. A colour may stand
 // before it.
-var sandboxPath = regexp.MustCompile("(^|[\\s\"'`(\\[=:,<>|]|\\x1b\\[[0-9;]*m)" + srcDir + "/")
+var sandboxPath = regexp.MustCompile("(^|[\\s\"'`(\\[=:,<>|]|\\x1b\\[[0-9;]*m)" + layout.Src + "/")
 
 // userPaths gives messages the user's own paths. Cargo names files of the
 // workspace relative to it; absolute ones come from packages outside of it,
 // macros and build scripts.
 func userPaths(s, root string) string {
-	if root == "" || !strings.Contains(s, srcDir+"/") {
+	if root == "" || !strings.Contains(s, layout.Src+"/") {
 		return s
 	}
 	to := strings.ReplaceAll(filepath.ToSlash(root), "$", "$$")

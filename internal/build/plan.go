@@ -6,8 +6,10 @@ import (
 	"slices"
 
 	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/source"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -19,7 +21,7 @@ const (
 )
 
 // layerOutput is where the first step leaves the dependency layer.
-const layerOutput = targetDir
+const layerOutput = layout.Target
 
 // Materials are the trees that the pins stand for.
 type Materials struct {
@@ -80,11 +82,11 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	if err != nil {
 		return Plan{}, err
 	}
-	src, err := sourceTree(ctx, st, p)
+	src, err := source.Tree(ctx, st, p)
 	if err != nil {
 		return Plan{}, err
 	}
-	stubs, err := StubTree(ctx, st, p, nil)
+	stubs, err := source.Stubs(ctx, st, p, nil)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -96,7 +98,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		// it, and a stub that does not link needs no linker script.
 		Argv:     append(command(p, pins, layerTarget(p, t), "rustc"), "--", "-Zno-link"),
 		Env:      env,
-		Dir:      WorkDir(p),
+		Dir:      layout.Inside(p.Root, p.Member),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
 		Outputs:  []string{layerOutput},
 		Platform: platform(recipeDeps),
@@ -106,14 +108,14 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Name:     p.Package,
 		Argv:     append(command(p, pins, t, "build"), "-Zunstable-options", "--artifact-dir", "/out"),
 		Env:      env,
-		Dir:      WorkDir(p),
+		Dir:      layout.Inside(p.Root, p.Member),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: src}),
 		Outputs:  []string{pl.Output},
 		Platform: platform(recipeApp),
 		Secrets:  secrets,
 	}
 	if comparesChecksums(p, pins) {
-		scripts, err := scriptTree(ctx, st, p)
+		scripts, err := source.Scripts(ctx, st, p)
 		if err != nil {
 			return Plan{}, err
 		}

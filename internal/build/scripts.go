@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strconv"
 	"strings"
 
@@ -52,38 +51,6 @@ func comparesChecksums(p *project.Project, pins *lock.File) bool {
 		}
 	}
 	return true
-}
-
-// scriptTree is StubTree with the real build scripts, and with what else may
-// belong to them: Rust files outside of the folders of crates.
-func scriptTree(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
-	real := map[string]bool{}
-	for _, own := range p.Own {
-		if own.Build == "" {
-			continue
-		}
-		real[own.Build] = true
-		for _, f := range p.Files {
-			rel, ok := strings.CutPrefix(f.Path, dirPrefix(own.Dir))
-			if !ok || path.Ext(rel) != ".rs" {
-				continue
-			}
-			top, _, _ := strings.Cut(rel, "/")
-			switch top {
-			case "src", "examples", "tests", "benches":
-			default:
-				real[f.Path] = true
-			}
-		}
-	}
-	return stubTree(ctx, st, p, nil, real)
-}
-
-func dirPrefix(dir string) string {
-	if dir == "." || dir == "" {
-		return ""
-	}
-	return dir + "/"
 }
 
 // Scripts is the step that compiles own build scripts on a layer; false when

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/project"
@@ -91,7 +91,7 @@ func host() string { return runtime.GOOS + "/" + runtime.GOARCH }
 // pins reads the lock and checks it against the project.
 func (w *workspace) pins() (*lock.File, error) {
 	return lock.Load(w.project, lock.Facts{
-		Layout: action.Layout,
+		Layout: layout.Version,
 		Host:   host(),
 		Blobs:  []string{crates.Bootloader, crates.ROM},
 		Prune:  debian.PruneVersion,

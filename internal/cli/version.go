@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 )
 
@@ -24,7 +24,7 @@ type buildInfo struct {
 
 // version reads the build information of the running binary.
 func version() buildInfo {
-	b := buildInfo{Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Lock: lock.Version, Layout: action.Layout}
+	b := buildInfo{Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Lock: lock.Version, Layout: layout.Version}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

@@ -326,6 +326,21 @@ func (f *File) Toolchain(host string) (Toolchain, bool) {
 	return Toolchain{}, false
 }
 
+// ToolchainFor is Toolchain with a fault of kind Pins that names the hosts for
+// which the lock has one.
+func (f *File) ToolchainFor(host string) (Toolchain, error) {
+	if t, ok := f.Toolchain(host); ok {
+		return t, nil
+	}
+	var have []string
+	for _, t := range f.Toolchains {
+		have = append(have, t.Host)
+	}
+	return Toolchain{}, fault.New(fault.Pins,
+		fmt.Sprintf("%s has no toolchain for %s, only for %s", FileName, host, strings.Join(have, ", ")),
+		"espalier lock   # on this machine: adds one")
+}
+
 // Blob is the blob of a name.
 func (f *File) Blob(name string) (Blob, bool) {
 	for _, b := range f.Blobs {

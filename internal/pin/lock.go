@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/internal/action"
-	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
@@ -50,11 +50,11 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	f := &lock.File{Version: lock.Version, Tool: s.Tool, Blobs: crates.Board()}
 	f.Project = lock.Project{
 		SourceDateEpoch: s.epoch(p, req.Old),
-		Target:          build.TargetOf(p),
-		Layout:          action.Layout,
+		Target:          p.Target(),
+		Layout:          layout.Version,
 	}
-	if f.Project.Target != build.DefaultTarget && !p.Cargo.TargetIsFile {
-		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", f.Project.Target, build.DefaultTarget)
+	if f.Project.Target != project.DefaultTarget && !p.Cargo.TargetIsFile {
+		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", f.Project.Target, project.DefaultTarget)
 	}
 
 	var err error

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"espalier.dev/espalier/internal/action"
-	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/source"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/crates"
 	"espalier.dev/espalier/internal/supply/debian"
@@ -91,7 +92,7 @@ func (s *Session) git() *git.Fetcher {
 // Fetch brings everything that f names into the store. What is there already
 // is not asked for again.
 func (s *Session) Fetch(ctx context.Context, p *project.Project, f *lock.File) error {
-	tc, err := build.ToolchainFor(f, s.Host)
+	tc, err := f.ToolchainFor(s.Host)
 	if err != nil {
 		return err
 	}
@@ -170,22 +171,22 @@ func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.F
 
 // job describes the project to the fetching cargo.
 func (s *Session) job(ctx context.Context, p *project.Project, f *lock.File, cargoLock []byte) (crates.Job, error) {
-	src, err := build.StubTree(ctx, s.Store, p, cargoLock)
+	src, err := source.Stubs(ctx, s.Store, p, cargoLock)
 	if err != nil {
 		return crates.Job{}, err
 	}
 	j := crates.Job{
 		Inputs: []action.Input{{Path: "src", Tree: src}},
-		Dir:    build.WorkDir(p),
-		Lock:   build.Inside(p, p.Workspace) + "/Cargo.lock",
+		Dir:    layout.Inside(p.Root, p.Member),
+		Lock:   layout.Inside(p.Root, p.Workspace) + "/Cargo.lock",
 	}
-	gitTree, err := build.GitTree(ctx, s.Store, f.Git)
+	gitTree, err := git.Tree(ctx, s.Store, f.Git)
 	if err != nil {
 		return j, err
 	}
 	if !gitTree.IsZero() {
 		j.Inputs = append(j.Inputs, action.Input{Path: "git", Tree: gitTree})
-		j.ConfigText = git.Sources(f.Git, build.Checkouts)
+		j.ConfigText = git.Sources(f.Git, layout.Checkouts)
 	}
 	return j, nil
 }

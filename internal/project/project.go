@@ -46,6 +46,18 @@ type Project struct {
 	Notes []Note // what the user should hear: parent configuration that does not apply, both toolchain files, ...
 }
 
+// Target is the triple that the project is built for, or the path of a target
+// specification relative to Root.
+func (p *Project) Target() string {
+	if t := p.Espalier.Build.Target.V; t != "" {
+		return t
+	}
+	if t := p.Cargo.Target.V; t != "" {
+		return t
+	}
+	return DefaultTarget
+}
+
 // File is one entry of the input tree.
 type File struct {
 	Path   string // slash-separated, relative to Project.Root

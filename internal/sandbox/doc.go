@@ -1,6 +1,6 @@
 // Package sandbox runs one action.Step on this machine so that it sees nothing
 // but its declared inputs: namespaces, overlay mounts of the store's tree
-// folders at the places of action.Layout, no network, no host file, no host
+// folders at the places of package layout, no network, no host file, no host
 // name, a fixed user, and nothing that outlives it. It needs neither root nor
 // a helper program: espalier executes itself again as the runner.
 //

@@ -14,6 +14,7 @@ import (
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/layout"
 )
 
 // job is one step with its inputs as host folders.
@@ -107,8 +108,8 @@ func (j *job) check() error {
 		return bad("no rootfs")
 	}
 	for name := range j.trees {
-		if name != "rootfs" && name != unitsInput && !slices.ContainsFunc(places[:], func(p place) bool { return p.input == name && name != "" }) {
-			return bad("layout %d has no place for the input %q", action.Layout, name)
+		if name != layout.InputRootfs && name != layout.InputUnits && !slices.ContainsFunc(layout.Places(), func(p layout.Place) bool { return p.Input == name && name != "" }) {
+			return bad("layout %d has no place for the input %q", layout.Version, name)
 		}
 	}
 	for _, o := range j.step.Outputs {
@@ -116,7 +117,7 @@ func (j *job) check() error {
 			return bad("output %q is not a clean path", o)
 		}
 		if place, _ := outputPlace(o); place == "" {
-			return bad("output %q does not lie in a writable place of layout %d", o, action.Layout)
+			return bad("output %q does not lie in a writable place of layout %d", o, layout.Version)
 		}
 	}
 	for k, v := range j.step.Env {
@@ -202,10 +203,10 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 	}
 	var out string
 	j.written = map[string]writtenFolder{}
-	for _, p := range places {
+	for _, p := range layout.Places() {
 		tm, err := j.treeMount(p, m, attempt)
 		if err != nil {
-			return nil, "", fault.Wrap(fault.Usage, err, "preparing /"+p.at+" of the sandbox", spaceHints(err)...)
+			return nil, "", fault.Wrap(fault.Usage, err, "preparing /"+p.At+" of the sandbox", spaceHints(err)...)
 		}
 		if tm.Lower == "" && tm.Upper == "" {
 			continue
@@ -214,15 +215,15 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 			sp.Mounts = append(sp.Mounts, tm)
 			continue
 		}
-		if p.at == "out" {
+		if p.At == "out" {
 			out = tm.Upper
 		}
-		if p.writable {
+		if p.Writable {
 			w := writtenFolder{dir: tm.Upper}
 			if tm.Lower == "" {
-				w.input = j.trees[p.input]
+				w.input = j.trees[p.Input]
 			}
-			j.written[p.at] = w
+			j.written[p.At] = w
 		}
 		sp.Mounts = append(sp.Mounts, tm)
 	}

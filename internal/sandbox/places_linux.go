@@ -10,24 +10,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"espalier.dev/espalier/internal/layout"
 )
-
-// place is one row of the layout's table (action.Layout).
-type place struct {
-	input    string // "" for a folder that is never an input
-	at       string // relative to the root inside
-	writable bool
-}
-
-// places are mounted in this order.
-var places = [...]place{
-	{"src", "src", true},
-	{"cargo", "cargo", true},
-	{"vendor", "cargo/registry/src/v", false},
-	{"git", "cargo/git/checkouts", false},
-	{"target", "target", true},
-	{"", "out", true},
-}
 
 // outputPlace splits an output's name into the writable place that it lies in
 // and the path below it: "hello" is ("out", "hello"), "/target" is
@@ -37,50 +22,47 @@ func outputPlace(name string) (place, rest string) {
 	if !ok {
 		return "out", name
 	}
-	for _, p := range places {
-		if !p.writable {
+	for _, p := range layout.Places() {
+		if !p.Writable {
 			continue
 		}
-		if abs == p.at {
-			return p.at, "."
+		if abs == p.At {
+			return p.At, "."
 		}
-		if rest, ok := strings.CutPrefix(abs, p.at+"/"); ok {
-			return p.at, rest
+		if rest, ok := strings.CutPrefix(abs, p.At+"/"); ok {
+			return p.At, rest
 		}
 	}
 	return "", ""
 }
 
-// unitsInput is the input that is laid over the tree at /target.
-const unitsInput = "units"
-
 // units returns the folder that is laid over the tree of a place.
-func (j *job) units(p place) string {
-	if p.input != "target" {
+func (j *job) units(p layout.Place) string {
+	if p.Input != "target" {
 		return ""
 	}
-	return j.trees[unitsInput]
+	return j.trees[layout.InputUnits]
 }
 
 // treeMount decides how one place is mounted and makes its folders.
-func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
-	tm := treeMount{At: p.at, Lower: j.trees[p.input]}
-	name := fmt.Sprintf("%s-%d", path.Base(p.at), attempt)
-	if p.input == "vendor" || p.input == "git" {
-		name = fmt.Sprintf("%s-%d", p.input, attempt)
+func (j *job) treeMount(p layout.Place, m mode, attempt int) (treeMount, error) {
+	tm := treeMount{At: p.At, Lower: j.trees[p.Input]}
+	name := fmt.Sprintf("%s-%d", path.Base(p.At), attempt)
+	if p.Input == "vendor" || p.Input == "git" {
+		name = fmt.Sprintf("%s-%d", p.Input, attempt)
 	}
 	if j.reverses(p, tm.Lower, m) {
-		tm.Reversed, tm.Memory = true, p.writable
+		tm.Reversed, tm.Memory = true, p.Writable
 		return tm, nil
 	}
-	if tm.Lower != "" && j.Perturb.Shuffle != 0 && p.input != "src" {
+	if tm.Lower != "" && j.Perturb.Shuffle != 0 && p.Input != "src" {
 		to := filepath.Join(j.scratch.dir, name+"-shuffled")
 		if err := copyTree(tm.Lower, to, copyOptions{seed: j.Perturb.Shuffle}); err != nil {
 			return tm, err
 		}
 		tm.Lower = to
 	}
-	if !p.writable {
+	if !p.Writable {
 		return tm, nil
 	}
 	if j.inMemory(p, tm.Lower, m) {
@@ -101,10 +83,10 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 	tm.Upper = up
 	switch {
 	case tm.Lower == "":
-	case p.input == "src" && j.ownSrc && m.userNS && attempt == 0 && j.Perturb.Shuffle == 0:
+	case p.Input == "src" && j.ownSrc && m.userNS && attempt == 0 && j.Perturb.Shuffle == 0:
 		tm.Lower, tm.Upper = "", tm.Lower
 		return tm, nil
-	case !m.overlay || !m.userNS || !ownedByUs(tm.Lower) || !keepsAttributes(up) || p.input == "src" && j.ownSrc:
+	case !m.overlay || !m.userNS || !ownedByUs(tm.Lower) || !keepsAttributes(up) || p.Input == "src" && j.ownSrc:
 		// Files of somebody else cannot be copied up in a user namespace that
 		// has one user only; without a user namespace the command is user
 		// 1000 and must own what it may write to.
@@ -112,7 +94,7 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 			return tm, err
 		}
 		o := copyOptions{uid: uid}
-		if p.input == "src" {
+		if p.Input == "src" {
 			o.seed = j.Perturb.Shuffle
 		}
 		err := copyTree(tm.Lower, up, o)
@@ -143,14 +125,14 @@ func (j *job) treeMount(p place, m mode, attempt int) (treeMount, error) {
 // inMemory reports whether what the command writes to a place can go to
 // memory: little is written to /src and /cargo, and nobody wants it afterwards
 // unless the step says so.
-func (j *job) inMemory(p place, lower string, m mode) bool {
-	if !m.overlay || !m.userNS || lower == "" || p.input != "src" && p.input != "cargo" ||
-		p.input == "src" && j.Perturb.Shuffle != 0 || !ownedByUs(lower) || !kernelAtLeast(6, 6) {
+func (j *job) inMemory(p layout.Place, lower string, m mode) bool {
+	if !m.overlay || !m.userNS || lower == "" || p.Input != "src" && p.Input != "cargo" ||
+		p.Input == "src" && j.Perturb.Shuffle != 0 || !ownedByUs(lower) || !kernelAtLeast(6, 6) {
 		return false
 	}
 	return !slices.ContainsFunc(j.step.Outputs, func(o string) bool {
 		at, _ := outputPlace(o)
-		return at == p.at
+		return at == p.At
 	})
 }
 
@@ -158,11 +140,11 @@ func (j *job) inMemory(p place, lower string, m mode) bool {
 // order. File systems that sort folders by a hash of the names (ext4) do not
 // care in which order files are created, so a copy on a disk would change
 // nothing there; memory lists them as they came.
-func (j *job) reverses(p place, lower string, m mode) bool {
-	if j.Perturb.Shuffle == 0 || lower == "" || p.input == "target" || !m.overlay || !m.userNS || p.writable && !kernelAtLeast(6, 6) {
+func (j *job) reverses(p layout.Place, lower string, m mode) bool {
+	if j.Perturb.Shuffle == 0 || lower == "" || p.Input == "target" || !m.overlay || !m.userNS || p.Writable && !kernelAtLeast(6, 6) {
 		return false
 	}
-	if slices.ContainsFunc(j.step.Outputs, func(o string) bool { at, _ := outputPlace(o); return at == p.at }) {
+	if slices.ContainsFunc(j.step.Outputs, func(o string) bool { at, _ := outputPlace(o); return at == p.At }) {
 		return false
 	}
 	size, err := memoryNeeded(lower)

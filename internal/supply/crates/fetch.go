@@ -14,6 +14,7 @@ import (
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/store"
@@ -32,8 +33,8 @@ type Fetcher struct {
 }
 
 const (
-	cargoHome  = "/cargo"
-	jobConfig  = "/cargo/espalier.toml"
+	cargoHome  = layout.CargoHome
+	jobConfig  = layout.Config
 	caFile     = "ca-bundle.crt"
 	cacheDir   = "/cargo/registry/cache" // <registry>/<name>-<version>.crate
 	stdLibrary = "/usr/lib/rustlib/src/rust/library"
@@ -71,7 +72,7 @@ func (f *Fetcher) Project(ctx context.Context, j Job) error {
 // asks one which target it is, "cargo vendor" does not. What it unpacks is
 // dropped. ErrOtherwise means that it may yet be possible with Project.
 func (f *Fetcher) Ahead(ctx context.Context, j Job) error {
-	err := f.run(ctx, j, []string{"/usr/bin/cargo", "vendor", "--locked", "--versioned-dirs", "--respect-source-config", "/tmp/vendor"})
+	err := f.run(ctx, j, []string{layout.Cargo, "vendor", "--locked", "--versioned-dirs", "--respect-source-config", "/tmp/vendor"})
 	if err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Pins {
 		return err
 	}
@@ -97,7 +98,7 @@ func (f *Fetcher) Std(ctx context.Context, want []lock.Crate) error {
 }
 
 func (f *Fetcher) fetch(ctx context.Context, j Job, extra []string) error {
-	return f.run(ctx, j, append([]string{"/usr/bin/cargo", "fetch", "--locked"}, extra...))
+	return f.run(ctx, j, append([]string{layout.Cargo, "fetch", "--locked"}, extra...))
 }
 
 func (f *Fetcher) run(ctx context.Context, j Job, argv []string) error {
@@ -127,7 +128,7 @@ func (f *Fetcher) One(ctx context.Context, c lock.Crate) error {
 		return err
 	}
 	task := f.Report.Start("fetching "+c.Name, progress.Crates, 1)
-	dir, err := f.cargo(ctx, Job{Dir: "/tmp"}, []string{"/usr/bin/cargo", "info", "--quiet", "--color=never", c.Name + "@" + c.Version}, task)
+	dir, err := f.cargo(ctx, Job{Dir: "/tmp"}, []string{layout.Cargo, "info", "--quiet", "--color=never", c.Name + "@" + c.Version}, task)
 	if err == nil {
 		err = f.believe(ctx, dir, missing, nil)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/progress"
 )
 
@@ -17,7 +18,7 @@ func (f *Fetcher) Resolve(ctx context.Context, j Job) (_ []byte, err error) {
 	task := f.Report.Start("choosing crate versions", progress.Crates, 0)
 	defer func() { task.Done(err) }()
 	// Unlike generate-lockfile it keeps what a Cargo.lock of the job already says.
-	argv := []string{"/usr/bin/cargo", "update", "--workspace"}
+	argv := []string{layout.Cargo, "update", "--workspace"}
 	res, _, err := f.networkStep(ctx, j, argv, []string{j.Lock}, task)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,9 @@
-package build
+// Package source makes the input trees of a project's own files: the files as
+// they are, or with stubs in place of the own crate roots, so that an edit of
+// the user's code leaves the tree, and every result made from it, unchanged.
+//
+// A Project comes in, the digest of a tree in the store comes out.
+package source
 
 import (
 	"bytes"
@@ -25,8 +30,8 @@ const (
 	stubScript = "fn main() {}\n"
 )
 
-// sourceTree puts the project's files into the store.
-func sourceTree(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
+// Tree puts the project's files into the store.
+func Tree(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
 	files, dirs := map[string]bool{}, map[string]bool{}
 	for _, f := range p.Files {
 		files[f.Path] = true
@@ -44,29 +49,55 @@ func sourceTree(ctx context.Context, st *store.Store, p *project.Project) (store
 	}})
 }
 
-// StubTree is the input of the dependency layer: manifests, Cargo.lock and
-// cargo's configuration as they are, every own crate root as a stub, and
-// nothing else, so that an edit of the user's sources leaves it unchanged.
-// The exception are own packages that stand in for a dependency of a
-// dependency ([patch]): those are needed as they are.
-// cargoLock stands in for a Cargo.lock that the project does not have yet.
-func StubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte) (store.Digest, error) {
-	return stubTree(ctx, st, p, cargoLock, nil)
+// Stubs is the input of the dependency layer and of fetching: manifests,
+// Cargo.lock and cargo's configuration as they are, every own crate root as a
+// stub, and nothing else. Own packages that replace a dependency of a
+// dependency ([patch]) are kept as they are, because they are compiled into
+// the layer.
+//
+// cargoLock, when not nil, is used instead of the project's Cargo.lock.
+func Stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte) (store.Digest, error) {
+	return stubs(ctx, st, p, cargoLock, nil)
 }
 
-// stubTree is StubTree with some files as they are.
-func stubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte, real map[string]bool) (store.Digest, error) {
-	stubs := map[string]string{}
+// Scripts is Stubs with the real build scripts, and with what else may belong
+// to them: Rust files outside of the folders of crates.
+func Scripts(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
+	real := map[string]bool{}
+	for _, own := range p.Own {
+		if own.Build == "" {
+			continue
+		}
+		real[own.Build] = true
+		for _, f := range p.Files {
+			rel, ok := strings.CutPrefix(f.Path, dirPrefix(own.Dir))
+			if !ok || path.Ext(rel) != ".rs" {
+				continue
+			}
+			top, _, _ := strings.Cut(rel, "/")
+			switch top {
+			case "src", "examples", "tests", "benches":
+			default:
+				real[f.Path] = true
+			}
+		}
+	}
+	return stubs(ctx, st, p, nil, real)
+}
+
+// stubs is Stubs with the files in real as they are.
+func stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte, real map[string]bool) (store.Digest, error) {
+	replaced := map[string]string{}
 	whole := patching(p)
 	for _, own := range p.Own {
 		if whole[own.Dir] {
 			continue
 		}
 		if own.Build != "" {
-			stubs[own.Build] = stubScript
+			replaced[own.Build] = stubScript
 		}
 		for _, t := range own.Targets {
-			stubs[t.Path] = stubFor(t)
+			replaced[t.Path] = stubFor(t)
 		}
 	}
 	keep := map[string]bool{}
@@ -102,7 +133,7 @@ func stubTree(ctx context.Context, st *store.Store, p *project.Project, cargoLoc
 			}
 		}
 		for _, f := range p.Files {
-			text, stub := stubs[f.Path]
+			text, stub := replaced[f.Path]
 			var err error
 			switch {
 			case real[f.Path] && f.Target == "":
@@ -187,4 +218,11 @@ func underCargoDir(name string) bool {
 
 func isTargetSpec(p *project.Project, name string) bool {
 	return p.Cargo.TargetIsFile && name == p.Cargo.Target.V
+}
+
+func dirPrefix(dir string) string {
+	if dir == "." || dir == "" {
+		return ""
+	}
+	return dir + "/"
 }

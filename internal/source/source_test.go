@@ -1,10 +1,9 @@
-package build
+package source
 
 import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -34,7 +33,7 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func stubs(t *testing.T, dir string) (store.Digest, map[string]string) {
+func stubFiles(t *testing.T, dir string) (store.Digest, map[string]string) {
 	t.Helper()
 	st, err := store.Open(context.Background(), t.TempDir())
 	if err != nil {
@@ -45,7 +44,7 @@ func stubs(t *testing.T, dir string) (store.Digest, map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := StubTree(t.Context(), st, p, nil)
+	tree, err := Stubs(t.Context(), st, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +73,7 @@ func stubs(t *testing.T, dir string) (store.Digest, map[string]string) {
 	return tree, got
 }
 
-func TestStubTree(t *testing.T) {
+func TestStubs(t *testing.T) {
 	files := map[string]string{
 		"Cargo.toml":               "[workspace]\nmembers = ['app', 'lib', 'macros']\nresolver = '2'\n[patch.crates-io]\nheapless = { path = 'patched' }\n",
 		"Cargo.lock":               "version = 4\n",
@@ -101,7 +100,7 @@ func TestStubTree(t *testing.T) {
 		"patched/below/src/lib.rs": "// real",
 	}
 	dir := write(t, files)
-	tree, got := stubs(t, dir)
+	tree, got := stubFiles(t, dir)
 	for name, text := range got {
 		if strings.Contains(text, "secret") {
 			t.Errorf("%s is the user's own: %q", name, text)
@@ -143,15 +142,8 @@ func TestStubTree(t *testing.T) {
 			changed[k] = v
 		}
 		changed[c.file] = c.text
-		if other, _ := stubs(t, write(t, changed)); (other == tree) != c.same {
+		if other, _ := stubFiles(t, write(t, changed)); (other == tree) != c.same {
 			t.Errorf("%s: the same layer %v, want %v", name, other == tree, c.same)
 		}
-	}
-}
-
-func TestPlaces(t *testing.T) {
-	p := &project.Project{Root: "/home/me", Workspace: "/home/me/ws", Member: "/home/me/ws/fw"}
-	if got := []string{WorkDir(p), Inside(p, p.Workspace), Inside(p, p.Root)}; !slices.Equal(got, []string{"/src/ws/fw", "/src/ws", "/src"}) {
-		t.Errorf("%q", got)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"espalier.dev/espalier/emu/lan"
 	"espalier.dev/espalier/emu/radio"
 	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/store"
-	"espalier.dev/espalier/internal/supply/crates"
 )
 
 // station is a board on the air, with an access point and an island.
@@ -32,18 +32,17 @@ func newStation(b *testing.B, firmware string, ap radio.Config) *station {
 	st, err := store.Open(ctx, devtest.Store(b))
 	check(b, err)
 	defer st.Close()
-	blob := func(name string) []byte {
-		data, err := st.ReadBlob(ctx, crates.BoardBlob(name).Digest, 1<<20)
-		if err != nil {
-			devtest.Missing(b, "the board's own files in the store (scripts/firmware)")
-		}
-		return data
+	files := chipfiles.Own()
+	rom, err := files.ROM(ctx, st, chipfiles.EmulatedRevision)
+	boot, bootErr := files.Bootloader(ctx, st, image.ModeKeep)
+	if err != nil || bootErr != nil {
+		devtest.Missing(b, "the chip's files in the store (scripts/firmware)")
 	}
 	elf, err := os.ReadFile(filepath.Join(devtest.Store(b), "firmware", firmware))
 	if err != nil {
 		devtest.Missing(b, "firmware/"+firmware+" (scripts/firmware)")
 	}
-	flash, err := image.FromELF(elf, image.Inputs{Bootloader: blob(crates.Bootloader)})
+	flash, err := image.FromELF(elf, image.Inputs{Bootloader: boot})
 	check(b, err)
 	network, err := lan.New(lan.Config{})
 	check(b, err)
@@ -53,7 +52,7 @@ func newStation(b *testing.B, firmware string, ap radio.Config) *station {
 	check(b, err)
 	air := radio.NewMedium(radio.MediumConfig{})
 	air.Add(s.ap)
-	s.board, err = c3.New(emu.Config{ROM: blob(crates.ROM), Flash: flash.Merged(), Radio: air.Antenna(), Output: func(o emu.Output) {
+	s.board, err = c3.New(emu.Config{ROM: rom, Flash: flash.Merged(), Radio: air.Antenna(), Output: func(o emu.Output) {
 		if s.text.Len() < 1<<16 {
 			s.text.Write(o.Data)
 		}

@@ -10,9 +10,9 @@ import (
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
 	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/store"
-	"espalier.dev/espalier/internal/supply/crates"
 )
 
 // BenchmarkBoot measures the wall time from power-on of the emulated board to
@@ -27,20 +27,19 @@ func BenchmarkBoot(b *testing.B) {
 	st, err := store.Open(ctx, devtest.Store(b))
 	check(b, err)
 	defer st.Close()
-	blob := func(name string) []byte {
-		data, err := st.ReadBlob(ctx, crates.BoardBlob(name).Digest, 1<<20)
-		if err != nil {
-			devtest.Missing(b, "the board's own files in the store (scripts/firmware)")
-		}
-		return data
+	files := chipfiles.Own()
+	rom, err := files.ROM(ctx, st, chipfiles.EmulatedRevision)
+	boot, bootErr := files.Bootloader(ctx, st, image.ModeKeep)
+	if err != nil || bootErr != nil {
+		devtest.Missing(b, "the chip's files in the store (scripts/firmware)")
 	}
 	elf, err := os.ReadFile(filepath.Join(devtest.Store(b), "firmware", "hello.elf"))
 	if err != nil {
 		devtest.Missing(b, "firmware/hello.elf (scripts/firmware)")
 	}
-	flash, err := image.FromELF(elf, image.Inputs{Bootloader: blob(crates.Bootloader)})
+	flash, err := image.FromELF(elf, image.Inputs{Bootloader: boot})
 	check(b, err)
-	rom, merged := blob(crates.ROM), flash.Merged()
+	merged := flash.Merged()
 	for b.Loop() {
 		best := time.Hour
 		var guest emu.Time

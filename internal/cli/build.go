@@ -14,6 +14,7 @@ import (
 	"espalier.dev/espalier/esp/partition"
 	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/store"
@@ -134,7 +135,12 @@ func (w *workspace) image(ctx context.Context, f *firmware) error {
 			return atFile(name, err)
 		}
 	}
-	rom, boot, err := chipBlobs(ctx, w.store, f.pins.Blobs, in.Params.Mode)
+	chips := chipfiles.OfLock(f.pins, w.lockPath())
+	rom, err := chips.ROM(ctx, w.store, chipfiles.EmulatedRevision)
+	if err != nil {
+		return err
+	}
+	boot, err := chips.Bootloader(ctx, w.store, in.Params.Mode)
 	if err != nil {
 		return err
 	}

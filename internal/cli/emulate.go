@@ -3,19 +3,15 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/lock"
-	"espalier.dev/espalier/internal/store"
-	"espalier.dev/espalier/internal/supply/crates"
 )
 
 type emulateOptions struct {
@@ -143,12 +139,14 @@ func (a *app) runEmulate(ctx context.Context, name string, o emulateOptions) err
 			return err
 		}
 	}
-	var boot []byte
-	if e.ROM, boot, err = a.chipFiles(ctx, o.chip, in.Params.Mode); err != nil {
+	chips := a.chipFiles(o.chip.paths())
+	if e.ROM, err = chips.ROM(ctx, chipfiles.EmulatedRevision); err != nil {
 		return err
 	}
 	if e.Flash == nil {
-		in.Bootloader = boot
+		if in.Bootloader, err = chips.Bootloader(ctx, in.Params.Mode); err != nil {
+			return err
+		}
 		var flash *image.Flash
 		if kind == image.ELF {
 			flash, err = image.FromELF(b, in)
@@ -173,7 +171,7 @@ func (a *app) emulateBlank(ctx context.Context, o emulateOptions) error {
 		return err
 	}
 	var e emulation
-	if e.ROM, err = a.maskROM(ctx, o.chip); err != nil {
+	if e.ROM, err = a.chipFiles(o.chip.paths()).ROM(ctx, chipfiles.EmulatedRevision); err != nil {
 		return err
 	}
 	e.Flash = bytes.Repeat([]byte{0xff}, int(in.Params.FlashSize()))
@@ -204,122 +202,4 @@ func (a *app) imageInputs(o chipOptions) (image.Inputs, error) {
 		return in, atFile(o.Partitions, err)
 	}
 	return in, nil
-}
-
-// largestChipFile bounds mask ROM (0.55 MB) and bootloader.
-const largestChipFile = 16 << 20
-
-// chipFiles returns mask ROM and bootloader: from a flag, the environment, or
-// the lock of the project here.
-func (a *app) chipFiles(ctx context.Context, o chipOptions, mode image.Mode) (rom, boot []byte, err error) {
-	for _, f := range []struct {
-		flag, env string
-		to        *[]byte
-	}{{o.ROM, "ESPALIER_ROM", &rom}, {o.Bootloader, "ESPALIER_BOOTLOADER", &boot}} {
-		name := f.flag
-		if name == "" {
-			name, _ = a.lookup(f.env)
-		}
-		if name == "" {
-			continue
-		}
-		if *f.to, err = a.readInput(ctx, name); err != nil {
-			return nil, nil, err
-		}
-	}
-	if rom != nil && boot != nil {
-		return rom, boot, nil
-	}
-	lockedROM, lockedBoot, err := a.lockedChipFiles(ctx, mode)
-	if err != nil {
-		return nil, nil, err
-	}
-	if rom == nil {
-		rom = lockedROM
-	}
-	if boot == nil {
-		boot = lockedBoot
-	}
-	return rom, boot, nil
-}
-
-// maskROM is chipFiles for a board that needs no bootloader.
-func (a *app) maskROM(ctx context.Context, o chipOptions) ([]byte, error) {
-	name := o.ROM
-	if name == "" {
-		name, _ = a.lookup("ESPALIER_ROM")
-	}
-	if name != "" {
-		return a.readInput(ctx, name)
-	}
-	rom, _, err := a.lockedChipFiles(ctx, image.ModeKeep)
-	return rom, err
-}
-
-// bootloader is chipFiles for a real board, which has its own mask ROM.
-func (a *app) bootloader(ctx context.Context, o chipOptions, mode image.Mode) ([]byte, error) {
-	name := o.Bootloader
-	if name == "" {
-		name, _ = a.lookup("ESPALIER_BOOTLOADER")
-	}
-	if name != "" {
-		return a.readInput(ctx, name)
-	}
-	_, boot, err := a.lockedChipFiles(ctx, mode)
-	return boot, err
-}
-
-// lockedChipFiles reads mask ROM and bootloader from the store as the nearest
-// espalier.lock pins them, without one as this espalier would pin them.
-func (a *app) lockedChipFiles(ctx context.Context, mode image.Mode) (rom, boot []byte, err error) {
-	path, err := a.findLock()
-	if err != nil {
-		return nil, nil, err
-	}
-	blobs := crates.Board()
-	if path != "" {
-		pins, err := lock.Read(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		blobs = pins.Blobs
-	}
-	st, err := a.openStore(ctx, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer st.Close()
-	rom, boot, err = chipBlobs(ctx, st, blobs, mode)
-	if path == "" {
-		if errors.Is(err, store.ErrMissing) {
-			return nil, nil, fault.New(fault.Pins, "no mask ROM and bootloader: no "+lock.FileName+" here or above, and no project has brought them yet",
-				"espalier demo                    # brings them; emulate works everywhere from then on",
-				"espalier --project DIR ...       # uses the lock in DIR",
-				"espalier emulate FILE --rom esp32c3_rev300_rom.elf --bootloader esp32c3-bootloader.bin")
-		}
-		a.ui.Debugf("no %s here or above: mask ROM and bootloader as this espalier pins them", lock.FileName)
-	}
-	return rom, boot, err
-}
-
-// chipBlobs reads mask ROM and bootloader as a lock pins them.
-func chipBlobs(ctx context.Context, st *store.Store, pins []lock.Blob, mode image.Mode) (rom, boot []byte, err error) {
-	var romPin, bootPin *lock.Blob
-	for i := range pins {
-		b := &pins[i]
-		switch {
-		case strings.HasPrefix(b.Name, "rom"):
-			romPin = b // sorted: the last is that of the revision which is emulated
-		case b.Name == "bootloader" && bootPin == nil, strings.HasSuffix(b.From, image.BootloaderFor(mode)):
-			bootPin = b
-		}
-	}
-	if romPin == nil || bootPin == nil {
-		return nil, nil, fault.New(fault.Pins, lock.FileName+" pins no mask ROM or no bootloader", "espalier lock")
-	}
-	if rom, err = st.ReadBlob(ctx, romPin.Digest, largestChipFile); err != nil {
-		return nil, nil, err
-	}
-	boot, err = st.ReadBlob(ctx, bootPin.Digest, largestChipFile)
-	return rom, boot, err
 }

@@ -12,6 +12,7 @@ import (
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/ui"
@@ -114,13 +115,7 @@ func (a *app) flashProject(ctx context.Context, o flashOptions) (flashJob, error
 // flashJob takes the parts of what was built.
 func (w *workspace) flashJob(ctx context.Context, f *firmware, o portOptions) (j flashJob, err error) {
 	j = flashJob{parts: partsOf(f.flash), table: f.flash.Table}
-	switch {
-	case o.NoStub:
-	case o.Stub != "":
-		j.stub, err = w.app.stub(ctx, o)
-	default:
-		j.stub = w.app.lockedStub(ctx, w.store, f.pins.Blobs)
-	}
+	j.stub, err = stub(ctx, w.app.ui, w.app.chipFiles(chipfiles.Paths{}), o)
 	return j, err
 }
 
@@ -139,7 +134,7 @@ func (a *app) flashFile(ctx context.Context, name string, o flashOptions) (flash
 	if err != nil {
 		return j, err
 	}
-	if j.stub, err = a.stub(ctx, o.port); err != nil {
+	if j.stub, err = stub(ctx, a.ui, a.chipFiles(chipfiles.Paths{}), o.port); err != nil {
 		return j, err
 	}
 	if o.At != "" {
@@ -166,7 +161,7 @@ func (a *app) flashFile(ctx context.Context, name string, o flashOptions) (flash
 		if err != nil {
 			return j, err
 		}
-		if in.Bootloader, err = a.bootloader(ctx, o.chip, in.Params.Mode); err != nil {
+		if in.Bootloader, err = a.chipFiles(o.chip.paths()).Bootloader(ctx, in.Params.Mode); err != nil {
 			return j, err
 		}
 		var f *image.Flash

@@ -13,6 +13,7 @@ import (
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 )
@@ -178,7 +179,7 @@ func (a *app) inspect(name string, b []byte) error {
 
 // inspectProjectLock shows the lock of the project here.
 func (a *app) inspectProjectLock() error {
-	path, err := a.findLock()
+	path, err := chipfiles.NearestLock(a.projectDir())
 	if err != nil {
 		return err
 	}
@@ -190,23 +191,4 @@ func (a *app) inspectProjectLock() error {
 		return err
 	}
 	return a.showLock(path, f)
-}
-
-// findLock returns the nearest espalier.lock, here or above; "" when there is
-// none.
-func (a *app) findLock() (string, error) {
-	dir, err := filepath.Abs(a.projectDir())
-	if err != nil {
-		return "", fault.Wrap(fault.Usage, err, "finding "+lock.FileName)
-	}
-	for {
-		path := filepath.Join(dir, lock.FileName)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-		if filepath.Dir(dir) == dir {
-			return "", nil
-		}
-		dir = filepath.Dir(dir)
-	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,10 +15,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/esp/loader"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
-	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/serial"
 )
 
@@ -221,54 +222,27 @@ func (a *app) finish(ctx context.Context, p serial.Port, l *loader.Loader, o por
 	return portFault(err)
 }
 
-// stub finds the flasher stub: --stub, else what the lock here pins, if that
-// is in the store. The loader works without it.
-func (a *app) stub(ctx context.Context, o portOptions) (*loader.Stub, error) {
+// stub reads the flasher stub; nil without one, since the loader works without
+// it. An error is about a file that the user named.
+func stub(ctx context.Context, u *ui.UI, chips chipfiles.Finder, o portOptions) (*loader.Stub, error) {
 	if o.NoStub {
 		return nil, nil
 	}
-	if o.Stub != "" {
-		b, err := a.readInput(ctx, o.Stub)
-		if err != nil {
-			return nil, err
-		}
-		s, err := loader.ParseStub(b)
-		return s, fault.Wrap(fault.Usage, err, o.Stub)
-	}
-	path, err := a.findLock()
-	if err != nil || path == "" {
-		return nil, nil
-	}
-	pins, err := lock.Read(path)
-	if err != nil {
-		a.ui.Debugf("no flasher stub: %v", err)
-		return nil, nil
-	}
-	st, err := a.openStore(ctx, nil)
-	if err != nil {
-		a.ui.Debugf("no flasher stub: %v", err)
-		return nil, nil
-	}
-	defer st.Close()
-	return a.lockedStub(ctx, st, pins.Blobs), nil
-}
-
-// lockedStub reads the stub that a lock pins; nil without one.
-func (a *app) lockedStub(ctx context.Context, st *store.Store, pins []lock.Blob) *loader.Stub {
-	i := slices.IndexFunc(pins, func(b lock.Blob) bool { return b.Name == "stub" })
-	if i < 0 {
-		a.ui.Debugf("no flasher stub: %s pins none", lock.FileName)
-		return nil
-	}
-	b, err := st.ReadBlob(ctx, pins[i].Digest, largestChipFile)
+	chips.Paths.Stub = cmp.Or(o.Stub, chips.Paths.Stub)
+	named := chips.Paths.Stub
+	b, err := chips.Stub(ctx)
 	if err == nil {
 		var s *loader.Stub
 		if s, err = loader.ParseStub(b); err == nil {
-			return s
+			return s, nil
 		}
+		err = fault.Wrap(fault.Usage, err, named)
 	}
-	a.ui.Debugf("no flasher stub: %v", err)
-	return nil
+	if named != "" {
+		return nil, err
+	}
+	u.Debugf("no flasher stub: %v", err)
+	return nil, nil
 }
 
 // savedPort is the port that a project remembers: a USB device by its serial

@@ -14,6 +14,7 @@ import (
 	"espalier.dev/espalier/esp/chip"
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/ui"
@@ -107,7 +108,7 @@ func (a *app) readFlash(ctx context.Context, names []string, o readFlashOptions)
 			return err
 		}
 	}
-	st, err := a.stub(ctx, o.port)
+	st, err := stub(ctx, a.ui, a.chipFiles(chipfiles.Paths{}), o.port)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/serial"
 )
 
@@ -47,7 +48,7 @@ func (a *app) runFileOnPort(ctx context.Context, name string, o flashOptions, w 
 	if b, err := a.readInput(ctx, name); err == nil && image.Identify(b) == image.ELF {
 		e.ELF = b
 	}
-	if rom, err := a.maskROM(ctx, o.chip); err == nil {
+	if rom, err := a.chipFiles(o.chip.paths()).ROM(ctx, chipfiles.EmulatedRevision); err == nil {
 		e.ROM = rom
 	}
 	return a.runOnPort(ctx, j, e, o, w)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/pin"
@@ -93,7 +94,7 @@ func (w *workspace) pins() (*lock.File, error) {
 	return lock.Load(w.project, lock.Facts{
 		Layout: layout.Version,
 		Host:   host(),
-		Blobs:  []string{crates.Bootloader, crates.ROM},
+		Blobs:  chipfiles.Required(),
 		Prune:  debian.PruneVersion,
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
@@ -250,7 +251,7 @@ func (a *app) symbolFiles(ctx context.Context, elf, rom string, needed bool) (e 
 		}
 		a.ui.Debugf("symbols: %s", elf)
 	}
-	if e.ROM, err = a.maskROM(ctx, chipOptions{ROM: rom}); err != nil {
+	if e.ROM, err = a.chipFiles(chipfiles.Paths{ROM: rom}).ROM(ctx, chipfiles.EmulatedRevision); err != nil {
 		if rom != "" {
 			return e, err
 		}

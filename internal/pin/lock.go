@@ -12,12 +12,12 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
-	"espalier.dev/espalier/internal/supply/crates"
 	"espalier.dev/espalier/internal/supply/debian"
 	"espalier.dev/espalier/internal/supply/git"
 )
@@ -47,7 +47,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	if err := errors.Join(p.CheckEnv(), checkRegistries(p)); err != nil {
 		return Locked{}, err
 	}
-	f := &lock.File{Version: lock.Version, Tool: s.Tool, Blobs: crates.Board()}
+	f := &lock.File{Version: lock.Version, Tool: s.Tool, Blobs: chipfiles.Pins()}
 	f.Project = lock.Project{
 		SourceDateEpoch: s.epoch(p, req.Old),
 		Target:          p.Target(),

@@ -1,7 +1,23 @@
 package emu
 
-import "espalier.dev/espalier/rv32"
+import (
+	"errors"
+
+	"espalier.dev/espalier/rv32"
+)
 
 // CPU returns the processor, for debuggers: registers, breakpoints, memory.
 // While Run is executing it belongs to the board.
 func (b *Board) CPU() *rv32.CPU { return b.m.CPU }
+
+// Inert makes the named blocks plain memory from now on: no side effect, no
+// interrupt, each register reads what was written last. A test of firmware that
+// passes with its block inert shows nothing about the block. The error names a
+// block that the chip does not have. It is not undone by Restore.
+func (b *Board) Inert(blocks ...string) error {
+	c, ok := b.m.Chip().(interface{ Inert(blocks []string) error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return c.Inert(blocks)
+}

@@ -66,6 +66,8 @@ var rooms = []room{
 	{"emu/lan/uplink", []string{"emu", "emu/lan"}, "the only way out of the island: the host's sockets"},
 	{"emu/pcap", []string{"emu"}, "frames and times to a file's bytes; whose frames they are is not its business"},
 	{"emu/tape", []string{"emu"}, "a run as bytes: it knows the antenna and the inputs of a board, and neither air nor chip"},
+	{"emu/semihost", []string{"rv32"}, "semihosting is between firmware and the CPU at an ebreak; it needs no board"},
+	{"internal/embedtest", []string{"emu", "emu/semihost"}, "tests in an ELF, run on a board that its caller makes"},
 	{"emu/gdb", []string{"emu", "rv32"}, "a debugger sees the machine and the CPU"},
 	{"emu/web", []string{"emu", "emu/c3"}, "the board in a browser"},
 	{"templates", nil, "project folders, embedded"},

@@ -1,0 +1,28 @@
+package c3
+
+import "fmt"
+
+// inert is a block that has become plain memory.
+type inert struct{ st *block }
+
+func (d inert) read(off uint32) uint32 { return d.st.words[off>>2] }
+func (d inert) write(off, v uint32)    { d.st.words[off>>2] = v }
+func (d inert) reset()                 {}
+func (d inert) store() *block          { return d.st }
+
+// Inert implements the optional interface of emu.Board.Inert.
+func (c *soc) Inert(blocks []string) error {
+	for _, name := range blocks {
+		found := false
+		for _, d := range c.devices {
+			if st := d.store(); st.name == name {
+				c.bus.attach(inert{st})
+				found = true
+			}
+		}
+		if !found {
+			return fmt.Errorf("making blocks inert: this chip has no block %q", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package embedtest
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"espalier.dev/espalier/internal/elftest"
+)
+
+func words(w ...uint32) (b []byte) {
+	for _, v := range w {
+		b = binary.LittleEndian.AppendUint32(b, v)
+	}
+	return b
+}
+
+// program is an ELF with two tests, in the form that embedded-test 0.7 gives
+// them.
+func program() elftest.File {
+	const path, paths = 0x3c000120, "fw::tests::innerfw"
+	return elftest.File{
+		Entry: 0x42000020,
+		Sections: []elftest.Section{
+			{Name: ".rodata", Addr: path, Data: []byte(paths), Flags: elftest.Alloc},
+			{Name: ".embedded_test", Data: words(0x42000100, path, 16, 1, 0x42000200, path+16, 2)},
+		},
+		Symbols: []elftest.Symbol{
+			{Name: `{"disambiguator":1,"name":"adds","ignored":false,"should_panic":false,"timeout":2}`, Section: ".embedded_test", Size: 12},
+			{Name: "EMBEDDED_TEST_VERSION", Section: ".embedded_test", Value: 12, Size: 4},
+			{Name: `{"disambiguator":18446744073709551615,"name":"top","ignored":true,"should_panic":true}`, Section: ".embedded_test",
+				Value: 16, Size: 12},
+		},
+	}
+}
+
+func TestList(t *testing.T) {
+	got, err := List(program().Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Test{
+		{Name: "tests::inner::adds", Entry: 0x42000100, Timeout: 2 * time.Second},
+		{Name: "top", Entry: 0x42000200, Timeout: defaultLimit, ShouldPanic: true, Ignored: true},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestListRefuses(t *testing.T) {
+	newer := program()
+	newer.Sections[1].Data[12] = 2
+	if _, err := List(newer.Bytes()); err == nil {
+		t.Error("a newer protocol is accepted")
+	}
+	plain := program()
+	plain.Sections, plain.Symbols = plain.Sections[:1], nil
+	if _, err := List(plain.Bytes()); !errors.Is(err, ErrNoTests) {
+		t.Errorf("a program without tests: %v", err)
+	}
+	lost := program()
+	binary.LittleEndian.PutUint32(lost.Sections[1].Data[4:], 0x1000)
+	if _, err := List(lost.Bytes()); err == nil {
+		t.Error("a module path outside of all sections is accepted")
+	}
+}
+
+func FuzzList(f *testing.F) {
+	f.Add(program().Bytes())
+	f.Add([]byte("\x7fELF\x01\x01\x01"))
+	f.Fuzz(func(t *testing.T, file []byte) { List(file) })
+}

@@ -41,14 +41,14 @@ func appendARP(b []byte, p arpPacket) []byte {
 	return append(b, p.target.AsSlice()...)
 }
 
-// handleARP answers for the gateway, and for no other address: a station that
-// probes whether an address is free must not hear that it is taken.
+// handleARP answers for the gateway and for no other address: to a station that
+// probes an address (RFC 5227), an answer means that the address is in use.
 func (n *Network) handleARP(f ethernet) {
 	p, ok := parseARP(f.payload)
 	if !ok || p.senderMAC != f.src {
 		return
 	}
-	if !p.sender.IsUnspecified() && onLink(p.sender) {
+	if !p.sender.IsUnspecified() && isStation(p.sender) {
 		n.neighbours.learn(p.sender, f.src)
 	}
 	if p.op == arpRequest && p.target == gateway4 {
@@ -56,16 +56,16 @@ func (n *Network) handleARP(f ethernet) {
 	}
 }
 
-// onLink reports whether an address can be a station's.
-func onLink(a netip.Addr) bool {
+// isStation reports whether a station can have an address.
+func isStation(a netip.Addr) bool {
 	if a.Is4() {
-		return subnet4.Contains(a) && a != gateway4 && a != broadcast4
+		return subnet4.Contains(a) && a != gateway4 && a != subnetBroadcast
 	}
 	return (prefix6.Contains(a) || a.IsLinkLocalUnicast()) && a != gateway6 && a != linkLocal
 }
 
-// neighbours are the stations by address: the few most recent, so that a
-// hostile one cannot fill the memory.
+// neighbours maps the IP addresses of stations to their MAC addresses. It holds
+// the most recent ones, so that a hostile station cannot fill the memory.
 type neighbours struct{ list []neighbour }
 
 type neighbour struct {

@@ -42,14 +42,13 @@ const (
 	dhcpHeader = 236
 	// leaseTime in seconds: a station does not renew in a run of hours.
 	leaseTime = 86400
-	// shortLease makes a station ask again soon, where the time line changes
-	// its lease.
+	// shortLease makes a station renew soon, for the fault lease-change.
 	shortLease = 60
 )
 
 var dhcpCookie = []byte{99, 130, 83, 99}
 
-// dhcpMessage is what the server reads of a message.
+// dhcpMessage is a message of a client, as far as the server reads it.
 type dhcpMessage struct {
 	kind      byte
 	xid       uint32
@@ -113,7 +112,7 @@ func parseDHCP(b []byte) (dhcpMessage, bool) {
 	return m, ok && m.kind != 0 && !m.hardware.group()
 }
 
-// dhcpServer gives each client one address and remembers it.
+// dhcpServer assigns each client one address.
 type dhcpServer struct {
 	n        *Network
 	bindings []binding
@@ -125,7 +124,7 @@ type dhcpServer struct {
 type binding struct {
 	id    string
 	slot  int
-	acked bool // the station has been told that it has it
+	acked bool // the address was acknowledged
 }
 
 func (s *dhcpServer) handle(f ethernet, d datagram) {
@@ -146,7 +145,7 @@ func (s *dhcpServer) handle(f ethernet, d datagram) {
 
 func (s *dhcpServer) answer(m dhcpMessage) {
 	if m.server.IsValid() && m.server != gateway4 {
-		return // meant for another server
+		return // for another server
 	}
 	switch m.kind {
 	case dhcpDiscover:
@@ -158,7 +157,7 @@ func (s *dhcpServer) answer(m dhcpMessage) {
 	case dhcpInform:
 		s.reply(m, dhcpAck, netip.IPv4Unspecified())
 	case dhcpDecline:
-		// Somebody else answers for the address: it stays taken for good.
+		// Another station has the address: it is not assigned again.
 		s.bindings = slices.DeleteFunc(s.bindings, func(b binding) bool { return b.id == m.id })
 	case dhcpRelease:
 		s.release(m.id)
@@ -174,8 +173,8 @@ func (s *dhcpServer) request(m dhcpMessage) {
 	}
 	b := s.find(m.id)
 	if b == nil && !s.changed && !m.server.IsValid() && m.client.IsUnspecified() {
-		// A client that comes back from before this network's power-on may
-		// keep an address that is free.
+		// INIT-REBOOT: a client that knows an address from an earlier run may
+		// keep it if it is free.
 		if i := slot(want); i >= 0 && !s.taken[i] && len(s.bindings) < leases {
 			b = s.add(m.id, i)
 		}
@@ -204,8 +203,8 @@ func slot(a netip.Addr) int {
 	return -1
 }
 
-// bind returns the address of a client, a new one if it has none, nil when
-// there is none left.
+// bind returns the binding of a client, a new one if it has none, nil when no
+// address is left.
 func (s *dhcpServer) bind(m dhcpMessage) *binding {
 	if b := s.find(m.id); b != nil {
 		return b
@@ -216,7 +215,7 @@ func (s *dhcpServer) bind(m dhcpMessage) *binding {
 			return s.add(m.id, i)
 		}
 	}
-	// The oldest offer that nobody came back for.
+	// Reuse the oldest offer that was not requested.
 	for i, b := range s.bindings {
 		if !b.acked {
 			s.bindings = slices.Delete(s.bindings, i, i+1)
@@ -248,15 +247,15 @@ func (s *dhcpServer) release(id string) {
 	}
 }
 
-// change gives every client another address when it next asks.
-func (s *dhcpServer) change() {
-	// The search for a free address goes on where it was, so nobody gets the
-	// one that they had.
+// voidLeases makes every client get another address when it next asks. The
+// search for a free address continues where it was, so no client gets its
+// former one.
+func (s *dhcpServer) voidLeases() {
 	s.bindings, s.taken, s.changed = nil, [leases]bool{}, true
 	s.n.log("all leases are void")
 }
 
-// lease is the time in seconds for which an address is given.
+// lease is the lease time in seconds.
 func (s *dhcpServer) lease() uint32 {
 	if s.n.cfg.Faults.Has(faults.LeaseChange) {
 		return shortLease
@@ -287,7 +286,7 @@ func (s *dhcpServer) reply(m dhcpMessage, kind byte, yours netip.Addr) {
 		option(optionRouter, gateway4.AsSlice()...)
 		option(optionDNS, gateway4.AsSlice()...)
 		option(optionNTP, gateway4.AsSlice()...)
-		option(optionBroadcast, broadcast4.AsSlice()...)
+		option(optionBroadcast, subnetBroadcast.AsSlice()...)
 		option(optionDomain, []byte(Domain)...)
 		option(optionMTU, mtu>>8, mtu&0xff)
 	}
@@ -295,12 +294,12 @@ func (s *dhcpServer) reply(m dhcpMessage, kind byte, yours netip.Addr) {
 	for len(b) < 300 { // BOOTP's minimum, which some clients insist on
 		b = append(b, 0)
 	}
-	// RFC 2131 4.1: to the client's address if it has one, else to the address
-	// that it is being given, unless it can only hear broadcasts.
+	// RFC 2131 4.1: to the client's address if it has one, else to the assigned
+	// address, unless the client can only receive broadcasts.
 	to, dst := m.hardware, yours
 	switch {
 	case kind == dhcpNak || m.flags&0x8000 != 0 && m.client.IsUnspecified():
-		to, dst = macBroadcast, everybody4
+		to, dst = macBroadcast, broadcast4
 	case !m.client.IsUnspecified():
 		dst = m.client
 	}

@@ -1,156 +1,161 @@
 package lan
 
 import (
-	"encoding/binary"
 	"errors"
 	"net/netip"
 	"strings"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"espalier.dev/espalier/emu/faults"
 )
 
-// Types and codes of DNS (RFC 1035, RFC 3596).
 const (
-	dnsHeader = 12
-	dnsA      = 1
-	dnsAAAA   = 28
-	dnsANY    = 255
-	dnsIN     = 1
-
-	dnsNoError  = 0
-	dnsFormErr  = 1
-	dnsServFail = 2
-	dnsNXDomain = 3
-	dnsNotImpl  = 4
+	// dnsTTL is the time to live of answers, in seconds.
+	dnsTTL = 60
+	// maxAddresses bounds the answers to one question, so that a response fits
+	// into a datagram.
+	maxAddresses = 8
 )
 
-// ttl of answers, in seconds.
-const ttl = 60
-
-// question is what is asked; Name is in lower case without the final dot.
-type question struct {
-	id        uint16
-	opcode    byte
-	recursion bool
-	name      string
-	qtype     uint16
-	class     uint16
-	raw       []byte // the question as it came, for the answer
+// dnsQuery is a query with one question.
+type dnsQuery struct {
+	header   dnsmessage.Header
+	question dnsmessage.Question // zero when it could not be read
+	valid    bool                // there is a question
 }
 
-var errName = errors.New("not a domain name")
-
-// parseDNS reads a query with one question. ok is false when there is nothing
-// that could be answered; an error code says that the rest is nonsense.
-func parseDNS(b []byte) (q question, code byte, ok bool) {
-	if len(b) < dnsHeader || b[2]&0x80 != 0 {
+// parseDNS reads a query. ok is false when it is not one, so that nothing is
+// answered; rcode says why a query cannot be served.
+func parseDNS(b []byte) (q dnsQuery, rcode dnsmessage.RCode, ok bool) {
+	var p dnsmessage.Parser
+	header, err := p.Start(b)
+	if err != nil || header.Response {
 		return q, 0, false
 	}
-	q.id, q.opcode, q.recursion = binary.BigEndian.Uint16(b), b[2]>>3&15, b[2]&1 != 0
-	if q.opcode != 0 {
-		return q, dnsNotImpl, true
+	q.header = header
+	if header.OpCode != 0 {
+		return q, dnsmessage.RCodeNotImplemented, true
 	}
-	if binary.BigEndian.Uint16(b[4:]) != 1 {
-		return q, dnsFormErr, true
+	questions, err := p.AllQuestions()
+	if err != nil || len(questions) != 1 {
+		return q, dnsmessage.RCodeFormatError, true
 	}
-	name, rest, err := readName(b[dnsHeader:])
-	if err != nil || len(rest) < 4 {
-		return q, dnsFormErr, true
-	}
-	q.name = name
-	q.qtype, q.class = binary.BigEndian.Uint16(rest), binary.BigEndian.Uint16(rest[2:])
-	q.raw = b[dnsHeader : len(b)-len(rest)+4]
-	return q, dnsNoError, true
+	q.question, q.valid = questions[0], true
+	return q, dnsmessage.RCodeSuccess, true
 }
 
-// readName reads a name of a question, which has nothing to point to.
-func readName(b []byte) (name string, rest []byte, err error) {
-	var labels []string
-	size := 1
-	for {
-		if len(b) == 0 {
-			return "", nil, errName
-		}
-		n := int(b[0])
-		b = b[1:]
-		if n == 0 {
-			break
-		}
-		if size += n + 1; n > 63 || n > len(b) || size > 255 {
-			return "", nil, errName
-		}
-		labels = append(labels, strings.ToLower(string(b[:n])))
-		b = b[n:]
-	}
-	return strings.Join(labels, "."), b, nil
+// name returns the name of the question in lower case without the final dot.
+func (q dnsQuery) name() string {
+	return strings.ToLower(strings.TrimSuffix(q.question.Name.String(), "."))
 }
 
-// appendName writes a name (RFC 1035 3.1).
-func appendName(b []byte, name string) ([]byte, error) {
-	start := len(b)
-	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
+// response returns the response to a query with those addresses that the
+// question asks for.
+func (q dnsQuery) response(rcode dnsmessage.RCode, addrs ...netip.Addr) []byte {
+	b := dnsmessage.NewBuilder(make([]byte, 0, 512), dnsmessage.Header{
+		ID: q.header.ID, Response: true, OpCode: q.header.OpCode, RCode: rcode,
+		RecursionDesired: q.header.RecursionDesired, RecursionAvailable: true,
+	})
+	b.EnableCompression()
+	if q.valid {
+		_ = b.StartQuestions() // a Builder that was just made
+		if b.Question(q.question) != nil {
+			return nil
+		}
+		_ = b.StartAnswers()
+		count := 0
+		for _, a := range addrs {
+			if count < maxAddresses && q.answer(&b, a.Unmap()) {
+				count++
+			}
+		}
+	}
+	message, err := b.Finish()
+	if err != nil {
+		return nil
+	}
+	return message
+}
+
+// answer appends an address and reports whether the question asks for it.
+func (q dnsQuery) answer(b *dnsmessage.Builder, a netip.Addr) bool {
+	header := dnsmessage.ResourceHeader{Name: q.question.Name, Class: dnsmessage.ClassINET, TTL: dnsTTL}
+	kind := q.question.Type
+	switch {
+	case a.Is4() && (kind == dnsmessage.TypeA || kind == dnsmessage.TypeALL):
+		return b.AResource(header, dnsmessage.AResource{A: a.As4()}) == nil
+	case a.Is6() && (kind == dnsmessage.TypeAAAA || kind == dnsmessage.TypeALL):
+		return b.AAAAResource(header, dnsmessage.AAAAResource{AAAA: a.As16()}) == nil
+	}
+	return false
+}
+
+// checkName reports whether a name can be in a DNS message (RFC 1035 3.1).
+func checkName(name string) error {
+	if len(name) > 253 {
+		return errors.New("a domain name has at most 253 bytes")
+	}
+	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 {
-			return nil, errName
+			return errors.New("a label of a domain name has 1 to 63 bytes")
 		}
-		b = append(append(b, byte(len(label))), label...)
 	}
-	if b = append(b, 0); len(b)-start > 255 {
-		return nil, errName
-	}
-	return b, nil
+	return nil
 }
 
-// dnsServer is the name server of the island. Hosts of the world have an
-// address there, too: one of 198.18.0.0/15 (RFC 2544), in the order in which
-// they are asked for.
+// dnsServer is the name server of the network. On an isolated network every
+// name has an address: those that are not configured get one of 198.18.0.0/15
+// (RFC 2544) in the order in which they are asked for.
 type dnsServer struct {
-	n     *Network
-	world []string
-	index map[string]int // into world
+	n         *Network
+	allocated []string       // names, by address
+	index     map[string]int // into allocated
 }
 
-// maxWorld bounds the names that a hostile guest can make the server remember.
-const maxWorld = 1 << 16
+// maxNames bounds the names that a hostile guest can make the server remember.
+const maxNames = 1 << 16
 
 func (s *dnsServer) handle(d datagram, answer func([]byte)) {
-	q, code, ok := parseDNS(d.payload)
+	q, rcode, ok := parseDNS(d.payload)
 	if !ok {
 		return
 	}
 	if f, failed := s.n.fault(faults.DNSFailure); failed {
 		switch f.Answer {
 		case faults.ServFail:
-			answer(q.reply(dnsServFail))
+			answer(q.response(dnsmessage.RCodeServerFailure))
 		case faults.NXDomain:
-			answer(q.reply(dnsNXDomain))
+			answer(q.response(dnsmessage.RCodeNameError))
 		}
 		return
 	}
-	if code != dnsNoError || q.class != dnsIN {
-		answer(q.reply(max(code, dnsNoError)))
+	if rcode != dnsmessage.RCodeSuccess || q.question.Class != dnsmessage.ClassINET {
+		answer(q.response(rcode))
 		return
 	}
-	if addrs, known := s.local(q.name); known {
-		answer(q.reply(dnsNoError, addrs...))
+	name := q.name()
+	if addrs, found := s.configured(name); found {
+		answer(q.response(dnsmessage.RCodeSuccess, addrs...))
 		return
 	}
-	if s.n.outside() {
-		raw := append([]byte(nil), q.raw...)
-		q.raw = raw
-		s.n.cfg.Uplink.Resolve(q.name, func(addrs []netip.Addr, code byte) { answer(q.reply(code, addrs...)) })
+	if s.n.hasOutside() && s.n.cfg.Handlers[name] == nil {
+		s.n.cfg.Uplink.Resolve(name, func(addrs []netip.Addr, rcode byte) {
+			answer(q.response(dnsmessage.RCode(rcode), addrs...))
+		})
 		return
 	}
-	a, code := s.imagine(q.name)
+	a, rcode := s.allocate(name)
 	if a.IsValid() {
-		s.n.log("name %s is %s", q.name, a)
-		answer(q.reply(code, a))
+		s.n.log("name %s is %s", printable(name), a)
+		answer(q.response(rcode, a))
 		return
 	}
-	answer(q.reply(code))
+	answer(q.response(rcode))
 }
 
-// local are the names of the island itself and those of the configuration.
-func (s *dnsServer) local(name string) ([]netip.Addr, bool) {
+// configured returns the addresses of Config.Names and of the router's names.
+func (s *dnsServer) configured(name string) ([]netip.Addr, bool) {
 	if a, ok := s.n.cfg.Names[name]; ok {
 		return []netip.Addr{a}, true
 	}
@@ -160,32 +165,29 @@ func (s *dnsServer) local(name string) ([]netip.Addr, bool) {
 	return nil, false
 }
 
-// imagine returns the island's address for a host of the world.
-func (s *dnsServer) imagine(name string) (netip.Addr, byte) {
-	// RFC 6761: names that must not exist.
+// allocate returns the emulated address of a name.
+func (s *dnsServer) allocate(name string) (netip.Addr, dnsmessage.RCode) {
+	// RFC 6761 6.4: a name that does not exist.
 	if name == "" || name == "invalid" || strings.HasSuffix(name, ".invalid") {
-		return netip.Addr{}, dnsNXDomain
+		return netip.Addr{}, dnsmessage.RCodeNameError
 	}
 	i, known := s.index[name]
 	if !known {
-		if i = len(s.world); i == maxWorld {
-			return netip.Addr{}, dnsServFail
+		if i = len(s.allocated); i == maxNames {
+			return netip.Addr{}, dnsmessage.RCodeServerFailure
 		}
 		if s.index == nil {
 			s.index = map[string]int{}
 		}
 		s.index[name] = i
-		s.world = append(s.world, name)
+		s.allocated = append(s.allocated, name)
 	}
-	return worldAddr(i), dnsNoError
-}
-
-func worldAddr(i int) netip.Addr {
 	i++
-	return netip.AddrFrom4([4]byte{198, 18 + byte(i>>16), byte(i >> 8), byte(i)})
+	return netip.AddrFrom4([4]byte{198, 18 + byte(i>>16), byte(i >> 8), byte(i)}), dnsmessage.RCodeSuccess
 }
 
-// nameOf returns the name that was asked for when a was the answer.
+// nameOf returns the name that has an address of this network, "" if there is
+// none.
 func (s *dnsServer) nameOf(a netip.Addr) string {
 	if a == gateway4 || a == gateway6 || a == linkLocal {
 		return Domain
@@ -193,47 +195,10 @@ func (s *dnsServer) nameOf(a netip.Addr) string {
 	if a.Is4() {
 		b := a.As4()
 		if b[0] == 198 && b[1]&^1 == 18 {
-			if i := int(b[1]&1)<<16 + int(b[2])<<8 + int(b[3]) - 1; i >= 0 && i < len(s.world) {
-				return s.world[i]
+			if i := int(b[1]&1)<<16 + int(b[2])<<8 + int(b[3]) - 1; i >= 0 && i < len(s.allocated) {
+				return s.allocated[i]
 			}
 		}
 	}
 	return ""
-}
-
-// reply writes an answer with those addresses that the question wants.
-func (q question) reply(code byte, addrs ...netip.Addr) []byte {
-	b := binary.BigEndian.AppendUint16(nil, q.id)
-	flags := 0x8080 | uint16(q.opcode)<<11 | uint16(code)
-	if q.recursion {
-		flags |= 0x0100
-	}
-	b = binary.BigEndian.AppendUint16(b, flags)
-	questions := uint16(0)
-	if len(q.raw) > 0 {
-		questions = 1
-	}
-	b = binary.BigEndian.AppendUint16(b, questions)
-	b = append(b, 0, 0, 0, 0, 0, 0)
-	b = append(b, q.raw...)
-	count := uint16(0)
-	for _, a := range addrs {
-		a = a.Unmap()
-		qtype := uint16(dnsA)
-		if a.Is6() {
-			qtype = dnsAAAA
-		}
-		if questions == 0 || q.qtype != qtype && q.qtype != dnsANY || count == 8 {
-			continue
-		}
-		b = append(b, 0xc0, dnsHeader)
-		b = binary.BigEndian.AppendUint16(b, qtype)
-		b = binary.BigEndian.AppendUint16(b, dnsIN)
-		b = binary.BigEndian.AppendUint32(b, ttl)
-		b = binary.BigEndian.AppendUint16(b, uint16(a.BitLen()/8))
-		b = append(b, a.AsSlice()...)
-		count++
-	}
-	binary.BigEndian.PutUint16(b[6:], count)
-	return b
 }

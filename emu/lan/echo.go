@@ -1,38 +1,38 @@
 package lan
 
-// echoServer sends back what it gets (RFC 862).
+// echoServer sends back what it receives (RFC 862).
 type echoServer struct {
-	n      *Network
-	held   int // bytes that a slow server has not answered yet
-	unsent int
+	n       *Network
+	waiting int // bytes whose answer the fault slow-server delays
+	unacked int
 }
 
-func (e *echoServer) opened(link) {}
-func (e *echoServer) received(l link, data []byte) {
+func (e *echoServer) connected(transport) {}
+func (e *echoServer) received(t transport, data []byte) {
 	b := append([]byte(nil), data...)
-	e.held += len(b)
+	e.waiting += len(b)
 	e.n.service(func() {
-		e.held -= len(b)
-		l.write(b)
-		e.unsent = l.unsent()
+		e.waiting -= len(b)
+		t.write(b)
+		e.unacked = t.unacked()
 	})
 }
-func (e *echoServer) ended(l link) { e.n.service(l.close) }
-func (e *echoServer) acked(l link) {
-	e.unsent = l.unsent()
-	l.reopen()
+func (e *echoServer) endOfStream(t transport) { e.n.service(t.closeWrite) }
+func (e *echoServer) acknowledged(t transport) {
+	e.unacked = t.unacked()
+	t.windowUpdate()
 }
-func (e *echoServer) gone(link, bool) {}
+func (e *echoServer) disconnected(transport, bool) {}
 
 // window bounds what a station can have echoed without reading it.
-func (e *echoServer) window() int { return maxWindow - e.held - e.unsent }
+func (e *echoServer) window() int { return maxWindow - e.waiting - e.unacked }
 
-// discardServer swallows everything (RFC 863).
+// discardServer drops what it receives (RFC 863).
 type discardServer struct{}
 
-func (discardServer) opened(link)           {}
-func (discardServer) received(link, []byte) {}
-func (discardServer) ended(l link)          { l.close() }
-func (discardServer) acked(link)            {}
-func (discardServer) gone(link, bool)       {}
-func (discardServer) window() int           { return maxWindow }
+func (discardServer) connected(transport)          {}
+func (discardServer) received(transport, []byte)   {}
+func (discardServer) endOfStream(t transport)      { t.closeWrite() }
+func (discardServer) acknowledged(transport)       {}
+func (discardServer) disconnected(transport, bool) {}
+func (discardServer) window() int                  { return maxWindow }

@@ -20,7 +20,7 @@ const (
 	icmp6Advert        = 136
 )
 
-// handleICMP4 answers pings: of the gateway always, on an island of everybody.
+// handleICMP4 answers echo requests.
 func (n *Network) handleICMP4(p packet) {
 	b := p.payload
 	if len(b) < 8 || checksum(0, b) != 0 || b[0] != icmpEcho || !n.answersFor(p.dst) {
@@ -31,20 +31,23 @@ func (n *Network) handleICMP4(p packet) {
 	n.send(p.dst, p.src, protoICMP, reply)
 }
 
-// answersFor reports whether the network itself is the host with an address.
+// answersFor reports whether the router acts as the host with an address: its own
+// addresses, hosts with a handler, and on an isolated network every host that is
+// not a station.
 func (n *Network) answersFor(a netip.Addr) bool {
 	switch {
 	case a == gateway4 || a == gateway6 || a == linkLocal:
 		return true
-	case a.IsMulticast() || a == everybody4 || a == broadcast4 || a.IsUnspecified() || a.IsLoopback() || a.IsLinkLocalUnicast():
+	case a.IsMulticast() || a == broadcast4 || a == subnetBroadcast || a.IsUnspecified() || a.IsLoopback() || a.IsLinkLocalUnicast():
 		return false
 	case subnet4.Contains(a) || prefix6.Contains(a): // another station
 		return false
 	}
-	return !n.outside()
+	return !n.hasOutside() || n.cfg.Handlers[a.String()] != nil || n.cfg.Handlers[n.dns.nameOf(a)] != nil
 }
 
-// refuse sends "port unreachable" for a UDP packet, with as much of it as fits.
+// refuse sends "port unreachable" for a UDP packet and quotes as much of it as
+// fits.
 func (n *Network) refuse(p packet) {
 	quoted := p.whole
 	if p.src.Is4() {
@@ -90,9 +93,8 @@ func (n *Network) handleICMP6(f ethernet, p packet) {
 	}
 }
 
-// advertiseRouter announces the prefix, which every station makes its address
-// from, and the name server (RFC 4861 4.2, RFC 8106). Lifetimes are infinite: a
-// day of idling needs no advertisement.
+// advertiseRouter announces the prefix for SLAAC and the name server (RFC 4861
+// 4.2, RFC 8106). Lifetimes are infinite, so that an idle network sends nothing.
 func (n *Network) advertiseRouter(f ethernet, p packet) {
 	b := []byte{icmp6RouterAdvert, 0, 0, 0, hopLimit, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0}
 	b = append(b, 1, 1)
@@ -105,7 +107,7 @@ func (n *Network) advertiseRouter(f ethernet, p packet) {
 	n.answerND(f, p, linkLocal, b)
 }
 
-// advertiseNeighbour tells the address of the gateway (RFC 4861 4.4).
+// advertiseNeighbour answers a solicitation of the gateway (RFC 4861 4.4).
 func (n *Network) advertiseNeighbour(f ethernet, p packet, target netip.Addr) {
 	if target != gateway6 && target != linkLocal {
 		return
@@ -116,7 +118,7 @@ func (n *Network) advertiseNeighbour(f ethernet, p packet, target netip.Addr) {
 	n.answerND(f, p, target, b)
 }
 
-// answerND answers the sender, or everybody when the sender has no address yet.
+// answerND answers the sender, or all nodes when the sender has no address yet.
 func (n *Network) answerND(f ethernet, p packet, src netip.Addr, b []byte) {
 	to, dst := f.src, p.src
 	if dst.IsUnspecified() {

@@ -28,8 +28,8 @@ type packet struct {
 	whole    []byte // with the header, for ICMP errors
 }
 
-// parseIPv4 checks length and checksum (RFC 791). Fragments are not accepted:
-// no station that lives on this one link has a reason to make any.
+// parseIPv4 checks length and checksum (RFC 791). Fragments are not accepted: the
+// network has one link, so a station has no reason to send them.
 func parseIPv4(b []byte) (packet, bool) {
 	if len(b) < ipv4Header || b[0]>>4 != 4 {
 		return packet{}, false
@@ -59,7 +59,7 @@ func appendIPv4(b []byte, src, dst netip.Addr, protocol byte, payload []byte) []
 	return append(b, payload...)
 }
 
-// parseIPv6 walks over the extension headers that a host may meet (RFC 8200).
+// parseIPv6 skips hop-by-hop and destination options (RFC 8200).
 func parseIPv6(b []byte) (packet, bool) {
 	if len(b) < ipv6Header || b[0]>>4 != 6 {
 		return packet{}, false
@@ -88,7 +88,7 @@ func parseIPv6(b []byte) (packet, bool) {
 func appendIPv6(b []byte, src, dst netip.Addr, protocol byte, payload []byte) []byte {
 	limit := byte(hopLimit)
 	if protocol == protoICMPv6 {
-		limit = 255 // neighbour discovery is only believed from the link (RFC 4861)
+		limit = 255 // required by neighbour discovery (RFC 4861 7.1)
 	}
 	b = append(b, 0x60, 0, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(payload)))
@@ -98,8 +98,8 @@ func appendIPv6(b []byte, src, dst netip.Addr, protocol byte, payload []byte) []
 	return append(b, payload...)
 }
 
-// checksum is the internet checksum (RFC 1071) of b on top of a partial sum;
-// over data that contains a right one it is 0.
+// checksum returns the internet checksum (RFC 1071) of b added to a partial sum.
+// Over data that contains its own correct checksum it is 0.
 func checksum(sum uint32, b []byte) uint16 {
 	for ; len(b) >= 2; b = b[2:] {
 		sum += uint32(b[0])<<8 | uint32(b[1])
@@ -113,7 +113,7 @@ func checksum(sum uint32, b []byte) uint16 {
 	return ^uint16(sum)
 }
 
-// pseudo is the partial sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1).
+// pseudo returns the partial sum of the pseudo-header (RFC 9293 3.1, RFC 8200 8.1).
 func pseudo(src, dst netip.Addr, protocol byte, length int) uint32 {
 	sum := uint32(protocol) + uint32(length)
 	for _, a := range [...]netip.Addr{src, dst} {

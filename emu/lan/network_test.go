@@ -1,15 +1,17 @@
 package lan
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/faults"
@@ -29,13 +31,13 @@ func TestLease(t *testing.T) {
 	}
 	s.now = other.now
 	if kind, _ := s.dhcp(dhcpRequest, netip.Addr{}, other.ip, emu.Second); kind != dhcpNak {
-		t.Errorf("somebody else's address: answer %d", kind)
+		t.Errorf("the address of another station: answer %d", kind)
 	}
 	if kind, got := s.dhcp(dhcpRequest, s.ip, netip.Addr{}, emu.Second); kind != dhcpAck || got != s.ip {
 		t.Errorf("renewal: answer %d, %s", kind, got)
 	}
-	// A hostile station that takes every address does no harm to those that
-	// have one, and offers that nobody wants are given again.
+	// A hostile station that asks for every address does not affect the leases of
+	// others, and offers that are not requested are made again.
 	other.now = s.now
 	for i := range 300 {
 		other.mac[3], other.mac[4] = byte(i>>8), byte(i)
@@ -43,7 +45,7 @@ func TestLease(t *testing.T) {
 	}
 	s.now = max(s.now, other.now)
 	if kind, got := s.dhcp(dhcpRequest, s.ip, netip.Addr{}, emu.Second); kind != dhcpAck || got != s.ip {
-		t.Errorf("renewal beside a hostile station: answer %d, %s", kind, got)
+		t.Errorf("renewal after a hostile station: answer %d, %s", kind, got)
 	}
 }
 
@@ -52,37 +54,33 @@ func TestNames(t *testing.T) {
 	s.join()
 	for _, tc := range []struct {
 		name  string
-		qtype uint16
-		rcode byte
+		qtype dnsmessage.Type
+		rcode dnsmessage.RCode
 		want  string
 	}{
-		{"espalier.lan", dnsA, 0, "192.168.71.1"},
-		{"time.Espalier.LAN", dnsAAAA, 0, "fd65:7370:616c::1"},
-		{"www.mobile-j.de", dnsA, 0, "198.18.0.1"},
-		{"www.example.com", dnsA, 0, "198.18.0.2"},
-		{"WWW.mobile-j.de", dnsA, 0, "198.18.0.1"},
-		{"www.mobile-j.de", dnsAAAA, 0, ""},
-		{"nas.home", dnsA, 0, "192.0.2.9"},
-		{"six.home", dnsA, 0, ""},
-		{"six.home", dnsAAAA, 0, "2001:db8::9"},
-		{"host.invalid", dnsA, dnsNXDomain, ""},
+		{"espalier.lan", dnsmessage.TypeA, 0, "192.168.71.1"},
+		{"time.Espalier.LAN", dnsmessage.TypeAAAA, 0, "fd65:7370:616c::1"},
+		{"www.mobile-j.de", dnsmessage.TypeA, 0, "198.18.0.1"},
+		{"www.example.com", dnsmessage.TypeA, 0, "198.18.0.2"},
+		{"WWW.mobile-j.de", dnsmessage.TypeA, 0, "198.18.0.1"},
+		{"www.mobile-j.de", dnsmessage.TypeAAAA, 0, ""},
+		{"nas.home", dnsmessage.TypeA, 0, "192.0.2.9"},
+		{"six.home", dnsmessage.TypeA, 0, ""},
+		{"six.home", dnsmessage.TypeAAAA, 0, "2001:db8::9"},
+		{"host.invalid", dnsmessage.TypeA, dnsmessage.RCodeNameError, ""},
 		{"espalier.lan", 16, 0, ""},
 	} {
 		t.Run(fmt.Sprintf("%s %d", tc.name, tc.qtype), func(t *testing.T) {
-			b := s.lookup(tc.name, tc.qtype)
-			if len(b) < dnsHeader || binary.BigEndian.Uint16(b) != 0xabcd || b[3]&15 != tc.rcode {
-				t.Fatalf("answer % x", b)
+			m := s.lookup(tc.name, tc.qtype)
+			if m == nil || m.RCode != tc.rcode || m.Questions[0].Name.String() != tc.name+"." {
+				t.Fatalf("response %v", m)
 			}
-			count := binary.BigEndian.Uint16(b[6:])
-			if tc.want == "" {
-				if count != 0 {
-					t.Errorf("%d answers", count)
-				}
-				return
+			var want []netip.Addr
+			if tc.want != "" {
+				want = append(want, netip.MustParseAddr(tc.want))
 			}
-			want := netip.MustParseAddr(tc.want)
-			if count != 1 || !bytes.HasSuffix(b, want.AsSlice()) {
-				t.Errorf("answer % x, want %s", b, want)
+			if got := addresses(m); !slices.Equal(got, want) {
+				t.Errorf("addresses %v, want %v", got, want)
 			}
 		})
 	}
@@ -133,12 +131,13 @@ func TestPages(t *testing.T) {
 		{"absolute", false, "GET http://espalier.lan/time HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", []string{"200 OK", "2026-01-01T00:00:0"}},
 		{"captive", false, "GET / HTTP/1.0\r\nHost: captive.espalier.lan\r\n\r\n", []string{"HTTP/1.0 500 Internal Server Error\r\n"}},
 		{"echo", false, "POST /echo HTTP/1.0\r\nHost: espalier.lan\r\nContent-Length: 5\r\n\r\nhello", []string{"200 OK", "\r\n\r\nhello"}},
-		{"head", false, "HEAD / HTTP/1.0\r\nHost: espalier.lan\r\n\r\n", []string{"200 OK", "Content-Length: 2"}},
+		{"head", false, "HEAD / HTTP/1.0\r\nHost: espalier.lan\r\n\r\n", []string{"200 OK", "Content-Length: 236"}},
 		{"post", false, "POST / HTTP/1.0\r\nHost: espalier.lan\r\nContent-Length: 0\r\n\r\n", []string{"405 Method Not Allowed"}},
 		{"nowhere", false, "GET /x HTTP/1.0\r\nHost: espalier.lan\r\n\r\n", []string{"404 Not Found"}},
 		{"nonsense", false, "hello\r\n\r\n", []string{"HTTP/1.1 400 Bad Request"}},
-		{"chunked", false, "POST /echo HTTP/1.1\r\nHost: espalier.lan\r\nTransfer-Encoding: chunked\r\n\r\n", []string{"501 Not Implemented"}},
-		{"too long", false, "GET / HTTP/1.1\r\nHost: espalier.lan\r\nContent-Length: 99999999\r\n\r\n", []string{"413 Content Too Large"}},
+		{"chunked", false, "POST /echo HTTP/1.1\r\nHost: espalier.lan\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", []string{"200 OK", "\r\n\r\nhello"}},
+		{"gzip", false, "POST /echo HTTP/1.1\r\nHost: espalier.lan\r\nTransfer-Encoding: gzip\r\n\r\n", []string{"501 Not Implemented"}},
+		{"too long", false, "GET / HTTP/1.1\r\nHost: espalier.lan\r\nContent-Length: 99999999\r\n\r\n", []string{"413 Request Entity Too Large"}},
 		{"version", false, "GET / HTTP/2.0\r\n\r\n", []string{"505 HTTP Version"}},
 		{"file", true, "GET / HTTP/1.0\r\nHost: espalier.lan\r\n\r\n", []string{"text/html", "<p>hello"}},
 		{"folder", true, "GET /a HTTP/1.0\r\nHost: espalier.lan\r\n\r\n", []string{"301 Moved Permanently", "Location: /a/\r\n"}},
@@ -201,14 +200,15 @@ func TestFaults(t *testing.T) {
 	})
 	for _, tc := range []struct {
 		text  string
-		rcode int // -1: no answer
-	}{{"dns-failure", dnsServFail}, {"dns-failure nxdomain", dnsNXDomain}, {"dns-failure silence", -1}} {
+		rcode dnsmessage.RCode
+		none  bool
+	}{{"dns-failure", dnsmessage.RCodeServerFailure, false}, {"dns-failure nxdomain", dnsmessage.RCodeNameError, false}, {"dns-failure silence", 0, true}} {
 		t.Run(tc.text, func(t *testing.T) {
 			s := newStation(t, Config{Faults: schedule(t, tc.text)})
 			s.join()
-			b := s.lookup("espalier.lan", dnsA)
-			if tc.rcode < 0 && b != nil || tc.rcode >= 0 && (len(b) < 4 || int(b[3]&15) != tc.rcode) {
-				t.Errorf("answer % x", b)
+			m := s.lookup("espalier.lan", dnsmessage.TypeA)
+			if (m == nil) != tc.none || m != nil && m.RCode != tc.rcode {
+				t.Errorf("response %v", m)
 			}
 		})
 	}
@@ -236,7 +236,7 @@ func TestFaults(t *testing.T) {
 			t.Error("not reset")
 		}
 	})
-	t.Run("half open", func(t *testing.T) {
+	t.Run("half-open", func(t *testing.T) {
 		s := newStation(t, Config{Faults: schedule(t, "from 5s to 20s half-open")})
 		s.join()
 		c := s.connect(netip.AddrPortFrom(gateway4, portEcho))
@@ -290,7 +290,7 @@ func TestDeterminism(t *testing.T) {
 				}
 			}
 			if s.ip.IsValid() {
-				s.lookup("www.example.com", dnsA)
+				s.lookup("www.example.com", dnsmessage.TypeA)
 				s.get("www.example.com", 3*emu.Second)
 			}
 		}
@@ -307,7 +307,7 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// What a hostile guest can hold is bounded, and everything goes away again.
+// The connections of a hostile guest are bounded, and all of them end.
 func TestBounds(t *testing.T) {
 	s := newStation(t, Config{})
 	s.join()
@@ -319,7 +319,7 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d connections", len(s.n.tcp.order))
 	}
 	s.wait(1000 * emu.Second)
-	if len(s.n.tcp.order) != 0 || len(s.n.timers.heap) != 0 || len(s.n.tcp.byEnd) != 0 {
+	if len(s.n.tcp.order) != 0 || len(s.n.timers.heap) != 0 || len(s.n.tcp.byTuple) != 0 {
 		t.Errorf("%d connections and %d timers are left", len(s.n.tcp.order), len(s.n.timers.heap))
 	}
 	c := s.connect(netip.AddrPortFrom(gateway4, portHTTP))

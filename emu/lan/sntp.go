@@ -9,7 +9,8 @@ import (
 
 const ntpSize = 48
 
-// sntp answers a client (RFC 4330) with the date at guest time.
+// sntp returns the response to a client (RFC 4330) with the date at guest time,
+// nil if b is not a request.
 func (n *Network) sntp(b []byte) []byte {
 	if len(b) < ntpSize || b[0]&7 != 3 {
 		return nil
@@ -33,7 +34,8 @@ func (n *Network) sntp(b []byte) []byte {
 	return r
 }
 
-// ntpTime is seconds since 1900 and a fraction, in 32 bits each.
+// ntpTime returns an NTP timestamp: seconds since 1900 and a fraction, 32 bits
+// each.
 func ntpTime(t time.Time) uint64 {
 	const since1900 = 2208988800
 	return uint64(t.Unix()+since1900)<<32 | uint64(t.Nanosecond())<<32/1e9

@@ -5,18 +5,20 @@ import (
 	"net/netip"
 	"testing"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/faults"
 )
 
-// station is a host on the network that the test plays by hand.
+// station is a host on the network, operated by the test.
 type station struct {
 	t    *testing.T
 	n    *Network
 	mac  mac
 	ip   netip.Addr
 	now  emu.Time
-	got  [][]byte // frames that have arrived
+	got  [][]byte // frames that were received
 	port uint16
 }
 
@@ -38,7 +40,7 @@ func schedule(t *testing.T, texts ...string) faults.Schedule {
 	return s
 }
 
-// wait lets d pass and collects what arrives.
+// wait advances time by d and collects the received frames.
 func (s *station) wait(d emu.Duration) {
 	end := s.now.Add(d)
 	for {
@@ -60,7 +62,7 @@ func (s *station) sendIP(dst netip.Addr, protocol byte, payload []byte) {
 	}
 }
 
-// packets takes the IP packets that have arrived.
+// packets returns and removes the IP packets that were received.
 func (s *station) packets() []packet {
 	s.t.Helper()
 	var out []packet
@@ -88,7 +90,7 @@ func (s *station) packets() []packet {
 	return out
 }
 
-// ask sends a datagram and returns the answers that come within d.
+// ask sends a datagram and returns the answers of the next d.
 func (s *station) ask(to netip.AddrPort, payload []byte, d emu.Duration) [][]byte {
 	s.t.Helper()
 	s.port++
@@ -107,8 +109,7 @@ func (s *station) ask(to netip.AddrPort, payload []byte, d emu.Duration) [][]byt
 	return out
 }
 
-// dhcp sends a message and returns the type and the address of the answer, and
-// when it came.
+// dhcp sends a message and returns the type and the address of the answer.
 func (s *station) dhcp(kind byte, client, requested netip.Addr, d emu.Duration) (answer byte, yours netip.Addr) {
 	s.t.Helper()
 	b := make([]byte, dhcpHeader)
@@ -128,8 +129,8 @@ func (s *station) dhcp(kind byte, client, requested netip.Addr, d emu.Duration) 
 	if client.IsValid() {
 		src = netip.AddrPortFrom(client, portDHCPClient)
 	}
-	dst := netip.AddrPortFrom(everybody4, portDHCPServer)
-	s.n.Receive(s.now, appendEthernet(nil, macBroadcast, s.mac, etherIPv4, appendIPv4(nil, src.Addr(), everybody4, protoUDP, appendUDP(nil, src, dst, b))))
+	dst := netip.AddrPortFrom(broadcast4, portDHCPServer)
+	s.n.Receive(s.now, appendEthernet(nil, macBroadcast, s.mac, etherIPv4, appendIPv4(nil, src.Addr(), broadcast4, protoUDP, appendUDP(nil, src, dst, b))))
 	s.wait(d)
 	for _, p := range s.packets() {
 		if g, ok := parseUDP(p); ok && g.src.Port() == portDHCPServer {
@@ -144,7 +145,7 @@ func (s *station) dhcp(kind byte, client, requested netip.Addr, d emu.Duration) 
 	return 0, netip.Addr{}
 }
 
-// join takes a lease.
+// join gets a lease.
 func (s *station) join() {
 	s.t.Helper()
 	_, offer := s.dhcp(dhcpDiscover, netip.Addr{}, netip.Addr{}, emu.Second)
@@ -155,25 +156,49 @@ func (s *station) join() {
 	s.ip = got
 }
 
-func (s *station) lookup(name string, qtype uint16) []byte {
-	s.t.Helper()
-	q := []byte{0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}
-	q, err := appendName(q, name)
-	if err != nil {
-		s.t.Fatal(err)
+// dnsQuestion returns a query for a name.
+func dnsQuestion(name string, qtype dnsmessage.Type) []byte {
+	m := dnsmessage.Message{
+		Header:    dnsmessage.Header{ID: 0xabcd, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(name + "."), Type: qtype, Class: dnsmessage.ClassINET}},
 	}
-	q = binary.BigEndian.AppendUint16(q, qtype)
-	q = append(q, 0, 1)
-	answers := s.ask(netip.AddrPortFrom(gateway4, portDNS), q, emu.Second)
+	b, err := m.Pack()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// lookup asks the name server and returns its response, nil when there is none.
+func (s *station) lookup(name string, qtype dnsmessage.Type) *dnsmessage.Message {
+	s.t.Helper()
+	answers := s.ask(netip.AddrPortFrom(gateway4, portDNS), dnsQuestion(name, qtype), emu.Second)
 	if len(answers) == 0 {
 		return nil
 	}
-	return answers[0]
+	m := &dnsmessage.Message{}
+	if err := m.Unpack(answers[0]); err != nil || !m.Response || m.ID != 0xabcd || len(m.Questions) != 1 {
+		s.t.Fatalf("response % x: %v", answers[0], err)
+	}
+	return m
 }
 
-// client is a TCP connection of the station, with the network's own state
-// machine at the station's end, too: good enough to see what faults do. Whether
-// the state machine is right is for the kernel to say.
+// addresses returns the addresses of a response.
+func addresses(m *dnsmessage.Message) (list []netip.Addr) {
+	for _, r := range m.Answers {
+		switch body := r.Body.(type) {
+		case *dnsmessage.AResource:
+			list = append(list, netip.AddrFrom4(body.A))
+		case *dnsmessage.AAAAResource:
+			list = append(list, netip.AddrFrom16(body.AAAA))
+		}
+	}
+	return list
+}
+
+// client is a minimal TCP client of the station: it acknowledges segments that
+// arrive in order. Whether the server's TCP is correct is tested with the Linux
+// kernel as its peer.
 type client struct {
 	s        *station
 	seq, ack uint32
@@ -201,7 +226,7 @@ func (c *client) write(data string) {
 	c.seq += uint32(len(data))
 }
 
-// wait lets d pass and takes what arrives in order.
+// wait advances time by d and takes segments in order.
 func (c *client) wait(d emu.Duration) {
 	end := c.s.now.Add(d)
 	for c.s.now < end {
@@ -227,7 +252,7 @@ func (c *client) wait(d emu.Duration) {
 	}
 }
 
-// get fetches a page and returns what came within d.
+// get requests a page and returns after d.
 func (s *station) get(host string, d emu.Duration) *client {
 	c := s.connect(netip.AddrPortFrom(netip.MustParseAddr("198.18.0.1"), portHTTP))
 	c.write("GET / HTTP/1.0\r\nHost: " + host + "\r\n\r\n")

@@ -26,7 +26,7 @@ type segment struct {
 	data     []byte
 }
 
-// length is what the segment takes of the sequence space.
+// length is the length in the sequence space (SEG.LEN).
 func (s *segment) length() uint32 {
 	n := uint32(len(s.data))
 	if s.flags&tcpSYN != 0 {
@@ -91,6 +91,6 @@ func appendTCP(b []byte, s segment) []byte {
 	return b
 }
 
-// Sequence numbers wrap around; less says which of two comes first.
-func less(a, b uint32) bool   { return int32(a-b) < 0 }
-func lessEq(a, b uint32) bool { return int32(a-b) <= 0 }
+// Sequence numbers are compared modulo 2^32 (RFC 9293 3.4).
+func seqLess(a, b uint32) bool   { return int32(a-b) < 0 }
+func seqLessEq(a, b uint32) bool { return int32(a-b) <= 0 }

@@ -6,15 +6,20 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// timer is something to do at an instant. Two of the same instant are done in
-// the order in which they were set.
+// timer calls a function at an instant. Timers of the same instant are called
+// in the order in which they were set.
 type timer struct {
 	at    emu.Time
 	order uint64
-	do    func()
-	pos   int // in the heap, -1 when not set
+	call  func()
+	pos   int // in the heap, -1 when not armed
 }
 
+func newTimer(call func()) *timer { return &timer{call: call, pos: -1} }
+
+func (t *timer) armed() bool { return t.pos >= 0 }
+
+// timers is the queue of armed timers.
 type timers struct {
 	heap  timerHeap
 	order uint64
@@ -24,7 +29,7 @@ type timers struct {
 func (q *timers) set(t *timer, at emu.Time) {
 	q.order++
 	t.at, t.order = at, q.order
-	if t.pos >= 0 {
+	if t.armed() {
 		heap.Fix(&q.heap, t.pos)
 		return
 	}
@@ -32,15 +37,13 @@ func (q *timers) set(t *timer, at emu.Time) {
 }
 
 func (q *timers) stop(t *timer) {
-	if t.pos >= 0 {
+	if t.armed() {
 		heap.Remove(&q.heap, t.pos)
 	}
 }
 
-// once does something later, without a way to stop it.
-func (q *timers) once(at emu.Time, do func()) { q.set(newTimer(do), at) }
-
-func newTimer(do func()) *timer { return &timer{do: do, pos: -1} }
+// once calls a function at an instant; it cannot be stopped.
+func (q *timers) once(at emu.Time, call func()) { q.set(newTimer(call), at) }
 
 func (q *timers) next() (emu.Time, bool) {
 	if len(q.heap) == 0 {
@@ -51,6 +54,7 @@ func (q *timers) next() (emu.Time, bool) {
 
 func (q *timers) pop() *timer { return heap.Pop(&q.heap).(*timer) }
 
+// timerHeap implements heap.Interface.
 type timerHeap []*timer
 
 func (h timerHeap) Len() int { return len(h) }

@@ -17,9 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/dns/dnsmessage"
+
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/faults"
-	"espalier.dev/espalier/emu/lan/secure"
+	"espalier.dev/espalier/emu/lan/tlsconn"
 )
 
 var update = flag.Bool("update", false, "write the root certificate into the project of the test firmware")
@@ -33,10 +35,10 @@ func TestRoot(t *testing.T) {
 		}
 	}
 	if b, err := os.ReadFile(project); err != nil || !bytes.Equal(b, Root()) {
-		t.Errorf("%s is not the root of the island (%v)", project, err)
+		t.Errorf("%s is not the root of the isolated network (%v)", project, err)
 	}
 	if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, RootPEM()) {
-		t.Errorf("%s does not show the root of the island (%v):\n%s", page, err, RootPEM())
+		t.Errorf("%s does not show the root of the isolated network (%v):\n%s", page, err, RootPEM())
 	}
 }
 
@@ -80,13 +82,12 @@ func (*blocking) SetDeadline(time.Time) error      { return nil }
 func (*blocking) SetReadDeadline(time.Time) error  { return nil }
 func (*blocking) SetWriteDeadline(time.Time) error { return nil }
 
-// secure begins TLS with a host, trusting the root of the island.
+// secure begins TLS with a host, trusting the root of the isolated network.
 func (s *station) secure(host string) *tls.Conn {
 	s.t.Helper()
 	address := gateway4
 	if !strings.HasSuffix(host, Domain) {
-		answer := s.lookup(host, dnsA)
-		address = netip.AddrFrom4([4]byte(answer[len(answer)-4:]))
+		address = addresses(s.lookup(host, dnsmessage.TypeA))[0]
 	}
 	roots := x509.NewCertPool()
 	root, err := x509.ParseCertificate(Root())
@@ -97,7 +98,7 @@ func (s *station) secure(host string) *tls.Conn {
 	n := uint64(7)
 	return tls.Client(&blocking{c: s.connect(netip.AddrPortFrom(address, portHTTPS))}, &tls.Config{
 		RootCAs: roots, ServerName: host, Time: s.n.date, CurvePreferences: []tls.CurveID{tls.CurveP256},
-		Rand: secure.Source(func() uint64 { n++; return n << 32 }),
+		Rand: tlsconn.Source(func() uint64 { n++; return n << 32 }),
 	})
 }
 
@@ -175,19 +176,19 @@ func TestHTTPSMustBeTrusted(t *testing.T) {
 	}
 }
 
-// A client that is there and says nothing, and one that goes away without a
-// word, do not stay for ever.
-func TestHTTPSHandshakeTakesItsTime(t *testing.T) {
+// A client that sends nothing, and one that resets the connection during the
+// handshake, leave nothing behind.
+func TestHTTPSHandshakeTimeout(t *testing.T) {
 	var log []string
 	s := newStation(t, Config{Log: func(_ emu.Time, line string) { log = append(log, line) }})
 	s.join()
 	silent := s.connect(netip.AddrPortFrom(gateway4, portHTTPS))
-	silent.wait(handshakeTime - emu.Second)
+	silent.wait(handshakeTimeout - emu.Second)
 	if silent.reset {
 		t.Error("reset too early")
 	}
 	silent.wait(2 * emu.Second)
-	if all := strings.Join(log, "\n"); !silent.reset || !strings.Contains(all, "TLS from 192.168.71.100 to 192.168.71.1: the client does not go on with the handshake") {
+	if all := strings.Join(log, "\n"); !silent.reset || !strings.Contains(all, "TLS from 192.168.71.100 to 192.168.71.1: the client does not continue the handshake") {
 		t.Errorf("reset %v, log:\n%s", silent.reset, all)
 	}
 	if len(s.n.tcp.order) != 0 {

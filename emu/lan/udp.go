@@ -23,7 +23,7 @@ func parseUDP(p packet) (datagram, bool) {
 		return datagram{}, false
 	}
 	b = b[:length]
-	// Without a checksum is allowed in IPv4 only.
+	// A datagram without checksum is allowed in IPv4 only.
 	if sum := binary.BigEndian.Uint16(b[6:]); sum == 0 && p.src.Is6() || sum != 0 && checksum(pseudo(p.src, p.dst, protoUDP, length), b) != 0 {
 		return datagram{}, false
 	}
@@ -60,10 +60,10 @@ const (
 	portNTP        = 123
 )
 
-// udpTable gives datagrams to the servers.
-type udpTable struct{ n *Network }
+// udpServers passes datagrams to the servers.
+type udpServers struct{ n *Network }
 
-func (t *udpTable) handle(f ethernet, p packet) {
+func (t *udpServers) handle(f ethernet, p packet) {
 	n := t.n
 	d, ok := parseUDP(p)
 	if !ok {
@@ -73,7 +73,7 @@ func (t *udpTable) handle(f ethernet, p packet) {
 		n.dhcp.handle(f, d)
 		return
 	}
-	if f.dst.group() || !onLink(p.src) {
+	if f.dst.group() || !isStation(p.src) {
 		return
 	}
 	answer := func(b []byte) {
@@ -90,7 +90,7 @@ func (t *udpTable) handle(f ethernet, p packet) {
 		b := append([]byte(nil), d.payload...)
 		n.service(func() { answer(b) })
 	case port == portDiscard && n.answersFor(p.dst):
-	case n.outside() && leaves(p.dst):
+	case n.hasOutside() && outsideAddr(p.dst):
 		n.cfg.Uplink.Datagram(d.src, d.dst, d.payload)
 	default:
 		n.refuse(p)

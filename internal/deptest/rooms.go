@@ -61,9 +61,10 @@ var rooms = []room{
 	{"emu/dot11", nil, "the form of 802.11 frames and CCMP: bytes in, bytes out"},
 	{"emu/faults", []string{"emu"}, "what goes wrong and when; it knows neither air nor network"},
 	{"emu/radio", []string{"emu", "emu/dot11", "emu/faults"}, "the air"},
-	{"emu/lan", []string{"emu", "emu/faults", "emu/lan/secure"}, "the network behind the air: Ethernet frames and guest time in and out; the access point knows it as an interface of its own"},
-	{"emu/lan/secure", nil, "the server's end of TLS: bytes in, bytes out; it knows no packets"},
-	{"emu/lan/uplink", []string{"emu", "emu/lan"}, "the only way out of the island: the host's sockets"},
+	{"emu/lan", []string{"emu", "emu/faults", "emu/lan/http1", "emu/lan/tlsconn"}, "the network of the access point: Ethernet frames and guest time in and out; the access point uses it through an interface"},
+	{"emu/lan/http1", nil, "the server's end of HTTP: bytes in, bytes out; it does not depend on what carries them"},
+	{"emu/lan/tlsconn", nil, "the server's end of TLS: bytes in, bytes out; it does not depend on what carries them"},
+	{"emu/lan/uplink", []string{"emu", "emu/lan"}, "the only package of the emulator that opens connections, with the host's sockets"},
 	{"emu/pcap", []string{"emu"}, "frames and times to a file's bytes; whose frames they are is not its business"},
 	{"emu/tape", []string{"emu"}, "a run as bytes: it knows the antenna and the inputs of a board, and neither air nor chip"},
 	{"emu/semihost", []string{"rv32"}, "semihosting is between firmware and the CPU at an ebreak; it needs no board"},
@@ -102,11 +103,17 @@ var bans = []ban{
 		why: "formats and the CPU are functions of their input: no clock, no files, no network",
 	},
 	{
-		name: "the chip is deterministic", rooms: []string{"emu/chip", "emu/c3", "emu/dot11", "emu/radio", "emu/faults", "emu/lan", "emu/lan/secure", "emu/pcap", "emu/tape"}, except: []string{"emu/lan/secure:session.go"}, imports: []string{"os/...", "net", "net/http/...", "math/rand", "math/rand/v2", "crypto/rand"},
+		name: "the chip is deterministic", rooms: []string{"emu/chip", "emu/c3", "emu/dot11", "emu/radio", "emu/faults", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn", "emu/pcap", "emu/tape"}, except: []string{"emu/lan/tlsconn:session.go", "emu/lan", "emu/lan/http1"}, imports: []string{"os/...", "net", "net/http/...", "math/rand", "math/rand/v2", "crypto/rand"},
 		why: "same image, same inputs, same trace: the outside comes in as recorded events",
 	},
 	{
-		name: "guest time is an argument", rooms: []string{"emu", "emu/chip", "emu/c3", "emu/dot11", "emu/radio", "emu/faults", "emu/lan", "emu/lan/secure", "emu/pcap", "emu/tape", "rv32", "monitor", "firmware/...", "esp/..."}, except: []string{"esp/loader"},
+		name: "the emulated web server uses types of net/http, not its connections", rooms: []string{"emu/lan", "emu/lan/http1"},
+		imports: []string{"os/...", "net", "math/rand", "math/rand/v2", "crypto/rand"},
+		uses:    []string{"http.Client", "http.DefaultClient", "http.DefaultTransport", "http.Get", "http.Head", "http.ListenAndServe", "http.Post", "http.Serve", "http.Server", "http.Transport"},
+		why:     "handlers of the user need http.Handler; bytes and guest time are arguments",
+	},
+	{
+		name: "guest time is an argument", rooms: []string{"emu", "emu/chip", "emu/c3", "emu/dot11", "emu/radio", "emu/faults", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn", "emu/pcap", "emu/tape", "rv32", "monitor", "firmware/...", "esp/..."}, except: []string{"esp/loader"},
 		uses: []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.Tick", "time.NewTimer", "time.NewTicker", "time.AfterFunc"},
 		why:  "the host's clock would make runs differ",
 	},
@@ -129,7 +136,7 @@ var bans = []ban{
 	},
 	{
 		name: "connections are made where the table of rooms says so", imports: []string{"net", "net/http/...", "net/rpc"},
-		except: []string{"internal/supply/...", "internal/remote", "serial", "emu/lan/secure:session.go", "emu/lan/uplink", "emu/gdb", "emu/web"},
+		except: []string{"internal/supply/...", "internal/remote", "serial", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn:session.go", "emu/lan/uplink", "emu/gdb", "emu/web"},
 		why:    "only locking and fetching reach out for inputs; an --offline build has nothing to switch off",
 	},
 	{

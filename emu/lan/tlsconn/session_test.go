@@ -1,4 +1,4 @@
-package secure
+package tlsconn
 
 import (
 	"bytes"
@@ -74,15 +74,15 @@ func (p *pipe) Write(b []byte) (int, error) {
 		if p.step > 0 {
 			n = min(n, p.step)
 		}
-		p.s.Arrive(rest[:n])
+		p.s.Receive(rest[:n])
 		rest = rest[n:]
 	}
 	return len(b), nil
 }
 
 func (*pipe) Close() error                     { return nil }
-func (*pipe) LocalAddr() net.Addr              { return address{} }
-func (*pipe) RemoteAddr() net.Addr             { return address{} }
+func (*pipe) LocalAddr() net.Addr              { return emulatedAddr{} }
+func (*pipe) RemoteAddr() net.Addr             { return emulatedAddr{} }
 func (*pipe) SetDeadline(time.Time) error      { return nil }
 func (*pipe) SetReadDeadline(time.Time) error  { return nil }
 func (*pipe) SetWriteDeadline(time.Time) error { return nil }
@@ -129,7 +129,7 @@ func TestExchange(t *testing.T) {
 			conn := tls.Client(p, cfg)
 			ask(t, conn)
 			ask(t, conn)
-			if p.s.Close(); !p.opened || p.ended != 0 {
+			if p.s.CloseWrite(); !p.opened || p.ended != 0 {
 				t.Errorf("opened %v, ended %d times", p.opened, p.ended)
 			}
 			if n, err := conn.Read(make([]byte, 10)); n != 0 || err != io.EOF {
@@ -169,8 +169,8 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	p := newPipe(nil)
-	p.s.Arrive([]byte("GET / HTTP/1.0\r\n\r\n"))
-	p.s.Arrive(make([]byte, 100000))
+	p.s.Receive([]byte("GET / HTTP/1.0\r\n\r\n"))
+	p.s.Receive(make([]byte, 100000))
 	if p.ended != 1 || p.err == nil || len(p.s.in) > 0 {
 		t.Errorf("no TLS at all: ended %d times, %v; %d bytes are kept", p.ended, p.err, len(p.s.in))
 	}
@@ -237,16 +237,16 @@ func TestAbandon(t *testing.T) {
 	newPipe(nil).s.Abandon() // before the first byte
 
 	p := newPipe(nil)
-	p.s.Arrive([]byte{22, 3, 1}) // within a record
+	p.s.Receive([]byte{22, 3, 1}) // within a record
 	p.s.Abandon()
 
 	p = newPipe(func(name string) (*Certificate, error) { return a.Certificate(name, false) })
 	c := p.client(a, "espalier.lan")
 	ask(t, c) // between two
 	p.s.Abandon()
-	p.s.Arrive([]byte("late"))
+	p.s.Receive([]byte("late"))
 	p.s.Write([]byte("late"))
-	p.s.Close()
+	p.s.CloseWrite()
 	p.s.Abandon()
 	if p.ended != 0 {
 		t.Error("an abandoned session has ended")

@@ -1,4 +1,4 @@
-package secure
+package tlsconn
 
 import (
 	"bytes"
@@ -7,9 +7,10 @@ import (
 	"io"
 )
 
-// Source is a stream of random numbers as crypto/tls should read it, over 64
-// bits at a time. Go's packages read a single byte, or do not, so that nobody
-// depends on how much they read; such a byte is not taken from the stream.
+// Source returns a stream of random numbers for crypto/tls, made of 64 bits at
+// a time. Go's crypto packages read a single byte from such a stream in one of
+// two calls, at random, so that no caller depends on the amount they read; such a
+// read returns zero here and consumes nothing.
 func Source(next func() uint64) io.Reader { return source(next) }
 
 type source func() uint64
@@ -29,11 +30,10 @@ func (s source) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Seeded reports whether sessions are the same for the same Config.Random. Go
-// makes the keys of a handshake from its own randomness, and from another only
-// under the setting cryptocustomrand=1 (GODEBUG, or a godebug line in the go.mod
-// of the program). Without it everything works, and no two handshakes have the
-// same keys.
+// Seeded reports whether sessions with the same Config.Random exchange the same
+// bytes. Go generates the keys of a handshake from the operating system's random
+// numbers unless the program is built with the setting cryptocustomrand=1
+// (GODEBUG, or a godebug line in the go.mod of the main module).
 func Seeded() bool {
 	key := func() []byte {
 		k, err := ecdh.P256().GenerateKey(source(func() uint64 { return 1 }))

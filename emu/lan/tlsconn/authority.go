@@ -1,4 +1,4 @@
-package secure
+package tlsconn
 
 import (
 	"crypto"
@@ -18,17 +18,18 @@ import (
 // Certificate is the certificate of a host, with its key.
 type Certificate struct{ tls tls.Certificate }
 
-// Authority signs certificates. It is made of a name alone: everybody who
-// knows the name has its key, so nothing outside an emulator may trust it.
+// Authority is a certificate authority whose keys are derived from its name.
+// Everyone who knows the name has the keys, so nothing outside an emulator may
+// trust it.
 type Authority struct {
 	key  deterministic // of the root
 	host deterministic // of every certificate
 	cert *x509.Certificate
 }
 
-// NewAuthority returns the authority of that name, with a root certificate that
-// is the same in every run and on every machine: an ECDSA key on P-256, and a
-// signature after RFC 6979.
+// NewAuthority returns the authority with a name. Its root certificate is the
+// same in every run and on every machine: an ECDSA key on P-256, signed as in RFC
+// 6979.
 func NewAuthority(name string) (*Authority, error) {
 	a := &Authority{}
 	var err error
@@ -53,13 +54,14 @@ func NewAuthority(name string) (*Authority, error) {
 	return a, nil
 }
 
-// Root is the root certificate: DER.
+// Root returns the root certificate, DER.
 func (a *Authority) Root() []byte { return a.cert.Raw }
 
-// Certificate returns a certificate for a host, by name or address. One that has expired was good for the first year of the others.
+// Certificate returns a certificate for a host name or an address. Certificates
+// are valid from 2024 to 2099, expired ones only in 2024.
 func (a *Authority) Certificate(host string, expired bool) (*Certificate, error) {
 	leaf := template(host)
-	leaf.Subject.CommonName = "a host of the island"
+	leaf.Subject.CommonName = "emulated host"
 	leaf.KeyUsage = x509.KeyUsageDigitalSignature
 	if expired {
 		leaf.NotAfter = leaf.NotBefore.AddDate(1, 0, 0)
@@ -87,7 +89,7 @@ func template(subject string) *x509.Certificate {
 	}
 }
 
-// deterministic is a key that signs the same with the same bytes (RFC 6979).
+// deterministic is a key with deterministic signatures (RFC 6979).
 type deterministic struct{ key *ecdsa.PrivateKey }
 
 // Public implements crypto.Signer.
@@ -98,7 +100,7 @@ func (k deterministic) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) 
 	return k.key.Sign(nil, digest, opts)
 }
 
-// keyOf derives a key from a name. One name in 2^32 has none.
+// keyOf derives a key from a name. It fails for one name in 2^32.
 func keyOf(name string) (deterministic, error) {
 	sum := sha256.Sum256([]byte(name))
 	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), sum[:])

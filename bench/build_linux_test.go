@@ -17,7 +17,6 @@ import (
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/devtest"
-	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/project"
@@ -62,7 +61,7 @@ func newPlain(b *testing.B) *plain {
 	p, err := project.Open(helloProject(b), project.Options{})
 	check(b, err)
 	host := runtime.GOOS + "/" + runtime.GOARCH
-	pins, err := lock.Load(p, lock.Facts{Layout: layout.Version, Host: host})
+	pins, err := lock.Load(p)
 	check(b, err)
 	m, err := build.Assemble(ctx, st, p, pins, host, progress.Discard)
 	check(b, err)

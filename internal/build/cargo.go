@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
@@ -86,12 +87,12 @@ func registries(pins *lock.File) []string {
 
 // command is cargo's command line up to the target selection; verb is "build"
 // or "rustc".
-func command(p *project.Project, pins *lock.File, t project.Target, verb string) []string {
+func command(p *project.Project, pins *lock.File, t cargo.Target, verb string) []string {
 	argv := []string{layout.Cargo, verb, "--locked", "--offline", "--config", layout.Config,
 		"--message-format", "json-diagnostic-rendered-ansi",
 		"--profile", profile(p), "--package", t.Package}
 	switch t.Kind {
-	case project.KindExample:
+	case cargo.KindExample:
 		argv = append(argv, "--example", t.Name)
 	default:
 		argv = append(argv, "--bin", t.Name)

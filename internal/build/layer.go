@@ -4,7 +4,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/cargo"
 )
 
 // ownUnits decides what of the first step's target folder is no part of the
@@ -17,13 +17,13 @@ type ownUnits struct {
 	crates   map[string]bool // "hello", "libhello": names of deps/<name>-<hash>[.ext], and uplifted <name>[.ext]
 }
 
-func newOwnUnits(own []project.OwnPackage) ownUnits {
+func newOwnUnits(own []cargo.Package) ownUnits {
 	u := ownUnits{packages: map[string]bool{}, crates: map[string]bool{}}
 	for _, p := range own {
 		u.packages[p.Name] = true
 		for _, t := range p.Targets {
 			crate := strings.ReplaceAll(t.Name, "-", "_")
-			if t.Kind == project.KindCustomBuild {
+			if t.Kind == cargo.KindCustomBuild {
 				continue // its crates lie in build/<package>-<hash>
 			}
 			for _, name := range []string{crate, "lib" + crate, t.Name} {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/cargo"
 )
 
 type info struct {
@@ -20,11 +20,11 @@ func (i info) ModTime() time.Time { return time.Time{} }
 // The names are those of cargo 1.96; "/" at the end is a folder. The own
 // packages' names are beginnings of registry crates' names.
 func TestOwnUnits(t *testing.T) {
-	u := newOwnUnits([]project.OwnPackage{
-		{Name: "app", Targets: []project.Target{{Kind: project.KindBin, Name: "app"}, {Kind: project.KindBin, Name: "two-words"}, {Kind: project.KindExample, Name: "blinky"}, {Kind: project.KindCustomBuild, Name: "build-script-build"}}},
-		{Name: "cfg", Targets: []project.Target{{Kind: project.KindLib, Name: "cfg"}}},
-		{Name: "own-macros", Targets: []project.Target{{Kind: project.KindLib, Name: "own_macros", ProcMacro: true}}},
-		{Name: "esp-hal", Targets: []project.Target{{Kind: project.KindLib, Name: "esp_hal"}}},
+	u := newOwnUnits([]cargo.Package{
+		{Name: "app", Targets: []cargo.Target{{Kind: cargo.KindBin, Name: "app"}, {Kind: cargo.KindBin, Name: "two-words"}, {Kind: cargo.KindExample, Name: "blinky"}, {Kind: cargo.KindCustomBuild, Name: "build-script-build"}}},
+		{Name: "cfg", Targets: []cargo.Target{{Kind: cargo.KindLib, Name: "cfg"}}},
+		{Name: "own-macros", Targets: []cargo.Target{{Kind: cargo.KindLib, Name: "own_macros", ProcMacro: true}}},
+		{Name: "esp-hal", Targets: []cargo.Target{{Kind: cargo.KindLib, Name: "esp_hal"}}},
 	})
 	const h, triple = "0123456789abcdef", "riscv32imc-unknown-none-elf"
 	for name, keep := range map[string]bool{
@@ -96,7 +96,7 @@ func TestOwnUnits(t *testing.T) {
 }
 
 func TestKeepScripts(t *testing.T) {
-	u := newOwnUnits([]project.OwnPackage{{Name: "app"}, {Name: "cfg"}})
+	u := newOwnUnits([]cargo.Package{{Name: "app"}, {Name: "cfg"}})
 	const h = "0123456789abcdef"
 	for name, keep := range map[string]bool{
 		"release/":                                                               true,
@@ -130,7 +130,7 @@ func FuzzOwnUnits(f *testing.F) {
 	f.Add("release/deps/app-0123456789abcdef.d", false)
 	f.Add("", true)
 	f.Fuzz(func(t *testing.T, name string, dir bool) {
-		u := newOwnUnits([]project.OwnPackage{{Name: "app", Targets: []project.Target{{Kind: project.KindBin, Name: "app"}}}})
+		u := newOwnUnits([]cargo.Package{{Name: "app", Targets: []cargo.Target{{Kind: cargo.KindBin, Name: "app"}}}})
 		if u.keep(name, info{dir: dir}); !strings.Contains(name, "app") && !u.keep(name, info{dir: dir}) {
 			t.Errorf("%q is taken for an own unit", name)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
@@ -46,12 +47,12 @@ func (m Materials) Inputs() []action.Input {
 
 // Plan is the steps that make one firmware.
 type Plan struct {
-	Target  project.Target // what becomes the firmware
-	Output  string         // the ELF's name among the outputs
-	Deps    action.Step    // the dependency layer
-	Secrets []string       // names of the variables that no result may show, sorted
-	app     action.Step    // the application, without the layer
-	scripts action.Step    // own build scripts, without the layer; zero when there are none
+	Target  cargo.Target // what becomes the firmware
+	Output  string       // the ELF's name among the outputs
+	Deps    action.Step  // the dependency layer
+	Secrets []string     // names of the variables that no result may show, sorted
+	app     action.Step  // the application, without the layer
+	scripts action.Step  // own build scripts, without the layer; zero when there are none
 	own     ownUnits
 	root    string // what is /src inside, for messages
 }
@@ -130,8 +131,8 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 // layerTarget is the own target in whose name the layer is built. What a binary
 // depends on is decided by its package, so all binaries of a package share the
 // layer of the first one; an example also sees the dev-dependencies.
-func layerTarget(p *project.Project, t project.Target) project.Target {
-	if t.Kind != project.KindBin {
+func layerTarget(p *project.Project, t cargo.Target) cargo.Target {
+	if t.Kind != cargo.KindBin {
 		return t
 	}
 	first := t

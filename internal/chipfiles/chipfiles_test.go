@@ -196,3 +196,12 @@ func TestOwnPins(t *testing.T) {
 		}
 	}
 }
+
+// What a lock must have is among the pins of a new one.
+func TestRequiredBlobs(t *testing.T) {
+	for _, name := range lock.RequiredBlobs() {
+		if !slices.ContainsFunc(Pins(), func(b lock.Blob) bool { return b.Name == name }) {
+			t.Errorf("no pin is called %s", name)
+		}
+	}
+}

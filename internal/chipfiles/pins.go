@@ -52,7 +52,3 @@ func Pins() []lock.Blob {
 			"37490a3f1421b63abb387395ce825201401ec5892509435660577783a49bed8b", 8253),
 	}
 }
-
-// Required names the files without which no firmware can be built or booted: a
-// lock that lacks one of them is out of date.
-func Required() []string { return []string{BootloaderName, ROMName} }

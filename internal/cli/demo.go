@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
 )
 
 type demoOptions struct {
@@ -88,7 +89,7 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 
 // rustc is the version of the compiler that made f.
 func (f *firmware) rustc() string {
-	tc, _ := f.pins.Toolchain(host())
+	tc, _ := f.pins.Toolchain(lock.Host())
 	return tc.Rustc
 }
 

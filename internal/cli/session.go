@@ -3,21 +3,17 @@ package cli
 import (
 	"context"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/internal/build"
-	"espalier.dev/espalier/internal/chipfiles"
-	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/crates"
-	"espalier.dev/espalier/internal/supply/debian"
 )
 
 // workOptions choose what of a project is meant, and how its steps run.
@@ -86,18 +82,8 @@ func (w *workspace) close() { w.store.Close() }
 // lockPath is where the project's lock is or will be.
 func (w *workspace) lockPath() string { return filepath.Join(w.project.Workspace, lock.FileName) }
 
-// host is the platform that builds here, as locks name it.
-func host() string { return runtime.GOOS + "/" + runtime.GOARCH }
-
 // pins reads the lock and checks it against the project.
-func (w *workspace) pins() (*lock.File, error) {
-	return lock.Load(w.project, lock.Facts{
-		Layout: layout.Version,
-		Host:   host(),
-		Blobs:  chipfiles.Required(),
-		Prune:  debian.PruneVersion,
-	})
-}
+func (w *workspace) pins() (*lock.File, error) { return lock.Load(w.project) }
 
 // session is what locking and fetching need.
 func (w *workspace) session() (*pin.Session, error) {
@@ -118,7 +104,7 @@ func (w *workspace) session() (*pin.Session, error) {
 		Store:    w.store,
 		Executor: w.box,
 		Report:   w.app.ui,
-		Host:     host(),
+		Host:     lock.Host(),
 		Offline:  w.app.global.Offline,
 		Tool:     version().Version,
 		Root:     "/",
@@ -132,7 +118,7 @@ func (w *workspace) session() (*pin.Session, error) {
 
 // plan makes the steps of the project's firmware.
 func (w *workspace) plan(ctx context.Context, pins *lock.File) (build.Plan, error) {
-	m, err := build.Assemble(ctx, w.store, w.project, pins, host(), w.app.ui)
+	m, err := build.Assemble(ctx, w.store, w.project, pins, lock.Host(), w.app.ui)
 	if err != nil {
 		return build.Plan{}, err
 	}

@@ -3,20 +3,24 @@ package lock
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
 )
 
 // Stale is one thing that a lock no longer matches.
 type Stale struct {
-	What string         `json:"what"` // "Cargo.lock", "crate smoltcp 0.12.0", "target"
-	Want string         `json:"want"` // what the project says now
-	Have string         `json:"have"` // what the lock says
-	At   project.Origin `json:"at"`   // zero when there is no better place than the file
+	What string        `json:"what"` // "Cargo.lock", "crate smoltcp 0.12.0", "target"
+	Want string        `json:"want"` // what the project says now
+	Have string        `json:"have"` // what the lock says
+	At   config.Origin `json:"at"`   // zero when there is no better place than the file
 }
 
 // String is one line: "target: the project says …, espalier.lock says …".
@@ -28,16 +32,23 @@ func (s Stale) String() string {
 	return line
 }
 
-// Facts are what the running espalier would write today besides the pins.
-type Facts struct {
-	Layout int      // action.Layout
-	Host   string   // "linux/amd64": the platform that is about to build; "" checks none
-	Blobs  []string // names of blobs the build needs
-	Prune  int      // of the supplier's unpacking rule; 0 is not compared
+// facts are what the running espalier would write today besides the pins.
+type facts struct {
+	layout int      // layout.Version
+	host   string   // "linux/amd64": the platform that is about to build; "" checks none
+	blobs  []string // names of blobs the build needs
+	prune  int      // of the supplier's unpacking rule; 0 is not compared
 }
 
+// Host is the platform that builds here, as Toolchain.Host names it.
+func Host() string { return runtime.GOOS + "/" + runtime.GOARCH }
+
 // Check lists what in f no longer matches the project, in a fixed order.
-func Check(p *project.Project, f *File, now Facts) []Stale {
+func Check(p *project.Project, f *File) []Stale {
+	return check(p, f, facts{layout: layout.Version, host: Host(), blobs: RequiredBlobs(), prune: DebianPrune})
+}
+
+func check(p *project.Project, f *File, now facts) []Stale {
 	c := &checker{p: p, f: f}
 	c.manifests()
 	c.crates()
@@ -46,18 +57,18 @@ func Check(p *project.Project, f *File, now Facts) []Stale {
 	if want := p.Espalier.Build.Target; want.V != f.Project.Target {
 		c.add("target", want.V, f.Project.Target, want.Origin)
 	}
-	if now.Layout != f.Project.Layout {
-		c.add("sandbox layout", strconv.Itoa(now.Layout), strconv.Itoa(f.Project.Layout), project.Origin{})
+	if now.layout != f.Project.Layout {
+		c.add("sandbox layout", strconv.Itoa(now.layout), strconv.Itoa(f.Project.Layout), config.Origin{})
 	}
-	if now.Host != "" {
+	if now.host != "" {
 		c.toolchain(now)
 	}
 	if std := p.Cargo.BuildStd; len(std.V) > 0 && f.Std.Lock.IsZero() {
 		c.add("build-std", strings.Join(std.V, ", "), "no pins for std", std.Origin)
 	}
-	for _, b := range now.Blobs {
+	for _, b := range now.blobs {
 		if _, ok := f.Blob(b); !ok {
-			c.add("blob "+b, "to be there", "none", project.Origin{})
+			c.add("blob "+b, "to be there", "none", config.Origin{})
 		}
 	}
 	return c.out
@@ -69,7 +80,7 @@ type checker struct {
 	out []Stale
 }
 
-func (c *checker) add(what, want, have string, at project.Origin) {
+func (c *checker) add(what, want, have string, at config.Origin) {
 	c.out = append(c.out, Stale{what, want, have, at})
 }
 
@@ -81,7 +92,7 @@ func (c *checker) manifests() {
 	if l == nil {
 		return
 	}
-	locked := map[string]project.LockedPackage{}
+	locked := map[string]cargo.LockedPackage{}
 	for _, p := range l.Packages {
 		if p.Source == "" {
 			locked[p.Name] = p
@@ -91,7 +102,7 @@ func (c *checker) manifests() {
 		if !o.Member {
 			continue
 		}
-		at := project.Origin{File: o.Manifest}
+		at := config.Origin{File: o.Manifest}
 		p, ok := locked[o.Name]
 		switch {
 		case !ok:
@@ -118,7 +129,7 @@ func (c *checker) manifests() {
 func (c *checker) crates() {
 	l := c.p.CargoLock
 	if l == nil {
-		c.add("Cargo.lock", "none yet", short(c.f.Project.CargoLock), project.Origin{})
+		c.add("Cargo.lock", "none yet", short(c.f.Project.CargoLock), config.Origin{})
 		return
 	}
 	have := map[[3]string]Crate{}
@@ -146,7 +157,7 @@ func (c *checker) crates() {
 	}
 	for _, k := range c.f.Crates { // in the file's order
 		if _, gone := have[[3]string{k.Name, k.Version, k.Source}]; gone {
-			c.add("crate "+k.Name+" "+k.Version, "none", "it", project.Origin{})
+			c.add("crate "+k.Name+" "+k.Version, "none", "it", config.Origin{})
 		}
 	}
 }
@@ -154,14 +165,14 @@ func (c *checker) crates() {
 // bytes compares Cargo.lock itself, for changes that no crate shows.
 func (c *checker) bytes() {
 	if l := c.p.CargoLock; l != nil && l.Digest() != c.f.Project.CargoLock && len(c.out) == 0 {
-		c.add("Cargo.lock", short(l.Digest()), short(c.f.Project.CargoLock), project.Origin{})
+		c.add("Cargo.lock", short(l.Digest()), short(c.f.Project.CargoLock), config.Origin{})
 	}
 }
 
 // SourceOf is how Crate.Source names a package's source: empty for cargo's
 // default registry, else as Cargo.lock has it.
-func SourceOf(p project.LockedPackage) string {
-	if index, ok := p.IsRegistry(); ok && project.IsDefaultRegistry(index) {
+func SourceOf(p cargo.LockedPackage) string {
+	if index, ok := p.IsRegistry(); ok && cargo.IsDefaultRegistry(index) {
 		return ""
 	}
 	return p.Source
@@ -195,13 +206,13 @@ func (c *checker) gits() {
 	}
 	for _, g := range c.f.Git {
 		if !used[id{g.URL, g.Ref, g.Commit}] {
-			c.add("git "+g.URL, "no crate from "+abbrev(g.Commit), "it", project.Origin{})
+			c.add("git "+g.URL, "no crate from "+abbrev(g.Commit), "it", config.Origin{})
 		}
 	}
 }
 
-func (c *checker) toolchain(now Facts) {
-	t, ok := c.f.Toolchain(now.Host)
+func (c *checker) toolchain(now facts) {
+	t, ok := c.f.Toolchain(now.host)
 	if !ok {
 		have := "none"
 		var hosts []string
@@ -211,7 +222,7 @@ func (c *checker) toolchain(now Facts) {
 		if len(hosts) > 0 {
 			have = "only " + strings.Join(hosts, ", ")
 		}
-		c.add("toolchain", "a build on "+now.Host, have, project.Origin{})
+		c.add("toolchain", "a build on "+now.host, have, config.Origin{})
 		return
 	}
 	ch := c.p.Toolchain.Channel
@@ -226,8 +237,8 @@ func (c *checker) toolchain(now Facts) {
 			c.add("rustc for "+m.Package, "rust-version "+m.Version, rustc, m.Origin)
 		}
 	}
-	if now.Prune != 0 && now.Prune != t.Prune {
-		c.add("unpacking rule of "+t.Host, strconv.Itoa(now.Prune), strconv.Itoa(t.Prune), project.Origin{})
+	if now.prune != 0 && now.prune != t.Prune {
+		c.add("unpacking rule of "+t.Host, strconv.Itoa(now.prune), strconv.Itoa(t.Prune), config.Origin{})
 	}
 }
 
@@ -305,12 +316,12 @@ func Fault(s []Stale) error {
 
 // Load reads and checks the lock beside the project's Cargo.lock: a fault of
 // kind Pins when it is missing, does not parse, is newer, or is stale.
-func Load(p *project.Project, now Facts) (*File, error) {
+func Load(p *project.Project) (*File, error) {
 	f, err := Read(filepath.Join(p.Workspace, FileName))
 	if err != nil {
 		return nil, err
 	}
-	if err := Fault(Check(p, f, now)); err != nil {
+	if err := Fault(Check(p, f)); err != nil {
 		return nil, err
 	}
 	return f, nil

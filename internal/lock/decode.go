@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/project/tomldoc"
 	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
 // Decode reads espalier.lock strictly: unknown keys, bad digests, duplicate

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
 // keysOf lists "table.key" of a document.

@@ -30,7 +30,7 @@ type File struct {
 type Project struct {
 	SourceDateEpoch int64        `toml:"source-date-epoch"` // seconds
 	Target          string       `toml:"target"`            // target triple
-	Layout          int          `toml:"layout"`            // action.Layout
+	Layout          int          `toml:"layout"`            // layout.Version
 	CargoLock       store.Digest `toml:"cargo-lock"`        // of the user's Cargo.lock, size included
 }
 
@@ -96,6 +96,15 @@ type Blob struct {
 	From   string       `toml:"from"`   // "espflash 4.7.0: resources/bootloaders/esp32c3-bootloader.bin"
 	Crate  store.Digest `toml:"crate"`  // of the .crate file that carries it
 }
+
+// RequiredBlobs are the names of blobs without which no firmware image boots:
+// the second-stage bootloader and the mask ROM (package chipfiles).
+func RequiredBlobs() []string { return []string{"bootloader", "rom-rev300"} }
+
+// DebianPrune is the version of the rule by which the Debian supplier turns
+// packages into a rootfs (Toolchain.Prune). It is raised when the same packages
+// give another tree.
+const DebianPrune = 1
 
 // Golden are the results that verify must reach again.
 type Golden struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"espalier.dev/espalier/internal/atomicfile"
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
@@ -33,7 +34,7 @@ const index = "registry+https://index.example.invalid/crates.io-index"
 func sample() *File {
 	return &File{
 		Tool:    "espalier 0.1.0",
-		Project: Project{SourceDateEpoch: 1700000000, Target: project.DefaultTarget, Layout: 1, CargoLock: dig("lock", 4)},
+		Project: Project{SourceDateEpoch: 1700000000, Target: cargo.DefaultTarget, Layout: 1, CargoLock: dig("lock", 4)},
 		Toolchains: []Toolchain{{
 			Host: "linux/arm64", Supplier: "debian:bookworm", Channel: "stable", Rustc: "1.96.0 (ac68faa20 2026-05-25)", Prune: 1,
 		}, {
@@ -249,12 +250,12 @@ func TestWrite(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	facts := Facts{Layout: 1, Host: "linux/amd64", Blobs: []string{"bootloader", "rom-rev3"}, Prune: 1}
+	today := facts{layout: 1, host: "linux/amd64", blobs: []string{"bootloader", "rom-rev3"}, prune: 1}
 	for _, c := range []struct {
 		name string
 		edit []string // file, old, new of the project
 		lock func(f *File)
-		now  func(n *Facts)
+		now  func(n *facts)
 		want []string // of the lines
 	}{
 		{name: "fits"},
@@ -267,26 +268,26 @@ func TestCheck(t *testing.T) {
 		{name: "dependency not in Cargo.lock", edit: []string{"Cargo.toml", "[dependencies]\n", "[dependencies]\nextra = \"1\"\n"}, want: []string{"Cargo.toml:7:1: Cargo.lock: the project has dependency extra"}},
 		{name: "own version", edit: []string{"Cargo.toml", "0.1.0", "0.2.0"}, want: []string{"Cargo.toml: Cargo.lock: the project has app 0.2.0"}},
 		{name: "target", lock: func(f *File) { f.Project.Target = "riscv32imac-unknown-none-elf" }, want: []string{"target: the project has riscv32imc"}},
-		{name: "layout", now: func(n *Facts) { n.Layout = 2 }, want: []string{"sandbox layout: the project has 2, espalier.lock has 1"}},
-		{name: "host", now: func(n *Facts) { n.Host = "linux/riscv64" }, want: []string{"toolchain: the project has a build on linux/riscv64, espalier.lock has only linux/arm64, linux/amd64"}},
+		{name: "layout", now: func(n *facts) { n.layout = 2 }, want: []string{"sandbox layout: the project has 2, espalier.lock has 1"}},
+		{name: "host", now: func(n *facts) { n.host = "linux/riscv64" }, want: []string{"toolchain: the project has a build on linux/riscv64, espalier.lock has only linux/arm64, linux/amd64"}},
 		{name: "channel", lock: func(f *File) { f.Toolchains[1].Channel = "1.96.0" }, want: []string{"toolchain channel: the project has stable, espalier.lock has 1.96.0"}},
 		{name: "rust-version", edit: []string{"Cargo.toml", "1.95", "1.97"}, want: []string{"Cargo.toml:5:16: rustc for app: the project has rust-version 1.97, espalier.lock has 1.96.0"}},
 		{name: "std", lock: func(f *File) { f.Std = Std{} }, want: []string{".cargo/config.toml:2:14: build-std: the project has core, espalier.lock has no pins for std"}},
-		{name: "blob", now: func(n *Facts) { n.Blobs = append(n.Blobs, "stub") }, want: []string{"blob stub: the project has to be there"}},
-		{name: "prune", now: func(n *Facts) { n.Prune = 2 }, want: []string{"unpacking rule of linux/amd64: the project has 2"}},
+		{name: "blob", now: func(n *facts) { n.blobs = append(n.blobs, "stub") }, want: []string{"blob stub: the project has to be there"}},
+		{name: "prune", now: func(n *facts) { n.prune = 2 }, want: []string{"unpacking rule of linux/amd64: the project has 2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := sample()
 			f.Project.CargoLock = sampleProject(t, f).CargoLock.Digest()
 			p := sampleProject(t, f, c.edit...)
-			now := facts
+			now := today
 			if c.lock != nil {
 				c.lock(f)
 			}
 			if c.now != nil {
 				c.now(&now)
 			}
-			got := Check(p, f, now)
+			got := check(p, f, now)
 			if len(got) != len(c.want) {
 				t.Fatalf("got %v, want %q", got, c.want)
 			}
@@ -307,17 +308,31 @@ func TestLoad(t *testing.T) {
 	f := sample()
 	p := sampleProject(t, f)
 	f.Project.CargoLock = p.CargoLock.Digest()
+	for i := range f.Blobs {
+		if strings.HasPrefix(f.Blobs[i].Name, "rom") {
+			f.Blobs[i].Name = RequiredBlobs()[1]
+		}
+	}
+	for i := range f.Toolchains {
+		if _, ok := f.Toolchain(Host()); !ok {
+			f.Toolchains[i].Host = Host()
+		}
+	}
 	path := filepath.Join(p.Workspace, FileName)
-	if _, err := Load(p, Facts{Layout: 1}); fault.KindOf(err) != fault.Pins {
+	if _, err := Load(p); fault.KindOf(err) != fault.Pins {
 		t.Errorf("unlocked: %v", err)
 	}
 	if err := Write(path, f); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(p, Facts{Layout: 1, Host: "linux/amd64"}); err != nil {
+	if _, err := Load(p); err != nil {
 		t.Error(err)
 	}
-	if _, err := Load(p, Facts{Layout: 2}); fault.KindOf(err) != fault.Pins {
+	f.Project.Layout++
+	if err := Write(path, f); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(p); fault.KindOf(err) != fault.Pins {
 		t.Errorf("stale: %v", err)
 	}
 }

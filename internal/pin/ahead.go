@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/supply/crates"
@@ -21,7 +22,7 @@ func (s *Session) ahead(ctx context.Context, p *project.Project, f *lock.File, s
 	if p.CargoLock == nil || s.Offline {
 		return nil
 	}
-	own, err := union(p.CargoLock, &project.CargoLock{})
+	own, err := union(p.CargoLock, &cargo.Lock{})
 	if err != nil {
 		return err
 	}

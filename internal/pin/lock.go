@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
@@ -53,8 +55,8 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		Target:          p.Target(),
 		Layout:          layout.Version,
 	}
-	if f.Project.Target != project.DefaultTarget && !p.Cargo.TargetIsFile {
-		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", f.Project.Target, project.DefaultTarget)
+	if f.Project.Target != cargo.DefaultTarget && !p.Cargo.TargetIsFile {
+		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", f.Project.Target, cargo.DefaultTarget)
 	}
 
 	var err error
@@ -82,7 +84,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		if made, err = s.resolve(ctx, p, tc.Rootfs); err != nil {
 			return Locked{}, err
 		}
-		if p.CargoLock, err = project.ParseCargoLock("Cargo.lock", made); err != nil {
+		if p.CargoLock, err = cargo.ParseLock("Cargo.lock", made); err != nil {
 			return Locked{}, fault.Wrap(fault.Bug, err, "reading the Cargo.lock that cargo made")
 		}
 		if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {
@@ -281,7 +283,7 @@ func seed(gits []lock.Git) []byte {
 // commit are offered to cargo, which chooses.
 func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, error) {
 	type need struct {
-		source  project.GitSource
+		source  cargo.GitSource
 		name    string
 		by      string // "" for an own manifest
 		mayLack bool
@@ -293,11 +295,11 @@ func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, er
 	}
 	for _, d := range depends {
 		if d.Git != "" {
-			queue = append(queue, need{source: project.GitSource{URL: d.Git, Ref: d.Ref}, name: d.Package})
+			queue = append(queue, need{source: cargo.GitSource{URL: d.Git, Ref: d.Ref}, name: d.Package})
 		}
 	}
 	var gits []lock.Git
-	known := map[project.GitSource]git.Packages{}
+	known := map[cargo.GitSource]git.Packages{}
 	done := map[[3]string]bool{}
 	for len(queue) > 0 {
 		n := queue[0]
@@ -322,14 +324,14 @@ func (s *Session) heads(ctx context.Context, p *project.Project) ([]lock.Git, er
 			gits = append(gits, pin)
 		}
 		for _, d := range packages.Needs(n.name) {
-			queue = append(queue, need{project.GitSource{URL: d.URL, Ref: d.Ref}, d.Package, n.name, d.Optional || n.mayLack})
+			queue = append(queue, need{cargo.GitSource{URL: d.URL, Ref: d.Ref}, d.Package, n.name, d.Optional || n.mayLack})
 		}
 	}
 	return gits, nil
 }
 
 // head brings today's commit of a reference with all its packages.
-func (s *Session) head(ctx context.Context, src project.GitSource) (lock.Git, git.Packages, error) {
+func (s *Session) head(ctx context.Context, src cargo.GitSource) (lock.Git, git.Packages, error) {
 	commit, err := s.git().Head(ctx, src.URL, src.Ref)
 	if err != nil {
 		return lock.Git{}, git.Packages{}, err
@@ -339,9 +341,9 @@ func (s *Session) head(ctx context.Context, src project.GitSource) (lock.Git, gi
 
 // lockGit pins the commits that Cargo.lock names, by content.
 func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.File) ([]lock.Git, error) {
-	used := map[project.GitSource][]git.Member{}
-	commits := map[project.GitSource]string{}
-	var order []project.GitSource
+	used := map[cargo.GitSource][]git.Member{}
+	commits := map[cargo.GitSource]string{}
+	var order []cargo.GitSource
 	for _, pkg := range p.CargoLock.Packages {
 		src, ok := pkg.Git()
 		if !ok {
@@ -351,7 +353,7 @@ func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.Fil
 			return nil, fault.New(fault.Pins, fmt.Sprintf("Cargo.lock names no commit for %s of git %s", pkg.Name, src.URL),
 				"cargo generate-lockfile   # or remove Cargo.lock, then: espalier lock")
 		}
-		name := project.GitSource{URL: src.URL, Ref: src.Ref}
+		name := cargo.GitSource{URL: src.URL, Ref: src.Ref}
 		if other := cmp.Or(commits[name], src.Commit); other != src.Commit {
 			// Cargo knows a replaced source by its name alone.
 			return nil, fault.New(fault.Pins, fmt.Sprintf("Cargo.lock has two commits of git %s: %s and %s", src.URL, short(other), short(src.Commit)),
@@ -384,7 +386,7 @@ func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.Fil
 	return out, nil
 }
 
-func oldGit(old *lock.File, src project.GitSource, m []git.Member) (lock.Git, bool) {
+func oldGit(old *lock.File, src cargo.GitSource, m []git.Member) (lock.Git, bool) {
 	if old == nil {
 		return lock.Git{}, false
 	}
@@ -406,7 +408,7 @@ func sameTree(want, got lock.Git) error {
 
 // stdCrates reads the standard library's own lock out of the toolchain.
 // library is the folder of its workspace, absolute inside the rootfs.
-func (s *Session) stdCrates(ctx context.Context, f *lock.File, rootfs store.Digest, library string) (*project.CargoLock, error) {
+func (s *Session) stdCrates(ctx context.Context, f *lock.File, rootfs store.Digest, library string) (*cargo.Lock, error) {
 	e, err := s.Store.Lookup(ctx, rootfs, strings.TrimPrefix(library, "/")+"/Cargo.lock")
 	if err != nil {
 		return nil, err
@@ -420,14 +422,14 @@ func (s *Session) stdCrates(ctx context.Context, f *lock.File, rootfs store.Dige
 		return nil, err
 	}
 	f.Std.Lock = e.Digest
-	return project.ParseCargoLock("library/Cargo.lock", text)
+	return cargo.ParseLock("library/Cargo.lock", text)
 }
 
 // union merges the registry packages of the project's and the library's locks.
-func union(own, std *project.CargoLock) ([]lock.Crate, error) {
+func union(own, std *cargo.Lock) ([]lock.Crate, error) {
 	byKey := map[string]*lock.Crate{}
 	var keys []string
-	add := func(l *project.CargoLock, why string) error {
+	add := func(l *cargo.Lock, why string) error {
 		for _, pkg := range l.Packages {
 			if _, ok := pkg.IsRegistry(); !ok {
 				continue
@@ -475,7 +477,7 @@ func (s *Session) sizes(list []lock.Crate) {
 	}
 }
 
-func place(o project.Origin) string {
+func place(o config.Origin) string {
 	if o.Line > 0 {
 		return fmt.Sprintf("%s:%d", o.File, o.Line)
 	}

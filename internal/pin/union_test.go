@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
@@ -17,19 +19,19 @@ const index = "registry+https://github.com/rust-lang/crates.io-index"
 
 func sum(c string) string { return strings.Repeat(c, 64) }
 
-func pkg(name, version, source, checksum string, depends ...string) project.LockedPackage {
-	return project.LockedPackage{Name: name, Version: version, Source: source, Checksum: checksum, Dependencies: depends}
+func pkg(name, version, source, checksum string, depends ...string) cargo.LockedPackage {
+	return cargo.LockedPackage{Name: name, Version: version, Source: source, Checksum: checksum, Dependencies: depends}
 }
 
 func TestUnion(t *testing.T) {
-	own := &project.CargoLock{Path: "Cargo.lock", Packages: []project.LockedPackage{
+	own := &cargo.Lock{Path: "Cargo.lock", Packages: []cargo.LockedPackage{
 		pkg("app", "0.1.0", "", ""),
 		pkg("z", "1.0.0", index, sum("1")),
 		pkg("a", "2.0.0", "sparse+https://mirror.invalid/crates.io-index/", sum("2")), // the default in its other form
 		pkg("a", "1.0.0", "registry+https://own.invalid/index", sum("3")),
 		pkg("g", "1.0.0", "git+https://forge.invalid/g#"+sum("4")[:40], ""),
 	}}
-	std := &project.CargoLock{Path: "library/Cargo.lock", Packages: []project.LockedPackage{
+	std := &cargo.Lock{Path: "library/Cargo.lock", Packages: []cargo.LockedPackage{
 		pkg("core", "0.0.0", "", ""),
 		pkg("z", "1.0.0", index, sum("1")),
 		pkg("z", "2.0.0", index, sum("5")),
@@ -53,13 +55,13 @@ func TestUnion(t *testing.T) {
 	}
 
 	for name, c := range map[string]struct {
-		std  project.LockedPackage
+		std  cargo.LockedPackage
 		want string
 	}{
 		"two checksums": {pkg("z", "1.0.0", index, sum("9")), "z 1.0.0 has two checksums: " + sum("1") + " in Cargo.lock, " + sum("9") + " in the standard library's"},
 		"no checksum":   {pkg("y", "1.0.0", index, ""), "library/Cargo.lock has no checksum for y 1.0.0"},
 	} {
-		_, err := union(own, &project.CargoLock{Path: "library/Cargo.lock", Packages: []project.LockedPackage{c.std}})
+		_, err := union(own, &cargo.Lock{Path: "library/Cargo.lock", Packages: []cargo.LockedPackage{c.std}})
 		if fault.KindOf(err) != fault.Pins || err.Error() != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -92,10 +94,10 @@ func TestVersionLess(t *testing.T) {
 // version of the same crate, deeper down, cannot.
 func TestDirectCrates(t *testing.T) {
 	p := &project.Project{
-		Own: []project.OwnPackage{{Name: "app", Depends: []project.Dependency{
+		Own: []cargo.Package{{Name: "app", Depends: []cargo.Dependency{
 			{Package: "one"}, {Package: "two"}, {Package: "tests", Kind: "dev"}, {Package: "both", Kind: "dev"}, {Package: "both"}, {Package: "absent"},
 		}}},
-		CargoLock: &project.CargoLock{Packages: []project.LockedPackage{
+		CargoLock: &cargo.Lock{Packages: []cargo.LockedPackage{
 			pkg("app", "0.1.0", "", "", "one", "two 2.0.0", "tests", "both", "indirect"),
 			pkg("one", "1.0.0", index, ""), pkg("two", "1.0.0", index, "", "one"), pkg("two", "2.0.0", index, ""),
 			pkg("tests", "1.0.0", index, ""), pkg("both", "3.0.0", index, ""), pkg("indirect", "1.0.0", index, ""),
@@ -168,7 +170,7 @@ source = "git+https://f.invalid/b#c2"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	l, err := project.ParseCargoLock("Cargo.lock", []byte(got))
+	l, err := cargo.ParseLock("Cargo.lock", []byte(got))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,24 +187,24 @@ func TestTwoCommitsOfOneSource(t *testing.T) {
 	defer st.Close()
 	s := &Session{Store: st, Report: progress.Discard, Offline: true}
 	const url = "git+https://f.invalid/a#"
-	p := &project.Project{CargoLock: &project.CargoLock{Packages: []project.LockedPackage{pkg("one", "1.0.0", url+sum("1")[:40], ""), pkg("two", "1.0.0", url+sum("2")[:40], "")}}}
+	p := &project.Project{CargoLock: &cargo.Lock{Packages: []cargo.LockedPackage{pkg("one", "1.0.0", url+sum("1")[:40], ""), pkg("two", "1.0.0", url+sum("2")[:40], "")}}}
 	_, err = s.lockGit(t.Context(), p, nil)
 	if fault.KindOf(err) != fault.Pins || !strings.Contains(err.Error(), "two commits of git https://f.invalid/a: 111111111 and 222222222") {
 		t.Error(err)
 	}
-	p.CargoLock.Packages = []project.LockedPackage{pkg("one", "1.0.0", "git+https://f.invalid/a", "")}
+	p.CargoLock.Packages = []cargo.LockedPackage{pkg("one", "1.0.0", "git+https://f.invalid/a", "")}
 	if _, err = s.lockGit(t.Context(), p, nil); fault.KindOf(err) != fault.Pins || !strings.Contains(err.Error(), "names no commit for one") {
 		t.Error(err)
 	}
 }
 
 func TestRegistriesMustBeTheProjects(t *testing.T) {
-	p := &project.Project{Own: []project.OwnPackage{{Depends: []project.Dependency{{Package: "x", Registry: "own", Origin: project.Origin{File: "Cargo.toml", Line: 7}}}}}}
+	p := &project.Project{Own: []cargo.Package{{Depends: []cargo.Dependency{{Package: "x", Registry: "own", Origin: config.Origin{File: "Cargo.toml", Line: 7}}}}}}
 	err := checkRegistries(p)
 	if fault.KindOf(err) != fault.Usage || !strings.HasPrefix(err.Error(), `Cargo.toml:7: registry "own" is not in the project's`) || len(fault.Hints(err)) != 1 {
 		t.Error(err)
 	}
-	p.Cargo.Registries = []project.Registry{{Name: "own"}}
+	p.Cargo.Registries = []cargo.Registry{{Name: "own"}}
 	if err := checkRegistries(p); err != nil {
 		t.Error(err)
 	}

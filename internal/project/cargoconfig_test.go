@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
 )
 
 const app = `
@@ -78,7 +81,7 @@ func TestRustflagsAgainstCargo(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the wrapper is a shell script")
 	}
-	cargo := realCargo(t)
+	program := realCargo(t)
 	for _, c := range rustflagCases {
 		t.Run(c.name, func(t *testing.T) {
 			a := app
@@ -95,7 +98,7 @@ func TestRustflagsAgainstCargo(t *testing.T) {
 			}
 			t.Setenv("CARGO_HOME", tool)
 			member := filepath.Join(dir, c.member)
-			out, _ := run(t, member, cargo, "build", "--offline", "--target", DefaultTarget, "--config", `build.rustc-wrapper="`+wrapper+`"`)
+			out, _ := run(t, member, program, "build", "--offline", "--target", cargo.DefaultTarget, "--config", `build.rustc-wrapper="`+wrapper+`"`)
 			calls, err := os.ReadFile(log)
 			if err != nil {
 				t.Fatalf("cargo did not call the compiler: %s", out)
@@ -171,17 +174,17 @@ PLAIN = "0"
 `)
 	p := open(t, dir)
 	c := p.Cargo
-	if c.Target.V != DefaultTarget || c.Target.Origin != (Origin{".cargo/config.toml", 3, 10}) {
+	if c.Target.V != cargo.DefaultTarget || c.Target.Origin != (config.Origin{File: ".cargo/config.toml", Line: 3, Col: 10}) {
 		t.Errorf("target %+v", c.Target)
 	}
 	if !cmp.Equal(c.BuildStd.V, []string{"core", "alloc"}) || !cmp.Equal(c.BuildStdFeatures.V, []string{"compiler-builtins-mem"}) {
 		t.Errorf("build-std %v %v", c.BuildStd, c.BuildStdFeatures)
 	}
-	want := []EnvVar{
-		{"ESP_LOG", "debug", false, false, Origin{".cargo/esp.toml", 2, 1}},
-		{"PLAIN", "1", false, false, Origin{".cargo/config.toml", 14, 1}},
-		{"REL", "some/path", false, true, Origin{".cargo/config.toml", 16, 1}},
-		{"TABLE", "x", true, false, Origin{".cargo/config.toml", 15, 1}},
+	want := []cargo.EnvVar{
+		{Name: "ESP_LOG", Value: "debug", Force: false, Relative: false, Origin: config.Origin{File: ".cargo/esp.toml", Line: 2, Col: 1}},
+		{Name: "PLAIN", Value: "1", Force: false, Relative: false, Origin: config.Origin{File: ".cargo/config.toml", Line: 14, Col: 1}},
+		{Name: "REL", Value: "some/path", Force: false, Relative: true, Origin: config.Origin{File: ".cargo/config.toml", Line: 16, Col: 1}},
+		{Name: "TABLE", Value: "x", Force: true, Relative: false, Origin: config.Origin{File: ".cargo/config.toml", Line: 15, Col: 1}},
 	}
 	if d := cmp.Diff(want, c.Env); d != "" {
 		t.Error(d)
@@ -238,39 +241,4 @@ func TestCargoConfigFaults(t *testing.T) {
 			}
 		})
 	}
-}
-
-func FuzzCargoConfig(f *testing.F) {
-	for _, c := range rustflagCases {
-		f.Add(c.files)
-	}
-	f.Add("include = [{path = 'config.toml'}]\n[env]\nA = {value='x', force=true}\n[target.'cfg(any(a,b))']\nrunner='x'\n")
-	f.Fuzz(func(t *testing.T, config string) {
-		dir := t.TempDir()
-		path := filepath.Join(dir, ".cargo", "config.toml")
-		if os.Mkdir(filepath.Dir(path), 0o777) != nil || os.WriteFile(path, []byte(config), 0o666) != nil {
-			t.Skip()
-		}
-		l := &loader{dir: dir, manifests: map[string]*manifest{}}
-		_, _ = l.cargoConfig(dir, dir, "")
-	})
-}
-
-func FuzzCfg(f *testing.F) {
-	for _, s := range []string{`cfg(unix)`, `cfg(all(target_arch = "riscv32", not(any(a, b = "c",))))`, `cfg()`, `cfg(r#true)`, `cfg("x")`, `cfg(all(`, `cfg(a = "b" c)`, "cfg(\tunix)"} {
-		f.Add(s)
-	}
-	set := targetCfg(DefaultTarget)
-	f.Fuzz(func(t *testing.T, s string) {
-		on, err := matchCfg(s, set)
-		if on && err != nil {
-			t.Fatalf("%q matches and does not parse: %v", s, err)
-		}
-		if err == nil {
-			inner := strings.TrimSuffix(strings.TrimPrefix(s, "cfg("), ")")
-			if not, err := matchCfg("cfg(not("+inner+"))", set); err == nil && not == on {
-				t.Fatalf("%q and its negation agree", s)
-			}
-		}
-	})
 }

@@ -1,6 +1,10 @@
 package project
 
-import "time"
+import (
+	"time"
+
+	"espalier.dev/espalier/internal/config"
+)
 
 // FileName is the name of espalier's own configuration, beside the workspace's
 // Cargo.toml.
@@ -36,23 +40,23 @@ type Config struct {
 	Net    NetConfig
 	Faults FaultConfig
 	Supply SupplyConfig
-	Store  Value[string] // [store] dir: absolute, or empty for the default place
+	Store  config.Value[string] // [store] dir: absolute, or empty for the default place
 
 	settings []Setting
 }
 
 // BuildConfig is [build].
 type BuildConfig struct {
-	Package           Value[string] // the workspace member to build
-	Bin               Value[string]
-	Example           Value[string]
-	Profile           Value[string] // "release" by default
-	Target            Value[string] // triple, or a specification file relative to Root
-	Features          Value[[]string]
-	NoDefaultFeatures Value[bool]
-	AllFeatures       Value[bool]
-	Include           Value[[]string] // ignored files that are inputs nevertheless, gitignore patterns
-	Env               []BuildVar      // sorted by name
+	Package           config.Value[string] // the workspace member to build
+	Bin               config.Value[string]
+	Example           config.Value[string]
+	Profile           config.Value[string] // "release" by default
+	Target            config.Value[string] // triple, or a specification file relative to Root
+	Features          config.Value[[]string]
+	NoDefaultFeatures config.Value[bool]
+	AllFeatures       config.Value[bool]
+	Include           config.Value[[]string] // ignored files that are inputs nevertheless, gitignore patterns
+	Env               []BuildVar             // sorted by name
 }
 
 // BuildVar is one variable of [build.env], declared for the build step.
@@ -62,41 +66,41 @@ type BuildVar struct {
 	Set     bool   // false: from-env or secret, and the environment has no such variable
 	FromEnv bool   // taken from the caller's environment, recorded
 	Secret  bool   // taken from the caller's environment, never recorded, never shared
-	Origin  Origin
+	Origin  config.Origin
 }
 
 // ImageConfig is [image].
 type ImageConfig struct {
-	FlashMode            Value[string] // "qio", "qout", "dio", "dout"; empty: the bootloader's own
-	FlashSize            Value[string] // "4MB"
-	FlashFreq            Value[string] // "80MHz"
-	PartitionTable       Value[string] // CSV or binary, relative to Root; empty: the default table
-	PartitionTableOffset Value[int64]  // bytes; 0: where the default is
-	TargetAppPartition   Value[string] // label
-	Bootloader           Value[string] // relative to Root; empty: the locked one
-	MinChipRev           Value[int64]  // major*100+minor
+	FlashMode            config.Value[string] // "qio", "qout", "dio", "dout"; empty: the bootloader's own
+	FlashSize            config.Value[string] // "4MB"
+	FlashFreq            config.Value[string] // "80MHz"
+	PartitionTable       config.Value[string] // CSV or binary, relative to Root; empty: the default table
+	PartitionTableOffset config.Value[int64]  // bytes; 0: where the default is
+	TargetAppPartition   config.Value[string] // label
+	Bootloader           config.Value[string] // relative to Root; empty: the locked one
+	MinChipRev           config.Value[int64]  // major*100+minor
 }
 
 // RunConfig is [run].
 type RunConfig struct {
-	Expect  Value[[]string]      // text or /regex/
-	Fail    Value[[]string]      // the same
-	Timeout Value[time.Duration] // wall time; 0: none
-	For     Value[time.Duration] // guest time; 0: no end
-	Log     Value[string]        // file; relative to the directory that was opened
+	Expect  config.Value[[]string]      // text or /regex/
+	Fail    config.Value[[]string]      // the same
+	Timeout config.Value[time.Duration] // wall time; 0: none
+	For     config.Value[time.Duration] // guest time; 0: no end
+	Log     config.Value[string]        // file; relative to the directory that was opened
 }
 
 // NetConfig is [net]: the access point of the emulated board and the network
 // behind it. SSID and passphrase are those that the firmware is built with,
 // where the project says them in [env] or [build.env].
 type NetConfig struct {
-	SSID       Value[string]
-	Passphrase Value[string]   // empty: an open network
-	Channel    Value[int64]    // of the 2.4 GHz band
-	Mode       Value[string]   // "isolated", "host", "none"
-	Hosts      Value[[]string] // name=address
-	Forward    Value[[]string] // [address:]port:port of the guest
-	Serve      Value[string]   // folder; relative to the directory that was opened
+	SSID       config.Value[string]
+	Passphrase config.Value[string]   // empty: an open network
+	Channel    config.Value[int64]    // of the 2.4 GHz band
+	Mode       config.Value[string]   // "isolated", "host", "none"
+	Hosts      config.Value[[]string] // name=address
+	Forward    config.Value[[]string] // [address:]port:port of the guest
+	Serve      config.Value[string]   // folder; relative to the directory that was opened
 }
 
 // DefaultSSID and DefaultPassphrase are those of a network that nobody named.
@@ -107,14 +111,14 @@ const (
 
 // FaultConfig is [faults]: the faults to inject into the emulated network.
 type FaultConfig struct {
-	Schedule Value[[]string] // as docs/network.md describes it
-	Seed     Value[int64]
+	Schedule config.Value[[]string] // as docs/network.md describes it
+	Seed     config.Value[int64]
 }
 
 // SupplyConfig is [supply].
 type SupplyConfig struct {
-	Prefixes Value[[]string] // base URLs under which location-independent paths are looked up, in order
-	Sources  []SupplySource  // [[supply.source]], the project's before the user's
+	Prefixes config.Value[[]string] // base URLs under which location-independent paths are looked up, in order
+	Sources  []SupplySource         // [[supply.source]], the project's before the user's
 }
 
 // SupplySource is one [[supply.source]]: a package archive, in the terms of
@@ -124,17 +128,17 @@ type SupplySource struct {
 	Suites     []string
 	Components []string // "main" when not given
 	SignedBy   string   // absolute path of a keyring; empty: the built-in keys
-	Origin     Origin
+	Origin     config.Origin
 }
 
 // Setting is one line of Config.Explain: a value, where it came from and what
 // it hides.
 type Setting struct {
-	Name   string   `json:"name"`          // "build.profile"
-	Env    string   `json:"env,omitempty"` // "ESPALIER_PROFILE"
-	Value  string   `json:"value"`         // secrets never appear
-	Origin Origin   `json:"origin"`
-	Hidden []Origin `json:"hidden,omitempty"` // lower layers that set it too
+	Name   string          `json:"name"`          // "build.profile"
+	Env    string          `json:"env,omitempty"` // "ESPALIER_PROFILE"
+	Value  string          `json:"value"`         // secrets never appear
+	Origin config.Origin   `json:"origin"`
+	Hidden []config.Origin `json:"hidden,omitempty"` // lower layers that set it too
 }
 
 // Explain lists every setting in a fixed order with its value and its origin.

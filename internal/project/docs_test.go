@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
 // The example in the documentation shows every key that exists, and no other.

@@ -1,24 +1,23 @@
 package project
 
 import (
-	"bytes"
 	"os"
 	"path"
 	"path/filepath"
 	"sort"
 	"strings"
 
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 )
 
 // EnvUse is one env!("X") or option_env!("X") in own sources.
 type EnvUse struct {
-	Name        string
-	Optional    bool   // option_env!
-	Conditional bool   // under a #[cfg(…)] that cannot be decided here: a feature, a build script's cfg
-	Origin      Origin // of the macro's name
-	Package     string
-	Declared    string // who declares it: "cargo", "espalier.toml", ".cargo/config.toml", "build script"; empty: nobody
+	cargo.EnvMacro
+	Origin   config.Origin // of the macro's name
+	Package  string
+	Declared string // what declares it: "cargo", "espalier.toml", ".cargo/config.toml", "build script"; empty: nothing
 }
 
 // ScanEnv finds the variables that own sources read when they are compiled, in
@@ -36,12 +35,10 @@ func (p *Project) ScanEnv() ([]EnvUse, error) {
 		for _, f := range p.sources(own, target) {
 			b, err := os.ReadFile(filepath.Join(p.Root, filepath.FromSlash(f)))
 			if err != nil {
-				return nil, failf(nil, "reading %s: %w", f, pathless(err))
+				return nil, config.Failf(nil, "reading %s: %w", f, config.Pathless(err))
 			}
-			for _, u := range envUses(b) {
-				u.Origin.File, u.Package = f, own.Name
-				u.Declared = decl.who(u.Name)
-				out = append(out, u)
+			for _, m := range cargo.EnvMacros(b) {
+				out = append(out, EnvUse{m, config.Origin{File: f, Line: m.Line, Col: m.Col}, own.Name, decl.who(m.Name)})
 			}
 		}
 	}
@@ -103,7 +100,7 @@ func (p *Project) declareHints(names []string) []string {
 		}
 		return n + ` = "value"`
 	}
-	where := relTo(p.Root, filepath.Join(p.Workspace, FileName))
+	where := config.Rel(p.Root, filepath.Join(p.Workspace, FileName))
 	if len(p.Espalier.Build.Env) > 0 {
 		var hints []string
 		for _, n := range names {
@@ -123,12 +120,12 @@ func (p *Project) declareHints(names []string) []string {
 }
 
 // Compiled are the own packages that the build of Package compiles.
-func (p *Project) Compiled() []OwnPackage {
-	byDir := map[string]OwnPackage{}
+func (p *Project) Compiled() []cargo.Package {
+	byDir := map[string]cargo.Package{}
 	for _, o := range p.Own {
 		byDir[o.Dir] = o
 	}
-	var out []OwnPackage
+	var out []cargo.Package
 	seen := map[string]bool{}
 	var visit func(dir string)
 	visit = func(dir string) {
@@ -144,7 +141,7 @@ func (p *Project) Compiled() []OwnPackage {
 			}
 		}
 	}
-	visit(filepath.ToSlash(relTo(p.Root, p.Member)))
+	visit(filepath.ToSlash(config.Rel(p.Root, p.Member)))
 	for _, d := range p.Patches {
 		if d.Path != "" {
 			visit(d.Path)
@@ -155,13 +152,13 @@ func (p *Project) Compiled() []OwnPackage {
 }
 
 // sources are the Rust files of a package that a build may compile.
-func (p *Project) sources(own OwnPackage, target Target) []string {
+func (p *Project) sources(own cargo.Package, target cargo.Target) []string {
 	skipFile, skipDir := map[string]bool{}, []string{}
 	for _, t := range own.Targets {
 		switch {
-		case t.Kind == KindLib || t.Kind == KindCustomBuild,
+		case t.Kind == cargo.KindLib || t.Kind == cargo.KindCustomBuild,
 			t.Kind == target.Kind && t.Name == target.Name && t.Package == target.Package,
-			t.Kind == KindBin && target.Name == "":
+			t.Kind == cargo.KindBin && target.Name == "":
 			continue
 		}
 		skipFile[t.Path] = true
@@ -227,7 +224,7 @@ func (d declarations) who(name string) string {
 // silentBuildDeps are build dependencies known to set no variable themselves.
 var silentBuildDeps = []string{"cc", "bindgen", "esp-config", "esp-metadata-generated", "chrono", "serde", "serde_json", "toml", "anyhow", "quote", "syn", "proc-macro2", "walkdir", "glob", "regex"}
 
-func (p *Project) declarations(own OwnPackage) (declarations, error) {
+func (p *Project) declarations(own cargo.Package) (declarations, error) {
 	d := declarations{names: map[string]string{}, out: own.Build != ""}
 	for _, v := range p.Espalier.Build.Env {
 		d.names[v.Name] = FileName
@@ -240,17 +237,10 @@ func (p *Project) declarations(own OwnPackage) (declarations, error) {
 	}
 	b, err := os.ReadFile(filepath.Join(p.Root, filepath.FromSlash(own.Build)))
 	if err != nil {
-		return d, failf(nil, "reading %s: %w", own.Build, pathless(err))
+		return d, config.Failf(nil, "reading %s: %w", own.Build, config.Pathless(err))
 	}
-	for x := newRustLexer(b); ; {
-		t, ok := x.next()
-		if !ok {
-			break
-		}
-		for _, line := range strings.Split(t.text, "\n") {
-			if t.kind != rustString {
-				break
-			}
+	for _, text := range cargo.Strings(b) {
+		for _, line := range strings.Split(text, "\n") {
 			rest, ok := strings.CutPrefix(line, "cargo::rustc-env=")
 			if !ok {
 				rest, ok = strings.CutPrefix(line, "cargo:rustc-env=")
@@ -280,35 +270,4 @@ dependencies:
 		d.any = "build script"
 	}
 	return d, nil
-}
-
-// envUses reads the macros out of one source file.
-func envUses(src []byte) []EnvUse {
-	if !bytes.Contains(src, []byte("env!")) && !bytes.Contains(src, []byte("env !")) {
-		return nil
-	}
-	var ts []rustToken
-	for x := newRustLexer(src); ; {
-		t, ok := x.next()
-		if !ok {
-			break
-		}
-		ts = append(ts, t)
-	}
-	off, maybe := cfgRanges(ts)
-	var out []EnvUse
-	for i := 0; i+3 < len(ts); i++ {
-		t := ts[i]
-		if t.kind != rustIdent || t.text != "env" && t.text != "option_env" || off[i] {
-			continue
-		}
-		open := ts[i+2]
-		if ts[i+1].kind != rustPunct || ts[i+1].text != "!" || open.kind != rustPunct || !strings.Contains("([{", open.text) || ts[i+3].kind != rustString {
-			continue
-		}
-		if name := ts[i+3].text; name != "" {
-			out = append(out, EnvUse{Name: name, Optional: t.text == "option_env", Conditional: maybe[i], Origin: Origin{Line: t.line, Col: t.col}})
-		}
-	}
-	return out
 }

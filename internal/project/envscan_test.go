@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/fault"
 )
@@ -90,18 +92,18 @@ func TestScanAgainstRustc(t *testing.T) {
 		t.Fatalf("rustc found %d: %s", len(want), text)
 	}
 	var got []string
-	for _, u := range envUses([]byte(tricky)) {
+	for _, u := range cargo.EnvMacros([]byte(tricky)) {
 		if !u.Optional {
-			got = append(got, fmt.Sprintf("%d %s", u.Origin.Line, u.Name))
+			got = append(got, fmt.Sprintf("%d %s", u.Line, u.Name))
 		}
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("rustc (-) and the scan (+) differ:\n%s", d)
 	}
-	for _, u := range envUses([]byte(tricky)) {
-		line := []rune(strings.Split(tricky, "\n")[u.Origin.Line-1])
-		if s := string(line[u.Origin.Col-1:]); !strings.HasPrefix(s, "env!") && !strings.HasPrefix(s, "option_env!") {
-			t.Errorf("%s at column %d: %q", u.Name, u.Origin.Col, s)
+	for _, u := range cargo.EnvMacros([]byte(tricky)) {
+		line := []rune(strings.Split(tricky, "\n")[u.Line-1])
+		if s := string(line[u.Col-1:]); !strings.HasPrefix(s, "env!") && !strings.HasPrefix(s, "option_env!") {
+			t.Errorf("%s at column %d: %q", u.Name, u.Col, s)
 		}
 	}
 }
@@ -158,8 +160,8 @@ func TestBuildVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []BuildVar{{Name: "PASS", Secret: true, Origin: Origin{"espalier.toml", 4, 1}}, {Name: "SSID", Value: "net", Set: true, Origin: Origin{"espalier.toml", 2, 1}},
-		{Name: "USER", Value: "me", Set: true, FromEnv: true, Origin: Origin{"espalier.toml", 3, 1}}}
+	want := []BuildVar{{Name: "PASS", Secret: true, Origin: config.Origin{File: "espalier.toml", Line: 4, Col: 1}}, {Name: "SSID", Value: "net", Set: true, Origin: config.Origin{File: "espalier.toml", Line: 2, Col: 1}},
+		{Name: "USER", Value: "me", Set: true, FromEnv: true, Origin: config.Origin{File: "espalier.toml", Line: 3, Col: 1}}}
 	if d := cmp.Diff(want, p.Espalier.Build.Env); d != "" {
 		t.Error(d)
 	}
@@ -180,25 +182,4 @@ func TestBuildVariables(t *testing.T) {
 			t.Errorf("the secret shows: %+v", s)
 		}
 	}
-}
-
-func FuzzRustLexer(f *testing.F) {
-	f.Add(tricky)
-	for _, s := range []string{"r#\"", "b'", "'\\", "/*/*", "\"\\u{", "r###", "#[cfg(", "env!(\"", "#![cfg(test)]", "\"\\x4"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, src string) {
-		envUses([]byte(src + "env!"))
-		last := 0
-		for x := newRustLexer([]byte(src)); ; {
-			tok, ok := x.next()
-			if !ok {
-				break
-			}
-			if tok.line < last || tok.col < 1 || x.i > len(src) {
-				t.Fatalf("token %+v after line %d, at %d of %d", tok, last, x.i, len(src))
-			}
-			last = tok.line
-		}
-	})
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
+
+	"espalier.dev/espalier/internal/config"
 )
 
 // repository is the git work tree around a directory, read without git.
@@ -32,7 +34,7 @@ type repository struct {
 
 // findRepository looks for .git from dir upwards; nil when there is none.
 func findRepository(dir string) *repository {
-	for _, d := range parents(dir) {
+	for _, d := range config.Parents(dir) {
 		dot := filepath.Join(d, ".git")
 		st, err := os.Stat(dot)
 		if err != nil {
@@ -45,26 +47,18 @@ func findRepository(dir string) *repository {
 			if err != nil || !ok {
 				return nil
 			}
-			r.gitDir = resolve(d, strings.TrimSpace(to))
+			r.gitDir = config.Join(d, strings.TrimSpace(to))
 			r.commonDir = r.gitDir
 			if b, err := os.ReadFile(filepath.Join(r.gitDir, "commondir")); err == nil {
-				r.commonDir = resolve(r.gitDir, strings.TrimSpace(string(b)))
+				r.commonDir = config.Join(r.gitDir, strings.TrimSpace(string(b)))
 			}
 		}
-		if !exists(filepath.Join(r.gitDir, "HEAD")) {
+		if !config.Exists(filepath.Join(r.gitDir, "HEAD")) {
 			continue
 		}
 		return r
 	}
 	return nil
-}
-
-func resolve(base, path string) string {
-	path = filepath.FromSlash(path)
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(base, path)
 }
 
 // readIndex fills what git tracks. A repository without a commit has no index

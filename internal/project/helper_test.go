@@ -9,6 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/devtest"
 )
 
@@ -70,7 +71,7 @@ func realCargo(t testing.TB) string {
 		t.Fatal(root)
 	}
 	bin := filepath.Join(strings.TrimSpace(root), "bin")
-	if c := filepath.Join(bin, "cargo"); exists(c) {
+	if c := filepath.Join(bin, "cargo"); config.Exists(c) {
 		if x, ok := t.(*testing.T); ok {
 			x.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 		}

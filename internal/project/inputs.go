@@ -1,24 +1,26 @@
 package project
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
+
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
 )
 
 // scopes are the directories whose files are inputs: the workspace, members
-// that lie elsewhere, and for a path dependency outside it the workspace or
-// package that it belongs to.
-func (w *workspace) scopes() []string {
-	all := []string{w.root.dir}
-	for _, m := range w.members {
-		all = append(all, m.dir)
-	}
-	for _, o := range w.others {
-		d := o.dir
-		if o.root != nil {
-			d = o.root.dir
+// elsewhere, and for a path dependency outside it the workspace or package
+// that it belongs to.
+func scopes(w *cargo.Workspace) []string {
+	all := []string{w.Dir}
+	for _, p := range w.Packages {
+		d := p.Dir
+		if !p.Member && p.Root != "" {
+			d = filepath.Dir(p.Root)
 		}
 		all = append(all, d)
 	}
@@ -27,7 +29,7 @@ func (w *workspace) scopes() []string {
 next:
 	for _, d := range all {
 		for _, o := range out {
-			if within(d, o) {
+			if config.Within(d, o) {
 				continue next
 			}
 		}
@@ -37,10 +39,10 @@ next:
 }
 
 // commonRoot is the innermost directory that holds all scopes.
-func commonRoot(w *workspace) string {
-	root := w.root.dir
-	for _, s := range w.scopes() {
-		for !within(s, root) {
+func commonRoot(w *cargo.Workspace) string {
+	root := w.Dir
+	for _, s := range scopes(w) {
+		for !config.Within(s, root) {
 			root = filepath.Dir(root)
 		}
 	}
@@ -48,39 +50,31 @@ func commonRoot(w *workspace) string {
 }
 
 // inputs collects the input tree.
-func (l *loader) inputs(p *Project, w *workspace) (*tree, error) {
-	t := &tree{l: l, root: p.Root, scopes: w.scopes(), keepFile: map[string]bool{}, keepDir: map[string]bool{},
+func inputs(l *config.Reader, p *Project, w *cargo.Workspace) (*tree, error) {
+	t := &tree{l: l, root: p.Root, scopes: scopes(w), keepFile: map[string]bool{}, keepDir: map[string]bool{},
 		targets: map[string]bool{}, repos: map[string]*repository{}}
 	keep := func(paths ...string) {
 		for _, f := range paths {
-			if f != "" && within(f, p.Root) {
+			if f != "" && config.Within(f, p.Root) {
 				t.keepFile[f] = true
 			}
 		}
 	}
-	keep(filepath.Join(p.Workspace, "Cargo.lock"), w.root.path, p.Espalier.Path, p.Toolchain.File,
+	keep(filepath.Join(p.Workspace, "Cargo.lock"), w.Manifest, p.Espalier.Path, p.Toolchain.File,
 		p.Espalier.Image.PartitionTable.V, p.Espalier.Image.Bootloader.V)
 	keep(p.Cargo.Files...)
-	for _, d := range append(parents(p.Member), t.scopes...) {
-		if within(d, p.Root) {
+	for _, d := range append(config.Parents(p.Member), t.scopes...) {
+		if config.Within(d, p.Root) {
 			t.keepDir[filepath.Join(d, ".cargo")] = true
 			t.targets[filepath.Join(d, "target")] = true
 		}
 	}
-	for _, m := range append(append([]*manifest{}, w.members...), w.others...) {
-		t.keepDir[m.dir] = true
-		t.targets[filepath.Join(m.dir, "target")] = true
-		keep(m.path)
-		if m.root != nil {
-			keep(m.root.path)
-		}
-		for _, k := range []string{"readme", "license-file"} {
-			if n, err := m.field(k); err == nil && n != nil && n.Text != "" {
-				keep(filepath.Join(m.dir, filepath.FromSlash(n.Text)))
-			}
-		}
-	}
-	for _, o := range p.Own {
+	for _, o := range w.Packages {
+		t.keepDir[o.Dir] = true
+		t.keepDir[filepath.Join(o.Dir, ".cargo")] = true
+		t.targets[filepath.Join(o.Dir, "target")] = true
+		keep(o.Manifest, o.Root)
+		keep(o.Texts...)
 		for _, x := range o.Targets {
 			keep(x.Path)
 		}
@@ -95,7 +89,7 @@ func (l *loader) inputs(p *Project, w *workspace) (*tree, error) {
 		t.keepAll = append(t.keepAll, f)
 	}
 	for d := range t.keepDir {
-		if isDir(d) {
+		if config.IsDir(d) {
 			t.keepAll = append(t.keepAll, d)
 		}
 	}
@@ -115,13 +109,13 @@ func (l *loader) inputs(p *Project, w *workspace) (*tree, error) {
 // keepNamed adds ignored files that own sources name in a string literal, such
 // as include_bytes!("../logo.bin") or fs::read("secrets.json"): leaving them
 // out would break the build or, worse, quietly change it.
-func (l *loader) keepNamed(p *Project, t *tree) {
+func keepNamed(p *Project, t *tree) {
 	if len(t.skipped) == 0 {
 		return
 	}
 	skipped := func(abs string) bool {
 		for _, s := range t.skipped {
-			if within(abs, s) {
+			if config.Within(abs, s) {
 				return true
 			}
 		}
@@ -129,7 +123,7 @@ func (l *loader) keepNamed(p *Project, t *tree) {
 	}
 	added := map[string]bool{}
 	for _, o := range p.Own {
-		prefix := filepath.ToSlash(relTo(p.Root, o.Dir)) + "/"
+		prefix := filepath.ToSlash(config.Rel(p.Root, o.Dir)) + "/"
 		if prefix == "./" {
 			prefix = ""
 		}
@@ -145,7 +139,7 @@ func (l *loader) keepNamed(p *Project, t *tree) {
 			for _, name := range pathLiterals(src) {
 				for _, base := range []string{filepath.Dir(abs), o.Dir} {
 					c := filepath.Join(base, filepath.FromSlash(name))
-					if added[c] || !within(c, p.Root) || !skipped(c) {
+					if added[c] || !config.Within(c, p.Root) || !skipped(c) {
 						continue
 					}
 					if info, err := os.Lstat(c); err == nil && info.Mode().IsRegular() {
@@ -159,9 +153,9 @@ func (l *loader) keepNamed(p *Project, t *tree) {
 	if len(added) == 0 {
 		return
 	}
-	for _, c := range sortedKeys(added) {
+	for _, c := range slices.Sorted(maps.Keys(added)) {
 		if r := t.repository(p.Workspace); r != nil && r.tracked != nil {
-			t.untracked = append(t.untracked, filepath.ToSlash(relTo(p.Root, c)))
+			t.untracked = append(t.untracked, filepath.ToSlash(config.Rel(p.Root, c)))
 		}
 		for i, ig := range t.ignored {
 			if ig.Path == c {
@@ -179,16 +173,13 @@ func (l *loader) keepNamed(p *Project, t *tree) {
 // leading slash is dropped: concat!(env!("CARGO_MANIFEST_DIR"), "/x.bin").
 func pathLiterals(src []byte) []string {
 	var out []string
-	for x := newRustLexer(src); ; {
-		t, ok := x.next()
-		if !ok {
-			return out
-		}
-		s := strings.TrimPrefix(t.text, "cargo:rerun-if-changed=")
+	for _, s := range cargo.Strings(src) {
+		s = strings.TrimPrefix(s, "cargo:rerun-if-changed=")
 		s = strings.TrimPrefix(strings.TrimPrefix(s, "cargo::rerun-if-changed="), "/")
-		if t.kind != rustString || s == "" || len(s) > 255 || !strings.ContainsAny(s, "./") || strings.ContainsAny(s, "\n\x00{}") {
+		if s == "" || len(s) > 255 || !strings.ContainsAny(s, "./") || strings.ContainsAny(s, "\n\x00{}") {
 			continue
 		}
 		out = append(out, s)
 	}
+	return out
 }

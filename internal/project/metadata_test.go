@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"espalier.dev/espalier/internal/config"
 )
 
 // describe is a target as one line, for comparison.
@@ -20,7 +22,7 @@ func describe(pkg, version, kind, name, path, edition string, crateTypes, featur
 // Own packages and their targets must be what cargo metadata says: the
 // dependency layer stubs exactly these files.
 func TestTargetsAgainstCargo(t *testing.T) {
-	cargo := realCargo(t)
+	program := realCargo(t)
 	files, err := filepath.Glob("testdata/metadata/*.txtar")
 	if err != nil || len(files) < 6 {
 		t.Fatalf("%d archives, %v", len(files), err)
@@ -33,10 +35,10 @@ func TestTargetsAgainstCargo(t *testing.T) {
 			}
 			dir := unpack(t, string(b))
 			start := dir
-			if !exists(filepath.Join(dir, "Cargo.toml")) {
+			if !config.Exists(filepath.Join(dir, "Cargo.toml")) {
 				start = filepath.Join(dir, "app")
 			}
-			text, err := run(t, start, cargo, "metadata", "--no-deps", "--offline", "--format-version=1")
+			text, err := run(t, start, program, "metadata", "--no-deps", "--offline", "--format-version=1")
 			if err != nil {
 				t.Fatalf("cargo: %s", text)
 			}
@@ -123,7 +125,7 @@ func TestTargetsAgainstCargo(t *testing.T) {
 
 // What cargo refuses must be refused, with a place where there is one.
 func TestManifestFaults(t *testing.T) {
-	cargo := realCargo(t)
+	program := realCargo(t)
 	const pkg = "-- src/main.rs --\nfn main() {}\n-- Cargo.toml --\n"
 	for _, c := range []struct{ name, files, want string }{
 		{"syntax", pkg + "[package]\nname = \"a\nversion = \"1.0.0\"\n", "Cargo.toml:2:"},
@@ -143,7 +145,7 @@ func TestManifestFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := unpack(t, c.files)
 			start := dir
-			if isDir(filepath.Join(dir, "sub")) {
+			if config.IsDir(filepath.Join(dir, "sub")) {
 				start = filepath.Join(dir, "sub")
 			}
 			_, err := Open(start, Options{})
@@ -153,7 +155,7 @@ func TestManifestFaults(t *testing.T) {
 			if strings.Contains(fmt.Sprint(err), dir) {
 				t.Errorf("the message names the whole path: %v", err)
 			}
-			if out, err := run(t, start, cargo, "metadata", "--no-deps", "--offline", "--format-version=1"); err == nil {
+			if out, err := run(t, start, program, "metadata", "--no-deps", "--offline", "--format-version=1"); err == nil {
 				if c.name != "two of one name" && c.name != "missing path dependency" { // cargo says so later
 					t.Errorf("cargo accepts it: %s", out)
 				}

@@ -1,148 +1,146 @@
 package project
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 )
 
 // Open reads the project around dir.
 //
 // Faults of kind Usage: no Cargo.toml above dir, a file that does not parse, a
-// member that is missing, an open choice between members, a link that leaves
-// the tree. Everything else that can be said is in Notes.
+// member that is missing, a link that leaves the tree. An open choice between
+// several firmware packages is not a fault until Selected is called.
+// Everything else that can be said is in Notes.
 func Open(dir string, opts Options) (*Project, error) {
+	o, err := begin(dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	if o.workspace == nil {
+		if o.workspace, err = cargo.Open(o.Reader); err != nil {
+			return nil, err
+		}
+	}
+	w := o.workspace
+	p := &Project{Workspace: w.Dir, Own: w.Packages, Patches: w.Patches, CargoLock: w.Lock, Root: commonRoot(w)}
+	if err := o.settle(p); err != nil {
+		return nil, err
+	}
+	if p.Root != p.Workspace {
+		o.Note(config.Origin{}, "packages outside the workspace's directory: the input tree begins at "+
+			filepath.ToSlash(p.Root)+", and the firmware depends on the relative paths between the packages")
+	}
+	if p.Toolchain, err = cargo.ReadToolchain(o.Reader, p.Member, p.Root); err != nil {
+		return nil, err
+	}
+	t, err := inputs(o.Reader, p, w)
+	if err != nil {
+		return nil, err
+	}
+	keepNamed(p, t)
+	if err := checkSecrets(o.Reader, p, w); err != nil {
+		return nil, err
+	}
+	if err := checkProfile(o.Reader, p, w); err != nil {
+		return nil, err
+	}
+	p.Notes = o.Notes()
+	p.relocate()
+	for _, c := range p.Compiled() {
+		if c.RustVersion.V != "" {
+			p.MSRV = append(p.MSRV, MSRV{c.Name, c.RustVersion.V, c.RustVersion.Origin})
+		}
+	}
+	return p, nil
+}
+
+// Settings returns the configuration for dir without reading the project's
+// files: the layers of Config, of which espalier.toml and the files of other
+// tools are missing when there is no Cargo.toml in dir or above.
+func Settings(dir string, opts Options) (Config, []config.Note, error) {
+	o, err := begin(dir, opts)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	p := &Project{}
+	if w := o.workspace; w != nil {
+		p.Workspace, p.Own, p.Root = w.Dir, w.Packages, commonRoot(w)
+	}
+	if err := o.settle(p); err != nil {
+		return Config{}, nil, err
+	}
+	p.Notes = o.Notes()
+	if o.workspace != nil {
+		p.relocate()
+	}
+	return p.Espalier, p.Notes, nil
+}
+
+// opening is the state of Open: the workspace and the layers of the
+// configuration. While it works all paths are absolute and in the system's
+// form, because the root of the input tree is known only when the last path
+// dependency has been read; relocate makes them relative.
+type opening struct {
+	*config.Reader
+	workspace *cargo.Workspace // nil when there is none
+	layers    *layers
+	opts      Options
+}
+
+func begin(dir string, opts Options) (*opening, error) {
 	abs, err := filepath.Abs(dir)
 	if err == nil {
 		abs, err = filepath.EvalSymlinks(abs) // what getcwd tells cargo
 	}
 	if err != nil {
-		return nil, failf(nil, "opening %s: %w", dir, pathless(err))
+		return nil, config.Failf(nil, "opening %s: %w", dir, config.Pathless(err))
 	}
 	if st, err := os.Stat(abs); err == nil && !st.IsDir() {
 		abs = filepath.Dir(abs) // a manifest or any other file of the project
 	}
-	l := &loader{dir: abs, manifests: map[string]*manifest{}}
-	path, err := l.findManifest(abs)
-	if err != nil {
-		return nil, err
-	}
-	w, err := l.workspace(path)
-	if err != nil {
-		return nil, err
-	}
-	p := &Project{Workspace: w.root.dir}
-	if err := l.own(p, w); err != nil {
-		return nil, err
-	}
-	x, err := l.newLayers(w, opts)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.choose(p, w, x, opts); err != nil {
-		return nil, err
-	}
-	p.Root = commonRoot(w)
-	if err := l.settings(p, w, x, opts); err != nil {
-		return nil, err
-	}
-	if p.Toolchain, err = l.toolchain(p.Member, p.Root); err != nil {
-		return nil, err
-	}
-	if p.CargoLock, err = l.cargoLock(w.root.dir); err != nil {
-		return nil, err
-	}
-	if p.Patches, err = w.root.patches(); err != nil {
-		return nil, l.fault(err)
-	}
-	t, err := l.inputs(p, w)
-	if err != nil {
-		return nil, err
-	}
-	l.keepNamed(p, t)
-	if err := l.checkSecrets(p, w); err != nil {
-		return nil, err
-	}
-	p.Notes = l.notes
-	p.relocate()
-	for _, o := range p.Compiled() {
-		if o.RustVersion.V != "" {
-			p.MSRV = append(p.MSRV, MSRV{o.Name, o.RustVersion.V, o.RustVersion.Origin})
+	o := &opening{Reader: &config.Reader{Dir: abs}, opts: opts}
+	if cargo.Find(abs) != "" {
+		if o.workspace, err = cargo.Open(o.Reader); err != nil {
+			return nil, err
 		}
 	}
-	if err := l.checkProfile(p, w); err != nil {
-		return nil, err
-	}
-	return p, nil
+	o.layers, err = readLayers(o.Reader, o.workspace, opts)
+	return o, err
 }
 
-// own reads all packages of the workspace.
-func (l *loader) own(p *Project, w *workspace) error {
-	member := map[*manifest]bool{}
-	for _, m := range w.members {
-		member[m] = true
-	}
-	for _, m := range append(append([]*manifest{}, w.members...), w.others...) {
-		o, err := l.ownPackage(m)
+// settle selects the package and resolves the settings for it.
+func (o *opening) settle(p *Project) error {
+	p.Member = p.Workspace
+	if o.workspace != nil {
+		pkg, open, err := o.selectPackage()
 		if err != nil {
 			return err
 		}
-		o.Member = member[m]
-		p.Own = append(p.Own, o)
-	}
-	sort.SliceStable(p.Own, func(i, j int) bool { return p.Own[i].Dir < p.Own[j].Dir })
-	return nil
-}
-
-// settings resolves the configuration of the chosen member.
-func (l *loader) settings(p *Project, w *workspace, x *layers, opts Options) error {
-	if p.Root != p.Workspace {
-		l.note(Origin{}, "packages outside the workspace's directory: the input tree begins at "+filepath.ToSlash(p.Root)+", and the firmware's bits depend on how the packages lie to each other")
+		p.open = open
+		if pkg != nil {
+			p.Member, p.Package = pkg.Dir, pkg.Name
+		}
 	}
 	var err error
-	p.Espalier, p.Cargo, err = l.espalier(x, w, p.Root, opts, func(want string) (CargoConfig, error) {
-		return l.cargoConfig(p.Member, p.Root, want)
-	})
-	if err != nil {
+	if p.Espalier, p.Cargo, err = o.settings(p); err != nil {
 		return err
 	}
 	p.Profile = p.Espalier.Build.Profile.V
 	p.Binary, p.Example = p.Espalier.Build.Bin.V, p.Espalier.Build.Example.V
-	if p.Binary == "" && p.Example == "" {
-		p.Binary = p.ownOf(w.current).DefaultRun
+	if p.Binary == "" && p.Example == "" && p.Package != "" {
+		p.Binary = p.selected().DefaultRun
 	}
 	return nil
 }
 
-func (l *loader) cargoLock(dir string) (*CargoLock, error) {
-	path := filepath.Join(dir, "Cargo.lock")
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, failf(nil, "reading %s: %w", l.show(path), pathless(err))
-	}
-	lock, err := parseCargoLock(path, b)
-	if err != nil {
-		return nil, l.fault(err)
-	}
-	return lock, nil
-}
-
 // checkProfile refuses a profile that nothing defines.
-func (l *loader) checkProfile(p *Project, w *workspace) error {
+func checkProfile(r *config.Reader, p *Project, w *cargo.Workspace) error {
 	names := []string{"dev", "release", "test", "bench"}
-	if t := w.root.toml.Get("profile"); t != nil {
-		for _, k := range t.Keys {
-			names = append(names, k.Name)
-		}
-	}
-	names = append(names, p.Cargo.Profiles...)
+	names = append(append(names, w.Profiles...), p.Cargo.Profiles...)
 	for _, n := range names {
 		if n == p.Profile {
 			return nil
@@ -152,5 +150,7 @@ func (l *loader) checkProfile(p *Project, w *workspace) error {
 	if p.Profile == "debug" {
 		hint = "espalier build --profile dev"
 	}
-	return fault.New(fault.Usage, p.Espalier.Build.Profile.Origin.String()+": no profile "+quoted(p.Profile)+" in "+l.show(w.root.path), hint)
+	return fault.New(fault.Usage, r.Place(p.Espalier.Build.Profile.Origin)+": no profile "+quoted(p.Profile)+" in "+r.Show(w.Manifest), hint)
 }
+
+func quoted(s string) string { return `"` + s + `"` }

@@ -1,6 +1,11 @@
 package project
 
-import "time"
+import (
+	"time"
+
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
+)
 
 // Options narrow what Open finds by itself. The zero value asks for nothing.
 type Options struct {
@@ -31,19 +36,21 @@ type Project struct {
 	Ignored   []Ignored // what .gitignore kept out of the tree
 	Head      Head      // the commit that is checked out
 
-	Own       []OwnPackage // workspace members and path dependencies, sorted by Dir
-	CargoLock *CargoLock   // nil when there is no Cargo.lock yet
-	Toolchain ToolchainRequest
-	Cargo     CargoConfig
+	Own       []cargo.Package // workspace members and path dependencies, sorted by Dir
+	CargoLock *cargo.Lock     // nil when there is no Cargo.lock yet
+	Toolchain cargo.Toolchain
+	Cargo     cargo.Config
 	Espalier  Config
-	MSRV      []MSRV       // rust-version of the own packages that the build compiles
-	Patches   []Dependency // [patch] and [replace] of the workspace
+	MSRV      []MSRV             // rust-version of the own packages that the build compiles
+	Patches   []cargo.Dependency // [patch] and [replace] of the workspace
 
 	Binary  string // --bin to build; empty when an example is built or the choice is open (see Artifact)
 	Example string // or --example
 	Profile string // "release" unless asked otherwise
 
-	Notes []Note // what the user should hear: parent configuration that does not apply, both toolchain files, ...
+	Notes []config.Note // parent configuration that does not apply, both toolchain files, ...
+
+	open error // the choice between several packages; nil when Package is selected
 }
 
 // Target is the triple that the project is built for, or the path of a target
@@ -55,7 +62,7 @@ func (p *Project) Target() string {
 	if t := p.Cargo.Target.V; t != "" {
 		return t
 	}
-	return DefaultTarget
+	return cargo.DefaultTarget
 }
 
 // File is one entry of the input tree.
@@ -68,8 +75,8 @@ type File struct {
 
 // Ignored is a path that .gitignore kept out of the input tree.
 type Ignored struct {
-	Path string // a directory ends in "/" and stands for all below it
-	By   Origin // the pattern's line; File "cargo" for a target directory and for cargo's credentials
+	Path string        // a directory ends in "/" and stands for all below it
+	By   config.Origin // the pattern's line; File "cargo" for a target directory and for cargo's credentials
 }
 
 // Head is the checked-out commit of the repository around the project.
@@ -82,63 +89,5 @@ type Head struct {
 type MSRV struct {
 	Package string
 	Version string
-	Origin  Origin
-}
-
-// OwnPackage is a package whose sources belong to the user.
-type OwnPackage struct {
-	Name        string
-	Version     string // "0.0.0" when the manifest has none, as cargo says
-	Edition     string
-	RustVersion Value[string]
-	Dir         string // "." for Root itself
-	Manifest    string // Dir + "/Cargo.toml"
-	Member      bool   // of the workspace; false for a path dependency outside it
-	Links       string
-	DefaultRun  string
-	Build       string // path of the build script; empty when there is none
-	Targets     []Target
-	Features    map[string][]string // [features] as written
-	Depends     []Dependency
-}
-
-// Target kinds, named as cargo metadata names them.
-const (
-	KindLib         = "lib"
-	KindBin         = "bin"
-	KindExample     = "example"
-	KindTest        = "test"
-	KindBench       = "bench"
-	KindCustomBuild = "custom-build"
-)
-
-// Target is one crate root of an own package.
-type Target struct {
-	Package          string
-	Kind             string // one of the Kind constants
-	Name             string
-	Path             string // of the source file
-	CrateTypes       []string
-	ProcMacro        bool
-	Edition          string
-	RequiredFeatures []string
-}
-
-// Dependency is one line of an own package's manifest (or of [patch]), with
-// workspace inheritance resolved.
-type Dependency struct {
-	Name              string // as the manifest calls it
-	Package           string // real package name, differs from Name when renamed
-	Kind              string // "", "dev", "build", "patch", "replace"
-	Platform          string // target triple or "cfg(...)"; empty for all
-	Req               string // version requirement; empty for any
-	Path              string // relative to Root; of a path dependency
-	Git               string // URL as written
-	Ref               string // "rev=…", "tag=…", "branch=…" or empty for the default branch
-	Registry          string
-	Patches           string // for Kind "patch": what is patched, "crates-io" or a URL
-	Features          []string
-	NoDefaultFeatures bool
-	Optional          bool
-	Origin            Origin
+	Origin  config.Origin
 }

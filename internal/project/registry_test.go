@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/devtest"
 )
 
@@ -18,7 +20,7 @@ import (
 // from the author's own.
 func TestTargetsOfPublishedCrates(t *testing.T) {
 	devtest.Long(t, "calls cargo for every crate")
-	cargo := realCargo(t)
+	program := realCargo(t)
 	home := os.Getenv("CARGO_HOME")
 	if home == "" {
 		user, err := os.UserHomeDir()
@@ -48,7 +50,7 @@ func TestTargetsOfPublishedCrates(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "Cargo.toml"), b, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			text, cargoErr := run(t, dir, cargo, "metadata", "--no-deps", "--offline", "--format-version=1")
+			text, cargoErr := run(t, dir, program, "metadata", "--no-deps", "--offline", "--format-version=1")
 			p, err := Open(dir, Options{})
 			if cargoErr != nil {
 				continue // an author's manifest that inherits from a workspace that was not published
@@ -82,9 +84,9 @@ func TestTargetsOfPublishedCrates(t *testing.T) {
 					kind := x.Kind[0]
 					switch kind {
 					case "proc-macro", "rlib", "staticlib", "cdylib", "dylib":
-						kind = KindLib
+						kind = cargo.KindLib
 					}
-					want = append(want, describe(k.Name, k.Version, kind, x.Name, filepath.ToSlash(relTo(p.Root, x.SrcPath)), x.Edition, x.Types, x.Needs))
+					want = append(want, describe(k.Name, k.Version, kind, x.Name, filepath.ToSlash(config.Rel(p.Root, x.SrcPath)), x.Edition, x.Types, x.Needs))
 				}
 			}
 			for _, o := range p.Own {

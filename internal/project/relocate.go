@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+
+	"espalier.dev/espalier/internal/config"
 )
 
 // relocate makes every path relative to Root, now that Root is known. Origins
@@ -11,18 +13,18 @@ import (
 // absolute.
 func (p *Project) relocate() {
 	rel := func(path string) string {
-		if !filepath.IsAbs(path) || !within(path, p.Root) {
+		if !filepath.IsAbs(path) || !config.Within(path, p.Root) {
 			return filepath.ToSlash(path)
 		}
-		return filepath.ToSlash(relTo(p.Root, path))
+		return filepath.ToSlash(config.Rel(p.Root, path))
 	}
-	origin := reflect.TypeFor[Origin]()
+	origin := reflect.TypeFor[config.Origin]()
 	var walk func(v reflect.Value)
 	walk = func(v reflect.Value) {
 		switch v.Kind() {
 		case reflect.Struct:
 			if v.Type() == origin {
-				o := v.Addr().Interface().(*Origin)
+				o := v.Addr().Interface().(*config.Origin)
 				o.File = rel(o.File)
 				return
 			}
@@ -52,6 +54,12 @@ func (p *Project) relocate() {
 	for i := range p.Own {
 		o := &p.Own[i]
 		o.Dir, o.Manifest = rel(o.Dir), rel(o.Manifest)
+		if o.Root != "" {
+			o.Root = rel(o.Root)
+		}
+		for j, f := range o.Texts {
+			o.Texts[j] = rel(f)
+		}
 		if o.Build != "" {
 			o.Build = rel(o.Build)
 		}

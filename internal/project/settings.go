@@ -1,253 +1,161 @@
 package project
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
-	"time"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/fault"
 )
 
-// layers resolves settings: the first layer that has one decides, the others
-// are remembered as hidden.
-type layers struct {
-	l      *loader
-	lookup func(string) (string, bool)
-	own    *tomldoc.Node // espalier.toml; nil when there is none
-	user   *tomldoc.Node
-	out    []Setting
-	err    error
-}
-
-// raw is a setting before it has a type: a scalar has one word.
-type raw struct {
-	words  []string
-	origin Origin
-	node   *tomldoc.Node // for errors with a place
-	hidden bool          // a secret: never shown
-}
-
-// spec describes one setting.
-type spec struct {
-	name    string   // "build.profile": table and key
-	env     string   // variable; empty when there is none
-	flag    string   // flag without dashes, for the origin
-	given   []string // from the command line; nil when not given
-	foreign []raw    // what other tools' files say, most important first
-	def     string   // "" none
-	list    bool
-	kind    tomldoc.Kind      // in TOML
-	renamed map[string]string // values of former versions and their present names
-}
-
-func (x *layers) fail(err error) {
-	if x.err == nil {
-		x.err = err
+// settings resolves all settings for p.Member, and with them cargo's
+// configuration. Without a workspace the files of the project are missing.
+func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
+	x, l, root := o.layers, o.Reader, p.Root
+	c := Config{}
+	if x.own != nil {
+		c.Path = x.own.File()
 	}
-}
-
-// resolve walks the layers of one setting.
-func (x *layers) resolve(s spec) raw {
-	var found []raw
-	if s.given != nil {
-		found = append(found, raw{words: s.given, origin: Origin{File: "flag --" + s.flag}})
-	}
-	if s.env != "" {
-		if v, ok := x.lookup(s.env); ok && v != "" {
-			words := []string{v}
-			if s.list {
-				words = splitList(v)
-			}
-			found = append(found, raw{words: words, origin: Origin{File: "environment " + s.env}})
-		}
-	}
-	table, key, _ := strings.Cut(s.name, ".")
-	if r, ok := x.fromTOML(x.own.Get(table, key), s); ok {
-		found = append(found, r)
-	}
-	found = append(found, s.foreign...)
-	if r, ok := x.fromTOML(x.user.Get(table, key), s); ok {
-		found = append(found, r)
-	}
-	out := raw{}
-	if s.def != "" {
-		out = raw{words: []string{s.def}, origin: byDefault}
-	}
-	set := Setting{Name: s.name, Env: s.env}
-	if len(found) > 0 {
-		out = found[0]
-		for _, f := range found[1:] {
-			set.Hidden = append(set.Hidden, f.origin)
-		}
-	}
-	set.Value, set.Origin = strings.Join(out.words, ", "), out.origin
-	if out.hidden {
-		set.Value = "(secret)"
-	}
-	if set.Origin.IsZero() {
-		set.Origin = byDefault
-	}
-	x.out = append(x.out, set)
-	return out
-}
-
-// splitList splits a variable that holds a list: at line ends when there are
-// any, else at commas.
-func splitList(v string) []string {
-	sep := ","
-	if strings.Contains(v, "\n") {
-		sep = "\n"
-	}
-	var out []string
-	for _, w := range strings.Split(v, sep) {
-		if w = strings.TrimSpace(w); w != "" {
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
-func (x *layers) fromTOML(n *tomldoc.Node, s spec) (raw, bool) {
-	if n == nil || x.err != nil {
-		return raw{}, false
-	}
-	r := raw{origin: at(n.File(), n.Pos), node: n}
-	switch {
-	case s.list && n.Kind == tomldoc.String:
-		r.words = []string{n.Text}
-	case s.list && n.Kind == tomldoc.Array:
-		r.words = []string{}
-		for i, e := range n.Elem {
-			if e.Kind != tomldoc.String {
-				x.fail(e.Errorf("%s[%d]: want a string, found %s", s.name, i, e.Kind))
-				return raw{}, false
-			}
-			r.words = append(r.words, e.Text)
-		}
-	case n.Kind != s.kind || s.list:
-		want := s.kind.String()
-		if s.list {
-			want = "a string or a list of strings"
-		}
-		x.fail(n.Errorf("%s: want %s, found %s", s.name, want, n.Kind))
-		return raw{}, false
-	case n.Kind == tomldoc.Bool:
-		r.words = []string{strconv.FormatBool(n.Bool)}
-	case n.Kind == tomldoc.Integer:
-		r.words = []string{strconv.FormatInt(n.Int, 10)}
-	default:
-		r.words = []string{n.Text}
-	}
-	return r, true
-}
-
-// bad is an error about a value, with its place when it has one.
-func (x *layers) bad(s spec, r raw, format string, args ...any) {
-	msg := s.name + ": " + fmt.Sprintf(format, args...)
-	if r.node != nil {
-		x.fail(r.node.Errorf("%s", msg))
-		return
-	}
-	x.fail(errors.New(r.origin.String() + ": " + msg))
-}
-
-func (x *layers) str(s spec) Value[string] {
-	s.kind = tomldoc.String
-	r := x.resolve(s)
-	if len(r.words) == 0 {
-		return Value[string]{}
-	}
-	return Value[string]{r.words[0], r.origin}
-}
-
-// oneOf is a string out of a few, compared without case and returned as listed.
-func (x *layers) oneOf(s spec, allowed ...string) Value[string] {
-	s.kind = tomldoc.String
-	r := x.resolve(s)
-	if len(r.words) == 0 {
-		return Value[string]{}
-	}
-	for _, a := range allowed {
-		if strings.EqualFold(a, r.words[0]) {
-			return Value[string]{a, r.origin}
-		}
-	}
-	if now, ok := s.renamed[r.words[0]]; ok {
-		x.bad(s, r, "%q is now called %q", r.words[0], now)
-		return Value[string]{}
-	}
-	x.bad(s, r, "%q is none of %s", r.words[0], strings.Join(allowed, ", "))
-	return Value[string]{}
-}
-
-func (x *layers) list(s spec) Value[[]string] {
-	s.list = true
-	r := x.resolve(s)
-	if r.words == nil {
-		return Value[[]string]{}
-	}
-	return Value[[]string]{r.words, r.origin}
-}
-
-func (x *layers) boolean(s spec) Value[bool] {
-	s.kind, s.def = tomldoc.Bool, "false"
-	r := x.resolve(s)
-	v, err := strconv.ParseBool(r.words[0])
+	f := o.opts.Flags
+	c.Build.Package = x.str(spec{name: "build.package", env: "ESPALIER_PACKAGE", flag: "package", given: one(o.opts.Package)})
+	c.Build.Bin = x.str(spec{name: "build.bin", env: "ESPALIER_BIN", flag: "bin", given: one(f.Bin)})
+	c.Build.Example = x.str(spec{name: "build.example", env: "ESPALIER_EXAMPLE", flag: "example", given: one(f.Example)})
+	c.Build.Profile = x.str(spec{name: "build.profile", env: "ESPALIER_PROFILE", flag: "profile", given: one(f.Profile), def: "release"})
+	target := spec{name: "build.target", env: "ESPALIER_TARGET", flag: "target", given: one(f.Target), def: cargo.DefaultTarget}
+	cc, err := o.targetOf(p, target)
 	if err != nil {
-		x.bad(s, r, "%q is neither true nor false", r.words[0])
+		return c, cc, err
 	}
-	return Value[bool]{v, r.origin}
+	if cc.Target.V != "" {
+		target.foreign = []raw{{words: []string{cc.Target.V}, origin: cc.Target.Origin}}
+	}
+	c.Build.Target = x.str(target)
+	c.Build.Features = x.list(spec{name: "build.features", env: "ESPALIER_FEATURES", flag: "features", given: f.Features})
+	c.Build.NoDefaultFeatures = x.boolean(spec{name: "build.no-default-features", env: "ESPALIER_NO_DEFAULT_FEATURES", flag: "no-default-features", given: oneBool(f.NoDefaultFeatures)})
+	c.Build.AllFeatures = x.boolean(spec{name: "build.all-features", env: "ESPALIER_ALL_FEATURES", flag: "all-features", given: oneBool(f.AllFeatures)})
+	c.Build.Include = x.list(spec{name: "build.include"})
+	c.Build.Env = x.buildEnv()
+
+	flash, err := o.espflash(p)
+	if err != nil {
+		return c, cc, err
+	}
+	c.Image.FlashMode = x.oneOf(spec{name: "image.flash-mode", env: "ESPALIER_FLASH_MODE", flag: "flash-mode", given: one(f.FlashMode), foreign: flash["mode"]}, "qio", "qout", "dio", "dout")
+	c.Image.FlashSize = x.oneOf(spec{name: "image.flash-size", env: "ESPALIER_FLASH_SIZE", flag: "flash-size", given: one(f.FlashSize), foreign: flash["size"]}, "1MB", "2MB", "4MB", "8MB", "16MB", "32MB", "64MB", "128MB")
+	c.Image.FlashFreq = x.oneOf(spec{name: "image.flash-freq", env: "ESPALIER_FLASH_FREQ", flag: "flash-freq", given: one(f.FlashFreq), foreign: flash["frequency"]}, "20MHz", "26MHz", "40MHz", "80MHz")
+	c.Image.PartitionTable = x.file(spec{name: "image.partition-table", env: "ESPALIER_PARTITION_TABLE", flag: "partition-table", given: one(f.PartitionTable), foreign: flash["partition_table"]}, l.Dir, root)
+	c.Image.PartitionTableOffset = x.integer(spec{name: "image.partition-table-offset", flag: "partition-table-offset", foreign: flash["partition_table_offset"]}, 0, 1<<24)
+	c.Image.TargetAppPartition = x.str(spec{name: "image.target-app-partition", flag: "target-app-partition", foreign: flash["target_app_partition"]})
+	c.Image.Bootloader = x.file(spec{name: "image.bootloader", flag: "bootloader", foreign: flash["bootloader"]}, l.Dir, root)
+	c.Image.MinChipRev = x.integer(spec{name: "image.min-chip-rev", flag: "min-chip-rev"}, 0, 9999)
+
+	c.Run.Expect = x.list(spec{name: "run.expect", env: "ESPALIER_EXPECT", flag: "expect", given: f.Expect})
+	c.Run.Fail = x.list(spec{name: "run.fail", env: "ESPALIER_FAIL", flag: "fail", given: f.Fail})
+	var timeout, guest []string
+	if f.Timeout != nil {
+		timeout = []string{f.Timeout.String()}
+	}
+	if f.For != nil {
+		guest = []string{f.For.String()}
+	}
+	c.Run.Timeout = x.duration(spec{name: "run.timeout", env: "ESPALIER_TIMEOUT", flag: "timeout", given: timeout})
+	c.Run.For = x.duration(spec{name: "run.for", env: "ESPALIER_FOR", flag: "for", given: guest})
+	c.Run.Log = x.str(spec{name: "run.log", env: "ESPALIER_LOG", flag: "log", given: one(f.Log)})
+	c.Net.SSID = x.str(spec{name: "net.ssid", env: "ESPALIER_NET_SSID", foreign: credential(cc.Env, c.Build.Env, "SSID", "WIFI_SSID"), def: DefaultSSID})
+	c.Net.Passphrase = x.str(spec{name: "net.passphrase", env: "ESPALIER_NET_PASSPHRASE", foreign: credential(cc.Env, c.Build.Env, "PASSWORD", "PASSPHRASE", "WIFI_PASSWORD", "WIFI_PASSPHRASE", "WIFI_PASS", "WIFI_PSK"), def: DefaultPassphrase})
+	c.Net.Channel = x.integer(spec{name: "net.channel", env: "ESPALIER_NET_CHANNEL", def: "1"}, 1, 13)
+	c.Net.Mode = x.oneOf(spec{name: "net.mode", env: "ESPALIER_NET", flag: "net", given: one(f.Net), def: "isolated", renamed: map[string]string{"island": "isolated"}}, "isolated", "host", "none")
+	c.Net.Hosts = x.list(spec{name: "net.hosts", flag: "host", given: f.Hosts})
+	c.Net.Forward = x.list(spec{name: "net.forward", flag: "forward", given: f.Forward})
+	c.Net.Serve = x.str(spec{name: "net.serve", flag: "serve", given: one(f.Serve)})
+	c.Faults.Schedule = x.list(spec{name: "faults.schedule", flag: "fault", given: f.Faults})
+	c.Faults.Seed = x.integer(spec{name: "faults.seed", env: "ESPALIER_SEED", flag: "seed", given: one(f.Seed), def: "1"}, 0, 1<<62)
+	c.Supply.Prefixes = x.list(spec{name: "supply.prefixes", env: "ESPALIER_SUPPLY_PREFIXES", flag: "supply-prefix"})
+	c.Supply.Sources = x.sources()
+	c.Store = x.str(spec{name: "store.dir", env: "ESPALIER_STORE", flag: "store", given: one(f.Store)})
+	if c.Store.V != "" {
+		base := l.Dir
+		if filepath.IsAbs(c.Store.Origin.File) {
+			base = filepath.Dir(c.Store.Origin.File)
+		}
+		c.Store.V = config.Join(base, c.Store.V)
+	}
+	if c.Build.Bin.V != "" && c.Build.Example.V != "" && x.err == nil {
+		// A binary in espalier.toml gives way to an example on the command line.
+		switch rank(c.Build.Bin.Origin) - rank(c.Build.Example.Origin) {
+		case 0:
+			x.fail(fault.New(fault.Usage, "build.bin ("+l.Place(c.Build.Bin.Origin)+") and build.example ("+l.Place(c.Build.Example.Origin)+") exclude each other"))
+		default:
+			if rank(c.Build.Bin.Origin) < rank(c.Build.Example.Origin) {
+				c.Build.Example = config.Value[string]{}
+			} else {
+				c.Build.Bin = config.Value[string]{}
+			}
+		}
+	}
+	c.settings = x.out
+	if x.err != nil {
+		return c, cc, l.Fault(x.err)
+	}
+	return c, cc, nil
 }
 
-func (x *layers) duration(s spec) Value[time.Duration] {
-	s.kind, s.def = tomldoc.String, "0s"
-	r := x.resolve(s)
-	d, err := time.ParseDuration(r.words[0])
-	if err != nil || d < 0 {
-		x.bad(s, r, "%q is no duration; want a number with a unit such as 30s or 2m", r.words[0])
+// credential is what the firmware was built with: the first of several names
+// that the project gives to env!().
+func credential(fromCargo []cargo.EnvVar, own []BuildVar, names ...string) []raw {
+	for _, name := range names {
+		for _, v := range own {
+			if v.Name == name && v.Set {
+				return []raw{{words: []string{v.Value}, origin: v.Origin, hidden: v.Secret}}
+			}
+		}
+		for _, v := range fromCargo {
+			if v.Name == name && !v.Relative {
+				return []raw{{words: []string{v.Value}, origin: v.Origin}}
+			}
+		}
 	}
-	return Value[time.Duration]{d, r.origin}
+	return nil
 }
 
-func (x *layers) integer(s spec, low, high int64) Value[int64] {
-	s.kind = tomldoc.Integer
-	if s.def == "" {
-		s.def = "0"
+// rank orders the layers: flag, environment, file.
+func rank(o config.Origin) int {
+	switch {
+	case strings.HasPrefix(o.File, "flag "):
+		return 0
+	case strings.HasPrefix(o.File, "environment "):
+		return 1
 	}
-	r := x.resolve(s)
-	n, err := strconv.ParseInt(strings.ReplaceAll(r.words[0], "_", ""), 0, 64)
-	if err != nil || n < low || n > high {
-		x.bad(s, r, "%q is no number from %d to %d", r.words[0], low, high)
-	}
-	return Value[int64]{n, r.origin}
+	return 2
 }
 
-// file is a path of the project: relative to the file or directory that names
-// it, returned absolute. It must exist when it is not the default.
-func (x *layers) file(s spec, flagBase string, root string) Value[string] {
-	v := x.str(s)
-	if v.V == "" || x.err != nil {
-		return v
+// targetOf reads cargo's configuration for the triple that a layer above it
+// asks for, else for its own.
+func (o *opening) targetOf(p *Project, s spec) (cargo.Config, error) {
+	if o.workspace == nil {
+		return cargo.Config{}, nil
 	}
-	base := flagBase
-	if filepath.IsAbs(v.Origin.File) {
-		base = filepath.Dir(v.Origin.File)
+	probe := *o.layers
+	probe.user = nil
+	s.def = ""
+	want := probe.str(s).V
+	if probe.err != nil {
+		return cargo.Config{}, o.Fault(probe.err)
 	}
-	abs := resolve(base, v.V)
-	node := raw{origin: v.Origin}
-	if _, err := os.Stat(abs); errors.Is(err, fs.ErrNotExist) {
-		x.bad(s, node, "%s: no such file", x.l.show(abs))
-	} else if !within(abs, root) {
-		x.bad(s, node, "%s lies outside the project; copy it into it", filepath.ToSlash(abs))
-	}
-	v.V = abs
-	return v
+	return cargo.ReadConfig(o.Reader, p.Member, p.Root, want)
 }
 
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+func one(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+func oneBool(b bool) []string {
+	if !b {
+		return nil
+	}
+	return []string{"true"}
+}

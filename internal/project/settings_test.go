@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -74,7 +75,7 @@ func TestLayers(t *testing.T) {
 		{"build.profile", "release", "flag --profile", "espalier.toml:2:11"},
 		{"build.features", "c", "flag --features", "espalier.toml:3:1"},
 		{"build.no-default-features", "true", "espalier.toml:4:23", ""},
-		{"build.target", DefaultTarget, "default", ""},
+		{"build.target", cargo.DefaultTarget, "default", ""},
 		{"image.flash-size", "16mb", "environment ESPALIER_FLASH_SIZE", "espalier.toml:7:14 espflash.toml:5:8"},
 		{"image.flash-freq", "80MHz", "espflash.toml:6:13", ""},
 		{"image.partition-table", "parts/table.csv", "espalier.toml:8:19", "espflash.toml:3:19"},
@@ -137,9 +138,9 @@ func TestEspalierFaults(t *testing.T) {
 		{"unknown table", "[buidl]\n", `espalier.toml:1:2: unknown key "buidl"; did you mean "build"?`},
 		{"unknown key", "[run]\nexpected = \"x\"\n", `espalier.toml:2:1: unknown key "expected" in [run]; did you mean "expect"?`},
 		{"type", "[run]\ntimeout = 3\n", "espalier.toml:2:11: run.timeout: want a string, found an integer"},
-		{"duration", "[run]\ntimeout = \"3\"\n", `espalier.toml:2:11: run.timeout: "3" is no duration`},
+		{"duration", "[run]\ntimeout = \"3\"\n", `espalier.toml:2:11: run.timeout: "3" is not a duration, such as 30s`},
 		{"renamed net mode", "[net]\nmode = \"island\"\n", `espalier.toml:2:8: net.mode: "island" is now called "isolated"`},
-		{"mode", "[image]\nflash-mode = \"spi\"\n", `espalier.toml:2:14: image.flash-mode: "spi" is none of qio, qout, dio, dout`},
+		{"mode", "[image]\nflash-mode = \"spi\"\n", `espalier.toml:2:14: image.flash-mode: "spi" is not one of qio, qout, dio, dout`},
 		{"no such table", "[image]\npartition-table = \"x.csv\"\n", "x.csv: no such file"},
 		{"table outside", "[image]\npartition-table = \"/etc/hosts\"\n", "lies outside the project"},
 		{"rustflags", "[build.env]\nRUSTFLAGS = \"x\"\n", "espalier.toml:2:1: build.env cannot set RUSTFLAGS: it would replace"},
@@ -244,7 +245,7 @@ func TestChoice(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Open(filepath.Join(unpack(t, c.files), c.dir), c.opts)
-			var a Target
+			var a cargo.Target
 			if err == nil {
 				if p.Package != c.pkg {
 					t.Errorf("package %s, want %s", p.Package, c.pkg)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -26,7 +27,7 @@ import (
 // A machine's own excludes (.git/info/exclude, core.excludesFile) do not count:
 // the same files must make the same tree elsewhere.
 type tree struct {
-	l        *loader
+	l        *config.Reader
 	root     string
 	scopes   []string        // absolute directories that are walked
 	keepFile map[string]bool // absolute: ignored or not, an input
@@ -73,19 +74,19 @@ func (t *tree) collect() error {
 	for _, s := range t.scopes {
 		st := walkState{repo: t.repository(s)}
 		top := t.root
-		if st.repo != nil && within(s, st.repo.top) {
+		if st.repo != nil && config.Within(s, st.repo.top) {
 			top = st.repo.top
 		}
-		for _, d := range parents(filepath.Dir(s)) {
-			if !within(d, top) {
+		for _, d := range config.Parents(filepath.Dir(s)) {
+			if !config.Within(d, top) {
 				break
 			}
 			st.rules = append([]*ignoreRules{t.rules(d)}, st.rules...)
 		}
 		// A project inside an ignored directory is not ignored itself: then
 		// the patterns above speak of it as a whole and not of its files.
-		for _, d := range parents(s) {
-			if d == top || !within(d, top) {
+		for _, d := range config.Parents(s) {
+			if d == top || !config.Within(d, top) {
 				break
 			}
 			if _, ignored := excludedBy(st.rules, filepath.ToSlash(d), true); ignored {
@@ -110,9 +111,9 @@ func (t *tree) above() {
 	for f := range t.keepFile {
 		inScope := false
 		for _, s := range t.scopes {
-			inScope = inScope || within(f, s)
+			inScope = inScope || config.Within(f, s)
 		}
-		if info, err := os.Lstat(f); !inScope && err == nil && within(f, t.root) {
+		if info, err := os.Lstat(f); !inScope && err == nil && config.Within(f, t.root) {
 			t.add(f, info)
 		}
 	}
@@ -127,7 +128,7 @@ func (t *tree) repository(dir string) *repository {
 		return known
 	}
 	if err := r.readIndex(); err != nil {
-		t.l.note(Origin{File: filepath.Join(r.gitDir, "index")}, "the git index cannot be read ("+err.Error()+"); untracked files are not named")
+		t.l.Note(config.Origin{File: filepath.Join(r.gitDir, "index")}, "the git index cannot be read ("+err.Error()+"); untracked files are not named")
 		r.tracked = nil
 	}
 	t.repos[r.top] = r
@@ -145,23 +146,23 @@ func (t *tree) rules(dir string) *ignoreRules {
 }
 
 // excludedBy finds the deciding pattern: the last one of the innermost file.
-func excludedBy(rules []*ignoreRules, abs string, dir bool) (Origin, bool) {
+func excludedBy(rules []*ignoreRules, abs string, dir bool) (config.Origin, bool) {
 	for i := len(rules) - 1; i >= 0; i-- {
 		if rules[i] == nil {
 			continue
 		}
 		if ignored, decided, line := rules[i].match(abs, dir); decided {
-			return Origin{File: rules[i].file, Line: line}, ignored
+			return config.Origin{File: rules[i].file, Line: line}, ignored
 		}
 	}
-	return Origin{}, false
+	return config.Origin{}, false
 }
 
 func (t *tree) walk(dir string, st walkState) error {
 	st.rules = append(st.rules[:len(st.rules):len(st.rules)], t.rules(dir))
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return failf(nil, "reading directory %s: %w", t.l.show(dir), pathless(err))
+		return config.Failf(nil, "reading directory %s: %w", t.l.Show(dir), config.Pathless(err))
 	}
 	for _, e := range entries {
 		name := e.Name()
@@ -180,7 +181,7 @@ func (t *tree) walk(dir string, st walkState) error {
 			continue // gone since the directory was read
 		}
 		if err != nil {
-			return failf(nil, "reading %s: %w", t.l.show(abs), pathless(err))
+			return config.Failf(nil, "reading %s: %w", t.l.Show(abs), config.Pathless(err))
 		}
 		if err := t.file(abs, name, info, st); err != nil {
 			return err
@@ -193,7 +194,7 @@ func (t *tree) walk(dir string, st walkState) error {
 func (t *tree) enter(abs, name string, st walkState) error {
 	if t.targets[abs] || cacheDir(abs) {
 		if !t.holdsTracked(st.repo, abs) {
-			t.ignored = append(t.ignored, Ignored{abs + "/", Origin{File: "cargo"}})
+			t.ignored = append(t.ignored, Ignored{abs + "/", config.Origin{File: "cargo"}})
 			return nil
 		}
 	}
@@ -225,12 +226,12 @@ func (t *tree) enter(abs, name string, st walkState) error {
 
 // cacheDir reports whether a directory carries cargo's cache tag.
 func cacheDir(dir string) bool {
-	return exists(filepath.Join(dir, "CACHEDIR.TAG")) && (exists(filepath.Join(dir, ".rustc_info.json")) || exists(filepath.Join(dir, "debug")) || exists(filepath.Join(dir, "release")))
+	return config.Exists(filepath.Join(dir, "CACHEDIR.TAG")) && (config.Exists(filepath.Join(dir, ".rustc_info.json")) || config.Exists(filepath.Join(dir, "debug")) || config.Exists(filepath.Join(dir, "release")))
 }
 
 func (t *tree) holdsKept(dir string) bool {
 	for _, k := range t.keepAll {
-		if within(k, dir) {
+		if config.Within(k, dir) {
 			return true
 		}
 	}
@@ -238,10 +239,10 @@ func (t *tree) holdsKept(dir string) bool {
 }
 
 func (t *tree) holdsTracked(r *repository, dir string) bool {
-	if r == nil || !within(dir, r.top) {
+	if r == nil || !config.Within(dir, r.top) {
 		return false
 	}
-	rel := filepath.ToSlash(relTo(r.top, dir))
+	rel := filepath.ToSlash(config.Rel(r.top, dir))
 	return r.parents[rel] || r.tracks(rel+"/x")
 }
 
@@ -249,18 +250,18 @@ func (t *tree) included(abs string, dir bool) bool {
 	if t.include == nil {
 		return false
 	}
-	in, _, _ := t.include.match(filepath.ToSlash(relTo(t.root, abs)), dir)
+	in, _, _ := t.include.match(filepath.ToSlash(config.Rel(t.root, abs)), dir)
 	return in
 }
 
 // file decides about anything that is no directory.
 func (t *tree) file(abs, name string, info fs.FileInfo, st walkState) error {
 	tracked := false
-	if st.repo != nil && st.repo.tracked != nil && within(abs, st.repo.top) {
-		tracked = st.repo.tracks(filepath.ToSlash(relTo(st.repo.top, abs)))
+	if st.repo != nil && st.repo.tracked != nil && config.Within(abs, st.repo.top) {
+		tracked = st.repo.tracks(filepath.ToSlash(config.Rel(st.repo.top, abs)))
 	}
 	if isCredentials(abs, name) {
-		t.ignored = append(t.ignored, Ignored{abs, Origin{File: "cargo"}})
+		t.ignored = append(t.ignored, Ignored{abs, config.Origin{File: "cargo"}})
 		return nil
 	}
 	kept := tracked || t.keepFile[abs] || keptName(name) && !st.ignored || t.included(abs, false)
@@ -278,20 +279,20 @@ func (t *tree) file(abs, name string, info fs.FileInfo, st walkState) error {
 			return nil
 		}
 	}
-	shown := t.l.show(abs)
+	shown := t.l.Show(abs)
 	switch mode := info.Mode(); {
 	case !utf8.ValidString(name):
-		return failf(nil, "%q: the file's name is not UTF-8, which the input tree cannot carry", shown)
+		return config.Failf(nil, "%q: the file's name is not UTF-8, which the input tree cannot carry", shown)
 	case mode&fs.ModeSymlink != 0:
 		if err := t.checkLink(abs); err != nil {
 			return err
 		}
 	case !mode.IsRegular():
-		return failf([]string{"rm " + shown}, "%s: neither file, directory nor link (%s); the input tree cannot carry it", shown, mode.Type())
+		return config.Failf([]string{"rm " + shown}, "%s: neither file, directory nor link (%s); the input tree cannot carry it", shown, mode.Type())
 	}
 	t.add(abs, info)
 	if st.repo != nil && st.repo.tracked != nil && !tracked {
-		t.untracked = append(t.untracked, filepath.ToSlash(relTo(t.root, abs)))
+		t.untracked = append(t.untracked, filepath.ToSlash(config.Rel(t.root, abs)))
 	}
 	return nil
 }
@@ -300,20 +301,20 @@ func (t *tree) file(abs, name string, info fs.FileInfo, st walkState) error {
 func (t *tree) checkLink(abs string) error {
 	to, err := os.Readlink(abs)
 	if err != nil {
-		return failf(nil, "reading link %s: %w", t.l.show(abs), pathless(err))
+		return config.Failf(nil, "reading link %s: %w", t.l.Show(abs), config.Pathless(err))
 	}
-	rel := filepath.ToSlash(relTo(t.root, abs))
+	rel := filepath.ToSlash(config.Rel(t.root, abs))
 	target := path.Join(path.Dir(rel), filepath.ToSlash(to))
 	if filepath.IsAbs(to) || target == ".." || strings.HasPrefix(target, "../") {
-		return fault.New(fault.Usage, "link "+t.l.show(abs)+" -> "+to+" leaves the project; nothing outside exists in a build",
-			"replace the link by what it points to: cp --remove-destination \"$(readlink -f '"+t.l.show(abs)+"')\" '"+t.l.show(abs)+"'",
+		return fault.New(fault.Usage, "link "+t.l.Show(abs)+" -> "+to+" leaves the project; nothing outside exists in a build",
+			"replace the link by what it points to: cp --remove-destination \"$(readlink -f '"+t.l.Show(abs)+"')\" '"+t.l.Show(abs)+"'",
 			"or keep it out: echo '/"+rel+"' >> .gitignore")
 	}
 	return nil
 }
 
 func (t *tree) add(abs string, info fs.FileInfo) {
-	f := File{Path: filepath.ToSlash(relTo(t.root, abs))}
+	f := File{Path: filepath.ToSlash(config.Rel(t.root, abs))}
 	if info.Mode()&fs.ModeSymlink != 0 {
 		f.Target, _ = os.Readlink(abs)
 		f.Target = filepath.ToSlash(f.Target)
@@ -330,7 +331,7 @@ func (t *tree) collisions() {
 	for _, f := range t.files {
 		low := strings.ToLower(f.Path)
 		if other, ok := seen[low]; ok {
-			t.l.note(Origin{}, f.Path+" and "+other+" differ in case only; they are one file on macOS and Windows")
+			t.l.Note(config.Origin{}, f.Path+" and "+other+" differ in case only; they are one file on macOS and Windows")
 		}
 		seen[low] = f.Path
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/fault"
 )
@@ -56,7 +57,7 @@ func TestIgnoreAgainstGit(t *testing.T) {
 	}
 	for _, f := range files {
 		p := filepath.Join(dir, "asfile", f)
-		if exists(p) {
+		if config.Exists(p) {
 			continue
 		}
 		if os.MkdirAll(filepath.Dir(p), 0o777) != nil || os.WriteFile(p, nil, 0o666) != nil {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
@@ -200,13 +201,13 @@ func below(dirs map[string]bool, name string) bool {
 	}
 }
 
-func stubFor(t project.Target) string {
+func stubFor(t cargo.Target) string {
 	switch {
-	case t.Kind == project.KindCustomBuild:
+	case t.Kind == cargo.KindCustomBuild:
 		return stubScript
 	case t.ProcMacro:
 		return stubMacro
-	case t.Kind == project.KindLib:
+	case t.Kind == cargo.KindLib:
 		return stubLib
 	}
 	return stubBin

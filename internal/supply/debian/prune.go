@@ -1,12 +1,15 @@
 package debian
 
-import "strings"
+import (
+	"strings"
+
+	"espalier.dev/espalier/internal/lock"
+)
 
 // PruneVersion numbers the rule by which packages become a tree: what is left
 // out (pruned), how paths are rewritten (linkTarget) and what is added
-// (furnish). The tree's digest depends on it, so it stands in the lock, and
-// every change of the rule takes a new number.
-const PruneVersion = 1
+// (furnish). The tree's digest depends on it, so it is in the lock.
+const PruneVersion = lock.DebianPrune
 
 // prunedDirs hold nothing that a compiler reads.
 var prunedDirs = []string{

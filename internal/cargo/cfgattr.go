@@ -1,19 +1,19 @@
-package project
+package cargo
 
 import "strings"
 
 // cfgRanges marks the tokens under #[cfg(…)]: off where the chip's build
 // certainly leaves them out, maybe where that depends on features or on names
 // that build scripts set.
-func cfgRanges(ts []rustToken) (off, maybe map[int]bool) {
+func cfgRanges(ts []token) (off, maybe map[int]bool) {
 	off, maybe = map[int]bool{}, map[int]bool{}
 	set := targetCfg(DefaultTarget)
 	for i := 0; i+3 < len(ts); i++ {
-		if ts[i].text != "#" || ts[i].kind != rustPunct {
+		if ts[i].text != "#" || ts[i].kind != tokenPunct {
 			continue
 		}
 		j := i + 1
-		inner := ts[j].text == "!" && ts[j].kind == rustPunct
+		inner := ts[j].text == "!" && ts[j].kind == tokenPunct
 		if inner {
 			j++
 		}
@@ -43,13 +43,13 @@ func cfgRanges(ts []rustToken) (off, maybe map[int]bool) {
 
 // cfgText writes cfg(…) back from tokens; known is false when it asks for
 // something that only the build decides.
-func cfgText(ts []rustToken, set cfgSet) (text string, known bool) {
+func cfgText(ts []token, set cfgSet) (text string, known bool) {
 	known = true
 	for i, t := range ts {
 		switch t.kind {
-		case rustString:
+		case tokenString:
 			text += quoted(t.text)
-		case rustIdent:
+		case tokenIdent:
 			text += t.text
 			call := i+1 < len(ts) && ts[i+1].text == "("
 			switch {
@@ -66,10 +66,10 @@ func cfgText(ts []rustToken, set cfgSet) (text string, known bool) {
 
 // closing is the index of the bracket that closes ts[open], or of the last
 // token.
-func closing(ts []rustToken, open int) int {
+func closing(ts []token, open int) int {
 	depth := 0
 	for i := open; i < len(ts); i++ {
-		if ts[i].kind != rustPunct {
+		if ts[i].kind != tokenPunct {
 			continue
 		}
 		switch ts[i].text {
@@ -87,9 +87,9 @@ func closing(ts []rustToken, open int) int {
 // itemEnd is the last token of the item, statement or field that starts at
 // ts[i]: its semicolon or comma, or the brace that closes its body, or the
 // token before the brace of what contains it.
-func itemEnd(ts []rustToken, i int) int {
+func itemEnd(ts []token, i int) int {
 	for ; i < len(ts); i++ {
-		if ts[i].kind != rustPunct {
+		if ts[i].kind != tokenPunct {
 			continue
 		}
 		switch ts[i].text {

@@ -1,4 +1,4 @@
-package project
+package cargo
 
 import (
 	"bytes"
@@ -6,13 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
-// ToolchainRequest is what rust-toolchain(.toml) asks for. The zero request
+// Toolchain is what rust-toolchain(.toml) asks for. The zero request
 // with channel "stable" stands for no file.
-type ToolchainRequest struct {
-	Channel    Value[string] // as written: "stable", "1.97.1", "nightly-2025-01-01"; "stable" by default
+type Toolchain struct {
+	Channel    config.Value[string] // as written: "stable", "1.97.1", "nightly-2025-01-01"; "stable" by default
 	Components []string
 	Targets    []string
 	Profile    string // "minimal", "default", "complete"; empty when not asked
@@ -20,34 +21,34 @@ type ToolchainRequest struct {
 	File       string // the file that decided; empty when there is none
 }
 
-// toolchain finds the file as rustup does: in every directory from member
-// upwards the first of rust-toolchain and rust-toolchain.toml. Files above
-// root are named in a note and do not decide.
-func (l *loader) toolchain(member, root string) (ToolchainRequest, error) {
-	none := ToolchainRequest{Channel: Value[string]{"stable", byDefault}}
-	for _, d := range parents(member) {
+// ReadToolchain finds the file as rustup does: in every directory from dir
+// upwards the first of rust-toolchain and rust-toolchain.toml. A file above
+// root is named in a note and does not decide.
+func ReadToolchain(l *config.Reader, dir, root string) (Toolchain, error) {
+	none := Toolchain{Channel: config.NewValue("stable", config.Default())}
+	for _, d := range config.Parents(dir) {
 		legacy, modern := filepath.Join(d, "rust-toolchain"), filepath.Join(d, "rust-toolchain.toml")
 		path := legacy
 		switch {
-		case isFile(legacy) && isFile(modern):
-			l.note(Origin{File: legacy}, "both rust-toolchain and rust-toolchain.toml exist; the former decides, as with rustup")
-		case isFile(legacy):
-		case isFile(modern):
+		case config.IsFile(legacy) && config.IsFile(modern):
+			l.Note(config.Origin{File: legacy}, "both rust-toolchain and rust-toolchain.toml exist; the former decides, as with rustup")
+		case config.IsFile(legacy):
+		case config.IsFile(modern):
 			path = modern
 		default:
 			continue
 		}
-		if !within(d, root) {
-			l.note(Origin{File: path}, "outside the project and not applied; copy it beside Cargo.toml if the build needs it")
+		if !config.Within(d, root) {
+			l.Note(config.Origin{File: path}, "outside the project and not applied; copy it beside Cargo.toml if the build needs it")
 			return none, nil
 		}
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return none, failf(nil, "reading %s: %w", l.show(path), pathless(err))
+			return none, config.Failf(nil, "reading %s: %w", l.Show(path), config.Pathless(err))
 		}
 		req, err := parseToolchain(path, b)
 		if err != nil {
-			return none, l.fault(err, "echo '[toolchain]' > rust-toolchain.toml && echo 'channel = \"stable\"' >> rust-toolchain.toml")
+			return none, l.Fault(err, "echo '[toolchain]' > rust-toolchain.toml && echo 'channel = \"stable\"' >> rust-toolchain.toml")
 		}
 		return req, nil
 	}
@@ -57,8 +58,8 @@ func (l *loader) toolchain(member, root string) (ToolchainRequest, error) {
 // parseToolchain reads either form: rust-toolchain with a single line is a
 // channel, everything else is TOML with a [toolchain] table that has at least
 // one key.
-func parseToolchain(path string, b []byte) (ToolchainRequest, error) {
-	t := ToolchainRequest{File: path}
+func parseToolchain(path string, b []byte) (Toolchain, error) {
+	t := Toolchain{File: path}
 	text := string(bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))))
 	if filepath.Base(path) == "rust-toolchain" && !strings.ContainsAny(text, "\n") && !strings.HasPrefix(text, "[") && !strings.Contains(text, "=") {
 		if text == "" {
@@ -67,7 +68,7 @@ func parseToolchain(path string, b []byte) (ToolchainRequest, error) {
 		if strings.ContainsAny(text, " \t\"'") {
 			return t, &tomldoc.Error{File: path, Pos: tomldoc.Pos{Line: 1, Col: 1}, Msg: "channel " + quoted(text) + ": want one word", Source: text}
 		}
-		t.Channel = Value[string]{text, Origin{path, 1, 1}}
+		t.Channel = config.NewValue(text, config.Origin{File: path, Line: 1, Col: 1})
 		return t, nil
 	}
 	n, err := tomldoc.Parse(path, b)
@@ -87,7 +88,7 @@ func parseToolchain(path string, b []byte) (ToolchainRequest, error) {
 		r.Fail(p.Errorf("profile %q: want minimal, default or complete", t.Profile))
 	}
 	ch := r.String(tc, "channel")
-	t.Channel = Value[string]{"stable", byDefault}
+	t.Channel = config.NewValue("stable", config.Default())
 	switch c := tc.Get("channel"); {
 	case r.Err() != nil:
 	case c != nil && t.Path != "":
@@ -95,9 +96,9 @@ func parseToolchain(path string, b []byte) (ToolchainRequest, error) {
 	case c != nil && strings.TrimSpace(ch) == "":
 		r.Fail(c.Errorf("channel is empty"))
 	case c != nil:
-		t.Channel = Value[string]{ch, at(path, c.Pos)}
+		t.Channel = config.NewValue(ch, config.At(path, c.Pos))
 	case t.Path != "":
-		t.Channel = Value[string]{}
+		t.Channel = config.Value[string]{}
 		if len(t.Components)+len(t.Targets) > 0 || t.Profile != "" {
 			r.Fail(tc.Get("path").Errorf("path excludes components, targets and profile"))
 		}

@@ -1,4 +1,4 @@
-package project
+package cargo
 
 import (
 	"strings"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -30,7 +31,7 @@ func TestCargoLockVersions(t *testing.T) {
 		{"empty", "", 2, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l, err := ParseCargoLock("Cargo.lock", []byte(c.lock))
+			l, err := ParseLock("Cargo.lock", []byte(c.lock))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,7 +39,7 @@ func TestCargoLockVersions(t *testing.T) {
 				if l.Packages[i].Origin.Line == 0 {
 					t.Errorf("%s has no place", l.Packages[i].Name)
 				}
-				l.Packages[i].Origin = Origin{}
+				l.Packages[i].Origin = config.Origin{}
 			}
 			if d := cmp.Diff(c.want, l.Packages); d != "" || l.Version != c.version {
 				t.Errorf("version %d, %s", l.Version, d)
@@ -58,7 +59,7 @@ func TestCargoLockFaults(t *testing.T) {
 		{"conflict", "version = 4\n<<<<<<< HEAD\n", "Cargo.lock:2:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := ParseCargoLock("Cargo.lock", []byte(c.lock))
+			_, err := ParseLock("Cargo.lock", []byte(c.lock))
 			if err == nil || !strings.Contains(err.Error(), c.want) || fault.KindOf(err) != fault.Usage || len(fault.Hints(err)) == 0 {
 				t.Errorf("got %v (hints %q), want %s", err, fault.Hints(err), c.want)
 			}
@@ -96,7 +97,7 @@ func FuzzCargoLock(f *testing.F) {
 	f.Add([]byte("package = 3\n"))
 	f.Add([]byte("version = 99999999999999999999\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		l, err := ParseCargoLock("Cargo.lock", b)
+		l, err := ParseLock("Cargo.lock", b)
 		if err != nil {
 			if fault.KindOf(err) != fault.Usage {
 				t.Fatal(err)

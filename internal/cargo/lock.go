@@ -1,13 +1,14 @@
-package project
+package cargo
 
 import (
 	"strings"
 
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/store"
 )
 
-// CargoLock is a parsed Cargo.lock (format versions 1 to 4).
-type CargoLock struct {
+// Lock is a parsed Cargo.lock (format versions 1 to 4).
+type Lock struct {
 	Path     string // relative to Root
 	Bytes    []byte
 	Version  int
@@ -22,7 +23,7 @@ type LockedPackage struct {
 	Source       string // "registry+…", "sparse+…", "git+…?rev=…#<commit>" as written; empty for path packages
 	Checksum     string // SHA-256 of the .crate, hex; registry packages only
 	Dependencies []string
-	Origin       Origin
+	Origin       config.Origin
 }
 
 // GitSource is a decoded git source of a Cargo.lock.
@@ -39,7 +40,7 @@ func IsDefaultRegistry(index string) bool {
 }
 
 // Digest names the bytes of the lock file.
-func (l *CargoLock) Digest() store.Digest { return store.DigestOf(l.Bytes) }
+func (l *Lock) Digest() store.Digest { return store.DigestOf(l.Bytes) }
 
 // IsRegistry reports whether the package comes from a registry, and which:
 // the index URL without its "registry+" or "sparse+" prefix.
@@ -47,6 +48,3 @@ func (p LockedPackage) IsRegistry() (index string, ok bool) { return registryInd
 
 // Git returns the decoded git source, ok when the package has one.
 func (p LockedPackage) Git() (GitSource, bool) { return parseGitSource(p.Source) }
-
-// ParseCargoLock reads a Cargo.lock. name stands in the origins of faults.
-func ParseCargoLock(name string, b []byte) (*CargoLock, error) { return parseCargoLock(name, b) }

@@ -1,40 +1,41 @@
-package project
+package cargo
 
 import (
 	"strings"
 	"unicode/utf8"
 )
 
-// rustToken is what the scans need of Rust source: names, punctuation and
+// token is what the scans need of Rust source: names, punctuation and
 // string literals with their places. Comments, characters, lifetimes and
 // numbers are passed over.
-type rustToken struct {
-	kind rustKind
+type token struct {
+	kind tokenKind
 	text string // name, punctuation, or the literal's value
 	line int
 	col  int // in characters
 }
 
-type rustKind byte
+// tokenKind is the class of a token.
+type tokenKind byte
 
 const (
-	rustIdent rustKind = iota
-	rustPunct
-	rustString // "…", r"…", b"…", c"…" alike
+	tokenIdent tokenKind = iota
+	tokenPunct
+	tokenString // "…", r"…", b"…", c"…" alike
 )
 
-// rustLexer walks source text; it never fails: an unclosed literal or comment
-// ends at the end of the file, as nothing behind it can be trusted.
-type rustLexer struct {
+// lexer walks source text; it never fails: an unclosed literal or comment
+// ends at the end of the file, because nothing after it can be trusted.
+type lexer struct {
 	src       string
 	i         int
 	line      int
 	lineStart int
 }
 
-func newRustLexer(src []byte) *rustLexer {
+func newLexer(src []byte) *lexer {
 	s := strings.TrimPrefix(string(src), "\ufeff")
-	x := &rustLexer{src: s, line: 1}
+	x := &lexer{src: s, line: 1}
 	if strings.HasPrefix(s, "#!") && !strings.HasPrefix(strings.TrimLeft(s[2:], " \t\r\n"), "[") {
 		x.i = strings.IndexByte(s+"\n", '\n') // a shebang is no attribute
 	}
@@ -42,7 +43,7 @@ func newRustLexer(src []byte) *rustLexer {
 }
 
 // next returns the next token; ok is false at the end.
-func (x *rustLexer) next() (t rustToken, ok bool) {
+func (x *lexer) next() (t token, ok bool) {
 	for x.i < len(x.src) {
 		c := x.src[x.i]
 		switch {
@@ -69,26 +70,26 @@ func (x *rustLexer) next() (t rustToken, ok bool) {
 		case c >= '0' && c <= '9':
 			x.number()
 		default:
-			t := x.token(rustPunct, x.i, string(rune(c)))
+			t := x.token(tokenPunct, x.i, string(rune(c)))
 			x.i++
 			return t, true
 		}
 	}
-	return rustToken{}, false
+	return token{}, false
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 func isWord(c byte) bool { return c == '_' || c >= 0x80 || isLetter(c) || c >= '0' && c <= '9' }
 
-func (x *rustLexer) newline(at int) { x.line, x.lineStart = x.line+1, at+1 }
+func (x *lexer) newline(at int) { x.line, x.lineStart = x.line+1, at+1 }
 
-func (x *rustLexer) token(k rustKind, start int, text string) rustToken {
-	return rustToken{k, text, x.line, utf8.RuneCountInString(x.src[x.lineStart:start]) + 1}
+func (x *lexer) token(k tokenKind, start int, text string) token {
+	return token{k, text, x.line, utf8.RuneCountInString(x.src[x.lineStart:start]) + 1}
 }
 
 // skipTo moves to end and counts the lines on the way.
-func (x *rustLexer) skipTo(end int) {
+func (x *lexer) skipTo(end int) {
 	end = min(end, len(x.src))
 	for x.i < end {
 		if x.src[x.i] == '\n' {
@@ -99,7 +100,7 @@ func (x *rustLexer) skipTo(end int) {
 }
 
 // blockComment skips a comment; they nest in Rust.
-func (x *rustLexer) blockComment() {
+func (x *lexer) blockComment() {
 	depth, i := 0, x.i
 	for i < len(x.src) {
 		switch {
@@ -117,9 +118,9 @@ func (x *rustLexer) blockComment() {
 	x.skipTo(i)
 }
 
-// quoted reads a literal whose quote stands at start+skip-1.
-func (x *rustLexer) quoted(start, skip int) rustToken {
-	t := x.token(rustString, start, "")
+// quoted reads a literal whose opening quote is at start+skip-1.
+func (x *lexer) quoted(start, skip int) token {
+	t := x.token(tokenString, start, "")
 	i := start + skip
 	var b strings.Builder
 	for i < len(x.src) && x.src[i] != '"' {
@@ -138,7 +139,7 @@ func (x *rustLexer) quoted(start, skip int) rustToken {
 			b.WriteByte('\r')
 		case '0':
 			b.WriteByte(0)
-		case '\n', '\r': // the line goes on behind the next white space
+		case '\n', '\r': // the literal continues after the following white space
 			for i+1 < len(x.src) && strings.IndexByte(" \t\r\n", x.src[i+1]) >= 0 {
 				i++
 			}
@@ -178,7 +179,7 @@ func hexByte(c byte) byte {
 
 // prefixed reads r"…", r#"…"#, b"…", br"…", c"…", cr"…", b'…' and the raw
 // name r#name.
-func (x *rustLexer) prefixed() (rustToken, bool) {
+func (x *lexer) prefixed() (token, bool) {
 	rest := x.src[x.i:]
 	n := 0
 	for n < 2 && n < len(rest) && strings.IndexByte("rbc", rest[n]) >= 0 {
@@ -186,7 +187,7 @@ func (x *rustLexer) prefixed() (rustToken, bool) {
 	}
 	prefix := rest[:n]
 	if n == 0 || n >= len(rest) {
-		return rustToken{}, false
+		return token{}, false
 	}
 	raw := prefix == "r" || prefix == "br" || prefix == "cr"
 	switch {
@@ -206,33 +207,33 @@ func (x *rustLexer) prefixed() (rustToken, bool) {
 				x.i += 2
 				return x.ident()
 			}
-			return rustToken{}, false
+			return token{}, false
 		}
 		body := rest[n+hashes+1:]
 		end := strings.Index(body, `"`+strings.Repeat("#", hashes))
 		if end < 0 {
 			end = len(body)
 		}
-		t := x.token(rustString, x.i, body[:end])
+		t := x.token(tokenString, x.i, body[:end])
 		x.skipTo(x.i + n + hashes + 1 + end + 1 + hashes)
 		return t, true
 	}
-	return rustToken{}, false
+	return token{}, false
 }
 
-func (x *rustLexer) ident() (rustToken, bool) {
+func (x *lexer) ident() (token, bool) {
 	start := x.i
 	for x.i < len(x.src) && isWord(x.src[x.i]) {
 		x.i++
 	}
 	if x.i == start {
-		return rustToken{}, false
+		return token{}, false
 	}
-	return x.token(rustIdent, start, x.src[start:x.i]), true
+	return x.token(tokenIdent, start, x.src[start:x.i]), true
 }
 
 // charOrLifetime skips 'c', '\n' and 'lifetime.
-func (x *rustLexer) charOrLifetime() {
+func (x *lexer) charOrLifetime() {
 	i := x.i + 1
 	if i >= len(x.src) {
 		x.i = i
@@ -257,9 +258,9 @@ func (x *rustLexer) charOrLifetime() {
 	x.skipTo(max(i, x.i+1))
 }
 
-// number skips a literal with its suffix; the exponent's sign and a range
-// behind it (0..n) stay outside, which no scan minds.
-func (x *rustLexer) number() {
+// number skips a literal with its suffix; the sign of an exponent and a range
+// after it (0..n) become punctuation, which the scans ignore.
+func (x *lexer) number() {
 	for x.i < len(x.src) && isWord(x.src[x.i]) {
 		x.i++
 	}

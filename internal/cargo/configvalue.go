@@ -1,43 +1,44 @@
-package project
+package cargo
 
 import (
 	"fmt"
 	"path/filepath"
 	"strings"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
-// cargoValue is a value of cargo's configuration after merging. Its node stays
+// configValue is a value of cargo's configuration after merging. Its node stays
 // attached, so that every value of the merged tree knows its file.
-type cargoValue struct {
+type configValue struct {
 	node  *tomldoc.Node
-	table map[string]*cargoValue // Kind Table
-	keys  map[string]tomldoc.Pos // of the table's keys
-	list  []*cargoValue          // Kind Array
+	table map[string]*configValue // Kind Table
+	keys  map[string]tomldoc.Pos  // of the table's keys
+	list  []*configValue          // Kind Array
 }
 
-func toCargoValue(n *tomldoc.Node) *cargoValue {
-	v := &cargoValue{node: n}
+func newConfigValue(n *tomldoc.Node) *configValue {
+	v := &configValue{node: n}
 	switch n.Kind {
 	case tomldoc.Table:
-		v.table, v.keys = map[string]*cargoValue{}, map[string]tomldoc.Pos{}
+		v.table, v.keys = map[string]*configValue{}, map[string]tomldoc.Pos{}
 		for _, k := range n.Keys {
-			v.table[k.Name], v.keys[k.Name] = toCargoValue(k.Value), k.Pos
+			v.table[k.Name], v.keys[k.Name] = newConfigValue(k.Value), k.Pos
 		}
 	case tomldoc.Array:
 		for _, e := range n.Elem {
-			v.list = append(v.list, toCargoValue(e))
+			v.list = append(v.list, newConfigValue(e))
 		}
 	}
 	return v
 }
 
-// mergeCargo merges next into v as cargo does: tables key by key, lists joined
+// mergeConfig merges next into v as cargo does: tables key by key, lists joined
 // with the less important one first, scalars replaced only when next is the
 // more important (force). key is the path of v, for the two lists that do not
 // join and for messages.
-func mergeCargo(v, next *cargoValue, force bool, key []string) error {
+func mergeConfig(v, next *configValue, force bool, key []string) error {
 	switch {
 	case v.node.Kind == tomldoc.Array && next.node.Kind == tomldoc.Array:
 		switch {
@@ -48,7 +49,7 @@ func mergeCargo(v, next *cargoValue, force bool, key []string) error {
 		case force:
 			v.list = append(v.list, next.list...)
 		default:
-			v.list = append(append([]*cargoValue{}, next.list...), v.list...)
+			v.list = append(append([]*configValue{}, next.list...), v.list...)
 		}
 	case v.node.Kind == tomldoc.Table && next.node.Kind == tomldoc.Table:
 		for k, n := range next.table {
@@ -57,7 +58,7 @@ func mergeCargo(v, next *cargoValue, force bool, key []string) error {
 				v.table[k], v.keys[k] = n, next.keys[k]
 				continue
 			}
-			if err := mergeCargo(old, n, force, append(key[:len(key):len(key)], k)); err != nil {
+			if err := mergeConfig(old, n, force, append(key[:len(key):len(key)], k)); err != nil {
 				return err
 			}
 			if old.node == n.node { // replaced, not merged
@@ -87,7 +88,7 @@ func joins(key []string) bool {
 }
 
 // get follows keys down the tables; nil when one is missing.
-func (v *cargoValue) get(keys ...string) *cargoValue {
+func (v *configValue) get(keys ...string) *configValue {
 	for _, k := range keys {
 		if v == nil || v.table == nil {
 			return nil
@@ -97,21 +98,21 @@ func (v *cargoValue) get(keys ...string) *cargoValue {
 	return v
 }
 
-func (v *cargoValue) origin() Origin { return at(v.node.File(), v.node.Pos) }
+func (v *configValue) origin() config.Origin { return config.At(v.node.File(), v.node.Pos) }
 
 // str is a string value.
-func (v *cargoValue) str(r *tomldoc.Reader, key string) Value[string] {
+func (v *configValue) str(r *tomldoc.Reader, key string) config.Value[string] {
 	if v == nil {
-		return Value[string]{}
+		return config.Value[string]{}
 	}
 	if v.node.Kind != tomldoc.String {
 		r.Fail(v.node.Errorf("%s: want a string, found %s", key, v.node.Kind))
-		return Value[string]{}
+		return config.Value[string]{}
 	}
-	return Value[string]{v.node.Text, v.origin()}
+	return config.NewValue(v.node.Text, v.origin())
 }
 
-func (v *cargoValue) boolean(r *tomldoc.Reader, key string) bool {
+func (v *configValue) boolean(r *tomldoc.Reader, key string) bool {
 	if v == nil {
 		return false
 	}
@@ -123,15 +124,15 @@ func (v *cargoValue) boolean(r *tomldoc.Reader, key string) bool {
 
 // words is a list of strings or one string split at white space. The origin is
 // that of the last element: the nearest file that added something.
-func (v *cargoValue) words(r *tomldoc.Reader, key string) Value[[]string] {
+func (v *configValue) words(r *tomldoc.Reader, key string) config.Value[[]string] {
 	if v == nil {
-		return Value[[]string]{}
+		return config.Value[[]string]{}
 	}
 	switch v.node.Kind {
 	case tomldoc.String:
-		return Value[[]string]{strings.Fields(v.node.Text), v.origin()}
+		return config.NewValue(strings.Fields(v.node.Text), v.origin())
 	case tomldoc.Array:
-		out := Value[[]string]{V: []string{}, Origin: v.origin()}
+		out := config.Value[[]string]{V: []string{}, Origin: v.origin()}
 		for i, e := range v.list {
 			out.V = append(out.V, e.str(r, fmt.Sprintf("%s[%d]", key, i)).V)
 		}
@@ -141,10 +142,10 @@ func (v *cargoValue) words(r *tomldoc.Reader, key string) Value[[]string] {
 		return out
 	}
 	r.Fail(v.node.Errorf("%s: want a string or a list of strings, found %s", key, v.node.Kind))
-	return Value[[]string]{}
+	return config.Value[[]string]{}
 }
 
 // relativeTo is where relative paths of a value begin: two levels above its
 // file, which is the directory of .cargo for config.toml and for what it
 // includes from its own folder.
-func (v *cargoValue) relativeTo() string { return filepath.Dir(filepath.Dir(v.node.File())) }
+func (v *configValue) relativeTo() string { return filepath.Dir(filepath.Dir(v.node.File())) }

@@ -1,4 +1,4 @@
-package project
+package cargo
 
 import (
 	"bytes"
@@ -6,23 +6,25 @@ import (
 	"net/url"
 	"strings"
 
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
-// newestCargoLock is the highest Cargo.lock version that is understood.
-const newestCargoLock = 4
+// newestLock is the highest Cargo.lock version that is understood.
+const newestLock = 4
 
-func parseCargoLock(name string, b []byte) (*CargoLock, error) {
+// ParseLock reads a Cargo.lock; name is the file in the origins and in messages.
+func ParseLock(name string, b []byte) (*Lock, error) {
 	root, err := tomldoc.Parse(name, b)
 	if err != nil {
 		return nil, lockFault(name, b, err)
 	}
 	r := &tomldoc.Reader{}
-	l := &CargoLock{Path: name, Bytes: b}
+	l := &Lock{Path: name, Bytes: b}
 	l.Version = int(r.Int(root, "version"))
-	if v := root.Get("version"); r.Err() == nil && v != nil && (v.Int > newestCargoLock || v.Int < 1) {
-		return nil, fault.Wrap(fault.Usage, v.Errorf("Cargo.lock version %d is newer than this espalier reads (%d)", v.Int, newestCargoLock), "",
+	if v := root.Get("version"); r.Err() == nil && v != nil && (v.Int > newestLock || v.Int < 1) {
+		return nil, fault.Wrap(fault.Usage, v.Errorf("Cargo.lock version %d is newer than this espalier reads (%d)", v.Int, newestLock), "",
 			"cargo +stable generate-lockfile", "or use a newer espalier")
 	}
 	for _, p := range r.Tables(root, "package") {
@@ -63,7 +65,7 @@ func lockFault(name string, b []byte, err error) error {
 
 func lockedPackage(r *tomldoc.Reader, t *tomldoc.Node) LockedPackage {
 	p := LockedPackage{Name: r.String(t, "name"), Version: r.String(t, "version"), Source: r.String(t, "source"),
-		Checksum: r.String(t, "checksum"), Dependencies: r.Strings(t, "dependencies"), Origin: at(t.File(), t.Pos)}
+		Checksum: r.String(t, "checksum"), Dependencies: r.Strings(t, "dependencies"), Origin: config.At(t.File(), t.Pos)}
 	if r.Err() == nil && (p.Name == "" || p.Version == "") {
 		r.Fail(t.Errorf("package without name or version"))
 	}
@@ -75,7 +77,7 @@ func lockedPackage(r *tomldoc.Reader, t *tomldoc.Node) LockedPackage {
 
 // oldChecksums takes the checksums of version 1 out of [metadata]:
 // "checksum <name> <version> (<source>)" = "<hex>".
-func (l *CargoLock) oldChecksums(meta *tomldoc.Node, r *tomldoc.Reader) {
+func (l *Lock) oldChecksums(meta *tomldoc.Node, r *tomldoc.Reader) {
 	sums := map[string]string{}
 	for _, k := range meta.Keys {
 		if rest, ok := strings.CutPrefix(k.Name, "checksum "); ok && k.Value.Kind == tomldoc.String {
@@ -90,7 +92,7 @@ func (l *CargoLock) oldChecksums(meta *tomldoc.Node, r *tomldoc.Reader) {
 	}
 }
 
-func (l *CargoLock) check(r *tomldoc.Reader, root *tomldoc.Node) {
+func (l *Lock) check(r *tomldoc.Reader, root *tomldoc.Node) {
 	seen := map[[3]string]bool{}
 	for _, p := range l.Packages {
 		pos := tomldoc.Pos{Line: p.Origin.Line, Col: p.Origin.Col}

@@ -1,10 +1,12 @@
-package project
+package cargo
 
 import (
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"espalier.dev/espalier/internal/config"
 )
 
 // glob expands a pattern of workspace members: *, ? and [set] within a
@@ -30,7 +32,7 @@ func glob(pattern string) []string {
 						next = append(next, filepath.Join(d, e.Name()))
 					}
 				}
-			case exists(filepath.Join(d, comp)):
+			case config.Exists(filepath.Join(d, comp)):
 				next = append(next, filepath.Join(d, comp))
 			}
 		}

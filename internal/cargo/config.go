@@ -1,30 +1,31 @@
-package project
+package cargo
 
 import (
 	"path/filepath"
 	"sort"
 	"strings"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
 // DefaultTarget is the chip's triple, for projects that name none.
 const DefaultTarget = "riscv32imc-unknown-none-elf"
 
-// CargoConfig is what the project's .cargo/config.toml files mean, after
+// Config is what the project's .cargo/config.toml files mean, after
 // includes and the discovery order of cargo's hierarchy inside the input tree.
-type CargoConfig struct {
-	Target           Value[string]   // build.target; the only one that can be meant
-	TargetIsFile     bool            // it names a target specification file (*.json), relative to Root
-	BuildStd         Value[[]string] // unstable.build-std
-	BuildStdFeatures Value[[]string] // unstable.build-std-features
-	Rustflags        Value[[]string] // the effective ones for Target, by cargo's precedence
-	RustflagsTable   string          // where they live: "build", "target", or "" when there are none
-	Linker           Value[string]   // the effective one for Target
-	Runner           Value[[]string] // words
-	TargetDir        Value[string]   // build.target-dir, relative to Root or absolute
-	Env              []EnvVar        // [env], sorted by name
-	Alias            map[string]Value[[]string]
+type Config struct {
+	Target           config.Value[string]   // build.target; the only one that can be meant
+	TargetIsFile     bool                   // it names a target specification file (*.json), relative to Root
+	BuildStd         config.Value[[]string] // unstable.build-std
+	BuildStdFeatures config.Value[[]string] // unstable.build-std-features
+	Rustflags        config.Value[[]string] // the effective ones for Target, by cargo's precedence
+	RustflagsTable   string                 // where they live: "build", "target", or "" when there are none
+	Linker           config.Value[string]   // the effective one for Target
+	Runner           config.Value[[]string] // words
+	TargetDir        config.Value[string]   // build.target-dir, relative to Root or absolute
+	Env              []EnvVar               // [env], sorted by name
+	Alias            map[string]config.Value[[]string]
 	Sources          []Source   // [source.*]
 	Registries       []Registry // [registries.*] and [registry]
 	Profiles         []string   // names under [profile]
@@ -38,7 +39,7 @@ type EnvVar struct {
 	Value    string
 	Force    bool
 	Relative bool // Value is a path relative to the directory that holds .cargo
-	Origin   Origin
+	Origin   config.Origin
 }
 
 // Source is one [source.<name>] table.
@@ -50,34 +51,36 @@ type Source struct {
 	Directory   string
 	Git         string
 	Ref         string
-	Origin      Origin
+	Origin      config.Origin
 }
 
 // Registry is one [registries.<name>] table; Name is "" for [registry].
 type Registry struct {
 	Name   string
 	Index  string
-	Origin Origin
+	Origin config.Origin
 }
 
-// cargoConfig reads the meaning out of the merged files. want is the target
-// asked for above cargo's configuration; empty takes build.target.
-func (l *loader) cargoConfig(member, root, want string) (CargoConfig, error) {
-	v, files, outside, err := l.cargoFiles(member, root)
+// ReadConfig reads the configuration that cargo would use when it starts in
+// dir, from the files between dir and root. want is a target that a flag or
+// another file asks for; empty is build.target.
+func ReadConfig(r *config.Reader, dir, root, want string) (Config, error) {
+	l := configReader{r}
+	v, files, outside, err := l.files(dir, root)
 	if err != nil {
-		return CargoConfig{}, err
+		return Config{}, err
 	}
-	c := CargoConfig{Files: files, Outside: outside}
+	c := Config{Files: files, Outside: outside}
 	l.noteOutside(outside)
 	if v == nil {
 		return c, nil
 	}
-	r := &tomldoc.Reader{}
-	if err := c.buildTarget(v, want, r); err != nil {
-		return c, l.fault(err)
+	tr := &tomldoc.Reader{}
+	if err := c.buildTarget(v, want, tr); err != nil {
+		return c, l.Fault(err)
 	}
 	if err := ownPaths(v); err != nil {
-		return c, l.fault(err, "move it to [patch] in the workspace's Cargo.toml")
+		return c, l.Fault(err, "move it to [patch] in the workspace's Cargo.toml")
 	}
 	triple := want
 	if triple == "" {
@@ -86,26 +89,26 @@ func (l *loader) cargoConfig(member, root, want string) (CargoConfig, error) {
 	if triple == "" {
 		triple = DefaultTarget
 	}
-	c.BuildStd = v.get("unstable", "build-std").commaList(r, "unstable.build-std")
-	c.BuildStdFeatures = v.get("unstable", "build-std-features").commaList(r, "unstable.build-std-features")
-	c.TargetDir = v.get("build", "target-dir").str(r, "build.target-dir")
+	c.BuildStd = v.get("unstable", "build-std").commaList(tr, "unstable.build-std")
+	c.BuildStdFeatures = v.get("unstable", "build-std-features").commaList(tr, "unstable.build-std-features")
+	c.TargetDir = v.get("build", "target-dir").str(tr, "build.target-dir")
 	if c.TargetDir.V != "" && !filepath.IsAbs(c.TargetDir.V) {
 		c.TargetDir.V = filepath.Join(v.get("build", "target-dir").relativeTo(), filepath.FromSlash(c.TargetDir.V))
 	}
-	l.perTarget(&c, v, triple, r)
-	c.Env = envTable(v.get("env"), r)
-	c.Alias = map[string]Value[[]string]{}
+	l.perTarget(&c, v, triple, tr)
+	c.Env = envTable(v.get("env"), tr)
+	c.Alias = map[string]config.Value[[]string]{}
 	if t := v.get("alias"); t != nil {
 		for _, k := range sortedKeys(t.table) {
-			c.Alias[k] = t.table[k].words(r, "alias."+k)
+			c.Alias[k] = t.table[k].words(tr, "alias."+k)
 		}
 	}
-	c.sources(v, r)
+	c.sources(v, tr)
 	if t := v.get("profile"); t != nil {
 		c.Profiles = sortedKeys(t.table)
 	}
-	if r.Err() != nil {
-		return c, l.fault(r.Err())
+	if tr.Err() != nil {
+		return c, l.Fault(tr.Err())
 	}
 	return c, nil
 }
@@ -113,7 +116,7 @@ func (l *loader) cargoConfig(member, root, want string) (CargoConfig, error) {
 // ownPaths refuses sources that the configuration brings in by path: they would
 // be the user's own packages without standing in any manifest, so that neither
 // the lock nor the input tree could know them.
-func ownPaths(v *cargoValue) error {
+func ownPaths(v *configValue) error {
 	if p := v.get("paths"); p != nil {
 		return p.node.Errorf("paths: overrides by path are not supported")
 	}
@@ -128,7 +131,7 @@ func ownPaths(v *cargoValue) error {
 }
 
 // buildTarget reads build.target, a string or a list of which one can be meant.
-func (c *CargoConfig) buildTarget(v *cargoValue, want string, r *tomldoc.Reader) error {
+func (c *Config) buildTarget(v *configValue, want string, r *tomldoc.Reader) error {
 	t := v.get("build", "target")
 	if t == nil {
 		return nil
@@ -141,11 +144,11 @@ func (c *CargoConfig) buildTarget(v *cargoValue, want string, r *tomldoc.Reader)
 	case len(list.V) == 0:
 		return nil
 	case len(list.V) == 1:
-		c.Target = Value[string]{list.V[0], list.Origin}
+		c.Target = config.NewValue(list.V[0], list.Origin)
 	default:
 		for _, s := range list.V {
 			if s == DefaultTarget || s == want {
-				c.Target = Value[string]{s, list.Origin}
+				c.Target = config.NewValue(s, list.Origin)
 			}
 		}
 		if c.Target.V == "" && want == "" {
@@ -164,7 +167,7 @@ func (c *CargoConfig) buildTarget(v *cargoValue, want string, r *tomldoc.Reader)
 // perTarget finds rustflags, linker and runner by cargo's precedence: all
 // [target.<triple>] and matching [target.'cfg(…)'] flags joined, the latter in
 // the order of their keys; [build] rustflags only when those are empty.
-func (l *loader) perTarget(c *CargoConfig, v *cargoValue, triple string, r *tomldoc.Reader) {
+func (l configReader) perTarget(c *Config, v *configValue, triple string, r *tomldoc.Reader) {
 	name := triple
 	if strings.HasSuffix(name, ".json") {
 		name = strings.TrimSuffix(filepath.Base(name), ".json")
@@ -175,8 +178,8 @@ func (l *loader) perTarget(c *CargoConfig, v *cargoValue, triple string, r *toml
 	// again with the flags found and stops when nothing changes.
 	for round := 0; round < 2; round++ {
 		tables := matchingTables(v.get("target"), name, set)
-		var flags Value[[]string]
-		c.Linker, c.Runner = Value[string]{}, Value[[]string]{}
+		var flags config.Value[[]string]
+		c.Linker, c.Runner = config.Value[string]{}, config.Value[[]string]{}
 		for _, t := range tables {
 			f := t.get("rustflags").words(r, "target.rustflags")
 			if len(f.V) > 0 {
@@ -201,19 +204,19 @@ func (l *loader) perTarget(c *CargoConfig, v *cargoValue, triple string, r *toml
 	for _, key := range sortedKeys(v.get("target").tableOrNil()) {
 		if strings.HasPrefix(key, "cfg(") {
 			if _, err := matchCfg(key, set); err != nil {
-				l.note(at(v.get("target").table[key].node.File(), v.get("target").keys[key]), "[target."+key+"] never applies: "+err.Error())
+				l.Note(config.At(v.get("target").table[key].node.File(), v.get("target").keys[key]), "[target."+key+"] never applies: "+err.Error())
 			}
 		}
 	}
 	if c.RustflagsTable == "target" && len(build.V) > 0 {
-		l.note(build.Origin, "[build] rustflags do not apply: "+c.Rustflags.Origin.String()+" sets rustflags for the target, and cargo takes those alone")
+		l.Note(build.Origin, "[build] rustflags do not apply: "+c.Rustflags.Origin.String()+" sets rustflags for the target, and cargo takes those alone")
 	}
 }
 
 // matchingTables are the [target] tables that apply: the triple's, then the
 // cfg ones sorted by key.
-func matchingTables(target *cargoValue, name string, set cfgSet) []*cargoValue {
-	var out []*cargoValue
+func matchingTables(target *configValue, name string, set cfgSet) []*configValue {
+	var out []*configValue
 	if t := target.get(name); t != nil {
 		out = append(out, t)
 	}
@@ -227,7 +230,7 @@ func matchingTables(target *cargoValue, name string, set cfgSet) []*cargoValue {
 	return out
 }
 
-func (v *cargoValue) tableOrNil() map[string]*cargoValue {
+func (v *configValue) tableOrNil() map[string]*configValue {
 	if v == nil {
 		return nil
 	}
@@ -235,19 +238,19 @@ func (v *cargoValue) tableOrNil() map[string]*cargoValue {
 }
 
 // commaList is a list; a string stands for its comma-separated words.
-func (v *cargoValue) commaList(r *tomldoc.Reader, key string) Value[[]string] {
+func (v *configValue) commaList(r *tomldoc.Reader, key string) config.Value[[]string] {
 	if v != nil && v.node.Kind == tomldoc.String {
-		return Value[[]string]{strings.FieldsFunc(v.node.Text, func(c rune) bool { return c == ',' || c == ' ' }), v.origin()}
+		return config.NewValue(strings.FieldsFunc(v.node.Text, func(c rune) bool { return c == ',' || c == ' ' }), v.origin())
 	}
 	return v.words(r, key)
 }
 
 // envTable reads [env]. The three names are refused as cargo refuses them.
-func envTable(t *cargoValue, r *tomldoc.Reader) []EnvVar {
+func envTable(t *configValue, r *tomldoc.Reader) []EnvVar {
 	var out []EnvVar
 	for _, name := range sortedKeys(t.tableOrNil()) {
 		v := t.table[name]
-		where := at(v.node.File(), t.keys[name])
+		where := config.At(v.node.File(), t.keys[name])
 		e := EnvVar{Name: name, Origin: where}
 		switch {
 		case name == "CARGO_HOME" || name == "RUSTUP_HOME" || name == "RUSTUP_TOOLCHAIN":
@@ -267,11 +270,11 @@ func envTable(t *cargoValue, r *tomldoc.Reader) []EnvVar {
 	return out
 }
 
-func (c *CargoConfig) sources(v *cargoValue, r *tomldoc.Reader) {
+func (c *Config) sources(v *configValue, r *tomldoc.Reader) {
 	src := v.get("source")
 	for _, name := range sortedKeys(src.tableOrNil()) {
 		t := src.table[name]
-		s := Source{Name: name, Origin: at(t.node.File(), src.keys[name])}
+		s := Source{Name: name, Origin: config.At(t.node.File(), src.keys[name])}
 		s.ReplaceWith = t.get("replace-with").str(r, "source.replace-with").V
 		s.Registry = t.get("registry").str(r, "source.registry").V
 		s.LocalReg = t.get("local-registry").str(r, "source.local-registry").V
@@ -287,7 +290,7 @@ func (c *CargoConfig) sources(v *cargoValue, r *tomldoc.Reader) {
 	regs := v.get("registries")
 	for _, name := range sortedKeys(regs.tableOrNil()) {
 		t := regs.table[name]
-		c.Registries = append(c.Registries, Registry{name, t.get("index").str(r, "registries.index").V, at(t.node.File(), regs.keys[name])})
+		c.Registries = append(c.Registries, Registry{name, t.get("index").str(r, "registries.index").V, config.At(t.node.File(), regs.keys[name])})
 	}
 	if t := v.get("registry"); t.get("default") != nil {
 		d := t.get("default")
@@ -297,9 +300,9 @@ func (c *CargoConfig) sources(v *cargoValue, r *tomldoc.Reader) {
 
 // noteOutside names configurations above the input tree that would have
 // changed the build had cargo been called by hand.
-func (l *loader) noteOutside(paths []string) {
+func (l configReader) noteOutside(paths []string) {
 	for _, p := range paths {
-		n, err := l.toml(p)
+		n, err := l.TOML(p)
 		if err != nil || n == nil {
 			continue
 		}
@@ -310,10 +313,13 @@ func (l *loader) noteOutside(paths []string) {
 			}
 		}
 		if len(keys) > 0 {
-			l.note(Origin{File: p}, "outside the project and not applied: "+strings.Join(keys, ", ")+"; copy what the build needs into the project's .cargo/config.toml")
+			l.Note(config.Origin{File: p}, "outside the project and not applied: "+strings.Join(keys, ", ")+"; copy what the build needs into the project's .cargo/config.toml")
 		}
 	}
 }
+
+// configReader reads the files of the hierarchy.
+type configReader struct{ *config.Reader }
 
 func sortedKeys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))

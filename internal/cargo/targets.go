@@ -1,4 +1,4 @@
-package project
+package cargo
 
 import (
 	"os"
@@ -6,7 +6,8 @@ import (
 	"sort"
 	"strings"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
 // crateRoot is a target before its path is relative.
@@ -19,9 +20,9 @@ type crateRoot struct {
 // ownPackage reads what cargo makes of a manifest: fields and crate roots by
 // the rules of target auto-discovery (Cargo book, "Cargo Targets"). Paths are
 // absolute until finish.
-func (l *loader) ownPackage(m *manifest) (OwnPackage, error) {
+func (l *loader) ownPackage(m *manifest) (Package, error) {
 	r := &tomldoc.Reader{}
-	p := OwnPackage{
+	p := Package{
 		Name:        m.name(),
 		Version:     m.text(r, "version", "0.0.0").V,
 		Edition:     m.text(r, "edition", "2015").V,
@@ -32,7 +33,7 @@ func (l *loader) ownPackage(m *manifest) (OwnPackage, error) {
 		DefaultRun:  r.String(m.pkg, "default-run"),
 	}
 	if r.Err() != nil {
-		return p, l.fault(r.Err())
+		return p, l.Fault(r.Err())
 	}
 	if f := m.toml.Get("features"); f != nil && f.Kind == tomldoc.Table {
 		p.Features = map[string][]string{}
@@ -42,12 +43,12 @@ func (l *loader) ownPackage(m *manifest) (OwnPackage, error) {
 	}
 	deps, err := m.depend()
 	if err != nil {
-		return p, l.fault(err)
+		return p, l.Fault(err)
 	}
 	p.Depends = deps
 	lib, err := m.lib(p)
 	if err != nil {
-		return p, l.fault(err)
+		return p, l.Fault(err)
 	}
 	if lib != nil {
 		p.Targets = append(p.Targets, *lib)
@@ -60,13 +61,13 @@ func (l *loader) ownPackage(m *manifest) (OwnPackage, error) {
 	} {
 		ts, err := m.roots(p, k.kind, k.key, k.auto, k.dir, lib != nil)
 		if err != nil {
-			return p, l.fault(err)
+			return p, l.Fault(err)
 		}
 		p.Targets = append(p.Targets, ts...)
 	}
 	scripts, err := m.buildScripts()
 	if err != nil {
-		return p, l.fault(err)
+		return p, l.Fault(err)
 	}
 	for i, script := range scripts {
 		if i == 0 {
@@ -80,7 +81,7 @@ func (l *loader) ownPackage(m *manifest) (OwnPackage, error) {
 		p.Targets[i].Package = p.Name
 	}
 	if r.Err() != nil {
-		return p, l.fault(r.Err())
+		return p, l.Fault(r.Err())
 	}
 	return p, nil
 }
@@ -94,13 +95,13 @@ func (m *manifest) auto(key string) (on, set bool) {
 	return n.Bool, true
 }
 
-func (m *manifest) lib(p OwnPackage) (*Target, error) {
+func (m *manifest) lib(p Package) (*Target, error) {
 	r := &tomldoc.Reader{}
 	t := r.Table(m.toml, "lib")
 	if r.Err() != nil {
 		return nil, r.Err()
 	}
-	found := isFile(filepath.Join(m.dir, "src", "lib.rs"))
+	found := config.IsFile(filepath.Join(m.dir, "src", "lib.rs"))
 	on, _ := m.auto("autolib")
 	if t == nil && (!found || !on) {
 		return nil, nil
@@ -112,7 +113,7 @@ func (m *manifest) lib(p OwnPackage) (*Target, error) {
 	path := r.String(t, "path")
 	if path == "" {
 		path = "src/lib.rs"
-		if legacy := "src/" + name + ".rs"; !found && p.Edition == "2015" && isFile(filepath.Join(m.dir, filepath.FromSlash(legacy))) {
+		if legacy := "src/" + name + ".rs"; !found && p.Edition == "2015" && config.IsFile(filepath.Join(m.dir, filepath.FromSlash(legacy))) {
 			path = legacy
 		} else if !found {
 			return nil, t.Errorf("can't find library %q: no src/lib.rs and no lib.path", name)
@@ -129,7 +130,7 @@ func (m *manifest) lib(p OwnPackage) (*Target, error) {
 }
 
 // roots are the targets of one kind, declared and discovered, sorted by name.
-func (m *manifest) roots(p OwnPackage, kind, key, autoKey, dir string, hasLib bool) ([]Target, error) {
+func (m *manifest) roots(p Package, kind, key, autoKey, dir string, hasLib bool) ([]Target, error) {
 	r := &tomldoc.Reader{}
 	declared := r.Tables(m.toml, key)
 	auto, set := m.auto(autoKey)
@@ -137,7 +138,7 @@ func (m *manifest) roots(p OwnPackage, kind, key, autoKey, dir string, hasLib bo
 		return nil, r.Err()
 	}
 	inferred := discover(m.dir, dir)
-	if kind == KindBin && isFile(filepath.Join(m.dir, "src", "main.rs")) {
+	if kind == KindBin && config.IsFile(filepath.Join(m.dir, "src", "main.rs")) {
 		inferred = append([]crateRoot{{name: p.Name, path: "src/main.rs"}}, inferred...)
 	}
 	var all []crateRoot
@@ -206,7 +207,7 @@ func plainPath(p string) string {
 // rootPath finds the file of a declared target that names none. Like cargo
 // (1.95) it leaves out a test, bench or example without a file, which published
 // crates often declare; only a binary has to be there.
-func (m *manifest) rootPath(p OwnPackage, kind string, c crateRoot, inferred []crateRoot, hasLib bool) (string, error) {
+func (m *manifest) rootPath(p Package, kind string, c crateRoot, inferred []crateRoot, hasLib bool) (string, error) {
 	var hits []string
 	for _, i := range inferred {
 		if i.name == c.name {
@@ -227,7 +228,7 @@ func (m *manifest) rootPath(p OwnPackage, kind string, c crateRoot, inferred []c
 			legacy = []string{"src/bench.rs"}
 		}
 		for _, f := range legacy {
-			if isFile(filepath.Join(m.dir, filepath.FromSlash(f))) {
+			if config.IsFile(filepath.Join(m.dir, filepath.FromSlash(f))) {
 				return f, nil
 			}
 		}
@@ -241,7 +242,7 @@ func (m *manifest) rootPath(p OwnPackage, kind string, c crateRoot, inferred []c
 	return "", c.toml.Errorf("can't find %s %q: no file at the default places and no path", kind, c.name)
 }
 
-func (m *manifest) target(p OwnPackage, kind string, c crateRoot) (Target, error) {
+func (m *manifest) target(p Package, kind string, c crateRoot) (Target, error) {
 	r := &tomldoc.Reader{}
 	t := Target{Kind: kind, Name: c.name, Path: filepath.Join(m.dir, filepath.FromSlash(c.path)), Edition: p.Edition}
 	if filepath.IsAbs(filepath.FromSlash(c.path)) {
@@ -272,7 +273,7 @@ func (m *manifest) target(p OwnPackage, kind string, c crateRoot) (Target, error
 // Several are an unstable feature of cargo.
 func (m *manifest) buildScripts() ([]string, error) {
 	n := m.pkg.Get("build")
-	found := isFile(filepath.Join(m.dir, "build.rs"))
+	found := config.IsFile(filepath.Join(m.dir, "build.rs"))
 	switch {
 	case n == nil && found, n != nil && n.Kind == tomldoc.Bool && n.Bool:
 		return []string{"build.rs"}, nil
@@ -300,7 +301,7 @@ func discover(pkg, dir string) []crateRoot {
 		switch {
 		case strings.HasPrefix(name, "."):
 		case e.IsDir():
-			if isFile(filepath.Join(pkg, filepath.FromSlash(dir), name, "main.rs")) {
+			if config.IsFile(filepath.Join(pkg, filepath.FromSlash(dir), name, "main.rs")) {
 				out = append(out, crateRoot{name: name, path: dir + "/" + name + "/main.rs"})
 			}
 		case strings.HasSuffix(name, ".rs"):

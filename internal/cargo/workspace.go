@@ -1,33 +1,19 @@
-package project
+package cargo
 
 import (
 	"path/filepath"
 	"sort"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
-// workspace is the set of manifests around the one where the user stands.
+// workspace is the set of manifests around the nearest one.
 type workspace struct {
 	current *manifest
 	root    *manifest   // equal to current when nothing above claims it
 	members []*manifest // sorted by directory
 	others  []*manifest // path dependencies that are no members, transitively
-}
-
-// findManifest looks for Cargo.toml from dir upwards, like cargo.
-func (l *loader) findManifest(dir string) (string, error) {
-	for _, d := range parents(dir) {
-		p := filepath.Join(d, "Cargo.toml")
-		if isFile(p) {
-			return p, nil
-		}
-	}
-	hints := []string{"espalier new hello"}
-	if isFile(filepath.Join(dir, "cargo.toml")) {
-		hints = []string{"mv cargo.toml Cargo.toml"}
-	}
-	return "", failf(hints, "opening %s: no Cargo.toml here or in any directory above", filepath.ToSlash(dir))
 }
 
 // workspaceRoot returns the manifest that claims m as part of its workspace,
@@ -38,24 +24,24 @@ func (l *loader) workspaceRoot(m *manifest) (*manifest, error) {
 	}
 	if ptr := m.pkg.Get("workspace"); ptr != nil {
 		if ptr.Kind != tomldoc.String {
-			return nil, l.fault(ptr.Errorf("package.workspace: want a string, found %s", ptr.Kind))
+			return nil, l.Fault(ptr.Errorf("package.workspace: want a string, found %s", ptr.Kind))
 		}
 		p := filepath.Join(m.dir, filepath.FromSlash(ptr.Text), "Cargo.toml")
-		if !isFile(p) {
-			return nil, l.fault(ptr.Errorf("package.workspace names %s, which has no Cargo.toml", ptr.Text))
+		if !config.IsFile(p) {
+			return nil, l.Fault(ptr.Errorf("package.workspace names %s, which has no Cargo.toml", ptr.Text))
 		}
 		root, err := l.manifest(p)
 		if err != nil {
 			return nil, err
 		}
 		if root.ws == nil {
-			return nil, l.fault(ptr.Errorf("package.workspace names %s, which has no [workspace]", l.show(p)))
+			return nil, l.Fault(ptr.Errorf("package.workspace names %s, which has no [workspace]", l.Show(p)))
 		}
 		return root, nil
 	}
-	for _, d := range parents(m.dir)[1:] {
+	for _, d := range config.Parents(m.dir)[1:] {
 		p := filepath.Join(d, "Cargo.toml")
-		if !isFile(p) {
+		if !config.IsFile(p) {
 			continue
 		}
 		up, err := l.manifest(p)
@@ -81,7 +67,7 @@ func excluded(root *manifest, manifestPath string) bool {
 			return false
 		}
 		for _, e := range list.Elem {
-			if e.Kind == tomldoc.String && within(manifestPath, filepath.Join(root.dir, filepath.FromSlash(e.Text))) {
+			if e.Kind == tomldoc.String && config.Within(manifestPath, filepath.Join(root.dir, filepath.FromSlash(e.Text))) {
 				return true
 			}
 		}
@@ -126,7 +112,7 @@ func (l *loader) members(w *workspace) error {
 		if err != nil {
 			return err
 		}
-		if dependency && !within(m.dir, w.root.dir) {
+		if dependency && !config.Within(m.dir, w.root.dir) {
 			claimed, err := l.workspaceRoot(m)
 			if err != nil {
 				return err
@@ -149,7 +135,7 @@ func (l *loader) members(w *workspace) error {
 		w.members = append(w.members, m)
 		deps, err := m.depend()
 		if err != nil {
-			return l.fault(err)
+			return l.Fault(err)
 		}
 		for _, d := range deps {
 			if d.Path == "" {
@@ -170,15 +156,15 @@ func (l *loader) members(w *workspace) error {
 			e := list.Elem[i]
 			dirs := glob(filepath.Join(w.root.dir, filepath.FromSlash(pattern)))
 			if len(dirs) == 0 {
-				return l.fault(e.Errorf("workspace member %q: no such directory", pattern), "remove "+quoted(pattern)+" from members in "+l.show(w.root.path))
+				return l.Fault(e.Errorf("workspace member %q: no such directory", pattern), "remove "+quoted(pattern)+" from members in "+l.Show(w.root.path))
 			}
 			for _, d := range dirs {
-				if !isDir(d) {
+				if !config.IsDir(d) {
 					continue
 				}
-				if !isFile(filepath.Join(d, "Cargo.toml")) {
-					return l.fault(e.Errorf("workspace member %q: %s has no Cargo.toml", pattern, l.show(d)),
-						"add exclude = ["+quoted(filepath.ToSlash(relTo(w.root.dir, d)))+"] to [workspace] in "+l.show(w.root.path))
+				if !config.IsFile(filepath.Join(d, "Cargo.toml")) {
+					return l.Fault(e.Errorf("workspace member %q: %s has no Cargo.toml", pattern, l.Show(d)),
+						"add exclude = ["+quoted(filepath.ToSlash(config.Rel(w.root.dir, d)))+"] to [workspace] in "+l.Show(w.root.path))
 				}
 				if err := visit(filepath.Join(d, "Cargo.toml"), false); err != nil {
 					return err
@@ -186,19 +172,19 @@ func (l *loader) members(w *workspace) error {
 			}
 		}
 		if r.Err() != nil {
-			return l.fault(r.Err())
+			return l.Fault(r.Err())
 		}
 	}
 	if err := visit(w.root.path, false); err != nil {
 		return err
 	}
 	if w.current != w.root && !seen[w.current.path] {
-		rel := filepath.ToSlash(relTo(w.root.dir, w.current.dir))
-		return failf([]string{
-			"add " + quoted(rel) + " to members in " + l.show(w.root.path),
+		rel := filepath.ToSlash(config.Rel(w.root.dir, w.current.dir))
+		return config.Failf([]string{
+			"add " + quoted(rel) + " to members in " + l.Show(w.root.path),
 			"or add " + quoted(rel) + " to exclude there",
-			"or add an empty [workspace] table to " + l.show(w.current.path),
-		}, "%s: package %q is below the workspace %s, which does not list it", l.show(w.current.path), w.current.name(), l.show(w.root.path))
+			"or add an empty [workspace] table to " + l.Show(w.current.path),
+		}, "%s: package %q is below the workspace %s, which does not list it", l.Show(w.current.path), w.current.name(), l.Show(w.root.path))
 	}
 	sort.Slice(w.members, func(i, j int) bool { return w.members[i].dir < w.members[j].dir })
 	return l.sameNames(w.members)
@@ -234,7 +220,7 @@ func (l *loader) others(w *workspace) error {
 			w.others = append(w.others, o)
 			theirs, err := o.depend()
 			if err != nil {
-				return l.fault(err)
+				return l.Fault(err)
 			}
 			if err := follow(o, theirs, false); err != nil {
 				return err
@@ -245,7 +231,7 @@ func (l *loader) others(w *workspace) error {
 	for _, m := range w.members {
 		deps, err := m.depend()
 		if err != nil {
-			return l.fault(err)
+			return l.Fault(err)
 		}
 		if err := follow(m, deps, true); err != nil {
 			return err
@@ -253,7 +239,7 @@ func (l *loader) others(w *workspace) error {
 	}
 	patches, err := w.root.patches()
 	if err != nil {
-		return l.fault(err)
+		return l.Fault(err)
 	}
 	if err := follow(w.root, patches, false); err != nil {
 		return err
@@ -264,12 +250,12 @@ func (l *loader) others(w *workspace) error {
 
 // needManifest checks that a path dependency is there.
 func (l *loader) needManifest(d Dependency) error {
-	if isFile(filepath.Join(d.Path, "Cargo.toml")) {
+	if config.IsFile(filepath.Join(d.Path, "Cargo.toml")) {
 		return nil
 	}
 	e := &tomldoc.Error{File: d.Origin.File, Pos: tomldoc.Pos{Line: d.Origin.Line, Col: d.Origin.Col},
-		Msg: "path dependency " + quoted(d.Name) + ": " + l.show(d.Path) + " has no Cargo.toml"}
-	return l.fault(e)
+		Msg: "path dependency " + quoted(d.Name) + ": " + l.Show(d.Path) + " has no Cargo.toml"}
+	return l.Fault(e)
 }
 
 // sameNames refuses two members of one name, which cargo cannot address.
@@ -278,7 +264,7 @@ func (l *loader) sameNames(ms []*manifest) error {
 	for _, m := range ms {
 		if o, ok := by[m.name()]; ok {
 			n := m.pkg.Get("name")
-			return l.fault(n.Errorf("package name %q is taken by %s of the same workspace", m.name(), l.show(o.path)),
+			return l.Fault(n.Errorf("package name %q is taken by %s of the same workspace", m.name(), l.Show(o.path)),
 				"rename one of them, or list its directory under exclude of [workspace]")
 		}
 		by[m.name()] = m
@@ -287,10 +273,3 @@ func (l *loader) sameNames(ms []*manifest) error {
 }
 
 func quoted(s string) string { return `"` + s + `"` }
-
-func relTo(base, path string) string {
-	if rel, err := filepath.Rel(base, path); err == nil {
-		return rel
-	}
-	return path
-}

@@ -1,10 +1,11 @@
-package project
+package cargo
 
 import (
 	"path/filepath"
 	"strings"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
 // manifest is one Cargo.toml.
@@ -22,12 +23,12 @@ func (l *loader) manifest(path string) (*manifest, error) {
 	if m, ok := l.manifests[path]; ok {
 		return m, nil
 	}
-	n, err := l.toml(path)
+	n, err := l.TOML(path)
 	if err != nil {
 		return nil, err
 	}
 	if n == nil {
-		return nil, failf(nil, "reading %s: no such file", l.show(path))
+		return nil, config.Failf(nil, "reading %s: no such file", l.Show(path))
 	}
 	m := &manifest{path: path, dir: filepath.Dir(path), toml: n}
 	r := &tomldoc.Reader{}
@@ -47,7 +48,7 @@ func (l *loader) manifest(path string) (*manifest, error) {
 		r.Fail(n.ErrorAt(tomldoc.Pos{Line: 1, Col: 1}, "neither [package] nor [workspace]: this is no manifest"))
 	}
 	if r.Err() != nil {
-		return nil, l.fault(r.Err())
+		return nil, l.Fault(r.Err())
 	}
 	l.manifests[path] = m
 	return m, nil
@@ -90,7 +91,7 @@ func (m *manifest) field(key string) (*tomldoc.Node, error) {
 }
 
 // text is a string field with its origin, def when it is missing.
-func (m *manifest) text(r *tomldoc.Reader, key, def string) Value[string] {
+func (m *manifest) text(r *tomldoc.Reader, key, def string) config.Value[string] {
 	n, err := m.field(key)
 	if err != nil {
 		r.Fail(err)
@@ -98,13 +99,13 @@ func (m *manifest) text(r *tomldoc.Reader, key, def string) Value[string] {
 	switch {
 	case n == nil:
 		if def == "" {
-			return Value[string]{}
+			return config.Value[string]{}
 		}
-		return Value[string]{def, byDefault}
+		return config.NewValue(def, config.Default())
 	case n.Kind != tomldoc.String:
 		r.Fail(n.Errorf("package.%s: want a string, found %s", key, n.Kind))
 	}
-	return Value[string]{n.Text, at(n.File(), n.Pos)}
+	return config.NewValue(n.Text, config.At(n.File(), n.Pos))
 }
 
 // either looks a key up under its name with dashes and its old one with
@@ -181,7 +182,7 @@ func (m *manifest) dependency(e tomldoc.Key) (Dependency, error) {
 // plainDependency reads an entry as it stands; a path is made absolute from dir.
 func plainDependency(e tomldoc.Key, dir string) (Dependency, error) {
 	v := e.Value
-	d := Dependency{Name: e.Name, Package: e.Name, Origin: at(v.File(), e.Pos)}
+	d := Dependency{Name: e.Name, Package: e.Name, Origin: config.At(v.File(), e.Pos)}
 	switch v.Kind {
 	case tomldoc.String:
 		d.Req = v.Text

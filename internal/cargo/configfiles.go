@@ -1,58 +1,59 @@
-package project
+package cargo
 
 import (
 	"path/filepath"
 	"strings"
 
-	"espalier.dev/espalier/internal/project/tomldoc"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/tomldoc"
 )
 
-// cargoFiles finds and merges the configuration that cargo would read when it
+// files finds and merges the configuration that cargo would read when it
 // starts in member: .cargo/config, else .cargo/config.toml, in every directory
 // up to root. Those above root are returned, not read: they are not part of
 // the input tree, so they do not exist for a build.
-func (l *loader) cargoFiles(member, root string) (merged *cargoValue, files, outside []string, err error) {
-	for _, d := range parents(member) {
-		path, err := l.cargoFile(d)
+func (l configReader) files(member, root string) (merged *configValue, files, outside []string, err error) {
+	for _, d := range config.Parents(member) {
+		path, err := l.file(d)
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		if path == "" {
 			continue
 		}
-		if !within(d, root) {
+		if !config.Within(d, root) {
 			outside = append(outside, path)
 			continue
 		}
-		v, read, err := l.cargoIncludes(path, nil)
+		v, read, err := l.includes(path, nil)
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		for _, f := range read {
-			if !within(f, root) {
-				return nil, nil, nil, failf(nil, "%s includes %s, which lies outside the project", l.show(path), l.show(f))
+			if !config.Within(f, root) {
+				return nil, nil, nil, config.Failf(nil, "%s includes %s, which lies outside the project", l.Show(path), l.Show(f))
 			}
 		}
 		files = append(files, read...)
 		if merged == nil {
 			merged = v
-		} else if err := mergeCargo(merged, v, false, nil); err != nil {
-			return nil, nil, nil, l.fault(err)
+		} else if err := mergeConfig(merged, v, false, nil); err != nil {
+			return nil, nil, nil, l.Fault(err)
 		}
 	}
 	return merged, files, outside, nil
 }
 
 // cargoFile is the configuration in one directory; empty when there is none.
-func (l *loader) cargoFile(dir string) (string, error) {
+func (l configReader) file(dir string) (string, error) {
 	plain, suffixed := filepath.Join(dir, ".cargo", "config"), filepath.Join(dir, ".cargo", "config.toml")
 	switch {
-	case isFile(plain) && isFile(suffixed) && !sameFile(plain, suffixed):
-		l.note(Origin{File: plain}, "both .cargo/config and .cargo/config.toml exist; cargo reads the former only")
+	case config.IsFile(plain) && config.IsFile(suffixed) && !sameFile(plain, suffixed):
+		l.Note(config.Origin{File: plain}, "both .cargo/config and .cargo/config.toml exist; cargo reads the former only")
 		return plain, nil
-	case isFile(plain):
+	case config.IsFile(plain):
 		return plain, nil
-	case isFile(suffixed):
+	case config.IsFile(suffixed):
 		return suffixed, nil
 	}
 	return "", nil
@@ -64,64 +65,64 @@ func sameFile(a, b string) bool {
 	return err1 == nil && err2 == nil && x == y
 }
 
-// cargoIncludes reads path and what it includes, included files first: the
+// includes reads path and what it includes, included files first: the
 // including file overrides them, a later include an earlier one. chain holds
 // the files being read, to see a cycle.
-func (l *loader) cargoIncludes(path string, chain []string) (*cargoValue, []string, error) {
-	n, err := l.toml(path)
+func (l configReader) includes(path string, chain []string) (*configValue, []string, error) {
+	n, err := l.TOML(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	if n == nil {
-		return nil, nil, failf(nil, "reading %s: no such file", l.show(path))
+		return nil, nil, config.Failf(nil, "reading %s: no such file", l.Show(path))
 	}
-	if err := l.configSecrets(n); err != nil {
+	if err := CheckConfigSecrets(l.Reader, n); err != nil {
 		return nil, nil, err
 	}
-	self := toCargoValue(n)
+	self := newConfigValue(n)
 	files := []string{path}
 	includes, err := includePaths(n)
 	if err != nil {
-		return nil, nil, l.fault(err)
+		return nil, nil, l.Fault(err)
 	}
 	if len(includes) == 0 {
 		return self, files, nil
 	}
 	delete(self.table, "include")
 	chain = append(chain[:len(chain):len(chain)], path)
-	var base *cargoValue
+	var base *configValue
 	for _, inc := range includes {
 		p := filepath.Join(filepath.Dir(path), filepath.FromSlash(inc.path))
 		if filepath.IsAbs(filepath.FromSlash(inc.path)) {
-			return nil, nil, l.fault(inc.node.Errorf("include %q: an absolute path does not exist in a build; use a path inside the project", inc.path))
+			return nil, nil, l.Fault(inc.node.Errorf("include %q: an absolute path does not exist in a build; use a path inside the project", inc.path))
 		}
 		for _, c := range chain {
 			if c == p {
-				return nil, nil, l.fault(inc.node.Errorf("include %q: cycle through %s", inc.path, l.show(p)))
+				return nil, nil, l.Fault(inc.node.Errorf("include %q: cycle through %s", inc.path, l.Show(p)))
 			}
 		}
-		if !isFile(p) {
+		if !config.IsFile(p) {
 			if inc.optional {
 				continue
 			}
-			return nil, nil, l.fault(inc.node.Errorf("include %q: no such file %s", inc.path, l.show(p)))
+			return nil, nil, l.Fault(inc.node.Errorf("include %q: no such file %s", inc.path, l.Show(p)))
 		}
-		v, read, err := l.cargoIncludes(p, chain)
+		v, read, err := l.includes(p, chain)
 		if err != nil {
 			return nil, nil, err
 		}
 		files = append(files, read...)
 		if base == nil {
 			base = v
-		} else if err := mergeCargo(base, v, true, nil); err != nil {
-			return nil, nil, l.fault(err)
+		} else if err := mergeConfig(base, v, true, nil); err != nil {
+			return nil, nil, l.Fault(err)
 		}
 	}
 	if base == nil {
 		return self, files, nil
 	}
-	if err := mergeCargo(base, self, true, nil); err != nil {
-		return nil, nil, l.fault(err)
+	if err := mergeConfig(base, self, true, nil); err != nil {
+		return nil, nil, l.Fault(err)
 	}
 	return base, files, nil
 }

@@ -1,0 +1,40 @@
+package project
+
+import "espalier.dev/espalier/internal/tomldoc"
+
+// espalierTables are the tables of espalier.toml and their keys.
+var espalierTables = []struct {
+	name string
+	keys []string
+	user bool // allowed in the user file: does not change what is built
+}{
+	{"build", []string{"package", "bin", "example", "profile", "target", "features", "no-default-features", "all-features", "include", "env"}, false},
+	{"image", []string{"flash-mode", "flash-size", "flash-freq", "partition-table", "partition-table-offset", "target-app-partition", "bootloader", "min-chip-rev"}, false},
+	{"run", []string{"expect", "fail", "timeout", "for", "log"}, true},
+	{"net", []string{"ssid", "passphrase", "channel", "mode", "hosts", "forward", "serve"}, true},
+	{"faults", []string{"schedule", "seed"}, true},
+	{"supply", []string{"prefixes", "source"}, true},
+	{"store", []string{"dir"}, true},
+}
+
+// checkEspalier refuses unknown tables and keys, and in the user file those
+// that would make the same project build differently for another person.
+func checkEspalier(n *tomldoc.Node, user bool) error {
+	if n == nil {
+		return nil
+	}
+	r := &tomldoc.Reader{}
+	var names []string
+	for _, t := range espalierTables {
+		names = append(names, t.name)
+	}
+	r.Known(n, "", names...)
+	for _, t := range espalierTables {
+		tab := r.Table(n, t.name)
+		r.Known(tab, t.name, t.keys...)
+		if tab != nil && user && !t.user {
+			r.Fail(n.ErrorAt(n.KeyPos(t.name), "[%s] changes what is built and belongs into the project's %s, not into the user's", t.name, FileName))
+		}
+	}
+	return r.Err()
+}

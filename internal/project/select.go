@@ -1,0 +1,191 @@
+package project
+
+import (
+	"strings"
+
+	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/fault"
+)
+
+// selectPackage decides which member is built: the one that is named, else the
+// one that contains the directory when it makes a firmware, else the only one
+// that does. A package that depends on the chip's crates is preferred to one
+// that does not, such as an xtask. When several remain, the package is nil and
+// open is the fault that lists them.
+func (o *opening) selectPackage() (pkg *cargo.Package, open, err error) {
+	probe := *o.layers
+	f := o.opts.Flags
+	named := probe.str(spec{name: "build.package", env: "ESPALIER_PACKAGE", flag: "package", given: one(o.opts.Package)})
+	bin := probe.str(spec{name: "build.bin", env: "ESPALIER_BIN", flag: "bin", given: one(f.Bin)})
+	example := probe.str(spec{name: "build.example", env: "ESPALIER_EXAMPLE", flag: "example", given: one(f.Example)})
+	if probe.err != nil {
+		return nil, nil, o.Fault(probe.err)
+	}
+	w := o.workspace
+	fits := func(p cargo.Package) bool {
+		for _, t := range p.Targets {
+			switch {
+			case bin.V == "" && example.V == "" && t.Kind == cargo.KindBin,
+				bin.V != "" && t.Kind == cargo.KindBin && t.Name == bin.V,
+				example.V != "" && t.Kind == cargo.KindExample && t.Name == example.V:
+				return true
+			}
+		}
+		return false
+	}
+	var members, candidates, firmware []*cargo.Package
+	var current, byName *cargo.Package
+	for i := range w.Packages {
+		p := &w.Packages[i]
+		if !p.Member {
+			continue
+		}
+		members = append(members, p)
+		if p.Dir == w.Current {
+			current = p
+		}
+		if p.Name == named.V {
+			byName = p
+		}
+		if fits(*p) && p.Default {
+			candidates = append(candidates, p)
+			if usesChip(w, *p) {
+				firmware = append(firmware, p)
+			}
+		}
+	}
+	if len(firmware) > 0 {
+		candidates = firmware
+	}
+	root := o.Show(w.Manifest)
+	switch {
+	case named.V != "" && byName == nil:
+		return nil, nil, config.Failf(nil, "no package %q in the workspace (%s); it has %s",
+			named.V, o.Place(named.Origin), packageNames(members))
+	case named.V != "":
+		return byName, nil, nil
+	case current != nil && (fits(*current) || len(candidates) == 0 && len(members) == 1):
+		return current, nil, nil
+	case len(candidates) == 1:
+		return candidates[0], nil, nil
+	case len(candidates) == 0 && len(members) == 1:
+		return members[0], nil, nil
+	case len(candidates) == 0:
+		return nil, config.Failf(nil, "%s: no package of the workspace makes a firmware; it has %s", root, packageNames(members)), nil
+	}
+	var hints []string
+	for _, p := range candidates[:min(len(candidates), 5)] {
+		hints = append(hints, "espalier run -p "+p.Name)
+	}
+	return nil, config.Failf(hints, "%s: several packages make a firmware: %s", root, packageNames(candidates)), nil
+}
+
+func packageNames(ps []*cargo.Package) string {
+	var names []string
+	for _, p := range ps {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// usesChip reports whether a package depends on a crate for Espressif's chips,
+// itself or by way of its path dependencies.
+func usesChip(w *cargo.Workspace, p cargo.Package) bool {
+	seen := map[string]bool{}
+	var visit func(p cargo.Package) bool
+	visit = func(p cargo.Package) bool {
+		seen[p.Dir] = true
+		for _, d := range p.Depends {
+			if d.Kind != "" {
+				continue
+			}
+			if strings.HasPrefix(d.Package, "esp-") || strings.HasPrefix(d.Package, "esp32") {
+				return true
+			}
+			for _, other := range w.Packages {
+				if d.Path != "" && other.Dir == d.Path && !seen[d.Path] && visit(other) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return visit(p)
+}
+
+// Selected returns the package that is built; a fault of kind Usage that lists
+// the candidates when the choice is open.
+func (p *Project) Selected() (cargo.Package, error) {
+	if p.open != nil {
+		return cargo.Package{}, p.open
+	}
+	return p.selected(), nil
+}
+
+func (p *Project) selected() cargo.Package {
+	for _, o := range p.Own {
+		if o.Member && o.Name == p.Package {
+			return o
+		}
+	}
+	return cargo.Package{}
+}
+
+// Artifact is the crate root that becomes the firmware: the binary or example
+// that was asked for, else default-run, else the only binary of Package. When
+// the choice is open it is a fault of kind Usage that lists the candidates.
+func (p *Project) Artifact() (cargo.Target, error) {
+	own, err := p.Selected()
+	if err != nil {
+		return cargo.Target{}, err
+	}
+	switch {
+	case p.Example != "":
+		return pick(own, cargo.KindExample, p.Example)
+	case p.Binary != "":
+		return pick(own, cargo.KindBin, p.Binary)
+	}
+	bins, examples := own.TargetsOf(cargo.KindBin), own.TargetsOf(cargo.KindExample)
+	switch {
+	case len(bins) == 1:
+		return bins[0], nil
+	case len(bins) > 1:
+		return cargo.Target{}, fault.New(fault.Usage, "package "+own.Name+" has several binaries: "+targetNames(bins), hintsFor("--bin", bins)...)
+	case len(examples) > 0:
+		return cargo.Target{}, fault.New(fault.Usage, "package "+own.Name+" has no binary; its examples are "+targetNames(examples), hintsFor("--example", examples)...)
+	}
+	return cargo.Target{}, fault.New(fault.Usage, "package "+own.Name+" has neither a binary nor an example: there is no firmware to build",
+		"add src/main.rs, or name another package with -p")
+}
+
+// pick is the target of a kind and name.
+func pick(own cargo.Package, kind, name string) (cargo.Target, error) {
+	all := own.TargetsOf(kind)
+	for _, t := range all {
+		if t.Name == name {
+			return t, nil
+		}
+	}
+	have := "it has none"
+	if len(all) > 0 {
+		have = "it has " + targetNames(all)
+	}
+	return cargo.Target{}, fault.New(fault.Usage, "package "+own.Name+" has no "+kind+" "+quoted(name)+"; "+have)
+}
+
+func targetNames(ts []cargo.Target) string {
+	var names []string
+	for _, t := range ts {
+		names = append(names, t.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func hintsFor(flag string, ts []cargo.Target) []string {
+	var out []string
+	for _, t := range ts {
+		out = append(out, "espalier run "+flag+" "+t.Name)
+	}
+	return out
+}

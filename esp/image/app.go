@@ -19,7 +19,8 @@ type appWriter struct {
 // flash parameters already in it: the app inherits what is not its own.
 //
 // Layout: the header; segments; zeros and one checksum byte up to a multiple
-// of 16; the SHA-256 of all that. The descriptor's segment is the first.
+// of 16; the SHA-256 of all that. The descriptor's segment is the first. At most
+// one segment is for DROM and one for IROM, and both can be mapped at once.
 func buildApp(p *program, header [headerSize]byte, minRev uint16) ([]byte, error) {
 	c := chip.ESP32C3()
 	w := &appWriter{buf: slices.Clone(header[:]), sum: checksumSeed}
@@ -34,6 +35,7 @@ func buildApp(p *program, header [headerSize]byte, minRev uint16) ([]byte, error
 		return nil, err
 	}
 	ram := p.ram
+	var mapped []placed
 	for _, f := range flash {
 		// Bring the file offset of the data to the address modulo one page.
 		// RAM segments fill the gap as far as they reach, padding does the rest.
@@ -58,7 +60,12 @@ func buildApp(p *program, header [headerSize]byte, minRev uint16) ([]byte, error
 		if over := (len(w.buf) + segHeaderSize + len(data)) % int(c.PageSize); over < 0x24 {
 			data = append(slices.Clip(slices.Clone(data)), make([]byte, 0x24-over)...)
 		}
+		f.data = data
+		mapped = append(mapped, placed{f, len(w.buf) + segHeaderSize})
 		w.segment(f.addr, data)
+	}
+	if err := checkMapping(mapped); err != nil {
+		return nil, err
 	}
 	for _, r := range ram {
 		w.segment(r.addr, r.data)

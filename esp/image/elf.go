@@ -2,7 +2,6 @@ package image
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/binary"
@@ -14,27 +13,11 @@ import (
 	"espalier.dev/espalier/esp/chip"
 )
 
-// Segment is a run of bytes at an address.
-type Segment struct {
-	Addr   uint32 // load address; 0 in an image means padding, not loaded
-	Data   []byte
-	Offset int // of Data in the image it was parsed from
-}
-
-// piece is a segment on its way from ELF to image.
-type piece struct {
-	addr    uint32
-	data    []byte
-	section string // the last section that went into it, for messages
-}
-
-func (p piece) end() uint64 { return uint64(p.addr) + uint64(len(p.data)) }
-
 // program is what an image needs of an ELF.
 type program struct {
 	entry    uint32
-	flash    []piece // sorted by address, merged, lengths multiples of 4
-	ram      []piece // likewise
+	flash    []piece // one for DROM and one for IROM, as far as there are any; lengths are multiples of 4
+	ram      []piece // sorted by address, neighbours joined, lengths are multiples of 4
 	descAddr uint32  // of section .flash.appdesc; 0 without one
 	hasDesc  bool    // a descriptor exists, possibly an older kind
 	espHal   bool
@@ -177,10 +160,10 @@ func readELF(b []byte) (*program, error) {
 		p.minRev = uint16(v)
 	}
 	p.sha = sha256.Sum256(b)
-	if p.flash, err = merge(p.flash); err != nil {
+	if p.flash, err = joinFlash(p.flash); err != nil {
 		return nil, err
 	}
-	if p.ram, err = merge(p.ram); err != nil {
+	if p.ram, err = joinRAM(p.ram); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -212,7 +195,7 @@ func collect(b []byte, f *elf.File) (*program, error) {
 		if !ok || !r.Holds(addr, len(data)) {
 			return nil, placeError(s.Name, addr)
 		}
-		at := piece{addr, data, s.Name}
+		at := piece{addr: addr, data: data, sections: []section{{s.Name, addr, len(data)}}}
 		if c.InFlash(addr) {
 			p.flash = append(p.flash, at)
 		} else {
@@ -242,39 +225,4 @@ func loadAddress(c chip.Chip, f *elf.File, vaddr uint32) uint32 {
 		return vaddr
 	}
 	return vaddr
-}
-
-// merge sorts pieces, joins those with fewer than 4 bytes between them (the
-// bootloader wants lengths in words) and pads each to a multiple of 4.
-func merge(in []piece) ([]piece, error) {
-	slices.SortStableFunc(in, func(a, b piece) int { return cmp.Compare(a.addr, b.addr) })
-	var out []piece
-	for _, p := range in {
-		if n := len(out); n > 0 {
-			last := &out[n-1]
-			if uint64(p.addr) < last.end() {
-				return nil, &OverlapError{A: last.section, B: p.section, Addr: p.addr}
-			}
-			if uint64(p.addr) <= (last.end()+3)&^3 {
-				gap := uint64(p.addr) - last.end()
-				// The data still belongs to the input: grow a copy.
-				joined := make([]byte, 0, uint64(len(last.data))+gap+uint64(len(p.data)))
-				joined = append(joined, last.data...)
-				joined = append(joined, make([]byte, gap)...)
-				last.data = append(joined, p.data...)
-				last.section = p.section
-				continue
-			}
-		}
-		out = append(out, p)
-	}
-	for i := range out {
-		if out[i].addr%4 != 0 {
-			return nil, &FormatError{0, fmt.Sprintf("section %s: the address 0x%08x is not a multiple of 4", out[i].section, out[i].addr)}
-		}
-		if rest := len(out[i].data) % 4; rest != 0 {
-			out[i].data = append(slices.Clip(slices.Clone(out[i].data)), make([]byte, 4-rest)...)
-		}
-	}
-	return out, nil
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/esp/chip"
-	"espalier.dev/espalier/esp/partition"
 )
 
 // ArchError is an ELF that no ESP32-C3 can run, whatever its addresses.
@@ -73,14 +72,22 @@ type TooLargeError struct {
 	Size  int    // bytes
 	Place string // "partition factory", "the 32768 bytes before the partition table"
 	Room  uint32 // bytes
+	Gap   string // what of it is unused address space between sections; "" for little
 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("%s is too large for %s: %d bytes, %d too many for %d", e.What, e.Place, e.Size, int64(e.Size)-int64(e.Room), e.Room)
+	text := fmt.Sprintf("%s is too large for %s: %d bytes, %d too many for %d", e.What, e.Place, e.Size, int64(e.Size)-int64(e.Room), e.Room)
+	if e.Gap != "" {
+		text += "; " + e.Gap
+	}
+	return text
 }
 
 // Hints returns what to do about it.
 func (e *TooLargeError) Hints() []string {
+	if e.Gap != "" {
+		return []string{"let the linker script place those sections next to each other: a gap in DROM or IROM takes its size in flash"}
+	}
 	if strings.HasPrefix(e.Place, "partition ") {
 		return []string{
 			`make the program smaller: in Cargo.toml, [profile.release] opt-level = "s", lto = "fat"`,
@@ -102,6 +109,24 @@ func (e *SegmentsError) Error() string {
 // Hints returns what to do about it.
 func (e *SegmentsError) Hints() []string {
 	return []string{"let the linker script join neighbouring sections: each gap between loaded sections costs a segment"}
+}
+
+// MapError is two segments that cannot be mapped at the same time.
+type MapError struct {
+	A, B     string // "section .rodata", "the gap between the sections .a and .b", "segment 3"
+	Page     uint32 // offset of the contested page in the windows of both buses
+	PageSize uint32
+}
+
+func (e *MapError) Error() string {
+	c := chip.ESP32C3()
+	return fmt.Sprintf("%s and %s need different flash pages at one entry of the MMU, which serves 0x%08x and 0x%08x",
+		e.A, e.B, c.DROM.Start+e.Page, c.IROM.Start+e.Page)
+}
+
+// Hints returns what to do about it.
+func (e *MapError) Hints() []string {
+	return []string{"let the linker script start IROM's sections at the address that follows DROM's last one, modulo 8 MiB, as esp-hal's and ESP-IDF's do"}
 }
 
 // OverlapError is two sections of an ELF that claim the same addresses.
@@ -172,9 +197,4 @@ func hintList(s string) []string {
 		return nil
 	}
 	return []string{s}
-}
-
-// tooLargeFor makes the error for an application in a partition.
-func tooLargeFor(size int, e partition.Entry) error {
-	return &TooLargeError{What: "application image", Size: size, Place: "partition " + e.Name, Room: e.Size}
 }

@@ -41,7 +41,7 @@ type Flash struct {
 // *FlashSizeError, *FormatError for the bootloader, and those of the partition
 // package.
 func FromELF(elf []byte, in Inputs) (*Flash, error) {
-	return assemble(in, func(header [headerSize]byte) ([]byte, error) {
+	return assemble(in, func(header [headerSize]byte) ([]byte, string, error) {
 		return appFromELF(elf, header, in.MinChipRev, in.IgnoreDescriptor)
 	})
 }
@@ -60,12 +60,13 @@ func FromApp(app []byte, in Inputs) (*Flash, error) {
 	if img.Descriptor == nil && !in.IgnoreDescriptor {
 		return nil, &NoDescriptorError{}
 	}
-	return assemble(in, func([headerSize]byte) ([]byte, error) { return app[:img.Size:img.Size], nil })
+	return assemble(in, func([headerSize]byte) ([]byte, string, error) { return app[:img.Size:img.Size], "", nil })
 }
 
 // assemble puts bootloader, table and the application that makeApp makes from
-// the bootloader's header in their places.
-func assemble(in Inputs, makeApp func(header [headerSize]byte) ([]byte, error)) (*Flash, error) {
+// the bootloader's header in their places. makeApp also says what of the
+// application is a large gap, "" for nothing.
+func assemble(in Inputs, makeApp func(header [headerSize]byte) (app []byte, gap string, err error)) (*Flash, error) {
 	size := in.Params.FlashSize()
 	table := in.Table
 	if len(table.Entries) == 0 {
@@ -82,12 +83,12 @@ func assemble(in Inputs, makeApp func(header [headerSize]byte) ([]byte, error)) 
 	if err != nil {
 		return nil, fmt.Errorf("bootloader: %w", err)
 	}
-	app, err := makeApp(header)
+	app, gap, err := makeApp(header)
 	if err != nil {
 		return nil, err
 	}
 	if len(app) > int(target.Size) {
-		return nil, tooLargeFor(len(app), target)
+		return nil, &TooLargeError{What: "application image", Size: len(app), Place: "partition " + target.Name, Room: target.Size, Gap: gap}
 	}
 	at := in.TableOffset
 	if at == 0 {
@@ -108,22 +109,25 @@ func assemble(in Inputs, makeApp func(header [headerSize]byte) ([]byte, error)) 
 	}, nil
 }
 
-func appFromELF(elf []byte, header [headerSize]byte, minRev uint16, ignoreDescriptor bool) ([]byte, error) {
+func appFromELF(elf []byte, header [headerSize]byte, minRev uint16, ignoreDescriptor bool) (app []byte, gap string, err error) {
 	prog, err := readELF(elf)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !prog.hasDesc && !ignoreDescriptor {
-		return nil, &NoDescriptorError{EspHal: prog.espHal}
+		return nil, "", &NoDescriptorError{EspHal: prog.espHal}
 	}
-	app, err := buildApp(prog, header, max(minRev, prog.minRev))
+	if size, before, after := largestGap(prog.flash); size >= uint64(chip.ESP32C3().PageSize) {
+		gap = fmt.Sprintf("%d bytes of it are the gap between the sections %s and %s", size, before, after)
+	}
+	app, err = buildApp(prog, header, max(minRev, prog.minRev))
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !ignoreDescriptor && binary.LittleEndian.Uint32(app[descOffset:]) != descMagic {
-		return nil, &NoDescriptorError{EspHal: prog.espHal, Misplaced: true}
+		return nil, "", &NoDescriptorError{EspHal: prog.espHal, Misplaced: true}
 	}
-	return app, nil
+	return app, gap, nil
 }
 
 // checkPlaces refuses a table that would be written over the bootloader or

@@ -109,6 +109,34 @@ func (i *Image) Problems() []string {
 			out = append(out, fmt.Sprintf("segment %d: offset 0x%x and address 0x%08x differ within a 64 KiB page: it cannot be mapped", n+1, s.Offset, s.Addr))
 		}
 	}
+	return append(out, i.mappingProblems()...)
+}
+
+// mappingProblems returns why the second stage would not map all of the image's
+// flash segments as it says.
+func (i *Image) mappingProblems() []string {
+	c := chip.ESP32C3()
+	var out []string
+	count := map[string]int{}
+	var mapped []placed
+	for n, s := range i.Segments {
+		name, _, _ := c.Region(s.Addr)
+		if !c.InFlash(s.Addr) {
+			continue
+		}
+		count[name]++
+		mapped = append(mapped, placed{piece{s.Addr, s.Data, []section{{fmt.Sprintf("of segment %d", n+1), s.Addr, len(s.Data)}}}, s.Offset})
+	}
+	for _, name := range []string{"DROM", "IROM"} {
+		if n := count[name]; n > 1 {
+			out = append(out, fmt.Sprintf("%d segments for %s: the bootloader maps only the last, the others would read as something else", n, name))
+		}
+	}
+	if out == nil {
+		if err := checkMapping(mapped); err != nil {
+			out = append(out, err.Error())
+		}
+	}
 	return out
 }
 

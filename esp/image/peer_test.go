@@ -37,7 +37,7 @@ func (p *espflash) save(elf []byte, args ...string) ([]byte, error) {
 	os.Remove(out)
 	cmd := exec.Command(p.path, append(append([]string{"save-image", "--chip", "esp32c3"}, args...), in, out)...)
 	cmd.Dir = p.dir
-	// Neither the network nor somebody's configuration may have a say.
+	// Neither the network nor the user's configuration decides anything.
 	cmd.Env = append(os.Environ(), "ESPFLASH_SKIP_UPDATE_CHECK=true", "HOME="+p.dir, "XDG_CONFIG_HOME="+p.dir)
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, msg)
@@ -202,7 +202,9 @@ func shape(seed uint64) elftest.File {
 func TestEspflashShapes(t *testing.T) {
 	p := newEspflash(t)
 	boot := p.bootloader(t, DIO)
-	for seed := range uint64(60) {
+	const seeds = 100
+	several := 0
+	for seed := range uint64(seeds) {
 		f := shape(seed)
 		elf := f.Bytes()
 		out, err := FromELF(elf, Inputs{Bootloader: boot})
@@ -215,7 +217,13 @@ func TestEspflashShapes(t *testing.T) {
 			t.Errorf("seed %d: %v", seed, err)
 			continue
 		}
-		if i := firstDifference(out.App(), want); i >= 0 {
+		theirs, err := Parse(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if theirs.mappingProblems() != nil {
+			several++ // espflash makes a segment of each section after a gap
+		} else if i := firstDifference(out.App(), want); i >= 0 {
 			t.Errorf("seed %d: %d bytes, espflash %d bytes, first difference at 0x%x", seed, len(out.App()), len(want), i)
 		}
 		img, err := Parse(out.App())
@@ -224,6 +232,9 @@ func TestEspflashShapes(t *testing.T) {
 		} else if bad := img.Problems(); bad != nil {
 			t.Errorf("seed %d: %v", seed, bad)
 		}
+	}
+	if several > seeds/2 {
+		t.Errorf("only %d of %d images were compared", seeds-several, seeds)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
@@ -63,7 +64,7 @@ func newStation(b *testing.B, firmware string, ap radio.Config) *station {
 
 func (s *station) until(b *testing.B, text string, limit emu.Duration) {
 	b.Helper()
-	if res := s.board.Run(b.Context(), emu.UntilText(text), emu.Limit(limit)); res.Reason != emu.StopText {
+	if res := s.board.Run(b.Context(), emu.UntilText(text), emu.Limit(limit.Std())); res.Reason != emu.StopText {
 		b.Fatalf("no %q in %v: %v\n%s", text, limit, res.Reason, s.text.String())
 	}
 }
@@ -88,12 +89,12 @@ const maxLeak = 1 << 20
 //	go test ./bench -run '^$' -bench IdleDay -benchtime 1x
 func BenchmarkIdleDay(b *testing.B) {
 	devtest.Long(b, "a day of a board")
-	const day = 24 * 3600 * emu.Second
+	const day = 24 * time.Hour
 	for b.Loop() {
 		b.StopTimer()
 		s := newStation(b, "idle.elf", radio.Config{GroupRekey: 3600 * emu.Second})
 		s.until(b, "got ip", 5*emu.Second)
-		s.board.Run(b.Context(), emu.Limit(60*emu.Second))
+		s.board.Run(b.Context(), emu.Limit(60*time.Second))
 		before, rekeys := heap(), s.ap.GroupKeys()
 		b.StartTimer()
 		res := s.board.Run(b.Context(), emu.Limit(day))
@@ -129,7 +130,7 @@ func BenchmarkIdleDay(b *testing.B) {
 //	go test ./bench -run '^$' -bench TCP -benchtime 1x
 func BenchmarkTCP(b *testing.B) {
 	devtest.Long(b, "needs a built firmware")
-	var guest emu.Duration
+	var guest time.Duration
 	for b.Loop() {
 		b.StopTimer()
 		s := newStation(b, "transfer.elf", radio.Config{})
@@ -137,7 +138,7 @@ func BenchmarkTCP(b *testing.B) {
 		b.StartTimer()
 		start := s.board.Now()
 		s.until(b, "done", 60*emu.Second)
-		guest += s.board.Now().Sub(start)
+		guest += s.board.Now() - start
 		for _, what := range []string{"sent", "received"} {
 			text := s.text.String()
 			var bytes, micros float64
@@ -159,13 +160,13 @@ func BenchmarkTCP(b *testing.B) {
 //	go test ./bench -run '^$' -bench HTTP -benchtime 5x
 func BenchmarkHTTP(b *testing.B) {
 	devtest.Long(b, "needs a built firmware")
-	var guest emu.Duration
+	var guest time.Duration
 	for b.Loop() {
 		b.StopTimer()
 		s := newStation(b, "http-client.elf", radio.Config{})
 		b.StartTimer()
 		s.until(b, "200 OK", 5*emu.Second)
-		guest += s.board.Now().Sub(0)
+		guest += s.board.Now()
 	}
 	b.ReportMetric(b.Elapsed().Seconds()/guest.Seconds(), "wall/guest")
 	b.ReportMetric(guest.Seconds()/float64(b.N)*1e3, "guest-ms")

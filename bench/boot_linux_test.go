@@ -42,12 +42,12 @@ func BenchmarkBoot(b *testing.B) {
 	merged := flash.Merged()
 	for b.Loop() {
 		best := time.Hour
-		var guest emu.Time
+		var guest time.Duration
 		for range 5 {
 			start := time.Now()
 			board, err := c3.New(emu.Config{ROM: rom, Flash: merged})
 			check(b, err)
-			res := board.Run(ctx, emu.UntilText("Hello from"), emu.Limit(emu.Second))
+			res := board.Run(ctx, emu.UntilText("Hello from"), emu.Limit(time.Second))
 			if res.Reason != emu.StopText {
 				b.Fatalf("stopped with %v", res.Reason)
 			}

@@ -113,7 +113,7 @@ func framesOf(b *testing.B, elf []byte) []byte {
 		},
 	})
 	check(b, err)
-	board.Run(context.Background(), emu.Limit(2*emu.Second))
+	board.Run(context.Background(), emu.Limit(2*time.Second))
 	var frames []byte
 	for {
 		_, rest, ok := bytes.Cut(said, []byte{0xff, 0})

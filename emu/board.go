@@ -2,6 +2,7 @@ package emu
 
 import (
 	"context"
+	"time"
 
 	"espalier.dev/espalier/emu/chip"
 )
@@ -24,8 +25,8 @@ func (b *Board) Run(ctx context.Context, opts ...Option) Result {
 	res := Result{
 		Reason:       r.Reason,
 		Err:          r.Err,
-		Now:          r.Now,
-		Elapsed:      r.Now.Sub(r.Start),
+		Now:          r.Now.Duration(),
+		Elapsed:      r.Now.Sub(r.Start).Std(),
 		Instructions: r.Instructions,
 		Trace:        b.m.TraceHash(),
 		Resets:       r.Resets,
@@ -37,8 +38,8 @@ func (b *Board) Run(ctx context.Context, opts ...Option) Result {
 	return res
 }
 
-// Now returns the guest time.
-func (b *Board) Now() Time { return b.m.Now() }
+// Now returns the guest time since power-on.
+func (b *Board) Now() time.Duration { return b.m.Now().Duration() }
 
 // Inject delivers an input at its time; one whose time has passed is delivered
 // at once and recorded with the time of its delivery. Inject and the methods

@@ -2,6 +2,7 @@ package emu
 
 import (
 	"bytes"
+	"time"
 
 	"espalier.dev/espalier/emu/chip"
 )
@@ -12,8 +13,8 @@ type Option func(*stops)
 
 // stops are the conditions of one call of Run.
 type stops struct {
-	limit        Duration // 0: none
-	instructions uint64   // 0: none
+	limit        chip.Duration // 0: none
+	instructions uint64        // 0: none
 	reset        bool
 	texts        []*textMatch
 	outputs      []func(Output) bool
@@ -45,10 +46,10 @@ func (s *stops) output(o Output) bool {
 
 // Limit stops after d of guest time, counted from the start of the call. A
 // limit that is not positive is none.
-func Limit(d Duration) Option {
+func Limit(d time.Duration) Option {
 	return func(s *stops) {
-		if d > 0 && (s.limit == 0 || d < s.limit) {
-			s.limit = d
+		if t := chip.Ticks(d); d > 0 && (s.limit == 0 || t < s.limit) {
+			s.limit = t
 		}
 	}
 }

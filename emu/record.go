@@ -1,6 +1,10 @@
 package emu
 
-import "espalier.dev/espalier/emu/chip"
+import (
+	"time"
+
+	"espalier.dev/espalier/emu/chip"
+)
 
 // Records and values that a board and its chip exchange with the outside. They
 // are defined in emu/chip and are the same types.
@@ -40,6 +44,9 @@ type (
 	// RadioRX is a frame that the chip receives.
 	RadioRX = chip.RadioRX
 )
+
+// At returns the instant d after power-on, for Input.At.
+func At(d time.Duration) Time { return chip.At(d) }
 
 // Units of guest time, see chip.Duration.
 const (

@@ -1,5 +1,7 @@
 package emu
 
+import "time"
+
 // Result is what a call of Run has to say.
 type Result struct {
 	Reason StopReason
@@ -7,9 +9,10 @@ type Result struct {
 	// Text is the text that ended the run (StopText).
 	Text string
 
-	// Now is the guest time at the end, Elapsed the guest time of this call.
-	Now     Time
-	Elapsed Duration
+	// Now is the guest time at the end, since power-on; Elapsed is that of this
+	// call.
+	Now     time.Duration
+	Elapsed time.Duration
 
 	// Instructions is how many instructions this call retired, those that
 	// trapped included. A spin loop that was fast-forwarded counts as if it had

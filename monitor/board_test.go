@@ -87,11 +87,10 @@ func watchInto(t *testing.T, name string, opt monitor.Options, sink monitor.Sink
 	now := time.Duration(0)
 	for !m.Done() {
 		until, _ := m.NextTick()
-		left := emu.Duration(until-now)*4/25 + 1
-		res := board.Run(context.Background(), emu.Limit(left), emu.UntilOutput(func(o emu.Output) bool {
+		res := board.Run(context.Background(), emu.Limit(until-now+time.Nanosecond), emu.UntilOutput(func(o emu.Output) bool {
 			return o.Stream == emu.UART0 && m.Write(monitor.UART0, at(o.At), o.Data)
 		}))
-		now = at(res.Now)
+		now = res.Now
 		if res.Reason == emu.StopIdle || res.Err != nil {
 			t.Logf("the board stopped: %v %v", res.Reason, res.Err)
 			break

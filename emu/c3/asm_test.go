@@ -175,5 +175,5 @@ func (c *testChip) want(addr, v uint32) {
 // run lets guest time pass.
 func (c *testChip) run(d emu.Duration) emu.Result {
 	c.t.Helper()
-	return c.board.Run(c.t.Context(), emu.Limit(d))
+	return c.board.Run(c.t.Context(), emu.Limit(d.Std()))
 }

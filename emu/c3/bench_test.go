@@ -2,6 +2,7 @@ package c3
 
 import (
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 )
@@ -16,7 +17,7 @@ func benchmarkBoot(b *testing.B, flash []byte, text string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		res := board.Run(b.Context(), emu.UntilText(text), emu.Limit(emu.Second))
+		res := board.Run(b.Context(), emu.UntilText(text), emu.Limit(time.Second))
 		if res.Reason != emu.StopText {
 			b.Fatalf("stopped with %v at %v", res.Reason, res.Now)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/rv32"
@@ -26,7 +27,7 @@ func TestBluetoothEndsTheRun(t *testing.T) {
 		a.halt()
 	}
 	b := guest(t, emu.Config{}, program)
-	res := b.Run(t.Context(), emu.UntilText("never"), emu.Limit(emu.Second))
+	res := b.Run(t.Context(), emu.UntilText("never"), emu.Limit(time.Second))
 	var absent *emu.AbsentError
 	if res.Reason != emu.StopAbsent || !errors.As(res.Err, &absent) {
 		t.Fatalf("stopped with %v, %v", res.Reason, res.Err)
@@ -42,7 +43,7 @@ func TestBluetoothEndsTheRun(t *testing.T) {
 		a.poke(0x60031000, 1)
 		a.halt()
 	})
-	if res := b.Run(t.Context(), emu.Limit(emu.Second)); res.Reason != emu.StopAbsent {
+	if res := b.Run(t.Context(), emu.Limit(time.Second)); res.Reason != emu.StopAbsent {
 		t.Errorf("a strict board stopped with %v, %v", res.Reason, res.Err)
 	}
 }
@@ -54,7 +55,7 @@ func TestBluetoothFirmware(t *testing.T) {
 	var traces []uint64
 	for _, engine := range []rv32.Engine{rv32.EngineBlock, rv32.EngineReference} {
 		b, con := boot(t, emu.Config{Flash: flash, Engine: engine})
-		res := b.Run(t.Context(), emu.UntilText("advertising"), emu.Limit(5*emu.Second))
+		res := b.Run(t.Context(), emu.UntilText("advertising"), emu.Limit(5*time.Second))
 		if res.Reason != emu.StopAbsent {
 			t.Fatalf("stopped with %v, %v:\n%s", res.Reason, res.Err, con.text(emu.UART0))
 		}
@@ -76,7 +77,7 @@ func TestWiFiIsNotBluetooth(t *testing.T) {
 	for _, name := range []string{"http-client.elf", "http-client-embassy.elf", "wifi-old.elf", "open/wifi-old.elf", "sleepy/wifi-old.elf", "https-client.elf"} {
 		t.Run(strings.TrimSuffix(name, path.Ext(name)), func(t *testing.T) {
 			b, con := boot(t, emu.Config{Flash: firmware(t, name)})
-			res := b.Run(t.Context(), emu.Limit(2*emu.Second))
+			res := b.Run(t.Context(), emu.Limit(2*time.Second))
 			if res.Reason != emu.StopLimit {
 				t.Fatalf("stopped with %v, %v:\n%s", res.Reason, res.Err, con.text(emu.UART0))
 			}

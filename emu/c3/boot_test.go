@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 )
@@ -46,14 +47,14 @@ func TestBootThroughROMAndBootloader(t *testing.T) {
 	} {
 		t.Run(rev.name, func(t *testing.T) {
 			b, con := boot(t, emu.Config{ROM: maskROM(t, rev.name), Flash: app(t, hello), Strict: true})
-			res := b.Run(t.Context(), emu.UntilText("hello from flash\n"), emu.Limit(emu.Second))
+			res := b.Run(t.Context(), emu.UntilText("hello from flash\n"), emu.Limit(time.Second))
 			if res.Reason != emu.StopText {
 				t.Fatalf("stopped with %v, %v:\n%s", res.Reason, res.Err, con.text(emu.UART0))
 			}
 			inOrder(t, con.text(emu.UART0), rev.banner, "rst:0x1 (POWERON),boot:0xd (SPI_FAST_FLASH_BOOT)", "mode:DIO", "entry 0x",
 				"2nd stage bootloader", "chip revision: v0.4", "SPI Flash Size : 4MB", "factory", "Loaded app from partition at offset 0x10000",
 				"hello from flash\n")
-			if res.Now > emu.Time(100*emu.Millisecond) {
+			if res.Now > 100*time.Millisecond {
 				t.Errorf("took %v of guest time", res.Now)
 			}
 			if len(res.Resets) != 0 {
@@ -68,7 +69,7 @@ func TestFlashSizesBoot(t *testing.T) {
 	for _, size := range []int{4 << 20, 8 << 20, 16 << 20} {
 		flash := append(bytes.Clone(small), bytes.Repeat([]byte{0xff}, size-len(small))...)
 		b, con := boot(t, emu.Config{Flash: flash})
-		if res := b.Run(t.Context(), emu.UntilText("hello from flash"), emu.Limit(emu.Second)); res.Reason != emu.StopText {
+		if res := b.Run(t.Context(), emu.UntilText("hello from flash"), emu.Limit(time.Second)); res.Reason != emu.StopText {
 			t.Errorf("%d MiB: %v\n%s", size>>20, res.Reason, con.text(emu.UART0))
 		}
 	}
@@ -95,7 +96,7 @@ func TestWrongImagesAreRefused(t *testing.T) {
 			flash := bytes.Clone(good)
 			k.patch(flash)
 			b, con := boot(t, emu.Config{Flash: flash})
-			res := b.Run(t.Context(), emu.UntilText("hello from flash"), emu.UntilReset(), emu.Limit(20*emu.Second))
+			res := b.Run(t.Context(), emu.UntilText("hello from flash"), emu.UntilReset(), emu.Limit(20*time.Second))
 			out := con.text(emu.UART0)
 			if res.Reason != emu.StopReset {
 				t.Fatalf("stopped with %v:\n%.2000s", res.Reason, out)
@@ -133,10 +134,10 @@ func TestROMPrintsResetCause(t *testing.T) {
 				k.write(a)
 				spin(a)
 			})})
-			if res := b.Run(t.Context(), emu.UntilReset(), emu.Limit(2*emu.Second)); res.Reason != emu.StopReset {
+			if res := b.Run(t.Context(), emu.UntilReset(), emu.Limit(2*time.Second)); res.Reason != emu.StopReset {
 				t.Fatalf("no reset: %v\n%s", res.Reason, con.text(emu.UART0))
 			}
-			b.Run(t.Context(), emu.UntilText("entry 0x"), emu.Limit(emu.Second))
+			b.Run(t.Context(), emu.UntilText("entry 0x"), emu.Limit(time.Second))
 			inOrder(t, con.text(emu.UART0), "POWERON", k.want, "entry 0x")
 			// The recorder of the PC is lost when the whole chip is reset.
 			saved := strings.Contains(con.text(emu.UART0), "Saved PC:0x4201")
@@ -150,7 +151,7 @@ func TestROMPrintsResetCause(t *testing.T) {
 // A chip that finds nothing to boot is reset again and again, as boards do.
 func TestBlankChipLoops(t *testing.T) {
 	b, con := boot(t, emu.Config{})
-	res := b.Run(t.Context(), emu.Limit(4*emu.Second))
+	res := b.Run(t.Context(), emu.Limit(4*time.Second))
 	if len(res.Resets) != 3 {
 		t.Errorf("resets: %v", res.Resets)
 	}
@@ -163,7 +164,7 @@ func TestBlankChipLoops(t *testing.T) {
 // library computes: CPU, memory and the SHA block at once.
 func TestROMFunctions(t *testing.T) {
 	b, _ := boot(t, emu.Config{})
-	b.Run(t.Context(), emu.UntilText("invalid header"), emu.Limit(emu.Second))
+	b.Run(t.Context(), emu.UntilText("invalid header"), emu.Limit(time.Second))
 	cpu, mem := b.CPU(), b.CPU().Memory()
 	const buf, ctx, out, stack, back = 0x3fc90000, 0x3fca0000, 0x3fca1000, 0x3fcc0000, 0x40380000
 	mem.Write(back, []byte{0x6f, 0, 0, 0}) // jumps to itself
@@ -224,16 +225,16 @@ func TestROMLoaderAnswers(t *testing.T) {
 	for _, port := range []emu.Stream{emu.UART0, emu.USB} {
 		t.Run(port.String(), func(t *testing.T) {
 			b, con := boot(t, emu.Config{Strap: emu.StrapDownload, USBHost: true, Strict: true})
-			if res := b.Run(t.Context(), emu.UntilText("waiting for download"), emu.Limit(emu.Second)); res.Reason != emu.StopText {
+			if res := b.Run(t.Context(), emu.UntilText("waiting for download"), emu.Limit(time.Second)); res.Reason != emu.StopText {
 				t.Fatalf("%v: %s", res.Reason, con.text(emu.UART0))
 			}
-			b.Run(t.Context(), emu.Limit(10*emu.Millisecond))
+			b.Run(t.Context(), emu.Limit(10*time.Millisecond))
 			sync := append([]byte{7, 7, 0x12, 0x20}, bytes.Repeat([]byte{0x55}, 32)...)
 			con.out = [3][]byte{}
 			var res emu.Result
 			for range 5 { // as a host does: the first may only set the baud rate
 				b.Send(port, frame(0x08, sync))
-				res = b.Run(t.Context(), emu.UntilText("\xc0\x01\x08", port), emu.Limit(100*emu.Millisecond))
+				res = b.Run(t.Context(), emu.UntilText("\xc0\x01\x08", port), emu.Limit(100*time.Millisecond))
 				if res.Reason == emu.StopText {
 					break
 				}
@@ -241,14 +242,14 @@ func TestROMLoaderAnswers(t *testing.T) {
 			if res.Reason != emu.StopText {
 				t.Fatalf("no answer to SYNC: % x", con.out[port])
 			}
-			b.Run(t.Context(), emu.Limit(100*emu.Millisecond))
+			b.Run(t.Context(), emu.Limit(100*time.Millisecond))
 			if n := bytes.Count(con.out[port], []byte("\xc0\x01\x08")); n < 8 {
 				t.Errorf("%d replies to SYNC, want 8", n)
 			}
 			con.out = [3][]byte{}
 			b.Send(port, frame(0x0a, binary.LittleEndian.AppendUint32(nil, 0x40001000)))
-			b.Run(t.Context(), emu.UntilText("\xc0\x01\x0a", port), emu.Limit(100*emu.Millisecond))
-			b.Run(t.Context(), emu.Limit(10*emu.Millisecond))
+			b.Run(t.Context(), emu.UntilText("\xc0\x01\x0a", port), emu.Limit(100*time.Millisecond))
+			b.Run(t.Context(), emu.Limit(10*time.Millisecond))
 			want := []byte{0xc0, 1, 0x0a, 4, 0, 0x6f, 0x50, 0x31, 0x1b} // the magic of the ESP32-C3
 			if !bytes.Contains(con.out[port], want) {
 				t.Errorf("READ_REG answered % x", con.out[port])

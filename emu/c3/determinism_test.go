@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/rv32"
@@ -98,7 +99,7 @@ func runOnce(t *testing.T, cfg emu.Config, drive func(b *emu.Board), limit emu.D
 		t.Fatal(err)
 	}
 	drive(b)
-	r.res = b.Run(t.Context(), emu.Limit(limit))
+	r.res = b.Run(t.Context(), emu.Limit(limit.Std()))
 	r.in = b.Inputs()
 	return r
 }
@@ -148,12 +149,12 @@ func TestRunInPieces(t *testing.T) {
 	want := runOnce(t, cfg, func(*emu.Board) {}, limit)
 	// The last call ends when the others did.
 	got := runOnce(t, cfg, func(b *emu.Board) {
-		for b.Now() < emu.Time(limit-100*emu.Microsecond) {
+		for b.Now() < (limit - 100*emu.Microsecond).Std() {
 			b.Run(t.Context(), emu.Instructions(997))
-			b.Run(t.Context(), emu.Limit(13*emu.Microsecond))
-			b.Run(t.Context(), emu.UntilText("a"), emu.Limit(5*emu.Microsecond))
+			b.Run(t.Context(), emu.Limit(13*time.Microsecond))
+			b.Run(t.Context(), emu.UntilText("a"), emu.Limit(5*time.Microsecond))
 		}
-		b.Run(t.Context(), emu.Limit(emu.Time(limit).Sub(b.Now())-1))
+		b.Run(t.Context(), emu.Limit((emu.Time(limit).Sub(emu.At(b.Now()))-1).Std()))
 	}, 1)
 	got.res.Instructions = want.res.Instructions
 	want.same(t, "in pieces", got)
@@ -167,9 +168,9 @@ func TestSnapshot(t *testing.T) {
 	}
 	first.Inject(emu.Input{At: emu.Time(9 * emu.Millisecond), Kind: emu.InputSerial, Port: emu.UART0, Data: []byte("later")})
 	first.Send(emu.UART0, bytes.Repeat([]byte("x"), 300))
-	first.Run(t.Context(), emu.Limit(7*emu.Millisecond))
+	first.Run(t.Context(), emu.Limit(7*time.Millisecond))
 	snap := first.Snapshot()
-	want := first.Run(t.Context(), emu.Limit(20*emu.Millisecond))
+	want := first.Run(t.Context(), emu.Limit(20*time.Millisecond))
 
 	for _, engine := range []rv32.Engine{rv32.EngineBlock, rv32.EngineReference} {
 		cfg.Engine = engine
@@ -177,14 +178,14 @@ func TestSnapshot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		second.Run(t.Context(), emu.Limit(123*emu.Microsecond)) // somewhere else
+		second.Run(t.Context(), emu.Limit(123*time.Microsecond)) // somewhere else
 		if err := second.Restore(snap); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(second.Snapshot(), snap) {
 			t.Error("a restored board has another snapshot")
 		}
-		got := second.Run(t.Context(), emu.Limit(20*emu.Millisecond))
+		got := second.Run(t.Context(), emu.Limit(20*time.Millisecond))
 		if got.Trace != want.Trace || got.Now != want.Now || got.Instructions != want.Instructions {
 			t.Errorf("engine %v: went on to %x at %v, want %x at %v", engine, got.Trace, got.Now, want.Trace, want.Now)
 		}
@@ -193,7 +194,7 @@ func TestSnapshot(t *testing.T) {
 	if err := first.Restore(snap); err != nil {
 		t.Fatal(err)
 	}
-	if got := first.Run(t.Context(), emu.Limit(20*emu.Millisecond)); got.Trace != want.Trace {
+	if got := first.Run(t.Context(), emu.Limit(20*time.Millisecond)); got.Trace != want.Trace {
 		t.Error("the second time is different")
 	}
 
@@ -229,14 +230,14 @@ func TestStopReasons(t *testing.T) {
 		want  emu.StopReason
 	}{
 		{"idle for ever", t.Context(), idle, nil, emu.StopIdle},
-		{"idle with a limit", t.Context(), idle, []emu.Option{emu.Limit(1000 * emu.Second)}, emu.StopLimit},
+		{"idle with a limit", t.Context(), idle, []emu.Option{emu.Limit(1000 * time.Second)}, emu.StopLimit},
 		{"context", cancelled, spin, nil, emu.StopContext},
 		{"instructions", t.Context(), spin, []emu.Option{emu.Instructions(1234)}, emu.StopInstructions},
-		{"limit", t.Context(), spin, []emu.Option{emu.Limit(emu.Millisecond)}, emu.StopLimit},
-		{"reset", t.Context(), reset, []emu.Option{emu.UntilReset(), emu.Limit(emu.Second)}, emu.StopReset},
-		{"text", t.Context(), func(a *asm) { a.print("abc"); a.halt() }, []emu.Option{emu.UntilText("bc"), emu.Limit(emu.Second)}, emu.StopText},
+		{"limit", t.Context(), spin, []emu.Option{emu.Limit(time.Millisecond)}, emu.StopLimit},
+		{"reset", t.Context(), reset, []emu.Option{emu.UntilReset(), emu.Limit(time.Second)}, emu.StopReset},
+		{"text", t.Context(), func(a *asm) { a.print("abc"); a.halt() }, []emu.Option{emu.UntilText("bc"), emu.Limit(time.Second)}, emu.StopText},
 		{"output", t.Context(), func(a *asm) { a.print("abc"); a.halt() },
-			[]emu.Option{emu.UntilOutput(func(o emu.Output) bool { return o.Data[0] == 'b' }), emu.Limit(emu.Second)}, emu.StopOutput},
+			[]emu.Option{emu.UntilOutput(func(o emu.Output) bool { return o.Data[0] == 'b' }), emu.Limit(time.Second)}, emu.StopOutput},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			res := guest(t, emu.Config{}, k.write).Run(k.ctx, k.opts...)
@@ -270,7 +271,7 @@ func TestContextEndsABusyRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	b := guest(t, emu.Config{}, func(a *asm) { quietWatchdogs(a); a.print("x"); a.j(a.pc()) })
 	res := b.Run(ctx, emu.UntilOutput(func(emu.Output) bool { cancel(); return false }))
-	if res.Reason != emu.StopContext || res.Now > emu.Time(20*emu.Millisecond) {
+	if res.Reason != emu.StopContext || res.Now > 20*time.Millisecond {
 		t.Errorf("stopped with %v at %v", res.Reason, res.Now)
 	}
 }
@@ -281,7 +282,7 @@ func TestBootIsTheSameOnBothEngines(t *testing.T) {
 	var traces []uint64
 	for _, engine := range []rv32.Engine{rv32.EngineBlock, rv32.EngineReference, rv32.EngineBlock} {
 		b, _ := boot(t, emu.Config{Flash: flash, Engine: engine})
-		res := b.Run(t.Context(), emu.UntilText("hello from flash\n"), emu.Limit(emu.Second))
+		res := b.Run(t.Context(), emu.UntilText("hello from flash\n"), emu.Limit(time.Second))
 		if res.Reason != emu.StopText {
 			t.Fatal(res.Reason)
 		}
@@ -314,12 +315,12 @@ func TestAnswerFromOutput(t *testing.T) {
 			b.Send(emu.UART0, []byte("!"))
 		}
 	}}, echo)
-	res := b.Run(t.Context(), emu.UntilText("!"), emu.Limit(emu.Second))
-	if res.Reason != emu.StopText || res.Now > emu.Time(2*emu.Millisecond) {
+	res := b.Run(t.Context(), emu.UntilText("!"), emu.Limit(time.Second))
+	if res.Reason != emu.StopText || res.Now > 2*time.Millisecond {
 		t.Fatalf("stopped with %v at %v", res.Reason, res.Now)
 	}
 	again := guest(t, emu.Config{Replay: b.Inputs()}, echo)
-	if r := again.Run(t.Context(), emu.UntilText("!"), emu.Limit(emu.Second)); r.Trace != res.Trace {
+	if r := again.Run(t.Context(), emu.UntilText("!"), emu.Limit(time.Second)); r.Trace != res.Trace {
 		t.Errorf("replayed: trace %x at %v, want %x at %v", r.Trace, r.Now, res.Trace, res.Now)
 	}
 }

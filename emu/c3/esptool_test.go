@@ -26,7 +26,7 @@ func serve(t *testing.T, l net.Listener, cfg emu.Config, port emu.Stream) *emu.B
 		}
 	}
 	b, _ := boot(t, cfg)
-	if res := b.Run(t.Context(), emu.UntilText("waiting for download"), emu.Limit(emu.Second)); res.Reason != emu.StopText {
+	if res := b.Run(t.Context(), emu.UntilText("waiting for download"), emu.Limit(time.Second)); res.Reason != emu.StopText {
 		t.Fatalf("the ROM does not wait: %v", res.Reason)
 	}
 	var err error
@@ -56,7 +56,7 @@ func serve(t *testing.T, l net.Listener, cfg emu.Config, port emu.Stream) *emu.B
 			b.Send(port, p)
 		default:
 		}
-		b.Run(t.Context(), emu.Limit(2*emu.Millisecond))
+		b.Run(t.Context(), emu.Limit(2*time.Millisecond))
 	}
 }
 

@@ -3,6 +3,7 @@ package c3_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
@@ -30,7 +31,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	result := board.Run(context.Background(), emu.UntilText("OK"), emu.Limit(30*emu.Second))
+	result := board.Run(context.Background(), emu.UntilText("OK"), emu.Limit(30*time.Second))
 	fmt.Println(result.Reason, result.Text, result.Instructions)
 	// Output:
 	// 0.000000 uart0 O
@@ -49,7 +50,7 @@ func ExampleNew_download() {
 	}
 	board.Run(context.Background(), emu.UntilText("waiting for download"))
 	board.Send(emu.UART0, []byte{0xc0, 0x00, 0x08})
-	board.Run(context.Background(), emu.Limit(100*emu.Millisecond))
+	board.Run(context.Background(), emu.Limit(100*time.Millisecond))
 	flash := board.Flash() // what the loader has written
 	_ = flash
 	// Output:

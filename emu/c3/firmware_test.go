@@ -3,6 +3,7 @@ package c3
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/rv32"
@@ -20,7 +21,7 @@ func TestEspHalHello(t *testing.T) {
 				edges = append(edges, p)
 			}
 		}})
-		res := b.Run(t.Context(), emu.Limit(5*emu.Second))
+		res := b.Run(t.Context(), emu.Limit(5*time.Second))
 		if res.Reason != emu.StopLimit {
 			t.Fatalf("stopped with %v, %v\n%s", res.Reason, res.Err, con.text(emu.UART0))
 		}
@@ -46,7 +47,7 @@ func TestEspHalHello(t *testing.T) {
 // With a host on USB the same program writes there, and only there.
 func TestEspHalHelloOnUSB(t *testing.T) {
 	b, con := boot(t, emu.Config{Flash: firmware(t, "hello.elf"), USBHost: true})
-	res := b.Run(t.Context(), emu.UntilText("blink 3", emu.USB), emu.Limit(5*emu.Second))
+	res := b.Run(t.Context(), emu.UntilText("blink 3", emu.USB), emu.Limit(5*time.Second))
 	if res.Reason != emu.StopText {
 		t.Fatalf("stopped with %v\n%s", res.Reason, con.text(emu.USB))
 	}

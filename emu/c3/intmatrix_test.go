@@ -3,6 +3,7 @@ package c3
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 )
@@ -155,7 +156,7 @@ func TestInterruptIsTakenAtOnce(t *testing.T) {
 		a.sw(a2, a1, 0) // must come after the handler
 		a.halt()
 	})
-	res := b.Run(t.Context(), emu.UntilText("!x"), emu.Limit(emu.Millisecond))
+	res := b.Run(t.Context(), emu.UntilText("!x"), emu.Limit(time.Millisecond))
 	if res.Reason != emu.StopText {
 		t.Errorf("stopped with %v", res.Reason)
 	}

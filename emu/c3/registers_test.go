@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 )
@@ -54,7 +55,7 @@ func TestStrictStopsAtTheAccess(t *testing.T) {
 		a.print("never")
 		a.halt()
 	})
-	res := b.Run(t.Context(), emu.Limit(emu.Second))
+	res := b.Run(t.Context(), emu.Limit(time.Second))
 	var strict *emu.StrictError
 	if res.Reason != emu.StopStrict || !errors.As(res.Err, &strict) {
 		t.Fatalf("stopped with %v, %v", res.Reason, res.Err)

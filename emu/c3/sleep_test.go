@@ -2,6 +2,7 @@ package c3
 
 import (
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 )
@@ -60,7 +61,7 @@ func TestDeepSleep(t *testing.T) {
 	}{
 		{"timer", wakeTimer, func(*emu.Board) {}},
 		{"pin", wakeGPIO, func(b *emu.Board) {
-			b.Inject(emu.Input{At: b.Now().Add(500 * emu.Millisecond), Kind: emu.InputPin, Pin: 3, Level: emu.High})
+			b.Inject(emu.Input{At: emu.At(b.Now() + 500*time.Millisecond), Kind: emu.InputPin, Pin: 3, Level: emu.High})
 		}},
 	} {
 		t.Run(k.name, func(t *testing.T) {
@@ -90,11 +91,11 @@ func TestDeepSleep(t *testing.T) {
 				a.halt()
 			})})
 			b.SetPin(3, emu.Low)
-			if res := b.Run(t.Context(), emu.UntilText("good night\n"), emu.Limit(emu.Second)); res.Reason != emu.StopText {
+			if res := b.Run(t.Context(), emu.UntilText("good night\n"), emu.Limit(time.Second)); res.Reason != emu.StopText {
 				t.Fatalf("%v\n%s", res.Reason, con.text(emu.UART0))
 			}
 			k.rouse(b)
-			res := b.Run(t.Context(), emu.UntilText("good morning"), emu.UntilText("never"), emu.Limit(2*emu.Second))
+			res := b.Run(t.Context(), emu.UntilText("good morning"), emu.UntilText("never"), emu.Limit(2*time.Second))
 			if res.Text != "good morning" {
 				t.Fatalf("%v %q\n%s", res.Reason, res.Text, con.text(emu.UART0))
 			}
@@ -102,7 +103,7 @@ func TestDeepSleep(t *testing.T) {
 			if len(res.Resets) != 1 || res.Resets[0].Cause != uint8(causeDeepSleep) {
 				t.Errorf("resets %v", res.Resets)
 			}
-			if res.Elapsed < 400*emu.Millisecond || res.Elapsed > 600*emu.Millisecond || res.Instructions > 10_000_000 {
+			if res.Elapsed < 400*time.Millisecond || res.Elapsed > 600*time.Millisecond || res.Instructions > 10_000_000 {
 				t.Errorf("slept %v in %d instructions", res.Elapsed, res.Instructions)
 			}
 			var v [4]byte

@@ -1,6 +1,7 @@
 package c3
 
 import (
+	"time"
 	"testing"
 
 	"espalier.dev/espalier/emu"
@@ -47,7 +48,7 @@ func TestSystimerKeepsTimeAcrossCPUClocks(t *testing.T) {
 			if diff := int64(counts) - int64(ticks/10); diff < -1 || diff > 1 {
 				t.Errorf("%d counts in %d ticks", counts, ticks)
 			}
-			if res.Elapsed < 3*emu.Millisecond || res.Elapsed > 3*emu.Millisecond+emu.Microsecond {
+			if res.Elapsed < 3*time.Millisecond || res.Elapsed > 3*time.Millisecond+time.Microsecond {
 				t.Errorf("a limit of 3 ms took %v", res.Elapsed)
 			}
 		})

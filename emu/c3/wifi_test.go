@@ -368,7 +368,7 @@ func TestWiFiTBTTForADay(t *testing.T) {
 	c.run(200 * emu.Millisecond)
 	for n := range uint64(24 * 3600 * 1000 / (102.4 * beacons)) {
 		at := emu.Time(204800+n*beacons*102400-early) * emu.Time(emu.Microsecond)
-		c.run(at.Sub(c.board.Now()) - 20*emu.Microsecond)
+		c.run(at.Sub(c.m.Now()) - 20*emu.Microsecond)
 		c.want(wdev+wdevPwrStatus, 0)
 		c.run(40 * emu.Microsecond)
 		c.want(wdev+wdevPwrStatus, pwrTBTT0)
@@ -399,7 +399,7 @@ func TestWiFiTBTT(t *testing.T) {
 		first += (250_000-first)/interval*interval + interval - early
 		for n := range uint64(3) {
 			at := emu.Time(first+n*interval-250_000) * emu.Time(emu.Microsecond)
-			c.run(at.Sub(c.board.Now()) - 20*emu.Microsecond)
+			c.run(at.Sub(c.m.Now()) - 20*emu.Microsecond)
 			c.want(wdev+wdevPwrStatus, 0)
 			c.run(40 * emu.Microsecond)
 			c.want(wdev+wdevPwrStatus, pwrTBTT0)

@@ -1,6 +1,10 @@
 package chip
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"time"
+)
 
 // Time is an instant of guest time: ticks since power-on. It does not restart
 // at a reset of the chip.
@@ -56,6 +60,32 @@ func (t Time) String() string {
 	}
 	us := uint64(t) / uint64(Microsecond)
 	return fmt.Sprintf("%d.%06d", us/1e6, us%1e6)
+}
+
+// At returns the instant d after power-on, which is instant 0 for a negative d.
+// It is the inverse of Time.Duration for all times up to 292 years.
+func At(d time.Duration) Time { return Time(0).Add(Ticks(d)) }
+
+// Duration returns the time since power-on, rounded down to a nanosecond.
+func (t Time) Duration() time.Duration {
+	if t > Time(math.MaxInt64) {
+		return math.MaxInt64
+	}
+	return Duration(t).Std()
+}
+
+// Ticks returns d in ticks, rounded up: a deadline is never early.
+func Ticks(d time.Duration) Duration {
+	return Duration(d/25*4 + (d%25*4+24)/25)
+}
+
+// Std returns d as a duration of the standard library, rounded down to a
+// nanosecond; one of more than 292 years is math.MaxInt64.
+func (d Duration) Std() time.Duration {
+	if d > math.MaxInt64/25*4 {
+		return math.MaxInt64
+	}
+	return time.Duration(d.Nanoseconds())
 }
 
 // Nanoseconds returns d rounded down to nanoseconds.

@@ -1,6 +1,10 @@
 package chip
 
-import "testing"
+import (
+	"math"
+	"testing"
+	"time"
+)
 
 func TestTime(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
@@ -50,5 +54,31 @@ func TestClockIsContinuous(t *testing.T) {
 		if cycle > 1000 && c.at(cycle-1) >= at {
 			t.Errorf("cycle %d for %d is too late", cycle, at)
 		}
+	}
+}
+
+// A time in nanoseconds names one tick, and no conversion is early.
+func TestStandardDurations(t *testing.T) {
+	for _, tick := range []Time{0, 1, 2, 3, 4, 5, 159, 160, Time(Second) + 7, Time(90 * 24 * 3600 * Second)} {
+		if got := At(tick.Duration()); got != tick {
+			t.Errorf("At(%v) is tick %d, want %d", tick.Duration(), got, tick)
+		}
+	}
+	for _, c := range []struct {
+		d    time.Duration
+		want Duration
+	}{{0, 0}, {1, 1}, {6, 1}, {7, 2}, {25, 4}, {26, 5}, {time.Microsecond, Microsecond}, {time.Hour, 3600 * Second}} {
+		if got := Ticks(c.d); got != c.want {
+			t.Errorf("Ticks(%v) is %d, want %d", c.d, got, c.want)
+		}
+	}
+	if got := At(-time.Second); got != 0 {
+		t.Errorf("before power-on: %v", got)
+	}
+	if got := Never.Duration(); got != math.MaxInt64 {
+		t.Errorf("never is %v", got)
+	}
+	if d := Ticks(math.MaxInt64); d <= 0 {
+		t.Errorf("the longest duration is %d ticks", d)
 	}
 }

@@ -120,7 +120,7 @@ func TestTemplates(t *testing.T) {
 	for _, name := range []string{"http-client", "http-client-embassy"} {
 		t.Run(name, func(t *testing.T) {
 			b := power(t, setup{firmware: name})
-			r := b.Run(context.Background(), emu.UntilText("of this machine."), emu.Limit(10*emu.Second))
+			r := b.Run(context.Background(), emu.UntilText("of this machine."), emu.Limit(10*time.Second))
 			text := b.text.String()
 			for _, want := range []string{"scanning\r\n", "  espalier             channel  1  -40 dBm Some(Wpa2Personal)\r\n", "joined on channel 1", "got ip 192.168.71.100/24", ok + "\r\n", "This is not www.mobile-j.de."} {
 				if !strings.Contains(strings.ReplaceAll(text, "\n", "\r\n"), want) && !strings.Contains(text, want) && !strings.Contains(text, strings.ReplaceAll(want, "\r\n", "\n")) {
@@ -164,7 +164,7 @@ func TestFirmwareAndFaults(t *testing.T) {
 		t.Run(tc.fault, func(t *testing.T) {
 			t.Parallel()
 			b := power(t, setup{seed: 3, faults: parse(t, tc.fault)})
-			b.Run(context.Background(), emu.Limit(100*emu.Second))
+			b.Run(context.Background(), emu.Limit(100*time.Second))
 			text := b.text.String()
 			at := strings.Index(text, tc.says)
 			if at < 0 || !strings.Contains(text[at:], ok) {
@@ -207,9 +207,9 @@ func TestStorms(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			b := power(t, setup{seed: uint64(i), faults: s})
-			b.Run(context.Background(), emu.Limit(20*emu.Second))
+			b.Run(context.Background(), emu.Limit(20*time.Second))
 			before := b.text.Len()
-			res := b.Run(context.Background(), emu.UntilText(ok), emu.Limit(100*emu.Second))
+			res := b.Run(context.Background(), emu.UntilText(ok), emu.Limit(100*time.Second))
 			if res.Reason != emu.StopText {
 				t.Fatalf("%v at %s; faults:\n%s\nbefore 20 s:\n%s\nafter:\n%s", res.Reason, res.Now, s, b.text.String()[:before], b.text.String()[before:])
 			}
@@ -226,18 +226,18 @@ func TestRecordAndReplay(t *testing.T) {
 	var file bytes.Buffer
 	var rec *tape.Recorder
 	run := func(b *bench) emu.Result {
-		b.Run(context.Background(), emu.Limit(4*emu.Second))
+		b.Run(context.Background(), emu.Limit(4*time.Second))
 		if len(b.Inputs()) == 0 && rec != nil {
 			b.Send(emu.UART0, []byte("hello"))
 		}
-		return b.Run(context.Background(), emu.Limit(16*emu.Second))
+		return b.Run(context.Background(), emu.Limit(16*time.Second))
 	}
 	first := power(t, setup{seed: 9, faults: parse(t, "at 3s deauth", "loss 10%", "from 0s to 1s no-network"), wrap: func(r emu.Radio, c emu.Config) emu.Radio {
 		rec = tape.NewRecorder(&file, tape.Header{Seed: c.Seed}, r)
 		return rec
 	}})
 	a := run(first)
-	if err := rec.Finish(first.Inputs(), tape.End{At: a.Now, Trace: a.Trace}); err != nil {
+	if err := rec.Finish(first.Inputs(), tape.End{At: emu.At(a.Now), Trace: a.Trace}); err != nil {
 		t.Fatal(err)
 	}
 	rec = nil
@@ -264,8 +264,8 @@ func TestWiresharkReadsTheNetwork(t *testing.T) {
 	defer f.Close()
 	p := pcap.NewWriter(f, lan.DefaultEpoch(), pcap.Interface{Name: "lan", Link: pcap.Ethernet})
 	b := power(t, setup{config: func(c *lan.Config) { c.Capture = func(at emu.Time, b []byte) { p.Frame(0, at, b) } }})
-	b.Run(context.Background(), emu.UntilText(ok), emu.Limit(10*emu.Second))
-	b.Run(context.Background(), emu.Limit(emu.Second))
+	b.Run(context.Background(), emu.UntilText(ok), emu.Limit(10*time.Second))
+	b.Run(context.Background(), emu.Limit(time.Second))
 	if p.Err() != nil {
 		t.Fatal(p.Err())
 	}
@@ -305,7 +305,7 @@ func TestWiresharkReadsTLS(t *testing.T) {
 		c.Capture = func(at emu.Time, b []byte) { p.Frame(0, at, b) }
 		c.Keys = p.TLSKeys
 	}})
-	b.Run(context.Background(), emu.UntilText("that is all"), emu.Limit(10*emu.Second))
+	b.Run(context.Background(), emu.UntilText("that is all"), emu.Limit(10*time.Second))
 	if p.Err() != nil {
 		t.Fatal(p.Err())
 	}
@@ -320,11 +320,11 @@ func TestWiresharkReadsTLS(t *testing.T) {
 
 // BenchmarkHTTP is from power-on to HTTP 200; the metric is wall per guest time.
 func BenchmarkHTTP(b *testing.B) {
-	var guest emu.Duration
+	var guest time.Duration
 	start := time.Now()
 	for b.Loop() {
 		x := power(b, setup{})
-		r := x.Run(context.Background(), emu.UntilText(ok), emu.Limit(10*emu.Second))
+		r := x.Run(context.Background(), emu.UntilText(ok), emu.Limit(10*time.Second))
 		if r.Reason != emu.StopText {
 			b.Fatal(x.text.String())
 		}
@@ -340,7 +340,7 @@ func TestTLSClient(t *testing.T) {
 	run := func(t *testing.T, s setup) (string, uint64) {
 		s.firmware, s.seed = "https-client", 1
 		b := power(t, s)
-		r := b.Run(context.Background(), emu.UntilText(last), emu.Limit(20*emu.Second))
+		r := b.Run(context.Background(), emu.UntilText(last), emu.Limit(20*time.Second))
 		if r.Reason != emu.StopText {
 			t.Fatalf("%v after %s:\n%s", r.Reason, r.Now, b.text.String())
 		}

@@ -3,6 +3,7 @@ package radio
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/dot11"
@@ -86,7 +87,7 @@ func TestChannels(t *testing.T) {
 		var at [3]emu.Time
 		for i, ch := range []int{1, 6, 11} {
 			s := newScene(t, setup{firmware: firmware, ap: Config{Channel: ch}})
-			at[i] = s.until(" 200 OK", 5*emu.Second).Now
+			at[i] = emu.At(s.until(" 200 OK", 5*emu.Second).Now)
 		}
 		about(t, "channel 6 after channel 1", at[1].Sub(at[0]), 5*120150*emu.Microsecond, 3*emu.Millisecond)
 		about(t, "channel 11 after channel 6", at[2].Sub(at[1]), 5*120150*emu.Microsecond, 3*emu.Millisecond)
@@ -112,7 +113,7 @@ func TestVariantsThatWork(t *testing.T) {
 			}
 			c.firmware = firmware
 			s := newScene(t, c)
-			if res := s.board.Run(t.Context(), emu.UntilText(" 200 OK"), emu.Limit(5*emu.Second)); res.Reason != emu.StopText {
+			if res := s.board.Run(t.Context(), emu.UntilText(" 200 OK"), emu.Limit(5*time.Second)); res.Reason != emu.StopText {
 				t.Errorf("%s: %v\n%s", name, res.Reason, s.text.String())
 			}
 			if wmm := c.ap.WMM || c.ap.HT; s.ap.Stations()[0].QoS != wmm {
@@ -137,7 +138,7 @@ func TestNoSuitableNetwork(t *testing.T) {
 			s := newScene(t, setup{firmware: firmware, ap: c.ap})
 			begin := s.until(choose(isNew, "joining", "connect: Ok"), 2*emu.Second)
 			end := s.until(choose(isNew, c.want, "Disconnected"), 4*emu.Second)
-			about(t, c.name, end.Now.Sub(begin.Now), 1562*emu.Millisecond, 4*emu.Millisecond)
+			about(t, c.name, emu.At(end.Now).Sub(emu.At(begin.Now)), 1562*emu.Millisecond, 4*emu.Millisecond)
 		}
 	})
 }
@@ -161,7 +162,7 @@ func TestHandshakeFailures(t *testing.T) {
 			c.firmware, c.capture = firmware, l.take
 			s := newScene(t, c)
 			s.until(choose(isNew, "HandshakeTimeout", "Disconnected"), 25*emu.Second)
-			s.board.Run(t.Context(), emu.Limit(20*emu.Millisecond))
+			s.board.Run(t.Context(), emu.Limit(20*time.Millisecond))
 			auth, bye := l.of(dot11.Authentication, chip, 0), l.of(dot11.Deauth, chip, 0)
 			if len(auth) != 2 || len(bye) != 2 || reason(bye[0]) != 15 || reason(bye[1]) != 15 {
 				t.Errorf("%s: %d authentications, %d deauthentications", name, len(auth), len(bye))
@@ -179,7 +180,7 @@ func TestHandshakeFailures(t *testing.T) {
 			var l ledger
 			s := newScene(t, setup{firmware: firmware, capture: l.take, change: func(s *scene) { s.ap.quirk = q }})
 			s.until(choose(isNew, "not joined: Unspecified", "Disconnected"), 3*emu.Second)
-			s.board.Run(t.Context(), emu.Limit(20*emu.Millisecond))
+			s.board.Run(t.Context(), emu.Limit(20*time.Millisecond))
 			if bye := l.of(dot11.Deauth, chip, 0); len(bye) == 0 || reason(bye[0]) != 1 {
 				t.Errorf("%s: %d deauthentications", name, len(bye))
 			}
@@ -194,7 +195,7 @@ func TestRefusedData(t *testing.T) {
 		for name, q := range map[string]quirk{"not protected": quirkPlainData, "same packet number": quirkSamePN} {
 			s := newScene(t, setup{firmware: firmware, change: func(s *scene) { s.ap.quirk = q }})
 			s.until(choose(isNew, "joined", "\nconnected"), 3*emu.Second)
-			if res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(5*emu.Second)); res.Reason == emu.StopText {
+			if res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(5*time.Second)); res.Reason == emu.StopText {
 				t.Errorf("%s: data passed\n%s", name, s.text.String())
 			}
 		}
@@ -211,7 +212,7 @@ func TestDeauth(t *testing.T) {
 		again := s.until(choose(isNew, "joining", "connect: Ok"), 35*emu.Second)
 		s.until(choose(isNew, "joined", "\nconnected"), 12*emu.Second) // the older one first learns that it is not connected
 		auth := l.of(dot11.Authentication, chip, 2*160_000_000)
-		if len(auth) == 0 || auth[0].at < again.Now || auth[0].at.Sub(again.Now) > 200*emu.Millisecond {
+		if len(auth) == 0 || auth[0].at < emu.At(again.Now) || auth[0].at.Sub(emu.At(again.Now)) > 200*emu.Millisecond {
 			t.Errorf("authenticates at %v, asked at %v", auth, again.Now)
 		}
 	})
@@ -224,7 +225,7 @@ func TestSilence(t *testing.T) {
 		var l ledger
 		s := newScene(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "from 2s no-network")}})
 		s.until("200 OK", 2*emu.Second)
-		s.board.Run(t.Context(), emu.Limit(10*emu.Second))
+		s.board.Run(t.Context(), emu.Limit(10*time.Second))
 		probes := l.of(dot11.ProbeRequest, chip, l.beacon)
 		bye := l.of(dot11.Disassociation, chip, l.beacon)
 		if len(probes) == 0 || len(bye) == 0 {

@@ -141,7 +141,7 @@ func newBoard(t testing.TB, name string, antenna *Antenna, mac [6]byte, output f
 // until runs to a text on the console.
 func (s *scene) until(text string, limit emu.Duration) emu.Result {
 	s.t.Helper()
-	res := s.board.Run(s.t.Context(), emu.UntilText(text), emu.Limit(limit))
+	res := s.board.Run(s.t.Context(), emu.UntilText(text), emu.Limit(limit.Std()))
 	if res.Reason != emu.StopText {
 		s.t.Fatalf("no %q in %v: stopped with %v at %v\n%s", text, limit, res.Reason, res.Now, s.text.String())
 	}

@@ -2,6 +2,7 @@ package radio
 
 import (
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/lan"
@@ -70,25 +71,25 @@ func TestBurst(t *testing.T) {
 		w := &flood{Network: network}
 		s := newScene(t, setup{firmware: firmware, ap: Config{DS: w}})
 		s.until(choose(isNew, "GET http", "got ip"), 3*emu.Second)
-		s.board.Run(t.Context(), emu.Limit(50*emu.Millisecond))
+		s.board.Run(t.Context(), emu.Limit(50*time.Millisecond))
 		if w.station == nil {
 			t.Fatal("no connection was tried")
 		}
-		w.burst(s.board.Now(), 32, 1476+ethernetHeader, 400*emu.Microsecond)
-		s.board.Run(t.Context(), emu.Limit(100*emu.Millisecond))
+		w.burst(emu.At(s.board.Now()), 32, 1476+ethernetHeader, 400*emu.Microsecond)
+		s.board.Run(t.Context(), emu.Limit(100*time.Millisecond))
 		if w.replies != 32 {
 			t.Errorf("%d of 32 frames were answered", w.replies)
 		}
 		w.replies = 0
-		w.burst(s.board.Now(), 200, 60, 0)
-		s.board.Run(t.Context(), emu.Limit(200*emu.Millisecond))
+		w.burst(emu.At(s.board.Now()), 200, 60, 0)
+		s.board.Run(t.Context(), emu.Limit(200*time.Millisecond))
 		if w.replies < 10 || w.replies > 200 {
 			t.Errorf("%d of 200 frames were answered", w.replies)
 		}
 		lost := 200 - w.replies
 		w.replies = 0
-		w.burst(s.board.Now(), 32, 1476+ethernetHeader, 400*emu.Microsecond)
-		s.board.Run(t.Context(), emu.Limit(100*emu.Millisecond))
+		w.burst(emu.At(s.board.Now()), 32, 1476+ethernetHeader, 400*emu.Microsecond)
+		s.board.Run(t.Context(), emu.Limit(100*time.Millisecond))
 		if w.replies != 32 {
 			t.Errorf("after a flood that lost %d: %d of 32 frames were answered", lost, w.replies)
 		}
@@ -101,7 +102,7 @@ func BenchmarkIdle(b *testing.B) {
 	s := newScene(b, setup{firmware: newLine, ap: Config{GroupRekey: 600 * emu.Second}})
 	s.until("200 OK", 3*emu.Second)
 	for b.Loop() {
-		s.board.Run(b.Context(), emu.Limit(3600*emu.Second))
+		s.board.Run(b.Context(), emu.Limit(3600*time.Second))
 	}
 	if !s.ap.Stations()[0].Keyed {
 		b.Error("the station is gone")

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"runtime"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/internal/devtest"
@@ -29,8 +30,8 @@ func fingerprint(t testing.TB, seed uint64, engine rv32.Engine, lines ...string)
 			_ = binary.Write(h, binary.LittleEndian, at)
 			h.Write(packet)
 		}})
-	res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(3*emu.Second))
-	return print{res.Now, res.Trace, s.text.String(), h.Sum64()}
+	res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(3*time.Second))
+	return print{emu.At(res.Now), res.Trace, s.text.String(), h.Sum64()}
 }
 
 // The same image and the same seed make the same run, whatever the host does;
@@ -78,8 +79,8 @@ func TestTwoChips(t *testing.T) {
 		boards := [2]*emu.Board{s.board, second}
 		for range 1500 {
 			for i, b := range boards {
-				res := b.Run(t.Context(), emu.Limit(emu.Millisecond))
-				out[i].now, out[i].trace = res.Now, res.Trace
+				res := b.Run(t.Context(), emu.Limit(time.Millisecond))
+				out[i].now, out[i].trace = emu.At(res.Now), res.Trace
 			}
 		}
 		out[0].text, out[1].text = s.text.String(), other.text.String()

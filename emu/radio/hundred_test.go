@@ -51,7 +51,7 @@ func gather(t *testing.T, engine rv32.Engine) evidence {
 		capture: func(at emu.Time, b []byte) { p.Frame(0, at, b) },
 	})
 	res := s.until("200 OK", 5*emu.Second)
-	return evidence{1, res.Now, res.Trace, fmt.Sprintf("%x", sha256.Sum256(file.Bytes())), file.Len(), s.text.String()}
+	return evidence{1, emu.At(res.Now), res.Trace, fmt.Sprintf("%x", sha256.Sum256(file.Bytes())), file.Len(), s.text.String()}
 }
 
 const (

@@ -1,6 +1,7 @@
 package radio
 
 import (
+	"time"
 	"runtime"
 	"strings"
 	"testing"
@@ -33,9 +34,9 @@ func TestIdleStation(t *testing.T) {
 		}
 	}})
 	s.until("got ip", 5*emu.Second)
-	s.board.Run(t.Context(), emu.Limit(minute))
+	s.board.Run(t.Context(), emu.Limit(time.Minute))
 	before, keys, frames := heap(), s.ap.GroupKeys(), management
-	res := s.board.Run(t.Context(), emu.Limit(30*minute))
+	res := s.board.Run(t.Context(), emu.Limit(30*time.Minute))
 	after := heap()
 	if st := s.ap.Stations(); len(st) != 1 || !st[0].Keyed || !st[0].PowerSave || st[0].Rekeying {
 		t.Errorf("stations: %+v", st)

@@ -1,6 +1,7 @@
 package radio
 
 import (
+	"time"
 	"testing"
 
 	"espalier.dev/espalier/emu"
@@ -26,7 +27,7 @@ func TestFirmwareSavesPower(t *testing.T) {
 	}})
 	s.until("200 OK", 3*emu.Second)
 	for i := range 8 { // one second after each new key
-		s.board.Run(t.Context(), emu.Limit(emu.Duration(emu.Time(i+1)*emu.Time(3*emu.Second)+emu.Time(emu.Second)-s.board.Now())))
+		s.board.Run(t.Context(), emu.Limit(time.Duration(i+1)*3*time.Second+time.Second-s.board.Now()))
 		st := s.ap.stations[0]
 		if !st.PowerSave || st.hs.group || len(st.buffered) > 0 {
 			t.Errorf("%v: power save %v, waits for the answer to the group key %v, %d frames wait", s.board.Now(), st.PowerSave, st.hs.group, len(st.buffered))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/internal/devtest"
@@ -44,7 +45,7 @@ func TestWiresharkReadsTheAir(t *testing.T) {
 			c.capture = p.take
 			s := newScene(t, c)
 			s.until("200 OK", 5*emu.Second)
-			s.board.Run(t.Context(), emu.Limit(900*emu.Millisecond))
+			s.board.Run(t.Context(), emu.Limit(900*time.Millisecond))
 			file := filepath.Join(t.TempDir(), "air.pcap")
 			if err := os.WriteFile(file, p.b, 0o666); err != nil {
 				t.Fatal(err)

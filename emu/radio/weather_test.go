@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/faults"
@@ -40,8 +41,8 @@ func TestWeather(t *testing.T) {
 	for seed := range uint64(n) {
 		lines := randomSchedule(seed)
 		s := newScene(t, setup{firmware: newLine, seed: seed, ap: Config{Faults: schedule(t, lines...)}})
-		s.board.Run(t.Context(), emu.Limit(9*emu.Second))
-		res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(90*emu.Second))
+		s.board.Run(t.Context(), emu.Limit(9*time.Second))
+		res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(90*time.Second))
 		if res.Reason != emu.StopText || len(res.Resets) > 0 {
 			t.Errorf("seed %d: %v, resets %v\n%s\n%s", seed, res.Reason, res.Resets, strings.Join(lines, "\n"), s.text.String())
 		}

@@ -350,7 +350,7 @@ func parseForward(text string) (uplink.Forward, error) {
 // was recorded.
 func (a *app) finishScene(s *scene, w *watch, asked error) error {
 	if s.record != nil {
-		err := s.record.Finish(w.board.Inputs(), tape.End{At: w.board.Now(), Instructions: w.instructions, Trace: w.trace})
+		err := s.record.Finish(w.board.Inputs(), tape.End{At: emu.At(w.board.Now()), Instructions: w.instructions, Trace: w.trace})
 		if e := s.Close(); err == nil {
 			err = e
 		}
@@ -369,7 +369,7 @@ func (a *app) finishScene(s *scene, w *watch, asked error) error {
 	switch {
 	case end == (tape.End{}):
 		a.ui.Note("the recording has no end; up to here the run is the same")
-	case w.instructions != end.Instructions || w.board.Now() != end.At:
+	case w.instructions != end.Instructions || emu.At(w.board.Now()) != end.At:
 		a.ui.Note("the recording goes on to %s; up to here the run is the same", end.At)
 	case w.trace != end.Trace:
 		return fault.New(fault.Differ, fmt.Sprintf("replay differs: trace %016x, recorded %016x", w.trace, end.Trace), "the recording may be of another version of espalier")

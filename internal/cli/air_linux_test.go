@@ -141,7 +141,7 @@ func TestReplayElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	res := board.Run(t.Context(), emu.Instructions(rec.End.Instructions))
-	if res.Instructions != rec.End.Instructions || res.Now != rec.End.At || res.Trace != rec.End.Trace || player.Err() != nil {
+	if res.Instructions != rec.End.Instructions || emu.At(res.Now) != rec.End.At || res.Trace != rec.End.Trace || player.Err() != nil {
 		t.Errorf("reference engine: %d instructions to %v, trace %016x, %v; recorded %+v", res.Instructions, res.Now, res.Trace, player.Err(), rec.End)
 	}
 }

@@ -110,7 +110,7 @@ func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
 	m := monitor.New(opt, out)
 	cfg := emu.Config{
 		ROM: e.ROM, Flash: e.Flash, Strict: o.Strict, USBHost: o.USB, Seed: o.Air.Seed,
-		Output: func(r emu.Output) { m.Write(monitor.Stream(r.Stream.String()), guestTime(r.At), r.Data) },
+		Output: func(r emu.Output) { m.Write(monitor.Stream(r.Stream.String()), r.At.Duration(), r.Data) },
 	}
 	scene, err := a.scene(ctx, o.Air, cfg)
 	if err != nil {
@@ -145,7 +145,7 @@ func (a *app) emulate(ctx context.Context, e emulation, o watchOptions) error {
 		Instructions uint64  `json:"instructions"`
 		Trace        string  `json:"trace"` // equal for equal runs
 	}{verdictName(r.Verdict), r.Reason, board.Now().Seconds(), w.instructions, fmt.Sprintf("%016x", w.trace)})
-	a.ui.Debugf("%s after %s s of guest time in %s, %d instructions", r.Reason, board.Now(), ui.Seconds(time.Since(w.start)), w.instructions)
+	a.ui.Debugf("%s after %s s of guest time in %s, %d instructions", r.Reason, emu.At(board.Now()), ui.Seconds(time.Since(w.start)), w.instructions)
 	if err := m.Err(); err != nil {
 		return fault.Wrap(fault.Usage, err, "writing the log")
 	}
@@ -197,7 +197,7 @@ type watch struct {
 
 // slice is how much guest time passes between two looks at the wall clock when
 // the run is held to real time.
-const slice = 10 * emu.Millisecond
+const slice = 10 * time.Millisecond
 
 // run lets guest time pass until the monitor has a verdict or ctx ends.
 func (w *watch) run(ctx context.Context, timeout time.Duration) error {
@@ -208,19 +208,19 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 		defer cancel()
 	}
 	for !w.m.Done() {
-		limit := emu.Second
+		limit := time.Second
 		if w.speed > 0 {
 			limit = slice
 		}
 		if at, ok := w.m.NextTick(); ok {
-			limit = max(min(limit, guestDuration(at)-emu.Duration(w.board.Now())), emu.Microsecond)
+			limit = max(min(limit, at-w.board.Now()), time.Microsecond)
 		}
 		stops := []emu.Option{emu.UntilOutput(func(emu.Output) bool { return w.m.Done() })}
 		if w.until != (tape.End{}) {
 			// To the very instruction, and then to the instant.
-			left := w.until.At.Sub(w.board.Now())
+			left := w.until.At.Duration() - w.board.Now()
 			if left <= 0 {
-				w.m.Close(guestTime(w.board.Now()))
+				w.m.Close(w.board.Now())
 				return nil
 			}
 			limit = min(limit, left)
@@ -231,7 +231,7 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 		r := w.board.Run(inner, append(stops, emu.Limit(limit))...)
 		w.instructions += r.Instructions
 		w.trace = r.Trace
-		now := guestTime(w.board.Now())
+		now := w.board.Now()
 		switch r.Reason {
 		case emu.StopContext:
 			if ctx.Err() != nil {
@@ -306,14 +306,6 @@ func (w *watch) pace(ctx context.Context, now time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// guestTime is a time of the guest as the monitor counts it.
-func guestTime(t emu.Time) time.Duration { return time.Duration(emu.Duration(t).Nanoseconds()) }
-
-// guestDuration is the inverse, rounded up.
-func guestDuration(d time.Duration) emu.Duration {
-	return emu.Duration(d/time.Microsecond)*emu.Microsecond + emu.Microsecond
 }
 
 func verdictName(v monitor.Verdict) string {

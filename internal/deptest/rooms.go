@@ -49,7 +49,7 @@ var rooms = []room{
 	{"esp/image", []string{"esp/chip", "esp/partition"}, "bytes in, values out"},
 	{"esp/loader", []string{"esp/chip", "esp/image", "esp/partition", "serial"}, "the host's side of the serial protocol; the chip's side is the real ROM in emu, and the two must never agree by sharing code"},
 	{"serial", nil, "ports carry bytes"},
-	{"internal/emuport", []string{"emu", "emu/c3", "serial"}, "an emulated board as a port: it knows the chip and the wire, and no flasher"},
+	{"internal/emuport", []string{"emu", "emu/chip", "emu/c3", "serial"}, "an emulated board as a port: it knows the chip and the wire, and no flasher"},
 	{"internal/console", []string{"internal/ui", "monitor", "firmware", "firmware/defmt"}, "lines and reports as text or JSON; it knows no board"},
 	{"internal/exithook", nil, "functions to call at exit; it knows nothing of what they undo"},
 	{"internal/session", []string{"internal/console", "internal/ui", "internal/emuport", "internal/exithook", "monitor", "firmware", "serial", "esp/loader", "emu/..."}, "one board, emulated or real, from its first byte to the exit code; it does not know how the firmware was made"},

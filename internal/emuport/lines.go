@@ -34,7 +34,7 @@ func (l *lines) uart(b *emu.Board, dtr, rts bool) (reset bool) {
 	case enLow:
 		l.rise = 0
 	case l.down && l.rise == 0:
-		l.rise = b.Now().Add(riseTime)
+		l.rise = emu.At(b.Now()).Add(riseTime)
 	}
 	return false
 }
@@ -44,7 +44,7 @@ func (l *lines) due(b *emu.Board) emu.Time {
 	if l.rise == 0 {
 		return emu.Never
 	}
-	if b.Now() < l.rise {
+	if emu.At(b.Now()) < l.rise {
 		return l.rise
 	}
 	l.rise, l.down = 0, false

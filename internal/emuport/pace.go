@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"espalier.dev/espalier/emu"
 )
 
 // pacer holds guest time to the host's clock times a factor. A factor of 0 lets
@@ -26,12 +24,12 @@ const maxLag = time.Second
 const minSleep = 200 * time.Microsecond
 
 // wait sleeps until the host's clock has reached guest time now.
-func (p *pacer) wait(ctx context.Context, now emu.Time) error {
+func (p *pacer) wait(ctx context.Context, now time.Duration) error {
 	if p.factor == 0 {
 		return ctx.Err()
 	}
 	p.mu.Lock()
-	ahead := time.Duration(float64(Elapsed(now))/p.factor) - time.Since(p.zero)
+	ahead := time.Duration(float64(now)/p.factor) - time.Since(p.zero)
 	if ahead < -maxLag {
 		p.zero = p.zero.Add(-ahead)
 	}
@@ -47,13 +45,4 @@ func (p *pacer) wait(ctx context.Context, now emu.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Elapsed is a guest time as the time since power-on, rounded down to
-// nanoseconds.
-func Elapsed(t emu.Time) time.Duration { return time.Duration(emu.Duration(t).Nanoseconds()) }
-
-// ticks is a time.Duration as guest time, rounded down to ticks of 6.25 ns.
-func ticks(d time.Duration) emu.Duration {
-	return emu.Duration(d/time.Microsecond)*emu.Microsecond + emu.Duration(d%time.Microsecond*4/25)
 }

@@ -9,6 +9,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
+	"espalier.dev/espalier/emu/chip"
 	"espalier.dev/espalier/serial"
 )
 
@@ -106,6 +107,9 @@ func (p *Port) Progress() (instructions, trace uint64) {
 	return p.instructions, p.trace
 }
 
+// now returns the guest time.
+func (p *Port) now() emu.Time { return emu.At(p.board.Now()) }
+
 // frame is how long one byte is on the wire, at the speed of the sender.
 func (p *Port) frame() emu.Duration {
 	baud := p.board.Baud(p.opt.Stream)
@@ -128,7 +132,7 @@ func (p *Port) mismatch() bool {
 
 // run runs the board until until, at the latest; mu is held.
 func (p *Port) run(ctx context.Context, until emu.Time, opts ...emu.Option) emu.Result {
-	r := p.board.Run(ctx, append(opts, emu.Limit(until.Sub(p.board.Now())))...)
+	r := p.board.Run(ctx, append(opts, emu.Limit(until.Sub(p.now()).Std()))...)
 	p.instructions += r.Instructions
 	p.trace = r.Trace
 	return r
@@ -154,11 +158,11 @@ func (p *Port) runUntil(ctx context.Context, until emu.Time, opts []emu.Option) 
 	opts = append(opts[:len(opts):len(opts)], emu.UntilOutput(func(emu.Output) bool { return p.stop }))
 	for {
 		next := min(until, p.lines.due(p.board))
-		if next <= p.board.Now() {
+		if next <= p.now() {
 			return emu.Result{Reason: emu.StopLimit, Now: p.board.Now(), Trace: p.trace}
 		}
 		r := p.run(ctx, next, opts...)
-		if r.Reason != emu.StopLimit || p.board.Now() >= until {
+		if r.Reason != emu.StopLimit || p.now() >= until {
 			return r
 		}
 	}
@@ -172,7 +176,7 @@ const slice = 2 * emu.Millisecond
 // slice, a change of the reset pin, and for a reader the next arrival. mu is
 // held.
 func (p *Port) advance(ctx context.Context, until emu.Time, reader bool) error {
-	now := p.board.Now()
+	now := p.now()
 	until = min(until, now.Add(slice), p.lines.due(p.board))
 	var opts []emu.Option
 	if reader {
@@ -223,15 +227,15 @@ func (p *Port) check(ctx context.Context) error {
 func (p *Port) Read(ctx context.Context, b []byte, timeout time.Duration) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	end := p.board.Now().Add(ticks(timeout))
+	end := p.now().Add(chip.Ticks(timeout))
 	for {
 		if err := p.check(ctx); err != nil {
 			return 0, err
 		}
-		if n := p.wire.receive(b, p.board.Now()); n > 0 {
+		if n := p.wire.receive(b, p.now()); n > 0 {
 			return n, nil
 		}
-		if p.board.Now() >= end {
+		if p.now() >= end {
 			return 0, os.ErrDeadlineExceeded
 		}
 		if err := p.step(ctx, end, true); err != nil {
@@ -290,7 +294,7 @@ func (p *Port) SetLines(ctx context.Context, dtr, rts bool) error {
 	if !apply(p.board, dtr, rts) {
 		return nil
 	}
-	p.wire.reset(p.board.Now())
+	p.wire.reset(p.now())
 	if p.opt.Stream == emu.USB && p.opt.Disconnect > 0 {
 		p.disconnect(p.opt.Disconnect)
 	}
@@ -300,7 +304,7 @@ func (p *Port) SetLines(ctx context.Context, dtr, rts bool) error {
 // disconnect takes the USB device off the bus; mu is held.
 func (p *Port) disconnect(d time.Duration) {
 	p.board.PlugUSB(false)
-	p.absent = p.board.Now().Add(ticks(d))
+	p.absent = p.now().Add(chip.Ticks(d))
 	p.wire.clear()
 	p.lines.dtr, p.lines.rts = false, false
 }
@@ -318,9 +322,9 @@ func (p *Port) Disconnect(d time.Duration) {
 func (p *Port) Reconnect(ctx context.Context, timeout time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	end := p.board.Now().Add(ticks(timeout))
-	for p.absent != 0 && p.board.Now() < p.absent {
-		if p.board.Now() >= end {
+	end := p.now().Add(chip.Ticks(timeout))
+	for p.absent != 0 && p.now() < p.absent {
+		if p.now() >= end {
 			return &serial.OpenError{Name: p.Info().Name, Reason: serial.Missing}
 		}
 		if err := p.step(ctx, min(p.absent, end), false); err != nil {
@@ -340,9 +344,9 @@ func (p *Port) Reconnect(ctx context.Context, timeout time.Duration) error {
 func (p *Port) Wait(ctx context.Context, d time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	end := p.board.Now().Add(ticks(d))
+	end := p.now().Add(chip.Ticks(d))
 	for {
-		if err := p.check(ctx); err != nil || p.board.Now() >= end {
+		if err := p.check(ctx); err != nil || p.now() >= end {
 			return err
 		}
 		if err := p.step(ctx, end, false); err != nil {
@@ -355,7 +359,7 @@ func (p *Port) Wait(ctx context.Context, d time.Duration) error {
 func (p *Port) Now() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Elapsed(p.board.Now())
+	return p.board.Now()
 }
 
 // Info implements serial.Port.

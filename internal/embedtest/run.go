@@ -107,13 +107,13 @@ func (r *Runner) boot(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.host.Centiseconds = func() uint32 { return uint32(uint64(s.board.Now()) / (emu.TicksPerSecond / 100)) }
+	s.host.Centiseconds = func() uint32 { return uint32(s.board.Now() / (10 * time.Millisecond)) }
 	s.host.Attach(s.board.CPU())
 	limit := r.BootLimit
 	if limit == 0 {
 		limit = 20 * time.Second
 	}
-	res := s.board.Run(ctx, emu.Limit(ticks(limit)))
+	res := s.board.Run(ctx, emu.Limit(limit))
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -129,8 +129,6 @@ func (r *Runner) boot(ctx context.Context) (*session, error) {
 // maxSerial bounds what is kept of a test that writes without end.
 const maxSerial = 1 << 20
 
-func ticks(d time.Duration) emu.Duration { return emu.Duration(d.Microseconds()) * emu.Microsecond }
-
 func (s *session) restore() error {
 	s.text.Reset()
 	s.serial = nil
@@ -144,8 +142,8 @@ func (s *session) test(ctx context.Context, t Test) Result {
 	s.serial = nil
 	line := "run_addr " + strconv.FormatUint(uint64(t.Entry), 10)
 	s.host.CommandLine = &line
-	run := s.board.Run(ctx, emu.Limit(ticks(t.Timeout)), emu.UntilReset())
-	res := Result{Test: t, Text: s.text.String(), Serial: s.serial, Elapsed: time.Duration(uint64(run.Elapsed) / 4 * 25)}
+	run := s.board.Run(ctx, emu.Limit(t.Timeout), emu.UntilReset())
+	res := Result{Test: t, Text: s.text.String(), Serial: s.serial, Elapsed: run.Elapsed}
 	res.Outcome, res.Message = s.verdict(t, run)
 	return res
 }

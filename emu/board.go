@@ -57,6 +57,27 @@ func (b *Board) SetPin(n int, l Level) {
 	b.Inject(Input{Kind: InputPin, Pin: n, Level: l})
 }
 
+// SetVoltage connects a voltage in millivolts to a pin through a resistance in
+// ohms, now: a potentiometer or sensor for the ADC, a pull resistor (3300 or 0
+// millivolts). It takes the place of an earlier SetPin or SetVoltage of the pin;
+// 0 ohms removes it.
+func (b *Board) SetVoltage(n, milliVolts int, ohms uint32) {
+	b.Inject(Input{Kind: InputVoltage, Pin: n, Source: Source{MilliVolts: int32(milliVolts), Ohms: ohms}})
+}
+
+// Join connects two pins by a wire, now.
+func (b *Board) Join(n, other int) { b.Inject(Input{Kind: InputJoin, Pin: n, Other: other}) }
+
+// Cut removes all wires of a pin, now; what else is joined stays so.
+func (b *Board) Cut(n int) { b.Inject(Input{Kind: InputCut, Pin: n}) }
+
+// Conflicts returns the short circuits between pins so far, in the order of
+// their start.
+func (b *Board) Conflicts() []Conflict { return b.m.Chip().Nets().Conflicts() }
+
+// MilliVolts returns the voltage at pin n, 0 for a pin that is not connected.
+func (b *Board) MilliVolts(n int) int { return b.m.Chip().MilliVolts(n) }
+
 // PlugUSB connects a host to USB-Serial-JTAG, or removes it, now.
 func (b *Board) PlugUSB(present bool) {
 	l := Low

@@ -25,6 +25,10 @@ type (
 	Input = chip.Input
 	// InputKind is the kind of an Input.
 	InputKind = chip.InputKind
+	// Source is a voltage behind a resistance that is connected to a pin.
+	Source = chip.Source
+	// Conflict is a short circuit between pins, or an oscillation.
+	Conflict = chip.Conflict
 	// Strap selects what the ROM does after reset.
 	Strap = chip.Strap
 	// Access is the use of a register that is not modelled.
@@ -86,6 +90,9 @@ const (
 	InputReset   = chip.InputReset
 	InputStrap   = chip.InputStrap
 	InputEnable  = chip.InputEnable
+	InputVoltage = chip.InputVoltage
+	InputJoin    = chip.InputJoin
+	InputCut     = chip.InputCut
 )
 
 // Reasons to stop, see chip.StopReason.

@@ -87,3 +87,41 @@ func BenchmarkCompute(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds()/1e6, "MIPS")
 }
+
+// benchmarkToggle is a loop that sets and clears a pin: the time of one write to
+// GPIO_OUT, the loop included, is what is reported.
+func benchmarkToggle(b *testing.B, cfg emu.Config, wire bool) {
+	board := guest(b, cfg, func(a *asm) {
+		quietWatchdogs(a)
+		a.poke(iomuxBase+ioPin0+4*8, 1<<12)
+		a.poke(gpioBase+gpEnable, 1<<8)
+		a.li(t0, gpioBase)
+		a.li(t1, 1<<8)
+		loop := a.pc()
+		for range 8 {
+			a.sw(t1, t0, gpOut+4)
+			a.sw(t1, t0, gpOut+8)
+		}
+		a.j(loop)
+	})
+	if wire {
+		board.Join(8, 9)
+	}
+	var n uint64
+	start := board.Now()
+	for b.Loop() {
+		n += board.Run(b.Context(), emu.Instructions(1_000_000)).Instructions
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/(float64(n)*16/17), "ns/write")
+	b.ReportMetric(float64(board.Now().Sub(start).Nanoseconds())/float64(b.Elapsed().Nanoseconds()), "guest/wall")
+}
+
+func BenchmarkToggle(b *testing.B) { benchmarkToggle(b, emu.Config{}, false) }
+
+// BenchmarkToggleWired toggles a pin that is joined with another.
+func BenchmarkToggleWired(b *testing.B) { benchmarkToggle(b, emu.Config{}, true) }
+
+// BenchmarkToggleObserved toggles a pin whose changes the user receives.
+func BenchmarkToggleObserved(b *testing.B) {
+	benchmarkToggle(b, emu.Config{Pin: func(emu.PinChange) {}}, false)
+}

@@ -4,13 +4,23 @@ package c3
 const (
 	ioPinCtrl = 0x00
 	ioPin0    = 0x04 // GPIOn, +4n
+	ioMCUOE   = 1 << 0
+	ioSlpSel  = 1 << 1
+	ioMCUWPD  = 1 << 2
+	ioMCUWPU  = 1 << 3
+	ioMCUIE   = 1 << 4
 	ioWPD     = 1 << 7
 	ioWPU     = 1 << 8
 	ioIE      = 1 << 9
 	ioReset   = 0xb00
+
+	rtcUSBConf       = 0xec
+	ioMuxKeepAtReset = 1 << 18 // RTC_CNTL_USB_CONF IO_MUX_RESET_DISABLE
 )
 
-// iomux is IO_MUX, TRM 5.4: for each pad its function, pulls and input enable.
+// iomux is IO_MUX, TRM 5.4: for each pad its function, pulls, drive strength,
+// input enable, and the same for sleep. The filter of FILTER_EN (pulses below
+// two cycles) is not modelled.
 type iomux struct {
 	block
 	gpio *gpio
@@ -28,30 +38,44 @@ func newIOMux(g *gpio) *iomux {
 
 func (m *iomux) pad(n uint32) uint32 { return m.words[(ioPin0>>2)+n] }
 
-func (m *iomux) pullUp(n uint32) bool   { return m.pad(n)&ioWPU != 0 }
-func (m *iomux) pullDown(n uint32) bool { return m.pad(n)&ioWPD != 0 }
+// function returns MCU_SEL of pad n.
+func (m *iomux) function(n uint32) uint32 { return field(m.pad(n), 14, 12) }
 
-// isGPIO reports whether pad n is given to the GPIO matrix. Function 1 is, and
-// function 0 where the pad has no fixed peripheral, TRM table 5.11-1.
-func (m *iomux) isGPIO(n uint32) bool {
-	switch field(m.pad(n), 14, 12) {
-	case 1:
-		return true
-	case 0:
-		return !(n >= 4 && n <= 7 || n >= 12 && n <= 17 || n >= 20)
-	}
-	return false
+// isMatrix reports whether pad n is connected to the GPIO matrix.
+func (m *iomux) isMatrix(n uint32) bool {
+	_, matrix := directSignals(n, m.function(n))
+	return matrix
 }
 
-// inputs returns the pads whose input is enabled.
-func (m *iomux) inputs() (pads uint32) {
-	for n := range uint32(gpPins) {
-		pads |= m.pad(n) >> 9 & 1 << n
+// sleeps reports whether the configuration for sleep of pad n is in force.
+func (m *iomux) sleeps(n uint32) bool {
+	return m.pad(n)&ioSlpSel != 0 && m.gpio.soc.rtc.s.Sleep != awake
+}
+
+// effective returns the register of pad n with the configuration that is in
+// force in the place of the one for the active chip.
+func (m *iomux) effective(n uint32) uint32 {
+	v := m.pad(n)
+	if !m.sleeps(n) {
+		return v
 	}
-	return pads
+	e := v &^ (ioWPD | ioWPU | ioIE)
+	e |= v & (ioMCUWPD | ioMCUWPU | ioMCUIE) << 5
+	return e
 }
 
 func (m *iomux) write(off, v uint32) {
+	old := m.get(off)
 	m.block.write(off, v)
-	m.gpio.update()
+	if off >= ioPin0 && off < ioPin0+4*gpPins && old != v {
+		m.gpio.reconfigure((off - ioPin0) / 4)
+	}
+}
+
+func (m *iomux) reset() {
+	if m.gpio.soc.rtc.get(rtcUSBConf)&ioMuxKeepAtReset != 0 {
+		return
+	}
+	m.block.reset()
+	m.gpio.reconfigureAll()
 }

@@ -109,8 +109,10 @@ func (c *soc) resetTo(cause resetCause) {
 	}
 	if level >= resetChip {
 		c.rtc.reset()
+		c.gpio.s.AutoHeld = 0
 		c.assist.powerOn()
 	}
+	c.gpio.hold(false)
 	c.rtc.booted(cause)
 	c.m.CPU.Reset(resetVector)
 }

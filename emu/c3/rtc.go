@@ -175,6 +175,8 @@ func (r *rtc) write(off, v uint32) {
 		r.writeWDT(off, v)
 	case rtcSWDConf:
 		r.writeSWD(v)
+	case rtcDigISO, rtcPadHold, rtcDigPadHold:
+		r.soc.gpio.writeHold(off, v)
 	case rtcFibSel:
 		r.set(off, v)
 		r.feedSWD()

@@ -32,7 +32,10 @@ func (r *rtc) sleep() {
 	r.s.Sleep = lightSleep
 	if r.get(rtcDigPWC)&rtcDGWrapPD != 0 {
 		r.s.Sleep = deepSleep
+		r.soc.gpio.hold(true) // keeps what the pads do before the registers lose it
 		r.soc.powerDown()
+	} else {
+		r.soc.gpio.slept()
 	}
 	if r.get(rtcWDTConfig)>>9&1 != 0 { // WDT_PAUSE_IN_SLP
 		r.wdt.pause()
@@ -50,6 +53,9 @@ func (r *rtc) wake(source uint32) {
 	}
 	mode := r.s.Sleep
 	r.s.Sleep = awake
+	if mode == lightSleep {
+		r.soc.gpio.slept()
+	}
 	r.set(rtcWakeupCause, source)
 	r.intr.raise(rtcIntSlpWakeup)
 	if r.get(rtcWDTConfig)>>9&1 != 0 && r.wdt.s.On {

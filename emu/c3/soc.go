@@ -104,10 +104,10 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.systm = newSystimer(c)
 	c.timgs[0] = newTIMG(c, 0, 0x6001f000, srcTIMG0T0, srcTIMG0WDT, causeTG0WDTCPU, causeTG0WDT)
 	c.timgs[1] = newTIMG(c, 1, 0x60020000, srcTIMG1T0, srcTIMG1WDT, causeTG1WDTCPU, causeTG1WDT)
+	c.gpio = newGPIO(c, cfg.Strap)
 	c.uarts[0] = newUART(c, "UART0", 0x60000000, chip.UART0, srcUART0)
 	c.uarts[1] = newUART(c, "UART1", 0x60010000, chip.UART1, srcUART1)
 	c.usb = newUSBSerialJTAG(c)
-	c.gpio = newGPIO(c, cfg.Strap)
 	c.extmem = newExtmem(c)
 	c.gdma = newGDMA(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
@@ -169,7 +169,13 @@ func (c *soc) Input(in chip.Input) {
 			c.usb.send(in.Data)
 		}
 	case chip.InputPin:
-		c.gpio.drive(in.Pin, in.Level)
+		c.gpio.outside(in.Pin, in.Level.Source(outsideOhms))
+	case chip.InputVoltage:
+		c.gpio.outside(in.Pin, in.Source)
+	case chip.InputJoin:
+		c.gpio.join(in.Pin, in.Other)
+	case chip.InputCut:
+		c.gpio.cut(in.Pin)
 	case chip.InputUSBHost:
 		c.usb.plug(in.Level == chip.High)
 	case chip.InputReset:
@@ -212,6 +218,12 @@ func (c *soc) Baud(s chip.Stream) int {
 
 // Pin implements chip.Chip.
 func (c *soc) Pin(n int) chip.Level { return c.gpio.pin(n) }
+
+// MilliVolts implements chip.Chip.
+func (c *soc) MilliVolts(n int) int { return c.gpio.milliVolts(n) }
+
+// Nets implements chip.Chip.
+func (c *soc) Nets() *chip.Nets { return c.gpio.nets }
 
 // Flash implements chip.Chip.
 func (c *soc) Flash() []byte { return append([]byte(nil), c.flash.data...) }

@@ -29,8 +29,11 @@ type Chip interface {
 	Input(Input)
 	// State walks over everything that is not in Machine: memories and devices.
 	State(*State)
-	// Pin returns the level that can be measured at a pin.
+	// Pin returns the level that can be measured at a pin, MilliVolts the voltage.
 	Pin(n int) Level
+	MilliVolts(n int) int
+	// Nets returns the wiring of the chip's pins.
+	Nets() *Nets
 	// Baud returns the bits per second of a serial port, 0 for USB.
 	Baud(Stream) int
 	// Flash and EFuse return copies of the stored content.

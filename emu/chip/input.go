@@ -12,8 +12,12 @@ type Input struct {
 	Port Stream
 	// Data are the bytes that arrive (InputSerial).
 	Data []byte
-	// Pin is the number of the pin (InputPin).
+	// Pin is the number of the pin (InputPin, InputVoltage, InputJoin, InputCut).
 	Pin int
+	// Other is the pin to join with Pin (InputJoin).
+	Other int
+	// Source is what the pin is connected to (InputVoltage).
+	Source Source
 	// Level is the new level or presence (InputPin, InputUSBHost, InputEnable).
 	Level Level
 	// Strap is what the strapping pins select (InputReset, InputStrap).
@@ -38,6 +42,13 @@ const (
 	// InputEnable: the reset pin is held low (Low), so that time passes and
 	// nothing happens, or let go (High), which starts the chip.
 	InputEnable
+	// InputVoltage: a voltage is connected to a pin by a resistance, in the place
+	// of what InputPin or InputVoltage did before; the zero Source removes it.
+	InputVoltage
+	// InputJoin: a wire joins two pins.
+	InputJoin
+	// InputCut: the wires of a pin are removed.
+	InputCut
 )
 
 // Level is what a pin is driven to.
@@ -61,6 +72,17 @@ func (l Level) String() string {
 		return "floating"
 	}
 	return "unknown"
+}
+
+// Source returns the level as a source behind a resistance in ohms.
+func (l Level) Source(ohms uint32) Source {
+	switch l {
+	case Low:
+		return Source{Ohms: ohms}
+	case High:
+		return Source{MilliVolts: Supply, Ohms: ohms}
+	}
+	return Source{}
 }
 
 // inputs holds the inputs that are still to come, in the order of their time

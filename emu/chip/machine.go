@@ -89,6 +89,19 @@ func (m *Machine) Now() Time { return m.clock.at(m.CPU.Cycles()) }
 // their making, so a chip makes all of them when it is built.
 func (m *Machine) NewTimer(fire func()) *Timer { return m.timers.add(fire) }
 
+// NewProbe makes a timer whose firing is not part of the trace hash: what it does
+// can be seen from outside, as a waveform on a pin, and the guest does not
+// depend on it unless something that is traced does. Whether the user looks at
+// pins therefore leaves the hash as it is.
+func (m *Machine) NewProbe(fire func()) *Timer {
+	t := m.timers.add(fire)
+	t.untraced = true
+	return t
+}
+
+// PinsObserved reports whether the user looks at every change of a pin.
+func (m *Machine) PinsObserved() bool { return m.cfg.Pin != nil }
+
 // CPUPeriod returns the length of a CPU cycle.
 func (m *Machine) CPUPeriod() Duration { return Duration(m.clock.Period) }
 

@@ -1,7 +1,7 @@
 package chip
 
 // stateVersion changes when the walk over the state does.
-const stateVersion = 3
+const stateVersion = 4
 
 // State walks over everything: CPU, guest time, chip, timers and inputs.
 func (m *Machine) State(s *State) {
@@ -44,10 +44,10 @@ func (q *inputs) state(s *State) {
 			if !s.loading {
 				in = (*list)[i]
 			}
-			pin := int64(in.Pin)
-			s.Fixed(&in.At, &in.Kind, &in.Port, &in.Level, &in.Strap, &pin)
+			pin, other := int64(in.Pin), int64(in.Other)
+			s.Fixed(&in.At, &in.Kind, &in.Port, &in.Level, &in.Strap, &pin, &other, &in.Source)
 			s.Bytes(&in.Data)
-			in.Pin = int(pin)
+			in.Pin, in.Other = int(pin), int(other)
 			if s.loading {
 				*list = append(*list, in)
 			}

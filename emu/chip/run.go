@@ -101,7 +101,9 @@ func (m *Machine) settle() {
 		}
 		now := m.Now()
 		if t := m.timers.pop(now); t != nil {
-			m.trace.mix(uint64(now), uint64(t.id)|2<<32)
+			if !t.untraced {
+				m.trace.mix(uint64(now), uint64(t.id)|2<<32)
+			}
 			t.fire()
 			continue
 		}
@@ -118,6 +120,9 @@ func (m *Machine) deliver(now Time) {
 	m.inputs.pending[0].At = now
 	in := m.inputs.pop()
 	m.trace.mix(uint64(now), uint64(in.Kind)|uint64(in.Port)<<8|uint64(in.Pin)<<16|uint64(in.Level)<<32|uint64(in.Strap)<<40|3<<48)
+	if in.Kind == InputVoltage || in.Kind == InputJoin {
+		m.trace.mix(uint64(in.Other), uint64(uint32(in.Source.MilliVolts))<<32|uint64(in.Source.Ohms))
+	}
 	m.trace.bytes(in.Data)
 	m.chip.Input(in)
 }

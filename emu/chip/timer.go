@@ -9,7 +9,9 @@ type Timer struct {
 	id    int
 	when  Time
 	pos   int // in the heap, -1 when stopped
-	fire  func()
+	// untraced: firing is not part of the trace hash.
+	untraced bool
+	fire     func()
 }
 
 // Set arms the timer for the instant at, replacing an earlier deadline. An

@@ -62,4 +62,8 @@ type input struct {
 	Pin   int           `json:"pin,omitempty"`
 	Level emu.Level     `json:"level,omitempty"`
 	Strap emu.Strap     `json:"strap,omitempty"`
+	// Of InputJoin and InputVoltage.
+	Other      int    `json:"other,omitempty"`
+	MilliVolts int32  `json:"millivolts,omitempty"`
+	Ohms       uint32 `json:"ohms,omitempty"`
 }

@@ -61,7 +61,7 @@ func (r *Recorder) Receive(now emu.Time) (emu.RadioRX, bool) {
 // returns the first error of writing.
 func (r *Recorder) Finish(inputs []emu.Input, end End) error {
 	for _, in := range inputs {
-		r.write(line{At: in.At, Input: &input{in.Kind, in.Port, in.Data, in.Pin, in.Level, in.Strap}})
+		r.write(line{At: in.At, Input: &input{in.Kind, in.Port, in.Data, in.Pin, in.Level, in.Strap, in.Other, in.Source.MilliVolts, in.Source.Ohms}})
 	}
 	r.write(line{End: &end})
 	return r.err

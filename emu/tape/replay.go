@@ -54,7 +54,10 @@ func Read(r io.Reader) (*Recording, error) {
 			rec.End = *l.End
 		case l.Input != nil:
 			in := l.Input
-			rec.Inputs = append(rec.Inputs, emu.Input{At: l.At, Kind: in.Kind, Port: in.Port, Data: in.Data, Pin: in.Pin, Level: in.Level, Strap: in.Strap})
+			rec.Inputs = append(rec.Inputs, emu.Input{
+				At: l.At, Kind: in.Kind, Port: in.Port, Data: in.Data, Pin: in.Pin, Level: in.Level, Strap: in.Strap,
+				Other: in.Other, Source: emu.Source{MilliVolts: in.MilliVolts, Ohms: in.Ohms},
+			})
 		case l.RX != nil || l.TX != "" || l.Idle:
 			if l.At < last {
 				return nil, fmt.Errorf("line %d: time goes backwards", number)

@@ -266,11 +266,7 @@ func TestFrames64BitDWARF(t *testing.T) {
 // from the unit's name ("<artificial>"); LLVM's takes it from the line table.
 func TestFramesOfLinkTimeOptimisedC(t *testing.T) {
 	devtest.Long(t, "runs a C compiler")
-	llvm, err := exec.LookPath("llvm-addr2line")
-	if err != nil {
-		t.Skip("needs llvm-addr2line, an oracle that is not required")
-	}
-	compareWithPeer(t, llvm, buildC(t, "-O2", "-gdwarf-5", "-flto"))
+	compareWithPeer(t, devtest.Tool(t, "llvm-addr2line"), buildC(t, "-O2", "-gdwarf-5", "-flto"))
 }
 
 // Without debug information names still come from the symbol table.

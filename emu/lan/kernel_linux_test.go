@@ -32,9 +32,10 @@ import (
 // goroutine only.
 func onKernel(t *testing.T, cfg Config, test func(t *testing.T)) {
 	t.Helper()
+	ip := devtest.Tool(t, "ip")
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Skipf("no network namespace for the kernel as a station: %v", err)
+		devtest.Missing(t, fmt.Sprintf("a network namespace, for the kernel as a station: %v", err))
 	}
 	tap := openTAP(t)
 	defer tap.Close()
@@ -46,9 +47,9 @@ func onKernel(t *testing.T, cfg Config, test func(t *testing.T)) {
 		"ip route add default via 192.168.71.1",
 		"ip -6 addr add fd65:7370:616c::7/64 dev tap0 nodad",
 	} {
-		words := strings.Fields(line)
-		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("%s: %v: %s", line, err, out)
+		args := strings.Fields(strings.TrimPrefix(line, "ip "))
+		if out, err := exec.Command(ip, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", line, err, out)
 		}
 	}
 	n, err := New(cfg)
@@ -111,7 +112,7 @@ func openTAP(t *testing.T) *os.File {
 	t.Helper()
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		t.Skipf("no TAP device for the kernel as a station: %v", err)
+		devtest.Missing(t, fmt.Sprintf("a TAP device (/dev/net/tun), for the kernel as a station: %v", err))
 	}
 	ifr, err := unix.NewIfreq("tap0")
 	if err != nil {
@@ -120,7 +121,7 @@ func openTAP(t *testing.T) *os.File {
 	ifr.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
 		unix.Close(fd)
-		t.Skipf("no TAP device for the kernel as a station: %v", err)
+		devtest.Missing(t, fmt.Sprintf("a TAP device (/dev/net/tun), for the kernel as a station: %v", err))
 	}
 	return os.NewFile(uintptr(fd), "tap0")
 }
@@ -200,7 +201,7 @@ func TestKernelOnABadWire(t *testing.T) {
 
 func ping(t *testing.T, addr string) {
 	t.Helper()
-	if out, err := exec.Command("ping", "-c1", "-W5", addr).CombinedOutput(); err != nil && !errors.Is(err, exec.ErrNotFound) {
+	if out, err := exec.Command(devtest.Tool(t, "ping"), "-c1", "-W5", addr).CombinedOutput(); err != nil {
 		t.Errorf("ping %s: %v\n%s", addr, err, out)
 	}
 }

@@ -1,12 +1,12 @@
 // Package devtest says what a test needs of its surroundings and decides what
-// happens when it is missing: on a developer's machine the test is skipped
-// with the reason, in CI (CI=true) a missing oracle is a failure. Only tests
-// import it.
+// happens when that is missing: on a developer's machine the test is skipped
+// with the reason, in CI (CI=true) a missing oracle is a failure. peers.txt
+// lists the programs that tests compare espalier with. Only tests import this
+// package.
 package devtest
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -14,8 +14,8 @@ import (
 // CI reports whether a missing oracle must fail.
 func CI() bool { return os.Getenv("CI") == "true" }
 
-// Missing ends the test because what is not there: a skip with the reason, a
-// failure in CI.
+// Missing ends the test because something that it needs is not there: a skip
+// with the reason, a failure in CI.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if CI() {
@@ -33,27 +33,9 @@ func Long(t testing.TB, why string) {
 	}
 }
 
-// Peers returns the folder that scripts/peers fills: $ESPALIER_PEERS, else
-// espalier-peers in the user's cache.
-func Peers(t testing.TB) string { return cacheDir(t, "ESPALIER_PEERS", "espalier-peers") }
-
-// Tool returns the path of a peer program: from bin in Peers, else from PATH.
-func Tool(t testing.TB, name string) string {
-	t.Helper()
-	own := filepath.Join(Peers(t), "bin", name)
-	if st, err := os.Stat(own); err == nil && !st.IsDir() {
-		return own
-	}
-	p, err := exec.LookPath(name)
-	if err != nil {
-		Missing(t, "the program "+name)
-	}
-	return p
-}
-
-// Store returns the folder of the warm store that all tests share, so that a
+// Store returns the directory of the store that all tests share, so that a
 // toolchain is fetched and a firmware built once: $ESPALIER_TEST_STORE, else
-// espalier-test in the user's cache.
+// espalier-test in the user's cache directory.
 func Store(t testing.TB) string {
 	t.Helper()
 	dir := cacheDir(t, "ESPALIER_TEST_STORE", "espalier-test")

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"espalier.dev/espalier/internal/devtest"
 )
 
 // BenchmarkStart measures what a sandbox costs around a program that does
@@ -38,10 +40,7 @@ func BenchmarkStart(b *testing.B) {
 		}
 	})
 	b.Run("bubblewrap", func(b *testing.B) {
-		bwrap, err := exec.LookPath("bwrap")
-		if err != nil {
-			b.Skip("bubblewrap is not installed")
-		}
+		bwrap := devtest.Tool(b, "bwrap")
 		for b.Loop() {
 			must(b, exec.Command(bwrap, "--unshare-all", "--bind", root, "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "/inside", "true").Run())
 		}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,9 +61,7 @@ func environment(p *project.Project, pins *lock.File) (env, secrets map[string]s
 func config(p *project.Project, pins *lock.File) string {
 	var b strings.Builder
 	b.WriteString("# Made by espalier: where a build finds what is locked.\n\n")
-	if !p.Cargo.BuildStd.IsSet() || len(p.Cargo.BuildStd.V) == 0 {
-		b.WriteString("[unstable]\nbuild-std = [\"core\", \"alloc\"]\n\n")
-	}
+	b.WriteString(buildStd(p))
 	fmt.Fprintf(&b, "[source.espalier-vendor]\ndirectory = %q\n\n", layout.Vendor)
 	b.WriteString("[source.crates-io]\nreplace-with = \"espalier-vendor\"\n\n")
 	for _, r := range registries(pins) {
@@ -70,6 +69,23 @@ func config(p *project.Project, pins *lock.File) string {
 	}
 	b.WriteString(git.Sources(pins.Git, layout.Checkouts))
 	return b.String()
+}
+
+// buildStd returns what the configuration adds to [unstable] build-std: core
+// and alloc when the project asks for nothing, alloc when its list has core
+// alone. With a prebuilt standard library alloc is always there, and templates
+// that were made for one list only core.
+func buildStd(p *project.Project) string {
+	want := p.Cargo.BuildStd
+	switch {
+	case !want.IsSet() || len(want.V) == 0:
+		return "[unstable]\nbuild-std = [\"core\", \"alloc\"]\n\n"
+	case slices.Contains(want.V, "alloc") || slices.Contains(want.V, "std"):
+		return ""
+	case p.Cargo.BuildStdText: // cargo joins lists; a string replaces a string
+		return fmt.Sprintf("[unstable]\nbuild-std = %q\n\n", strings.Join(append(slices.Clone(want.V), "alloc"), ","))
+	}
+	return "[unstable]\nbuild-std = [\"alloc\"]\n\n"
 }
 
 // registries lists the sources of crates besides the default registry.

@@ -99,7 +99,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		// it, and a stub that does not link needs no linker script.
 		Argv:     append(command(p, pins, layerTarget(p, t), "rustc"), "--", "-Zno-link"),
 		Env:      env,
-		Dir:      layout.Inside(p.Root, p.Member),
+		Dir:      layout.Inside(p.Root, p.WorkDir),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
 		Outputs:  []string{layerOutput},
 		Platform: platform(recipeDeps),
@@ -109,7 +109,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Name:     p.Package,
 		Argv:     append(command(p, pins, t, "build"), "-Zunstable-options", "--artifact-dir", "/out"),
 		Env:      env,
-		Dir:      layout.Inside(p.Root, p.Member),
+		Dir:      layout.Inside(p.Root, p.WorkDir),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: src}),
 		Outputs:  []string{pl.Output},
 		Platform: platform(recipeApp),

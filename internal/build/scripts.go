@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 
 	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
@@ -44,9 +44,7 @@ func comparesChecksums(p *project.Project, pins *lock.File) bool {
 		return false
 	}
 	for _, tc := range pins.Toolchains {
-		version, _, _ := strings.Cut(tc.Rustc, ".")
-		minor, _, _ := strings.Cut(strings.TrimPrefix(tc.Rustc, version+"."), ".")
-		if n, err := strconv.Atoi(minor); version != "1" || err != nil || n < 90 {
+		if version, _, _ := strings.Cut(tc.Rustc, " "); cargo.OlderThan(version, "1.90") {
 			return false
 		}
 	}

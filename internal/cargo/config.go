@@ -18,6 +18,7 @@ type Config struct {
 	Target           config.Value[string]   // build.target; the only one that can be meant
 	TargetIsFile     bool                   // it names a target specification file (*.json), relative to Root
 	BuildStd         config.Value[[]string] // unstable.build-std
+	BuildStdText     bool                   // unstable.build-std is a string
 	BuildStdFeatures config.Value[[]string] // unstable.build-std-features
 	Rustflags        config.Value[[]string] // the effective ones for Target, by cargo's precedence
 	RustflagsTable   string                 // where they live: "build", "target", or "" when there are none
@@ -90,6 +91,9 @@ func ReadConfig(r *config.Reader, dir, root, want string) (Config, error) {
 		triple = DefaultTarget
 	}
 	c.BuildStd = v.get("unstable", "build-std").commaList(tr, "unstable.build-std")
+	if s := v.get("unstable", "build-std"); s != nil {
+		c.BuildStdText = s.node.Kind == tomldoc.String
+	}
 	c.BuildStdFeatures = v.get("unstable", "build-std-features").commaList(tr, "unstable.build-std-features")
 	c.TargetDir = v.get("build", "target-dir").str(tr, "build.target-dir")
 	if c.TargetDir.V != "" && !filepath.IsAbs(c.TargetDir.V) {

@@ -100,7 +100,25 @@ func (l *loader) packages(w *workspace) ([]Package, error) {
 		out = append(out, p)
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].Dir < out[j].Dir })
-	return out, nil
+	return out, l.collision(out)
+}
+
+// collision refuses two packages of one name and version: Cargo.lock has no
+// place to tell them apart (rust-lang/cargo#10353).
+func (l *loader) collision(all []Package) error {
+	first := map[[2]string]Package{}
+	for _, p := range all {
+		id := [2]string{p.Name, p.Version}
+		o, there := first[id]
+		if !there {
+			first[id] = p
+			continue
+		}
+		n := p.manifest.pkg.Get("name")
+		return l.Fault(n.Errorf("package %s %s is also at %s; Cargo.lock cannot tell them apart", p.Name, p.Version, l.Show(o.Manifest)),
+			"give one of the two another name or version")
+	}
+	return nil
 }
 
 // isDefault reports whether m is built when nothing is named: default-members,

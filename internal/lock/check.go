@@ -233,7 +233,7 @@ func (c *checker) toolchain(now facts) {
 	}
 	rustc, _, _ := strings.Cut(t.Rustc, " ")
 	for _, m := range c.p.MSRV {
-		if olderThan(rustc, m.Version) {
+		if cargo.OlderThan(rustc, m.Version) {
 			c.add("rustc for "+m.Package, "rust-version "+m.Version, rustc, m.Origin)
 		}
 	}
@@ -250,26 +250,6 @@ func isVersion(s string) bool {
 		}
 	}
 	return strings.Contains(s, ".")
-}
-
-// olderThan compares the numbers of two versions; a pre-release counts as its
-// release, as rust-version has none.
-func olderThan(have, want string) bool {
-	h, w := numbers(have), numbers(want)
-	for i := range w {
-		if h[i] != w[i] {
-			return h[i] < w[i]
-		}
-	}
-	return false
-}
-
-func numbers(s string) (n [3]int) {
-	s, _, _ = strings.Cut(s, "-")
-	for i, part := range strings.SplitN(s, ".", 3) {
-		n[i], _ = strconv.Atoi(part)
-	}
-	return n
 }
 
 func contains(list []string, s string) bool {

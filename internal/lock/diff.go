@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -215,8 +216,7 @@ func changes(from, to []item) []Change {
 // newestFirst orders versions by their numbers, so that of several versions of
 // a crate the newest are the ones that moved into each other.
 func newestFirst(a, b item) int {
-	x, y := numbers(a.version), numbers(b.version)
-	return cmp.Or(slices.Compare(y[:], x[:]), cmp.Compare(b.version, a.version))
+	return cargo.CompareVersions(b.version, a.version)
 }
 
 func summary(f *File) Summary {

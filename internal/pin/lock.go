@@ -157,7 +157,7 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.Fil
 		Components:    p.Toolchain.Components,
 	}
 	for _, m := range p.MSRV {
-		if versionLess(want.MinRustc, m.Version) {
+		if cargo.OlderThan(want.MinRustc, m.Version) {
 			want.MinRustc, want.MinFor = m.Version, m.Package
 		}
 	}
@@ -212,7 +212,7 @@ func reusable(req Request, host string, want debian.Request) (lock.Toolchain, bo
 	for _, tc := range req.Old.Toolchains {
 		version, _, _ := strings.Cut(tc.Rustc, " ")
 		if tc.Host == host && tc.Channel == want.Channel && tc.Prune == debian.PruneVersion &&
-			!versionLess(version, want.MinRustc) && debian.Covers(tc, want.Components) {
+			!cargo.OlderThan(version, want.MinRustc) && debian.Covers(tc, want.Components) {
 			return tc, true
 		}
 	}

@@ -177,7 +177,7 @@ func (s *Session) job(ctx context.Context, p *project.Project, f *lock.File, car
 	}
 	j := crates.Job{
 		Inputs: []action.Input{{Path: "src", Tree: src}},
-		Dir:    layout.Inside(p.Root, p.Member),
+		Dir:    layout.Inside(p.Root, p.WorkDir),
 		Lock:   layout.Inside(p.Root, p.Workspace) + "/Cargo.lock",
 	}
 	gitTree, err := git.Tree(ctx, s.Store, f.Git)

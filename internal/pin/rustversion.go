@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
@@ -47,7 +47,7 @@ func (s *Session) checkRustVersions(ctx context.Context, p *project.Project, f *
 			return err
 		}
 		want := rustVersion(text)
-		if !versionLess(have, want) {
+		if !cargo.OlderThan(have, want) {
 			continue
 		}
 		if direct[c.Name+" "+c.Version] {
@@ -81,7 +81,7 @@ func (s *Session) demand(ctx context.Context, p *project.Project, want *debian.R
 		if err != nil {
 			return err
 		}
-		if v := rustVersion(text); versionLess(want.MinRustc, v) {
+		if v := rustVersion(text); cargo.OlderThan(want.MinRustc, v) {
 			want.MinRustc, want.MinFor = v, pkg.Name+" "+pkg.Version
 		}
 	}
@@ -132,29 +132,4 @@ func rustVersion(manifest []byte) string {
 	}
 	v, _ := t.Package.RustVersion.(string)
 	return v
-}
-
-// versionLess compares dotted numbers; missing ones are 0, an empty version is
-// less than every other.
-func versionLess(a, b string) bool {
-	if b == "" {
-		return false
-	}
-	x, y := strings.Split(a, "."), strings.Split(b, ".")
-	for i := range 3 {
-		m, n := part(x, i), part(y, i)
-		if m != n {
-			return m < n
-		}
-	}
-	return false
-}
-
-func part(v []string, i int) int {
-	if i >= len(v) {
-		return 0
-	}
-	digits, _, _ := strings.Cut(v[i], "-")
-	n, _ := strconv.Atoi(digits)
-	return n
 }

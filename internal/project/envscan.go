@@ -4,6 +4,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -119,7 +120,8 @@ func (p *Project) declareHints(names []string) []string {
 	return append(hints, "or, for cargo too: under [env] in "+p.Cargo.Files[0]+" add: "+names[0]+` = "value"`)
 }
 
-// Compiled are the own packages that the build of Package compiles.
+// Compiled are the own packages that the build of Package compiles, or of any
+// package of Firmware while the choice is open.
 func (p *Project) Compiled() []cargo.Package {
 	byDir := map[string]cargo.Package{}
 	for _, o := range p.Own {
@@ -141,7 +143,9 @@ func (p *Project) Compiled() []cargo.Package {
 			}
 		}
 	}
-	visit(filepath.ToSlash(config.Rel(p.Root, p.Member)))
+	for _, o := range p.Firmware() {
+		visit(o.Dir)
+	}
 	for _, d := range p.Patches {
 		if d.Path != "" {
 			visit(d.Path)
@@ -153,6 +157,7 @@ func (p *Project) Compiled() []cargo.Package {
 
 // sources are the Rust files of a package that a build may compile.
 func (p *Project) sources(own cargo.Package, target cargo.Target) []string {
+	links := p.Links()
 	skipFile, skipDir := map[string]bool{}, []string{}
 	for _, t := range own.Targets {
 		switch {
@@ -161,17 +166,28 @@ func (p *Project) sources(own cargo.Package, target cargo.Target) []string {
 			t.Kind == cargo.KindBin && target.Name == "":
 			continue
 		}
-		skipFile[t.Path] = true
+		skipFile[links.Resolve(t.Path)] = true
 		if path.Base(t.Path) == "main.rs" && path.Dir(t.Path) != path.Join(own.Dir, "src") {
 			skipDir = append(skipDir, path.Dir(t.Path)+"/")
 		}
 	}
-	prefix := own.Dir + "/"
-	if own.Dir == "." {
+	dir := path.Dir(links.Resolve(path.Join(own.Dir, "x")))
+	prefix := dir + "/"
+	if dir == "." {
 		prefix = ""
 	}
 	for _, d := range []string{"tests/", "benches/"} {
 		skipDir = append(skipDir, prefix+d)
+	}
+	prefixes := []string{prefix}
+	for _, t := range own.Targets { // crate roots behind a link to another folder
+		at := links.Resolve(t.Path)
+		if at != t.Path && !skipFile[at] && !strings.HasPrefix(at, prefix) {
+			prefixes = append(prefixes, path.Dir(at)+"/")
+		}
+	}
+	below := func(name string) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 	}
 	for _, o := range p.Own { // packages inside this one have their own turn
 		if o.Dir != own.Dir && strings.HasPrefix(o.Dir+"/", prefix) {
@@ -181,7 +197,7 @@ func (p *Project) sources(own cargo.Package, target cargo.Target) []string {
 	var out []string
 files:
 	for _, f := range p.Files {
-		if !strings.HasSuffix(f.Path, ".rs") || f.Target != "" || !strings.HasPrefix(f.Path, prefix) || skipFile[f.Path] {
+		if !strings.HasSuffix(f.Path, ".rs") || f.Target != "" || !below(f.Path) || skipFile[f.Path] {
 			continue
 		}
 		for _, d := range skipDir {

@@ -135,6 +135,7 @@ func TestManifestFaults(t *testing.T) {
 		{"missing member", "-- Cargo.toml --\n[workspace]\nmembers = [\n  \"gone\",\n]\n", `Cargo.toml:3:3: workspace member "gone": no such directory`},
 		{"member without manifest", "-- Cargo.toml --\n[workspace]\nmembers = [\"x/*\"]\n-- x/y/z --\n", `Cargo.toml:2:12: workspace member "x/*": x/y has no Cargo.toml`},
 		{"missing path dependency", pkg + "[package]\nname = \"a\"\nversion = \"1.0.0\"\n[dependencies]\nb = { path = \"../nowhere\" }\n", `Cargo.toml:5:1: path dependency "b"`},
+		{"two path packages of one name", "-- Cargo.toml --\n[package]\nname = \"foo\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\npkg1 = { path = \"d1\", package = \"pkg\" }\npkg2 = { path = \"d2\", package = \"pkg\" }\n-- src/lib.rs --\n-- d1/Cargo.toml --\n[package]\nname = \"pkg\"\nversion = \"0.1.0\"\n-- d1/src/lib.rs --\n-- d2/Cargo.toml --\n[package]\nname = \"pkg\"\nversion = \"0.1.0\"\n-- d2/src/lib.rs --\n", "d2/Cargo.toml:2:8: package pkg 0.1.0 is also at d1/Cargo.toml"},
 		{"two of one name", "-- Cargo.toml --\n[workspace]\nmembers = [\"x\", \"y\"]\n-- x/Cargo.toml --\n[package]\nname=\"n\"\nversion=\"1.0.0\"\n-- y/Cargo.toml --\n[package]\nname=\"n\"\nversion=\"1.0.0\"\n-- x/src/lib.rs --\n-- y/src/lib.rs --\n", `y/Cargo.toml:2:6: package name "n" is taken by x/Cargo.toml`},
 		{"not a member", "-- Cargo.toml --\n[workspace]\n-- sub/Cargo.toml --\n[package]\nname=\"n\"\nversion=\"1.0.0\"\n-- sub/src/main.rs --\nfn main(){}\n", `package "n" is below the workspace`},
 		{"library without file", "-- Cargo.toml --\n[package]\nname=\"n\"\nversion=\"1.0.0\"\nedition=\"2021\"\n[lib]\nname=\"x\"\n", `Cargo.toml:5:2: can't find library "x"`},
@@ -155,7 +156,11 @@ func TestManifestFaults(t *testing.T) {
 			if strings.Contains(fmt.Sprint(err), dir) {
 				t.Errorf("the message names the whole path: %v", err)
 			}
-			if out, err := run(t, start, program, "metadata", "--no-deps", "--offline", "--format-version=1"); err == nil {
+			argv := []string{"metadata", "--no-deps", "--offline", "--format-version=1"}
+			if c.name == "two path packages of one name" {
+				argv = []string{"generate-lockfile", "--offline"}
+			}
+			if out, err := run(t, start, program, argv...); err == nil {
 				if c.name != "two of one name" && c.name != "missing path dependency" { // cargo says so later
 					t.Errorf("cargo accepts it: %s", out)
 				}

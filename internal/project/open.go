@@ -3,6 +3,8 @@ package project
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/config"
@@ -34,8 +36,11 @@ func Open(dir string, opts Options) (*Project, error) {
 		o.Note(config.Origin{}, "packages outside the workspace's directory: the input tree begins at "+
 			filepath.ToSlash(p.Root)+", and the firmware depends on the relative paths between the packages")
 	}
-	if p.Toolchain, err = cargo.ReadToolchain(o.Reader, p.Member, p.Root); err != nil {
+	if p.Toolchain, err = cargo.ReadToolchain(o.Reader, p.WorkDir, p.Root); err != nil {
 		return nil, err
+	}
+	if std := p.Cargo.BuildStd; len(std.V) > 0 && !slices.Contains(std.V, "alloc") && !slices.Contains(std.V, "std") {
+		o.Note(std.Origin, "build-std lists "+strings.Join(std.V, ", ")+"; alloc is built, too")
 	}
 	t, err := inputs(o.Reader, p, w)
 	if err != nil {
@@ -116,14 +121,18 @@ func begin(dir string, opts Options) (*opening, error) {
 func (o *opening) settle(p *Project) error {
 	p.Member = p.Workspace
 	if o.workspace != nil {
-		pkg, open, err := o.selectPackage()
+		s, err := o.selectPackage()
 		if err != nil {
 			return err
 		}
-		p.open = open
-		if pkg != nil {
-			p.Member, p.Package = pkg.Dir, pkg.Name
+		p.open, p.candidates = s.open, s.candidates
+		if s.pkg != nil {
+			p.Member, p.Package = s.pkg.Dir, s.pkg.Name
 		}
+	}
+	p.WorkDir = p.Member
+	if real, err := filepath.EvalSymlinks(p.Member); err == nil && real != p.Member {
+		p.WorkDir = p.Workspace // cargo would take the real directory for a package outside the workspace
 	}
 	var err error
 	if p.Espalier, p.Cargo, err = o.settings(p); err != nil {

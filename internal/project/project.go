@@ -28,8 +28,9 @@ type Options struct {
 type Project struct {
 	Root      string // top of the input tree: workspace root, or the common root with path dependencies outside it
 	Workspace string // directory of the workspace's Cargo.toml, Cargo.lock and espalier.lock
-	Member    string // directory of the package that is built; cargo's working directory
-	Package   string // its name
+	Member    string // directory of the package that is built; Workspace while the choice is open
+	WorkDir   string // cargo's working directory: Member, or Workspace when Member is behind a symbolic link
+	Package   string // its name; empty while the choice is open (see Selected)
 
 	Files     []File    // the input tree, sorted by path
 	Untracked []string  // files in the tree that git does not track; empty outside a repository
@@ -50,7 +51,8 @@ type Project struct {
 
 	Notes []config.Note // parent configuration that does not apply, both toolchain files, ...
 
-	open error // the choice between several packages; nil when Package is selected
+	candidates []string // names of the packages that can be the firmware
+	open       error    // the choice between several packages; nil when Package is selected
 }
 
 // Target is the triple that the project is built for, or the path of a target

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"slices"
 	"strings"
 
 	"espalier.dev/espalier/internal/cargo"
@@ -8,19 +9,26 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
+// selection is the package that is built. When the choice is open, pkg is nil
+// and open is the fault that lists the candidates.
+type selection struct {
+	pkg        *cargo.Package
+	open       error
+	candidates []string // names of the packages that can be the firmware
+}
+
 // selectPackage decides which member is built: the one that is named, else the
 // one that contains the directory when it makes a firmware, else the only one
 // that does. A package that depends on the chip's crates is preferred to one
-// that does not, such as an xtask. When several remain, the package is nil and
-// open is the fault that lists them.
-func (o *opening) selectPackage() (pkg *cargo.Package, open, err error) {
+// that does not, such as an xtask. When several remain, the choice is open.
+func (o *opening) selectPackage() (selection, error) {
 	probe := *o.layers
 	f := o.opts.Flags
 	named := probe.str(spec{name: "build.package", env: "ESPALIER_PACKAGE", flag: "package", given: one(o.opts.Package)})
 	bin := probe.str(spec{name: "build.bin", env: "ESPALIER_BIN", flag: "bin", given: one(f.Bin)})
 	example := probe.str(spec{name: "build.example", env: "ESPALIER_EXAMPLE", flag: "example", given: one(f.Example)})
 	if probe.err != nil {
-		return nil, nil, o.Fault(probe.err)
+		return selection{}, o.Fault(probe.err)
 	}
 	w := o.workspace
 	fits := func(p cargo.Package) bool {
@@ -58,27 +66,33 @@ func (o *opening) selectPackage() (pkg *cargo.Package, open, err error) {
 	if len(firmware) > 0 {
 		candidates = firmware
 	}
+	var names []string
+	for _, p := range candidates {
+		names = append(names, p.Name)
+	}
 	root := o.Show(w.Manifest)
+	chosen := func(p *cargo.Package) (selection, error) { return selection{pkg: p, candidates: names}, nil }
+	open := func(err error) (selection, error) { return selection{open: err, candidates: names}, nil }
 	switch {
 	case named.V != "" && byName == nil:
-		return nil, nil, config.Failf(nil, "no package %q in the workspace (%s); it has %s",
+		return selection{}, config.Failf(nil, "no package %q in the workspace (%s); it has %s",
 			named.V, o.Place(named.Origin), packageNames(members))
 	case named.V != "":
-		return byName, nil, nil
+		return chosen(byName)
 	case current != nil && (fits(*current) || len(candidates) == 0 && len(members) == 1):
-		return current, nil, nil
+		return chosen(current)
 	case len(candidates) == 1:
-		return candidates[0], nil, nil
+		return chosen(candidates[0])
 	case len(candidates) == 0 && len(members) == 1:
-		return members[0], nil, nil
+		return chosen(members[0])
 	case len(candidates) == 0:
-		return nil, config.Failf(nil, "%s: no package of the workspace makes a firmware; it has %s", root, packageNames(members)), nil
+		return open(config.Failf(nil, "%s: no package of the workspace makes a firmware; it has %s", root, packageNames(members)))
 	}
 	var hints []string
 	for _, p := range candidates[:min(len(candidates), 5)] {
 		hints = append(hints, "espalier run -p "+p.Name)
 	}
-	return nil, config.Failf(hints, "%s: several packages make a firmware: %s", root, packageNames(candidates)), nil
+	return open(config.Failf(hints, "%s: several packages make a firmware: %s", root, packageNames(candidates)))
 }
 
 func packageNames(ps []*cargo.Package) string {
@@ -121,6 +135,18 @@ func (p *Project) Selected() (cargo.Package, error) {
 		return cargo.Package{}, p.open
 	}
 	return p.selected(), nil
+}
+
+// Firmware returns the packages that can become the firmware: the selected one,
+// or all candidates while the choice is open.
+func (p *Project) Firmware() []cargo.Package {
+	var out []cargo.Package
+	for _, o := range p.Own {
+		if o.Member && (o.Name == p.Package || p.Package == "" && slices.Contains(p.candidates, o.Name)) {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 func (p *Project) selected() cargo.Package {

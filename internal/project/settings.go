@@ -143,7 +143,7 @@ func (o *opening) targetOf(p *Project, s spec) (cargo.Config, error) {
 	if probe.err != nil {
 		return cargo.Config{}, o.Fault(probe.err)
 	}
-	return cargo.ReadConfig(o.Reader, p.Member, p.Root, want)
+	return cargo.ReadConfig(o.Reader, p.WorkDir, p.Root, want)
 }
 
 func one(s string) []string {

@@ -64,14 +64,15 @@ func Stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock [
 // Scripts is Stubs with the real build scripts, and with what else may belong
 // to them: Rust files outside of the folders of crates.
 func Scripts(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
+	links := p.Links()
 	real := map[string]bool{}
 	for _, own := range p.Own {
 		if own.Build == "" {
 			continue
 		}
-		real[own.Build] = true
+		real[links.Resolve(own.Build)] = true
 		for _, f := range p.Files {
-			rel, ok := strings.CutPrefix(f.Path, dirPrefix(own.Dir))
+			rel, ok := strings.CutPrefix(f.Path, dirPrefix(inTree(links, own.Dir)))
 			if !ok || path.Ext(rel) != ".rs" {
 				continue
 			}
@@ -88,25 +89,26 @@ func Scripts(ctx context.Context, st *store.Store, p *project.Project) (store.Di
 
 // stubs is Stubs with the files in real as they are.
 func stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte, real map[string]bool) (store.Digest, error) {
+	links := p.Links()
 	replaced := map[string]string{}
-	whole := patching(p)
+	whole := patching(p, links)
 	for _, own := range p.Own {
-		if whole[own.Dir] {
+		if whole[inTree(links, own.Dir)] {
 			continue
 		}
 		if own.Build != "" {
-			replaced[own.Build] = stubScript
+			replaced[links.Resolve(own.Build)] = stubScript
 		}
 		for _, t := range own.Targets {
-			replaced[t.Path] = stubFor(t)
+			replaced[links.Resolve(t.Path)] = stubFor(t)
 		}
 	}
 	keep := map[string]bool{}
 	for _, f := range p.Cargo.Files {
-		keep[f] = true
+		keep[links.Resolve(f)] = true
 	}
 	for _, own := range p.Own {
-		keep[own.Manifest] = true
+		keep[links.Resolve(own.Manifest)] = true
 	}
 	extra := map[string][]byte{}
 	if cargoLock != nil {
@@ -165,16 +167,16 @@ func putFile(put func(string, bool, io.Reader) error, p *project.Project, f proj
 
 // patching are the folders of own packages that [patch] or [replace] puts in
 // the place of a dependency, and of those that they use themselves.
-func patching(p *project.Project) map[string]bool {
+func patching(p *project.Project, links project.Links) map[string]bool {
 	dirs := map[string]bool{}
 	var visit func(dir string)
 	visit = func(dir string) {
 		dir = path.Clean(dir)
 		for _, own := range p.Own {
-			if own.Dir != dir || dirs[dir] {
+			if own.Dir != dir || dirs[inTree(links, dir)] {
 				continue
 			}
-			dirs[dir] = true
+			dirs[inTree(links, dir)] = true
 			for _, d := range own.Depends {
 				if d.Path != "" && d.Kind != "dev" {
 					visit(d.Path)
@@ -219,6 +221,11 @@ func underCargoDir(name string) bool {
 
 func isTargetSpec(p *project.Project, name string) bool {
 	return p.Cargo.TargetIsFile && name == p.Cargo.Target.V
+}
+
+// inTree is where a directory of the project is when links are followed.
+func inTree(links project.Links, dir string) string {
+	return path.Dir(links.Resolve(path.Join(dir, "x")))
 }
 
 func dirPrefix(dir string) string {

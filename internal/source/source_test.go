@@ -147,3 +147,40 @@ func TestStubs(t *testing.T) {
 		}
 	}
 }
+
+// Crate roots behind symbolic links to directories are stubs, too: a member
+// that is a link, a src folder that is one, and a path dependency through a
+// linked folder (rust-lang/cargo#13773).
+func TestStubsBehindLinks(t *testing.T) {
+	manifest := func(name, more string) string {
+		return "[package]\nname = '" + name + "'\nversion = '0.1.0'\nedition = '2021'\n" + more
+	}
+	dir := write(t, map[string]string{
+		"Cargo.toml":                 "[workspace]\nmembers = ['app', 'src-link']\nresolver = '2'\n",
+		"app@":                       "real/app",
+		"real/app/Cargo.toml":        manifest("app", "[dependencies]\nbelow = { path = 'linked/below' }\n"),
+		"real/app/src/main.rs":       "secret",
+		"real/app/build.rs":          "secret",
+		"real/app/linked@":           "../libs",
+		"real/libs/below/Cargo.toml": manifest("below", ""),
+		"real/libs/below/src/lib.rs": "secret",
+		"src-link/Cargo.toml":        manifest("other", ""),
+		"src-link/src@":              "../common/src",
+		"common/src/main.rs":         "secret",
+		"common/src/module.rs":       "secret",
+	})
+	_, got := stubFiles(t, dir)
+	for name, want := range map[string]string{
+		"real/app/src/main.rs": stubBin, "real/app/build.rs": stubScript, "common/src/main.rs": stubBin, "real/libs/below/src/lib.rs": stubLib,
+		"app@": "real/app", "src-link/src@": "../common/src", "real/app/linked@": "../libs",
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+	for name, text := range got {
+		if strings.Contains(text, "secret") {
+			t.Errorf("%s is the user's own: %q", name, text)
+		}
+	}
+}

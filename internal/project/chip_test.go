@@ -1,0 +1,50 @@
+package project
+
+import (
+	"strings"
+	"testing"
+
+	"espalier.dev/espalier/internal/fault"
+)
+
+func TestCheckChip(t *testing.T) {
+	with := func(more string) string { return strings.Replace(app, "-- src/main.rs", more+"\n-- src/main.rs", 1) }
+	choice := with("[dependencies]\nesp-hal = '1'\n[features]\ndefault = ['esp32s3']\nesp32s3 = ['esp-hal/esp32s3']\nesp32c3 = ['esp-hal/esp32c3']")
+	for _, c := range []struct {
+		name, files string
+		opts        Options
+		want, hint  string
+	}{
+		{"this chip", with("[dependencies]\nesp-hal = { version = '1', features = ['esp32c3', 'unstable'] }"), Options{}, "", ""},
+		{"no chip", with("[dependencies]\nriscv = '0.15'"), Options{}, "", ""},
+		{"another chip", with("[dependencies]\nesp-hal = { version = '1', features = ['esp32s3'] }"), Options{}, "package app is for the ESP32-S3", ""},
+		{"another chip's crate", with("[dependencies]\nesp32c6-hal = '0.5'"), Options{}, "package app is for the ESP32-C6", ""},
+		{"this chip's crate of 2023", with("[dependencies]\nesp32c3-hal = '0.14'\nesp-println = { version = '0.7', features = ['esp32c3'] }"), Options{}, "", ""},
+		{"default feature", choice, Options{}, "package app is for the ESP32-S3", "espalier run --no-default-features --features esp32c3"},
+		{"chosen feature", choice, Options{Flags: Flags{NoDefaultFeatures: true, Features: []string{"esp32c3"}}}, "", ""},
+		{"chosen feature beside the default", choice, Options{Flags: Flags{Features: []string{"esp32c3"}}}, "", ""},
+		{"ESP-IDF", with("[dependencies]\nesp-idf-svc = '0.51'"), Options{}, "esp-idf-svc: this is an ESP-IDF project", "espalier new"},
+		{"ESP-IDF's target", app + "-- .cargo/config.toml --\n[build]\ntarget = 'riscv32imc-esp-espidf'\n", Options{}, ".cargo/config.toml:2: target riscv32imc-esp-espidf: this is an ESP-IDF", ""},
+		{"Xtensa", app + "-- .cargo/config.toml --\n[build]\ntarget = 'xtensa-esp32-none-elf'\n", Options{}, "target xtensa-esp32-none-elf is another chip's", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := Open(unpack(t, c.files), c.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = p.CheckChip()
+			if c.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v, want %s", err, c.want)
+			}
+			if c.hint != "" && !strings.Contains(strings.Join(fault.Hints(err), "\n"), c.hint) {
+				t.Errorf("hints %q, want %s", fault.Hints(err), c.hint)
+			}
+		})
+	}
+}

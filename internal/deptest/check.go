@@ -9,57 +9,57 @@ import (
 	"strings"
 )
 
-// Check returns every breach of the rules below a module's root, sorted, one
-// line each: who, what, and why it is a rule.
-func Check(root string) ([]string, error) { return check(root, debts) }
+// Check returns every violation of the rules below a module's root, sorted, one
+// line each: the package, what it does, and the reason of the rule.
+func Check(root string) ([]string, error) { return check(root, accepted) }
 
-func check(root string, debts map[string]string) ([]string, error) {
+func check(root string, accepted map[string]string) ([]string, error) {
 	fset := token.NewFileSet()
 	sources, err := scan(root, fset)
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{fset: fset, sources: sources, debts: debts, graph: map[string]map[string]bool{}, found: map[string]bool{}, owed: map[string]bool{}}
+	c := &checker{fset: fset, sources: sources, accepted: accepted, graph: map[string]map[string]bool{}, found: map[string]bool{}, stillViolated: map[string]bool{}}
 	for _, s := range sources {
-		if c.graph[s.room] == nil {
-			c.graph[s.room] = map[string]bool{}
+		if c.graph[s.pkg] == nil {
+			c.graph[s.pkg] = map[string]bool{}
 		}
 		for _, p := range s.imports {
 			if local, ok := strings.CutPrefix(p, module+"/"); ok {
-				c.graph[s.room][local] = true
+				c.graph[s.pkg][local] = true
 			}
 		}
 	}
-	c.checkRooms()
+	c.checkImports()
 	for _, b := range bans {
 		c.checkBan(b)
 	}
 	c.checkState()
-	for debt := range c.debts {
-		if from, _, _ := strings.Cut(debt, " "); c.graph[from] != nil && !c.owed[debt] {
-			c.breach("debt %q is paid: remove it from the table", debt)
+	for entry := range c.accepted {
+		if from, _, _ := strings.Cut(entry, " "); c.graph[from] != nil && !c.stillViolated[entry] {
+			c.violation("accepted violation %q does not exist any more: remove it from the table", entry)
 		}
 	}
 	return slices.Sorted(maps.Keys(c.found)), nil
 }
 
 type checker struct {
-	fset    *token.FileSet
-	sources []source
-	debts   map[string]string
-	graph   map[string]map[string]bool // room -> rooms that it imports
-	found   map[string]bool
-	owed    map[string]bool // debts that are breaches
+	fset          *token.FileSet
+	sources       []source
+	accepted      map[string]string
+	graph         map[string]map[string]bool // package -> packages that it imports
+	found         map[string]bool
+	stillViolated map[string]bool // accepted entries that are still violations
 }
 
-func (c *checker) breach(format string, args ...any) { c.found[fmt.Sprintf(format, args...)] = true }
+func (c *checker) violation(format string, args ...any) { c.found[fmt.Sprintf(format, args...)] = true }
 
-// checkRooms compares the imports within the module with the table.
-func (c *checker) checkRooms() {
+// checkImports compares the imports within the module with the table.
+func (c *checker) checkImports() {
 	for from, imports := range c.graph {
-		r := roomOf(from)
+		r := ruleOf(from)
 		if r == nil {
-			c.breach("%s is not in the table of rooms: who may it know, and why?", from)
+			c.violation("%s is not in the table of packages: add what it may import, and the reason", from)
 			continue
 		}
 		for to := range imports {
@@ -68,7 +68,7 @@ func (c *checker) checkRooms() {
 	}
 }
 
-func (c *checker) checkEdge(r *room, from, to string) {
+func (c *checker) checkEdge(r *packageRule, from, to string) {
 	var why string
 	switch {
 	case anyUnder(testOnly, to):
@@ -77,7 +77,7 @@ func (c *checker) checkEdge(r *room, from, to string) {
 		}
 	case under("internal/cli/...", to):
 		if from != "cmd/espalier" && !under("internal/cli/...", from) {
-			why = "nobody knows the cli"
+			why = "no package depends on the cli"
 		}
 	case anyUnder(public, from) && under("internal/...", to):
 		why = "other modules import " + from + " and cannot import internal/"
@@ -88,84 +88,84 @@ func (c *checker) checkEdge(r *room, from, to string) {
 	if why == "" {
 		return
 	}
-	debt := from + " -> " + to
-	if _, known := c.debts[debt]; known {
-		c.owed[debt] = true
+	entry := from + " -> " + to
+	if _, known := c.accepted[entry]; known {
+		c.stillViolated[entry] = true
 		return
 	}
-	c.breach("%s imports %s: %s", from, to, why)
+	c.violation("%s imports %s: %s", from, to, why)
 }
 
-func roomOf(path string) *room {
-	i := slices.IndexFunc(rooms, func(r room) bool { return under(r.path, path) })
+func ruleOf(path string) *packageRule {
+	i := slices.IndexFunc(packages, func(r packageRule) bool { return under(r.path, path) })
 	if i < 0 {
 		return nil
 	}
-	return &rooms[i]
+	return &packages[i]
 }
 
 func (c *checker) checkBan(b ban) {
 	for _, s := range c.sources {
-		if b.rooms != nil && !anyUnder(b.rooms, s.room) || spared(b.except, s) {
+		if b.in != nil && !anyUnder(b.in, s.pkg) || exempt(b.except, s) {
 			continue
 		}
 		for _, p := range s.imports {
 			if anyUnder(b.imports, p) {
-				c.breach("%s/%s imports %s: %s (%s)", s.room, s.file, p, b.name, b.why)
+				c.violation("%s/%s imports %s: %s (%s)", s.pkg, s.file, p, b.name, b.why)
 			}
 		}
 		if b.deep {
-			c.checkDeep(b, s.room)
+			c.checkDeep(b, s.pkg)
 		}
 		if len(b.uses) > 0 {
 			for name, pos := range uses(s) {
 				if slices.Contains(b.uses, name) {
-					c.breach("%s/%s:%d uses %s: %s (%s)", s.room, s.file, c.fset.Position(pos).Line, name, b.name, b.why)
+					c.violation("%s/%s:%d uses %s: %s (%s)", s.pkg, s.file, c.fset.Position(pos).Line, name, b.name, b.why)
 				}
 			}
 		}
 	}
 }
 
-// checkDeep applies a ban on imports to everything of the module that a room
-// pulls in.
-func (c *checker) checkDeep(b ban, room string) {
+// checkDeep applies a ban on imports to all packages of the module that a
+// package imports, directly or not.
+func (c *checker) checkDeep(b ban, pkg string) {
 	seen := map[string]bool{}
-	var visit func(at, way string)
-	visit = func(at, way string) {
+	var visit func(at, path string)
+	visit = func(at, path string) {
 		if seen[at] {
 			return
 		}
 		seen[at] = true
 		for _, s := range c.sources {
-			if s.room != at || at == room {
+			if s.pkg != at || at == pkg {
 				continue
 			}
 			for _, p := range s.imports {
 				if anyUnder(b.imports, p) {
-					c.breach("%s imports %s through %s: %s (%s)", room, p, way, b.name, b.why)
+					c.violation("%s imports %s through %s: %s (%s)", pkg, p, path, b.name, b.why)
 				}
 			}
 		}
 		for to := range c.graph[at] {
-			visit(to, strings.TrimPrefix(way+" -> "+to, " -> "))
+			visit(to, strings.TrimPrefix(path+" -> "+to, " -> "))
 		}
 	}
-	visit(room, "")
+	visit(pkg, "")
 }
 
 // checkState: constructors take what they need, so that two boards, two stores
-// or two tests in one process never meet.
+// or two tests in one process are independent.
 func (c *checker) checkState() {
 	files := map[string][]*ast.File{}
 	for _, s := range c.sources {
 		if s.here {
-			files[s.room] = append(files[s.room], s.ast)
+			files[s.pkg] = append(files[s.pkg], s.ast)
 		}
 	}
-	for room, list := range files {
-		for _, line := range state(c.fset, room, list) {
-			c.breach("%s: no package-level mutable state, no init side effects", line)
+	for pkg, list := range files {
+		for _, line := range state(c.fset, pkg, list) {
+			c.violation("%s: no package-level mutable state, no init side effects", line)
 		}
 	}
 }

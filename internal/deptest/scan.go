@@ -24,7 +24,7 @@ const module = "espalier.dev/espalier"
 
 // source is one Go file that becomes part of a program, on some system.
 type source struct {
-	room    string // folder relative to the module's root
+	pkg     string // directory relative to the module's root
 	file    string // base name
 	ast     *ast.File
 	imports []string
@@ -66,7 +66,7 @@ func scan(root string, fset *token.FileSet) ([]source, error) {
 		if err != nil {
 			return err
 		}
-		s := source{room: filepath.ToSlash(dir), file: name, ast: f}
+		s := source{pkg: filepath.ToSlash(dir), file: name, ast: f}
 		for _, spec := range f.Imports {
 			p, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
@@ -124,16 +124,16 @@ func anyUnder(patterns []string, p string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool { return under(pattern, p) })
 }
 
-// spared reports whether a source is an exception: its room, or its file as
-// "room:pattern".
-func spared(except []string, s source) bool {
+// exempt reports whether a source is an exception: its package, or its file as
+// "package:pattern".
+func exempt(except []string, s source) bool {
 	return slices.ContainsFunc(except, func(e string) bool {
-		room, glob, isFile := strings.Cut(e, ":")
+		pkg, glob, isFile := strings.Cut(e, ":")
 		if !isFile {
-			return under(e, s.room)
+			return under(e, s.pkg)
 		}
 		ok, _ := path.Match(glob, s.file)
-		return ok && room == s.room
+		return ok && pkg == s.pkg
 	})
 }
 
@@ -177,15 +177,15 @@ func uses(s source) map[string]token.Pos {
 // state finds init functions and package variables that code changes. It
 // resolves names with go/types but without the imported packages, which is
 // enough for the package's own variables.
-func state(fset *token.FileSet, room string, files []*ast.File) []string {
+func state(fset *token.FileSet, pkgPath string, files []*ast.File) []string {
 	var found []string
 	at := func(pos token.Pos) string {
 		p := fset.Position(pos)
-		return fmt.Sprintf("%s/%s:%d", room, filepath.Base(p.Filename), p.Line)
+		return fmt.Sprintf("%s/%s:%d", pkgPath, filepath.Base(p.Filename), p.Line)
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
 	conf := types.Config{Importer: noImports{}, Error: func(error) {}, FakeImportC: true}
-	pkg, _ := conf.Check(room, fset, files, info)
+	pkg, _ := conf.Check(pkgPath, fset, files, info)
 	packageVar := func(e ast.Expr) *types.Var {
 		for {
 			switch x := e.(type) {

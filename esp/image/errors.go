@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,6 +38,31 @@ func (e *ChipError) Error() string {
 func (e *ChipError) Hints() []string {
 	return []string{`build for the ESP32-C3: target riscv32imc-unknown-none-elf, feature "esp32c3" on every esp-* crate`}
 }
+
+// TableError is an error about the partition table, with the name of its file.
+type TableError struct {
+	File string
+	Err  error // of the partition package
+}
+
+// tableError adds the name of the table's file to an error of the partition
+// package. Others stay as they are.
+func tableError(in Inputs, err error) error {
+	var positioned interface{ Position() (int, int, string) }
+	if in.TableFile == "" || !errors.As(err, &positioned) {
+		return err
+	}
+	return &TableError{in.TableFile, err}
+}
+
+func (e *TableError) Error() string { return e.File + ": " + e.Err.Error() }
+
+// Unwrap returns the error without the file's name.
+func (e *TableError) Unwrap() error { return e.Err }
+
+// InFile returns the file that the error is about, for callers that print
+// another file's name before errors.
+func (e *TableError) InFile() string { return e.File }
 
 // NoDescriptorError is a program without the application descriptor that the
 // second-stage bootloader reads before it starts anything.

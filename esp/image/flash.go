@@ -12,6 +12,7 @@ import (
 type Inputs struct {
 	Bootloader       []byte          // the second-stage bootloader's image
 	Table            partition.Table // without entries: partition.Default for the flash size
+	TableFile        string          // name of the file that Table came from, for errors
 	TableOffset      uint32          // 0: Table.Offset, one sector before the first partition
 	App              string          // name of the partition for the app; "": factory, else the first app
 	Params           Params
@@ -73,11 +74,11 @@ func assemble(in Inputs, makeApp func(header [headerSize]byte) (app []byte, gap 
 		table = partition.Default(in.Params.Size)
 	}
 	if err := table.Check(size); err != nil {
-		return nil, err
+		return nil, tableError(in, err)
 	}
 	target, err := table.App(in.App)
 	if err != nil {
-		return nil, err
+		return nil, tableError(in, err)
 	}
 	boot, header, err := PatchBootloader(in.Bootloader, in.Params)
 	if err != nil {
@@ -95,7 +96,7 @@ func assemble(in Inputs, makeApp func(header [headerSize]byte) (app []byte, gap 
 		at = table.Offset()
 	}
 	if err := checkPlaces(boot, at, table); err != nil {
-		return nil, err
+		return nil, tableError(in, err)
 	}
 	return &Flash{
 		Parts: []Part{

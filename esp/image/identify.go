@@ -84,7 +84,7 @@ func looksLikeCSV(b []byte) bool {
 	if len(b) > 1<<16 || !utf8.Valid(b) || bytes.IndexByte(b, 0) >= 0 {
 		return false
 	}
-	for line := range bytes.Lines(b) {
+	for line := range bytes.Lines(bytes.TrimPrefix(b, []byte("\ufeff"))) {
 		line = bytes.TrimSpace(line)
 		if len(line) > 0 && line[0] != '#' {
 			return bytes.Count(line, []byte(",")) >= 3

@@ -181,7 +181,7 @@ func TestRefusedELF(t *testing.T) {
 			{Name: "main", Type: partition.App, Offset: 0x10000, Size: 0x10000},
 		}}}, new(*TooLargeError), "application image is too large for partition main: 74640 bytes, 9104 too many for 65536"},
 		{"flash size", elftest.Hello().Bytes(), Inputs{Params: Params{Size: 3 << 20}}, new(*FlashSizeError), "not a flash size"},
-		{"table larger than flash", elftest.Hello().Bytes(), Inputs{Table: partition.Default(4 << 20), Params: Params{Size: 2 << 20}}, new(*partition.FitError), "partition factory (0x10000-0x400000) ends 2097152 bytes behind a flash of 2048 KiB"},
+		{"table larger than flash", elftest.Hello().Bytes(), Inputs{Table: partition.Default(4 << 20), Params: Params{Size: 2 << 20}}, new(*partition.FitError), "partition factory (0x10000-0x400000) ends 2097152 bytes after the end of a flash of 2048 KiB"},
 		{"no such partition", elftest.Hello().Bytes(), Inputs{App: "ota_7"}, new(*partition.NoPartitionError), "no partition called ota_7"},
 		{"partition of data", elftest.Hello().Bytes(), Inputs{App: "nvs"}, new(*partition.RuleError), "partition nvs: has type data"},
 		{"table over partition", elftest.Hello().Bytes(), Inputs{TableOffset: 0x9000}, new(*partition.RuleError), "partition nvs: starts at 0x9000, but bootloader and partition table take everything below 0xa000"},

@@ -55,13 +55,14 @@ func (e *OverlapError) Position() (line, col int, text string) {
 
 // Hints returns what to do about it.
 func (e *OverlapError) Hints() []string {
-	return []string{fmt.Sprintf("leave the offset of %s empty: it is then placed behind the partition before it", e.B.Name)}
+	return []string{fmt.Sprintf("leave the offset of %s empty: it then follows the partition of the line before", e.B.Name)}
 }
 
-// FitError is a partition that ends behind the flash.
+// FitError is a partition that ends after the end of the flash.
 type FitError struct {
 	Entry     Entry
-	FlashSize uint32
+	FlashSize uint32 // bytes
+	TableEnd  uint64 // where the last partition of the table ends
 }
 
 func (e *FitError) Error() string { return atLine(e) }
@@ -70,12 +71,17 @@ func (e *FitError) Error() string { return atLine(e) }
 // it.
 func (e *FitError) Position() (line, col int, text string) {
 	return e.Entry.Line, 0,
-		fmt.Sprintf("partition %s ends %d bytes behind a flash of %d KiB", e.Entry, e.Entry.End()-uint64(e.FlashSize), e.FlashSize>>10)
+		fmt.Sprintf("partition %s ends %d bytes after the end of a flash of %d KiB", e.Entry, e.Entry.End()-uint64(e.FlashSize), e.FlashSize>>10)
 }
 
 // Hints returns what to do about it.
 func (e *FitError) Hints() []string {
-	return []string{fmt.Sprintf("make %s smaller, or choose a larger flash size if the board has it", e.Entry.Name)}
+	for size := uint64(1 << 20); size <= LargestFlash; size *= 2 {
+		if e.TableEnd <= size {
+			return []string{fmt.Sprintf("--flash-size %dMB   # if the board has it: all partitions fit", size>>20), "make the partitions smaller"}
+		}
+	}
+	return []string{fmt.Sprintf("make the partitions smaller: they end at 0x%x, and no flash of an ESP32-C3 is larger than 0x%x (16 MiB)", e.TableEnd, LargestFlash)}
 }
 
 // NoPartitionError is a table without the partition that was asked for.

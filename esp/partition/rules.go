@@ -55,7 +55,7 @@ func (t Table) Check(flashSize uint32) error {
 	if flashSize != 0 {
 		for _, e := range t.Entries {
 			if e.End() > uint64(flashSize) {
-				return &FitError{Entry: e, FlashSize: flashSize}
+				return &FitError{Entry: e, FlashSize: flashSize, TableEnd: t.end()}
 			}
 		}
 	}
@@ -120,6 +120,9 @@ func (t Table) checkOverlap() error {
 // Warnings returns what is legal and most likely a mistake, one line each.
 func (t Table) Warnings() []string {
 	var out []string
+	if end := t.end(); end > LargestFlash {
+		out = append(out, fmt.Sprintf("the partitions end at 0x%x; no flash of an ESP32-C3 is larger than 0x%x (16 MiB)", end, LargestFlash))
+	}
 	for _, e := range t.Entries {
 		if e.Size%SectorSize != 0 {
 			out = append(out, fmt.Sprintf("partition %s: size 0x%x is not a multiple of the flash sector, 0x%x", e.Name, e.Size, SectorSize))

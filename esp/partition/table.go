@@ -12,6 +12,7 @@ const (
 	DataAlign    = 0x1000    // offsets of all others
 	OTADataSize  = 0x2000    // the only size that otadata may have
 	MaxAppSize   = 16 << 20  // the bootloader's limit for one image
+	LargestFlash = 16 << 20  // of any flash chip that an ESP32-C3 can address
 	MaxName      = 16        // bytes; a name of 16 has no terminating NUL
 	DefaultTable = 0x8000    // where the table stands unless configured otherwise
 	defaultCap   = 16384_000 // the default table's app partition never exceeds this (16 * 1000 KiB)
@@ -124,6 +125,14 @@ func (t Table) self() (Entry, bool) {
 		}
 	}
 	return Entry{}, false
+}
+
+// end returns the offset after the last partition.
+func (t Table) end() (end uint64) {
+	for _, e := range t.Entries {
+		end = max(end, e.End())
+	}
+	return end
 }
 
 func (t Table) names() []string {

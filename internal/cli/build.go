@@ -134,6 +134,7 @@ func (w *workspace) image(ctx context.Context, f *firmware) error {
 		if in.Table, err = partition.Parse(b); err != nil {
 			return atFile(name, err)
 		}
+		in.TableFile = name
 	}
 	chips := chipfiles.OfLock(f.pins, w.lockPath())
 	rom, err := chips.ROM(ctx, w.store, chipfiles.EmulatedRevision)

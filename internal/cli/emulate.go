@@ -201,5 +201,6 @@ func (a *app) imageInputs(o chipOptions) (image.Inputs, error) {
 	if in.Table, err = partition.Parse(b); err != nil {
 		return in, atFile(o.Partitions, err)
 	}
+	in.TableFile = o.Partitions
 	return in, nil
 }

@@ -130,6 +130,10 @@ type positioned interface {
 // name where there are any: "partitions.csv:3:7: unknown type".
 func atFile(name string, err error) error {
 	var p positioned
+	var other interface{ InFile() string }
+	if errors.As(err, &other) {
+		name = other.InFile()
+	}
 	if errors.As(err, &p) {
 		line, col, text := p.Position()
 		at := name

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
@@ -237,8 +238,8 @@ func run(t *testing.T, rom, flash []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Run(t.Context(), emu.UntilText("const "), emu.Limit(emu.Second/2))
-	b.Run(t.Context(), emu.Limit(emu.Millisecond))
+	b.Run(t.Context(), emu.UntilText("const "), emu.Limit(time.Second/2))
+	b.Run(t.Context(), emu.Limit(time.Millisecond))
 	return text.String()
 }
 

@@ -41,6 +41,12 @@ func (b *Board) Run(ctx context.Context, opts ...Option) Result {
 // Now returns the guest time since power-on.
 func (b *Board) Now() time.Duration { return b.m.Now().Duration() }
 
+// Instructions returns the instructions retired since power-on.
+func (b *Board) Instructions() uint64 { return b.m.Instructions() }
+
+// Trace returns the trace hash since power-on, see Result.Trace.
+func (b *Board) Trace() uint64 { return b.m.TraceHash() }
+
 // Inject delivers an input at its time; one whose time has passed is delivered
 // at once and recorded with the time of its delivery. Inject and the methods
 // built on it may be called from Config.Output and Config.Pin: the answer to a

@@ -154,7 +154,7 @@ func TestRunInPieces(t *testing.T) {
 			b.Run(t.Context(), emu.Limit(13*time.Microsecond))
 			b.Run(t.Context(), emu.UntilText("a"), emu.Limit(5*time.Microsecond))
 		}
-		b.Run(t.Context(), emu.Limit((emu.Time(limit).Sub(emu.At(b.Now()))-1).Std()))
+		b.Run(t.Context(), emu.Limit((emu.Time(limit).Sub(emu.At(b.Now())) - 1).Std()))
 	}, 1)
 	got.res.Instructions = want.res.Instructions
 	want.same(t, "in pieces", got)

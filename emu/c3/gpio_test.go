@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/rv32"
@@ -392,7 +393,7 @@ func TestDedicatedGPIO(t *testing.T) {
 			a.halt()
 		})
 		b.Join(2, 3)
-		b.Run(t.Context(), emu.Limit(emu.Millisecond))
+		b.Run(t.Context(), emu.Limit(time.Millisecond))
 		for i := range uint32(4) {
 			if v := loadWord(b, 0x50000000+4*i); v != (i+1)%2 {
 				t.Errorf("%v: CSR 804 read %d is 0x%x", engine, i, v)

@@ -1,8 +1,8 @@
 package c3
 
 import (
-	"time"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 )

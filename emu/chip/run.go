@@ -14,7 +14,7 @@ const contextPeriod = 10 * Millisecond
 // or nothing can happen any more. Called again, it continues.
 func (m *Machine) Run(ctx context.Context, stops Stops) Result {
 	m.stops, m.reason, m.resets = &stops, stopCause{}, nil
-	start, begun := m.Now(), m.retired()
+	start, begun := m.Now(), m.Instructions()
 	for _, f := range m.onRun {
 		f()
 	}
@@ -25,13 +25,14 @@ func (m *Machine) Run(ctx context.Context, stops Stops) Result {
 		Err:          m.reason.err,
 		Start:        start,
 		Now:          m.Now(),
-		Instructions: m.retired() - begun,
+		Instructions: m.Instructions() - begun,
 		Resets:       m.resets,
 	}
 }
 
-// retired returns the instructions since power-on.
-func (m *Machine) retired() uint64 { return m.CPU.Cycles() - m.clock.Idle }
+// Instructions returns the instructions retired since power-on, those that
+// trapped included.
+func (m *Machine) Instructions() uint64 { return m.CPU.Cycles() - m.clock.Idle }
 
 // loop runs until m.reason is set. Between two stretches of instructions it
 // does, in this order: a CPU clock change, a reset, timers that are due, inputs
@@ -60,7 +61,7 @@ func (m *Machine) loop(ctx context.Context, st *Stops, start Time, begun uint64)
 			}
 			look = now.Add(contextPeriod)
 		}
-		if st.Instructions > 0 && m.retired()-begun >= st.Instructions {
+		if st.Instructions > 0 && m.Instructions()-begun >= st.Instructions {
 			m.stop(stopCause{reason: StopInstructions})
 			return
 		}

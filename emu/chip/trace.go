@@ -30,6 +30,6 @@ func (m *Machine) TraceHash() uint64 {
 		t.mix(uint64(x), uint64(i))
 	}
 	t.mix(uint64(s.PC), s.Cycles)
-	t.mix(uint64(m.Now()), m.retired())
+	t.mix(uint64(m.Now()), m.Instructions())
 	return uint64(t)
 }

@@ -19,7 +19,7 @@ import (
 	"espalier.dev/espalier/emu/lan"
 	"espalier.dev/espalier/emu/pcap"
 	"espalier.dev/espalier/emu/radio"
-	"espalier.dev/espalier/emu/tape"
+	"espalier.dev/espalier/emu/recording"
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/devtest"
 )
@@ -224,7 +224,7 @@ func TestStorms(t *testing.T) {
 // network and the faults.
 func TestRecordAndReplay(t *testing.T) {
 	var file bytes.Buffer
-	var rec *tape.Recorder
+	var rec *recording.Recorder
 	run := func(b *bench) emu.Result {
 		b.Run(context.Background(), emu.Limit(4*time.Second))
 		if len(b.Inputs()) == 0 && rec != nil {
@@ -233,19 +233,19 @@ func TestRecordAndReplay(t *testing.T) {
 		return b.Run(context.Background(), emu.Limit(16*time.Second))
 	}
 	first := power(t, setup{seed: 9, faults: parse(t, "at 3s deauth", "loss 10%", "from 0s to 1s no-network"), wrap: func(r emu.Radio, c emu.Config) emu.Radio {
-		rec = tape.NewRecorder(&file, tape.Header{Seed: c.Seed}, r)
+		rec = recording.NewRecorder(&file, recording.Header{Seed: c.Seed}, r)
 		return rec
 	}})
 	a := run(first)
-	if err := rec.Finish(first.Inputs(), tape.End{At: emu.At(a.Now), Trace: a.Trace}); err != nil {
+	if err := rec.Finish(first.Inputs(), recording.End{At: emu.At(a.Now), Trace: a.Trace}); err != nil {
 		t.Fatal(err)
 	}
 	rec = nil
-	was, err := tape.Read(&file)
+	was, err := recording.Read(&file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	player := was.Player()
+	player := was.Replay()
 	second := power(t, setup{seed: 9, replay: was.Inputs, wrap: func(emu.Radio, emu.Config) emu.Radio { return player }})
 	b := run(second)
 	if a.Trace != b.Trace || a.Now != b.Now || first.text.String() != second.text.String() || player.Err() != nil {

@@ -1,10 +1,10 @@
 package radio
 
 import (
-	"time"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/dot11"

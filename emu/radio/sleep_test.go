@@ -1,8 +1,8 @@
 package radio
 
 import (
-	"time"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/dot11"

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -20,7 +19,7 @@ import (
 	"espalier.dev/espalier/emu/lan/uplink"
 	"espalier.dev/espalier/emu/pcap"
 	"espalier.dev/espalier/emu/radio"
-	"espalier.dev/espalier/emu/tape"
+	"espalier.dev/espalier/emu/recording"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 )
@@ -124,9 +123,9 @@ func (o *airOptions) realTime() bool {
 // scene is what an emulated board meets, and what is written down of it.
 type scene struct {
 	radio   emu.Radio // nil: no antenna
-	replay  *tape.Recording
-	player  *tape.Player
-	record  *tape.Recorder
+	replay  *recording.Recording
+	player  *recording.Replay
+	record  *recording.Recorder
 	closers []func() error
 }
 
@@ -179,12 +178,8 @@ func (a *app) scene(ctx context.Context, o airOptions, cfg emu.Config) (s *scene
 			s.Close()
 		}
 	}()
-	head := tape.Header{
-		ROM: fmt.Sprintf("%x", sha256.Sum256(cfg.ROM)), Flash: fmt.Sprintf("%x", sha256.Sum256(cfg.Flash)),
-		EFuse: cfg.EFuse, MAC: cfg.MAC, Seed: cfg.Seed, USBHost: cfg.USBHost, Download: cfg.Strap == emu.StrapDownload,
-	}
 	if o.Replay != "" {
-		return s, a.openReplay(ctx, s, o, head)
+		return s, a.openReplay(ctx, s, o, recording.NewHeader(cfg))
 	}
 	if o.Net != "none" {
 		if err := a.openAir(s, o); err != nil {
@@ -196,8 +191,9 @@ func (a *app) scene(ctx context.Context, o airOptions, cfg emu.Config) (s *scene
 		if err != nil {
 			return nil, err
 		}
+		head := recording.NewHeader(cfg)
 		head.Note = strings.Join(append([]string{fmt.Sprintf("net %s, ssid %s, channel %d", o.Net, o.ssid, o.channel)}, o.Faults...), "; ")
-		s.record = tape.NewRecorder(w, head, s.radio)
+		s.record = recording.NewRecorder(w, head, s.radio)
 		if s.radio != nil {
 			s.radio = s.record
 		}
@@ -205,20 +201,20 @@ func (a *app) scene(ctx context.Context, o airOptions, cfg emu.Config) (s *scene
 	return s, nil
 }
 
-func (a *app) openReplay(ctx context.Context, s *scene, o airOptions, head tape.Header) error {
+func (a *app) openReplay(ctx context.Context, s *scene, o airOptions, head recording.Header) error {
 	f, err := os.Open(o.Replay)
 	if err != nil {
 		return openError(o.Replay, err)
 	}
 	defer f.Close()
-	if s.replay, err = tape.Read(f); err != nil {
+	if s.replay, err = recording.Read(f); err != nil {
 		return atFile(o.Replay, err)
 	}
 	if err := s.replay.Check(head); err != nil {
 		return fault.Wrap(fault.Differ, err, o.Replay, "the same firmware, --seed and --usb as when it was recorded")
 	}
 	if s.replay.Header.Radio {
-		s.player = s.replay.Player()
+		s.player = s.replay.Replay()
 		s.radio = s.player
 	}
 	return ctx.Err()
@@ -350,7 +346,7 @@ func parseForward(text string) (uplink.Forward, error) {
 // was recorded.
 func (a *app) finishScene(s *scene, w *watch, asked error) error {
 	if s.record != nil {
-		err := s.record.Finish(w.board.Inputs(), tape.End{At: emu.At(w.board.Now()), Instructions: w.instructions, Trace: w.trace})
+		err := s.record.Finish(w.board.Inputs(), recording.End{At: emu.At(w.board.Now()), Instructions: w.instructions, Trace: w.trace})
 		if e := s.Close(); err == nil {
 			err = e
 		}
@@ -367,7 +363,7 @@ func (a *app) finishScene(s *scene, w *watch, asked error) error {
 	}
 	end := s.replay.End
 	switch {
-	case end == (tape.End{}):
+	case end == (recording.End{}):
 		a.ui.Note("the recording has no end; up to here the run is the same")
 	case w.instructions != end.Instructions || emu.At(w.board.Now()) != end.At:
 		a.ui.Note("the recording goes on to %s; up to here the run is the same", end.At)

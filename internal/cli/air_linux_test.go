@@ -14,7 +14,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
-	"espalier.dev/espalier/emu/tape"
+	"espalier.dev/espalier/emu/recording"
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/rv32"
 )
@@ -120,7 +120,7 @@ func TestReplayElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	rec, err := tape.Read(f)
+	rec, err := recording.Read(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestReplayElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	player := rec.Player()
+	player := rec.Replay()
 	board, err := c3.New(emu.Config{
 		ROM: mask, Flash: flashOf(t, env, elf).Merged(), MAC: rec.Header.MAC, EFuse: rec.Header.EFuse, Seed: rec.Header.Seed,
 		USBHost: rec.Header.USBHost, Radio: player, Replay: rec.Inputs, Engine: rv32.EngineReference,

@@ -14,7 +14,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
-	"espalier.dev/espalier/emu/tape"
+	"espalier.dev/espalier/emu/recording"
 	elfview "espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
@@ -192,7 +192,7 @@ type watch struct {
 	start        time.Time
 	instructions uint64
 	trace        uint64
-	until        tape.End // of a recording that is played; zero without
+	until        recording.End // of a recording that is played; zero without
 }
 
 // slice is how much guest time passes between two looks at the wall clock when
@@ -216,7 +216,7 @@ func (w *watch) run(ctx context.Context, timeout time.Duration) error {
 			limit = max(min(limit, at-w.board.Now()), time.Microsecond)
 		}
 		stops := []emu.Option{emu.UntilOutput(func(emu.Output) bool { return w.m.Done() })}
-		if w.until != (tape.End{}) {
+		if w.until != (recording.End{}) {
 			// To the very instruction, and then to the instant.
 			left := w.until.At.Duration() - w.board.Now()
 			if left <= 0 {

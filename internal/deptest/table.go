@@ -66,7 +66,8 @@ var packages = []packageRule{
 	{"emu/lan/tlsconn", nil, "the server's end of TLS: bytes in, bytes out; it does not depend on what carries them"},
 	{"emu/lan/uplink", []string{"emu", "emu/lan"}, "the only package of the emulator that opens connections, with the host's sockets"},
 	{"emu/pcap", []string{"emu"}, "frames and times to a file's bytes; it does not depend on where the frames come from"},
-	{"emu/tape", []string{"emu"}, "a run as bytes: inputs and received frames of a board; it depends on neither radio nor chip"},
+	{"emu/recording", []string{"emu", "emu/chip"}, "a run as bytes: radio frames and inputs of a board; it depends on neither network nor chip"},
+	{"emu/testbed", []string{"emu", "emu/chip", "emu/c3", "emu/faults", "emu/lan", "emu/lan/uplink", "emu/pcap", "emu/radio", "emu/recording"}, "assembles a board with its network, capture and recording; it opens no files"},
 	{"emu/semihost", []string{"rv32"}, "semihosting is between firmware and the CPU at an ebreak; it needs no board"},
 	{"internal/embedtest", []string{"emu", "emu/semihost"}, "tests in an ELF, run on a board that its caller makes"},
 	{"templates", nil, "project folders, embedded"},
@@ -101,17 +102,17 @@ var bans = []ban{
 		why: "formats and the CPU are functions of their input: no clock, no files, no network",
 	},
 	{
-		name: "the chip is deterministic", in: []string{"emu/chip", "emu/c3", "emu/dot11", "emu/radio", "emu/faults", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn", "emu/pcap", "emu/tape"}, except: []string{"emu/lan/tlsconn:session.go", "emu/lan", "emu/lan/http1"}, imports: []string{"os/...", "net", "net/http/...", "math/rand", "math/rand/v2", "crypto/rand"},
+		name: "the chip is deterministic", in: []string{"emu/chip", "emu/c3", "emu/dot11", "emu/radio", "emu/faults", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn", "emu/pcap", "emu/recording"}, except: []string{"emu/lan/tlsconn:session.go", "emu/lan", "emu/lan/http1"}, imports: []string{"os/...", "net", "net/http/...", "math/rand", "math/rand/v2", "crypto/rand"},
 		why: "same image, same inputs, same trace: the outside comes in as recorded events",
 	},
 	{
-		name: "the emulated web server uses types of net/http, not its connections", in: []string{"emu/lan", "emu/lan/http1"},
+		name: "the emulated web server uses types of net/http, not its connections", in: []string{"emu/lan", "emu/lan/http1", "emu/testbed"},
 		imports: []string{"os/...", "net", "math/rand", "math/rand/v2", "crypto/rand"},
 		uses:    []string{"http.Client", "http.DefaultClient", "http.DefaultTransport", "http.Get", "http.Head", "http.ListenAndServe", "http.Post", "http.Serve", "http.Server", "http.Transport"},
 		why:     "handlers of the user need http.Handler; bytes and guest time are arguments",
 	},
 	{
-		name: "guest time is an argument", in: []string{"emu", "emu/chip", "emu/c3", "emu/dot11", "emu/radio", "emu/faults", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn", "emu/pcap", "emu/tape", "rv32", "monitor", "firmware/...", "esp/..."}, except: []string{"esp/loader"},
+		name: "guest time is an argument", in: []string{"emu", "emu/chip", "emu/c3", "emu/dot11", "emu/radio", "emu/faults", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn", "emu/pcap", "emu/recording", "emu/testbed", "rv32", "monitor", "firmware/...", "esp/..."}, except: []string{"esp/loader"},
 		uses: []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.Tick", "time.NewTimer", "time.NewTicker", "time.AfterFunc"},
 		why:  "the host's clock would make runs differ",
 	},
@@ -134,7 +135,7 @@ var bans = []ban{
 	},
 	{
 		name: "only some packages make connections", imports: []string{"net", "net/http/...", "net/rpc"},
-		except: []string{"internal/supply/...", "serial", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn:session.go", "emu/lan/uplink"},
+		except: []string{"internal/supply/...", "serial", "emu/lan", "emu/lan/http1", "emu/lan/tlsconn:session.go", "emu/lan/uplink", "emu/testbed"},
 		why:    "only locking and fetching download inputs, so --offline has nothing to switch off elsewhere",
 	},
 	{

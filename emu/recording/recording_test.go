@@ -1,4 +1,4 @@
-package tape
+package recording
 
 import (
 	"bytes"
@@ -6,28 +6,28 @@ import (
 	"strings"
 	"testing"
 
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 )
 
-// script is an air that does something different at each call.
+// script is a medium that does something different at each call.
 type script struct{ n int }
 
-func (s *script) Tune(emu.Time, int) {}
-func (s *script) Next() emu.Time     { return emu.Time(s.n) }
-func (s *script) Transmit(now emu.Time, f emu.RadioTX) (emu.Time, bool) {
+func (s *script) Tune(chip.Time, int) {}
+func (s *script) Next() chip.Time     { return chip.Time(s.n) }
+func (s *script) Transmit(now chip.Time, f chip.RadioTX) (chip.Time, bool) {
 	s.n++
-	return now.Add(emu.Duration(s.n)), s.n%2 == 0
+	return now.Add(chip.Duration(s.n)), s.n%2 == 0
 }
-func (s *script) Receive(now emu.Time) (emu.RadioRX, bool) {
+func (s *script) Receive(now chip.Time) (chip.RadioRX, bool) {
 	s.n++
-	return emu.RadioRX{Frame: []byte{byte(s.n)}, Channel: s.n, Level: -int8(s.n)}, s.n%3 != 0
+	return chip.RadioRX{Frame: []byte{byte(s.n)}, Channel: s.n, Level: -int8(s.n)}, s.n%3 != 0
 }
 
-// drive does what a chip would.
-func drive(r emu.Radio, change byte) (out []any) {
-	for i := range emu.Time(20) {
+// drive calls the medium as a chip does.
+func drive(r chip.Radio, change byte) (out []any) {
+	for i := range chip.Time(20) {
 		if i%2 == 0 {
-			done, acked := r.Transmit(10*i, emu.RadioTX{Frame: []byte{byte(i), change}})
+			done, acked := r.Transmit(10*i, chip.RadioTX{Frame: []byte{byte(i), change}})
 			out = append(out, done, acked)
 		}
 		for k := 0; k < 5; k++ {
@@ -46,7 +46,7 @@ func record(t *testing.T) (*bytes.Buffer, []any) {
 	var b bytes.Buffer
 	r := NewRecorder(&b, Header{ROM: "r", Flash: "f", Seed: 7}, &script{})
 	did := drive(r, 0)
-	inputs := []emu.Input{{At: 5, Kind: emu.InputSerial, Port: emu.USB, Data: []byte("hello\n")}, {At: 6, Kind: emu.InputPin, Pin: 9, Level: emu.Low}}
+	inputs := []chip.Input{{At: 5, Kind: chip.InputSerial, Port: chip.USB, Data: []byte("hello\n")}, {At: 6, Kind: chip.InputPin, Pin: 9, Level: chip.Low}}
 	if err := r.Finish(inputs, End{At: 200, Instructions: 1234, Trace: 1<<64 - 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -62,18 +62,18 @@ func TestRoundTrip(t *testing.T) {
 	if rec.End != (End{200, 1234, 1<<64 - 1}) || len(rec.Inputs) != 2 || string(rec.Inputs[0].Data) != "hello\n" || rec.Inputs[1].Pin != 9 {
 		t.Errorf("%+v", rec)
 	}
-	p := rec.Player()
+	p := rec.Replay()
 	if again := drive(p, 0); !reflect.DeepEqual(again, did) || p.Err() != nil {
-		t.Errorf("played\n%v\nrecorded\n%v\n%v", again, did, p.Err())
+		t.Errorf("replayed\n%v\nrecorded\n%v\n%v", again, did, p.Err())
 	}
-	p = rec.Player()
+	p = rec.Replay()
 	if drive(p, 1); p.Err() == nil || !strings.Contains(p.Err().Error(), "sends another frame") {
 		t.Errorf("another frame: %v", p.Err())
 	}
 	if err := rec.Check(Header{ROM: "r", Flash: "f", Seed: 7}); err != nil {
 		t.Error(err)
 	}
-	if err := rec.Check(Header{ROM: "r", Flash: "g", Seed: 8}); err == nil || err.Error() != "the recording is of another flash, seed" {
+	if err := rec.Check(Header{ROM: "r", Flash: "g", Seed: 8}); err == nil || err.Error() != "the recording is of a run with another flash, seed" {
 		t.Error(err)
 	}
 }
@@ -88,7 +88,7 @@ func TestReadErrors(t *testing.T) {
 		{"a later version", strings.Replace(head, ":1,", ":2,", 1) + "\n", "version 2"},
 		{"nonsense in the middle", head + "\n{\n" + rest, "line 2"},
 		{"time", head + "\n" + `{"at":2,"rx":"AA=="}` + "\n" + `{"at":1,"rx":"AA=="}` + "\n", "backwards"},
-		{"nothing", head + "\n{}\n{}\n", "nothing happens"},
+		{"nothing", head + "\n{}\n{}\n", "neither a frame"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if _, err := Read(strings.NewReader(tc.text)); err == nil || !strings.Contains(err.Error(), tc.want) {
@@ -97,7 +97,7 @@ func TestReadErrors(t *testing.T) {
 		})
 	}
 	rec, err := Read(strings.NewReader(text[:len(text)-50]))
-	if err != nil || rec.End != (End{}) || len(rec.air) == 0 {
+	if err != nil || rec.End != (End{}) || len(rec.radio) == 0 {
 		t.Errorf("cut short: %v", err)
 	}
 }
@@ -111,6 +111,6 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		drive(rec.Player(), 0)
+		drive(rec.Replay(), 0)
 	})
 }

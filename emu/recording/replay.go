@@ -1,4 +1,4 @@
-package tape
+package recording
 
 import (
 	"bufio"
@@ -9,28 +9,28 @@ import (
 	"io"
 	"strings"
 
-	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
 )
 
-// Recording is a run that was written down.
+// Recording is a recorded run.
 type Recording struct {
 	Header Header
-	Inputs []emu.Input // for emu.Config.Replay
-	End    End         // zero when the recording was cut short
-	air    []line      // RX, idle and TX, in order
+	Inputs []chip.Input // for emu.Config.Replay
+	End    End          // zero when the recording was cut short
+	radio  []line       // RX, idle and TX, in order
 }
 
-// maxLine bounds one line: a frame, or what somebody pasted into a console.
+// maxLine bounds one line: a frame, or text pasted into a terminal.
 const maxLine = 4 << 20
 
-// Read reads a recording. One that was cut short by a crash is good up to its
-// last complete line.
+// Read reads a recording. One that was cut short by a crash is valid up to its
+// last complete line and has no End.
 func Read(r io.Reader) (*Recording, error) {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, maxLine)
 	rec := &Recording{}
 	number := 0
-	last := emu.Time(0)
+	last := chip.Time(0)
 	for s.Scan() {
 		number++
 		if number == 1 {
@@ -38,7 +38,7 @@ func Read(r io.Reader) (*Recording, error) {
 				return nil, errors.New("not a recording of a run")
 			}
 			if rec.Header.Version != Version {
-				return nil, fmt.Errorf("recording of version %d; this espalier plays version %d", rec.Header.Version, Version)
+				return nil, fmt.Errorf("recording of version %d; this espalier replays version %d", rec.Header.Version, Version)
 			}
 			continue
 		}
@@ -54,18 +54,18 @@ func Read(r io.Reader) (*Recording, error) {
 			rec.End = *l.End
 		case l.Input != nil:
 			in := l.Input
-			rec.Inputs = append(rec.Inputs, emu.Input{
+			rec.Inputs = append(rec.Inputs, chip.Input{
 				At: l.At, Kind: in.Kind, Port: in.Port, Data: in.Data, Pin: in.Pin, Level: in.Level, Strap: in.Strap,
-				Other: in.Other, Source: emu.Source{MilliVolts: in.MilliVolts, Ohms: in.Ohms},
+				Other: in.Other, Source: chip.Source{MilliVolts: in.MilliVolts, Ohms: in.Ohms},
 			})
 		case l.RX != nil || l.TX != "" || l.Idle:
 			if l.At < last {
 				return nil, fmt.Errorf("line %d: time goes backwards", number)
 			}
 			last = l.At
-			rec.air = append(rec.air, l)
+			rec.radio = append(rec.radio, l)
 		default:
-			return nil, fmt.Errorf("line %d: nothing happens in it", number)
+			return nil, fmt.Errorf("line %d: neither a frame nor an input nor the end", number)
 		}
 	}
 	if err := s.Err(); err != nil {
@@ -77,8 +77,8 @@ func Read(r io.Reader) (*Recording, error) {
 	return rec, nil
 }
 
-// Check compares what is to be run with what was: a nil error means that a
-// board made with h does the same.
+// Check compares the header of the recording with that of a new run. With a nil
+// error, the replay does the same.
 func (r *Recording) Check(h Header) error {
 	var differ []string
 	note := func(what string, same bool) {
@@ -95,21 +95,21 @@ func (r *Recording) Check(h Header) error {
 	note("USB host", was.USBHost == h.USBHost)
 	note("strapping pins", was.Download == h.Download)
 	if len(differ) > 0 {
-		return fmt.Errorf("the recording is of another %s", strings.Join(differ, ", "))
+		return fmt.Errorf("the recording is of a run with another %s", strings.Join(differ, ", "))
 	}
 	return nil
 }
 
-// Player is what the air did in a recording, as an emu.Radio.
-type Player struct {
+// Replay is the radio traffic of a recording as a chip.Radio.
+type Replay struct {
 	rx, tx []line
 	err    error
 }
 
-// Player returns a player at the start.
-func (r *Recording) Player() *Player {
-	p := &Player{}
-	for _, l := range r.air {
+// Replay returns the radio traffic, from its beginning.
+func (r *Recording) Replay() *Replay {
+	p := &Replay{}
+	for _, l := range r.radio {
 		if l.TX != "" {
 			p.tx = append(p.tx, l)
 		} else {
@@ -119,55 +119,55 @@ func (r *Recording) Player() *Player {
 	return p
 }
 
-// Err returns where the board first did something else than in the recording,
-// nil when it did the same so far.
-func (p *Player) Err() error { return p.err }
+// Err returns the first difference between the run and the recording, nil when
+// there is none so far.
+func (p *Replay) Err() error { return p.err }
 
-// Tune implements emu.Radio.
-func (p *Player) Tune(emu.Time, int) {}
+// Tune implements chip.Radio.
+func (p *Replay) Tune(chip.Time, int) {}
 
-// Next implements emu.Radio.
-func (p *Player) Next() emu.Time {
+// Next implements chip.Radio.
+func (p *Replay) Next() chip.Time {
 	if len(p.rx) == 0 {
-		return emu.Never
+		return chip.Never
 	}
 	return p.rx[0].At
 }
 
-// Transmit implements emu.Radio.
-func (p *Player) Transmit(now emu.Time, f emu.RadioTX) (emu.Time, bool) {
+// Transmit implements chip.Radio.
+func (p *Replay) Transmit(now chip.Time, f chip.RadioTX) (chip.Time, bool) {
 	if len(p.tx) == 0 {
-		p.differs(now, "sends a frame after the end of the recording")
-		return now.Add(300 * emu.Microsecond), false
+		p.differs(now, "sends a frame after the last one of the recording")
+		return now.Add(300 * chip.Microsecond), false
 	}
 	l := p.tx[0]
 	p.tx = p.tx[1:]
 	switch {
 	case l.At != now:
-		p.differs(now, fmt.Sprintf("sends a frame that it sent at %s", l.At))
+		p.differs(now, fmt.Sprintf("sends a frame; in the recording it did at %s", l.At))
 	case l.TX != sumOf(f.Frame):
 		p.differs(now, "sends another frame")
 	}
 	return max(l.Done, now), l.Acked
 }
 
-// Receive implements emu.Radio.
-func (p *Player) Receive(now emu.Time) (emu.RadioRX, bool) {
+// Receive implements chip.Radio.
+func (p *Replay) Receive(now chip.Time) (chip.RadioRX, bool) {
 	if len(p.rx) == 0 || p.rx[0].At > now {
-		return emu.RadioRX{}, false
+		return chip.RadioRX{}, false
 	}
 	l := p.rx[0]
 	p.rx = p.rx[1:]
 	if l.At != now {
-		p.differs(now, fmt.Sprintf("listens, as it did at %s", l.At))
+		p.differs(now, fmt.Sprintf("polls its radio; in the recording it did at %s", l.At))
 	}
 	if l.Idle {
-		return emu.RadioRX{}, false
+		return chip.RadioRX{}, false
 	}
-	return emu.RadioRX{Frame: bytes.Clone(l.RX), Channel: l.Channel, Level: l.Level}, true
+	return chip.RadioRX{Frame: bytes.Clone(l.RX), Channel: l.Channel, Level: l.Level}, true
 }
 
-func (p *Player) differs(at emu.Time, what string) {
+func (p *Replay) differs(at chip.Time, what string) {
 	if p.err == nil {
 		p.err = fmt.Errorf("replay differs at %s: the board %s", at, what)
 	}

@@ -22,7 +22,7 @@ type access struct {
 	mu   sync.Mutex // of writing to conn
 
 	dtr, rts bool // as the client has them
-	reset    bool // what the port was told last holds the chip in reset
+	reset    bool // the last state of the lines holds the chip in reset
 	hold     *time.Timer
 }
 
@@ -32,7 +32,7 @@ const holdDTR = 400 * time.Millisecond
 func (a *access) send(b []byte) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.conn.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
+	if err := a.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	_, err := a.conn.Write(b)
@@ -215,7 +215,7 @@ func choose(on bool, yes, no byte) byte {
 	return no
 }
 
-// lines applies both lines. A port without any is no reason to stop.
+// lines sets both lines. A port without modem lines is not an error.
 func (a *access) lines(ctx context.Context) error {
 	a.hold.Reset(time.Hour)
 	a.reset = a.rts && !a.dtr

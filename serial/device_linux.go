@@ -18,8 +18,8 @@ import (
 type device struct {
 	stream
 	fd      int
-	noLines bool // of a pseudo-terminal: nobody confirms
-	lines   bool // somebody has
+	noLines bool // of a pseudo-terminal: the other end does not confirm
+	lines   bool // the other end has confirmed
 }
 
 func openDevice(ctx context.Context, name string, o Options) (Port, error) {
@@ -55,7 +55,7 @@ func setUp(fd, baud int) error {
 }
 
 // Close gives the device back. The mark of TIOCEXCL belongs to the terminal,
-// not to its user: on one that somebody else keeps open it would stay.
+// not to its user: on one that another process keeps open it would stay.
 func (d *device) Close() error {
 	_ = unix.IoctlSetInt(d.fd, unix.TIOCNXCL, 0)
 	return d.stream.Close()
@@ -122,7 +122,7 @@ func (d *device) SetLines(ctx context.Context, dtr, rts bool) error {
 
 // A pseudo-terminal has no modem lines, but both ends see its speed. ServePTY
 // takes a speed that no wire has for a change of the lines, and confirms it by
-// setting a speed that a wire can have; at any other program's pseudo-terminal nobody
+// setting a speed that a wire can have; another program's pseudo-terminal never
 // does that, and there are no lines.
 const (
 	lineSpeed    = 0x4c490000 // and DTR in bit 1, RTS in bit 0
@@ -131,8 +131,8 @@ const (
 	// A program that does not know of lines is found out by its silence; one
 	// that has confirmed before is waited for, or a sequence of steps would stop
 	// in the middle, with the chip held in reset.
-	linePatience = 500 * time.Millisecond
-	lineCertain  = 10 * time.Second
+	lineTimeout = 500 * time.Millisecond
+	lineCertain = 10 * time.Second
 )
 
 func (d *device) signLines(ctx context.Context, dtr, rts bool) error {
@@ -151,11 +151,11 @@ func (d *device) signLines(ctx context.Context, dtr, rts bool) error {
 	if err := configure(d.fd, speed); err != nil {
 		return errors.ErrUnsupported
 	}
-	patience := linePatience
+	timeout := lineTimeout
 	if d.lines {
-		patience = lineCertain
+		timeout = lineCertain
 	}
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(timeout); time.Now().Before(end); {
 		if t, err := unix.IoctlGetTermios(d.fd, unix.TCGETS2); err == nil && t.Ospeed&^3 != lineSpeed {
 			d.lines = true
 			// Perhaps one before the newest: it may not have seen that yet.
@@ -181,8 +181,8 @@ func deviceError(name string, err error) error {
 	case errors.Is(err, unix.EBUSY):
 		e.Reason, e.Holder = Busy, holder(name)
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		d := denial(describe(name))
-		e.Reason, e.Denial = Permission, &d
+		d := permissionError(describe(name))
+		e.Reason, e.PermissionError = Permission, &d
 	case errors.Is(err, unix.ENOTTY), errors.Is(err, unix.EISDIR), errors.Is(err, unix.EINVAL):
 		e.Reason = NotAPort
 	}

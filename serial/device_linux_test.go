@@ -125,7 +125,7 @@ func TestReopen(t *testing.T) {
 	first.Close()
 	p.Close()
 	if _, err := Reopen(t.Context(), p.Info(), Options{}, 0); err == nil {
-		t.Error("opened what is not there")
+		t.Error("opened a device that does not exist")
 	}
 	ready := make(chan *PTY)
 	time.AfterFunc(20*time.Millisecond, func() {

@@ -1,9 +1,8 @@
-// Package serial is the wire between a computer and a board: real ports, TCP,
-// RFC 2217, pseudo-terminals. A Port carries bytes with a deadline on every
-// read, changes its speed, and sets both modem lines in one step where the
-// system can.
+// Package serial opens serial ports: devices of this machine, TCP, RFC 2217 and
+// pseudo-terminals. A Port transfers bytes with a timeout on every read, changes
+// its speed, and sets both modem lines in one step where the system can. A Server
+// shares a port over the network.
 //
-// Names and options come in, an open Port goes out. Everything that goes wrong
-// is a typed error with hints. The package does not know what the bytes mean,
-// nor who is at the other end.
+// Inputs are names and options; the output is an open Port. Errors are typed and
+// have hints. The package does not interpret the bytes.
 package serial

@@ -16,10 +16,10 @@ type Reason uint8
 // Reasons.
 const (
 	Other      Reason = iota
-	Missing           // there is no such device, or no such host
+	Missing           // no such device, or no such host
 	Busy              // another process has it
 	Permission        // the user may not
-	Refused           // nobody listens at that address
+	Refused           // nothing listens at that address
 	NotAPort          // it exists and is something else
 	BadName           // the name cannot be understood
 )
@@ -31,9 +31,9 @@ type OpenError struct {
 	// Holder names the process that has a busy port, "picocom (pid 4711)", ""
 	// when it cannot be found out.
 	Holder string
-	// Denial explains Permission; nil where the system has no such thing.
-	Denial *Denial
-	Err    error
+	// PermissionError explains Permission; nil where the system has no such thing.
+	PermissionError *PermissionError
+	Err             error
 }
 
 func (e *OpenError) Error() string {
@@ -51,7 +51,7 @@ func (e *OpenError) Error() string {
 	case NotAPort:
 		return what + "it is not a serial port"
 	case Refused:
-		return what + "nobody listens there"
+		return what + "connection refused: nothing listens there"
 	}
 	if e.Err == nil {
 		return what + "failed"
@@ -70,8 +70,8 @@ func (e *OpenError) Hints() []string {
 		}
 		return []string{"close it, or: kill " + pidOf(e.Holder)}
 	case Permission:
-		if e.Denial != nil {
-			return e.Denial.Hints()
+		if e.PermissionError != nil {
+			return e.PermissionError.Hints()
 		}
 	case Refused:
 		return []string{"espalier serve-port PORT --listen ... on the machine with the board"}
@@ -88,8 +88,8 @@ func pidOf(holder string) string {
 	return strings.TrimSuffix(pid, ")")
 }
 
-// GoneError is a port that was there and is not any more: unplugged, re-
-// enumerated, or closed by its other end.
+// GoneError is a port that has disconnected: unplugged, re-enumerated, or closed
+// by its other end.
 type GoneError struct {
 	Name string
 	Err  error // nil: the other end closed it
@@ -99,7 +99,7 @@ func (e *GoneError) Error() string {
 	if e.Err == nil {
 		return e.Name + ": the other end closed the connection"
 	}
-	return e.Name + ": the port has gone: " + e.Err.Error()
+	return e.Name + ": the port has disconnected: " + e.Err.Error()
 }
 
 // Hints says what to do about it.

@@ -46,7 +46,8 @@ func (i *Info) recognise() {
 	}
 }
 
-// Likely reports whether a board is probably behind the port.
+// Likely reports whether a board is probably connected to the port, by the USB
+// vendor and product number.
 func (i Info) Likely() bool {
 	return slices.ContainsFunc(vendors(), func(v vendor) bool { return v.vid == i.VID && (v.pid == 0 || v.pid == i.PID) })
 }
@@ -76,12 +77,12 @@ func rank(i Info) int {
 // reopenEvery is how often Reopen looks.
 const reopenEvery = 50 * time.Millisecond
 
-// Reopen opens a port that has gone as soon as it is there again, for at most
-// patience: a USB device that re-enumerates comes back under the same serial
+// Reopen opens a port that has disconnected as soon as it is back, for at most
+// timeout: a USB device that re-enumerates comes back under the same serial
 // number, sometimes with another name. Reasons that waiting does not remove
 // are returned at once.
-func Reopen(ctx context.Context, was Info, o Options, patience time.Duration) (Port, error) {
-	end := time.Now().Add(patience)
+func Reopen(ctx context.Context, was Info, o Options, timeout time.Duration) (Port, error) {
+	end := time.Now().Add(timeout)
 	for {
 		name := was.Name
 		if was.Serial != "" {
@@ -97,7 +98,7 @@ func Reopen(ctx context.Context, was Info, o Options, patience time.Duration) (P
 		if err == nil {
 			return p, nil
 		}
-		// A new device belongs to nobody until udev has been there.
+		// A new device has no group until udev has set it.
 		var e *OpenError
 		if !errors.As(err, &e) || e.Reason == NotAPort || e.Reason == BadName || time.Now().After(end) {
 			return nil, err

@@ -40,7 +40,7 @@ func listBelow(class, dev string) ([]Info, error) {
 	return out, nil
 }
 
-// describe finds out what is behind a device file of any name.
+// describe finds the USB device of a device file of any name.
 func describe(name string) Info {
 	real, err := filepath.EvalSymlinks(name)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"go.bug.st/serial"
 )
 
-// listDevices names the ports; what is behind them is not known here: the
+// listDevices names the ports; their USB devices are not known here: the
 // library's USB enumeration needs cgo on macOS.
 func listDevices() ([]Info, error) {
 	names, err := serial.GetPortsList()

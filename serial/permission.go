@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// Denial is why a user may not open a device, and what would change that.
-type Denial struct {
+// PermissionError is why a user may not open a device, and what would change that.
+type PermissionError struct {
 	// Group may open it; "" when none may but root's.
 	Group string
 	// Member: the user is in that group already, but this session began before.
@@ -17,7 +17,7 @@ type Denial struct {
 }
 
 // Hints are the remedies, the best first, to be pasted.
-func (d Denial) Hints() []string {
+func (d PermissionError) Hints() []string {
 	var hints []string
 	switch {
 	case d.Group != "" && d.Member:
@@ -30,10 +30,10 @@ func (d Denial) Hints() []string {
 	return append(hints, "echo '"+d.rule()+"' | sudo tee /etc/udev/rules.d/70-espalier.rules && sudo udevadm control --reload && sudo udevadm trigger")
 }
 
-// rule is the udev rule for this very device. The tag gives it to whoever sits
+// rule is the udev rule for this device. The tag gives access to the user who is
 // at the machine and is read by a rule numbered 73, so the file comes before
 // that; without USB ids it is a group.
-func (d Denial) rule() string {
+func (d PermissionError) rule() string {
 	if d.vid == 0 {
 		return fmt.Sprintf(`KERNEL=="%s", GROUP="dialout", MODE="0660"`, filepath.Base(d.device))
 	}
@@ -47,9 +47,9 @@ type node struct {
 	group    string // the name of gid
 }
 
-// person is who wants to open it: of the process, and of the groups that the
+// account is the user who opens the port: of the process, and of the groups that the
 // system's data base has for the user.
-type person struct {
+type account struct {
 	uid    uint32
 	gids   []uint32
 	listed []uint32
@@ -58,10 +58,10 @@ type person struct {
 // readWrite are both bits of one digit of a mode.
 const readWrite = 6
 
-// judge decides by mode alone whether a person may read and write a node, and
+// judge decides by mode alone whether a user may read and write a node, and
 // explains it if not. Access control lists are not in the mode: ask the system
 // first.
-func judge(n node, p person, i Info) (Denial, bool) {
+func judge(n node, p account, i Info) (PermissionError, bool) {
 	has := func(list []uint32) bool {
 		for _, g := range list {
 			if g == n.gid {
@@ -72,19 +72,19 @@ func judge(n node, p person, i Info) (Denial, bool) {
 	}
 	switch {
 	case p.uid == 0:
-		return Denial{}, true
+		return PermissionError{}, true
 	case p.uid == n.uid:
 		if n.mode>>6&readWrite == readWrite {
-			return Denial{}, true
+			return PermissionError{}, true
 		}
 	case has(p.gids):
 		if n.mode>>3&readWrite == readWrite {
-			return Denial{}, true
+			return PermissionError{}, true
 		}
 	case n.mode&readWrite == readWrite:
-		return Denial{}, true
+		return PermissionError{}, true
 	}
-	d := Denial{device: i.Name, vid: i.VID, pid: i.PID}
+	d := PermissionError{device: i.Name, vid: i.VID, pid: i.PID}
 	if n.mode>>3&readWrite == readWrite && n.gid != 0 {
 		d.Group, d.Member = n.group, has(p.listed)
 		if d.Group == "" {

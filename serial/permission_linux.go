@@ -10,24 +10,24 @@ import (
 
 // Access returns why this process may not open a device that exists, nil when
 // it may. It opens nothing.
-func Access(i Info) *Denial {
+func Access(i Info) *PermissionError {
 	// The kernel knows of access control lists, which is what udev's uaccess is.
 	if err := unix.Faccessat(unix.AT_FDCWD, i.Name, unix.R_OK|unix.W_OK, unix.AT_EACCESS); err != unix.EACCES && err != unix.EPERM {
 		return nil
 	}
-	d := denial(i)
+	d := permissionError(i)
 	return &d
 }
 
-// denial explains a refusal that the kernel has pronounced.
-func denial(i Info) Denial {
+// permissionError explains why the kernel refused to open the port.
+func permissionError(i Info) PermissionError {
 	real, err := filepath.EvalSymlinks(i.Name)
 	if err != nil {
 		real = i.Name
 	}
 	var st unix.Stat_t
 	if unix.Stat(real, &st) != nil {
-		return Denial{device: real, vid: i.VID, pid: i.PID}
+		return PermissionError{device: real, vid: i.VID, pid: i.PID}
 	}
 	n := node{uid: st.Uid, gid: st.Gid, mode: st.Mode}
 	if g, err := user.LookupGroupId(strconv.FormatUint(uint64(st.Gid), 10)); err == nil {
@@ -36,14 +36,14 @@ func denial(i Info) Denial {
 	i.Name = real
 	d, ok := judge(n, self(), i)
 	if ok { // what forbids it is not in the mode
-		return Denial{device: real, vid: i.VID, pid: i.PID}
+		return PermissionError{device: real, vid: i.VID, pid: i.PID}
 	}
 	return d
 }
 
 // self is the user of this process.
-func self() person {
-	p := person{uid: uint32(unix.Geteuid()), gids: []uint32{uint32(unix.Getegid())}}
+func self() account {
+	p := account{uid: uint32(unix.Geteuid()), gids: []uint32{uint32(unix.Getegid())}}
 	if list, err := unix.Getgroups(); err == nil {
 		for _, g := range list {
 			p.gids = append(p.gids, uint32(g))

@@ -4,4 +4,4 @@ package serial
 
 // Access returns nil: what a system without udev says is said when the port is
 // opened.
-func Access(Info) *Denial { return nil }
+func Access(Info) *PermissionError { return nil }

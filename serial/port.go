@@ -7,15 +7,15 @@ import (
 )
 
 // Port is an open serial port. One goroutine may read while another writes;
-// no method may be called twice at a time.
+// no method may be called from two goroutines at once.
 //
 // Times are of the port's own clock: the host's for ports of this machine and
 // of the network, the guest's for an emulated chip in the same process. Code
 // that waits through Wait and Read therefore behaves the same on both.
 type Port interface {
 	// Read waits until at least one byte has arrived, for at most timeout, and
-	// returns what is there. Errors: os.ErrDeadlineExceeded when nothing came,
-	// *GoneError when nothing will ever come, or that of ctx.
+	// returns the bytes that are there. Errors: os.ErrDeadlineExceeded when none
+	// arrived, *GoneError when none will ever arrive, or that of ctx.
 	Read(ctx context.Context, p []byte, timeout time.Duration) (int, error)
 
 	// Write sends all of p. Errors: *GoneError, or that of ctx.
@@ -39,19 +39,19 @@ type Port interface {
 	// Info returns what is known about the port.
 	Info() Info
 
-	// Close lets go of the port. The modem lines stay as they are. A Read in
+	// Close releases the port. The modem lines stay as they are. A Read in
 	// progress returns *GoneError.
 	Close() error
 }
 
-// Kind says what is at this end of a port.
+// Kind is the hardware at this end of a port.
 type Kind uint8
 
 // Kinds of port.
 const (
 	// Unknown is a device that is not on USB, or cannot be recognised.
 	Unknown Kind = iota
-	// Bridge is a USB chip that speaks UART to the board.
+	// Bridge is a USB chip that is connected to the board's UART.
 	Bridge
 	// USBJTAG is the USB-Serial-JTAG peripheral inside an Espressif chip: baud
 	// rates mean nothing, the modem lines are read by the chip itself.
@@ -88,7 +88,7 @@ type Info struct {
 	Serial       string // serial number of the USB device; of Espressif's chips, the MAC address
 	Manufacturer string
 	Product      string
-	// Chip is what is probably there: "esp32c3" for Espressif's own USB
+	// Chip is the probable chip: "esp32c3" for Espressif's own USB
 	// device would say too much, since several chips share its id; it is
 	// "ESP32-C3/C6/H2/S3" then.
 	Chip string

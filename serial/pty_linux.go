@@ -12,13 +12,13 @@ import (
 )
 
 // PTY is the hidden end of a pseudo-terminal whose other end any program can
-// open as a serial port. It has no modem lines, and no way to see that nobody
+// open as a serial port. It has no modem lines, and cannot tell that no program
 // has it open: bytes written then wait in the kernel, up to 4 KiB, and the
 // rest is lost.
 type PTY struct {
 	stream
 	fd    int
-	slave int // kept open, so that programs come and go
+	slave int // kept open, so that programs may close and open their end
 	path  string
 	link  string
 }
@@ -92,7 +92,7 @@ func (p *PTY) Baud() int {
 	return int(t.Ospeed)
 }
 
-// free takes back the mark of exclusive use that a program has left behind, by
+// free removes the mark of exclusive use that a program has left, by
 // its end or by being killed: this end stays open, so the system does not.
 func (p *PTY) free() { _ = unix.IoctlSetInt(p.slave, unix.TIOCNXCL, 0) }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// remote is a port of another machine behind an RFC 2217 access server. A
+// remote is a port of another machine, through an RFC 2217 access server. A
 // change of speed or lines is complete when the server has confirmed it.
 type remote struct {
 	stream
@@ -23,8 +23,8 @@ type remote struct {
 	baud int
 }
 
-// confirmPatience bounds the wait for the server's answer.
-const confirmPatience = 3 * time.Second
+// confirmTimeout bounds the wait for the server's answer.
+const confirmTimeout = 3 * time.Second
 
 func openRFC2217(ctx context.Context, name, addr string, o Options) (Port, error) {
 	conn, err := dial(ctx, name, addr)
@@ -123,7 +123,7 @@ func (r *remote) confirm(ctx context.Context, requests []byte, want ...telnetEve
 	if err := r.stream.Write(ctx, requests); err != nil {
 		return err
 	}
-	end := time.Now().Add(confirmPatience)
+	end := time.Now().Add(confirmTimeout)
 	for {
 		r.mu.Lock()
 		refused := r.no
@@ -148,7 +148,7 @@ func (r *remote) confirm(ctx context.Context, requests []byte, want ...telnetEve
 		}
 		left := time.Until(end)
 		if left <= 0 {
-			return fmt.Errorf("the server did not answer within %s", confirmPatience)
+			return fmt.Errorf("the server did not answer within %s", confirmTimeout)
 		}
 		r.read.Lock()
 		err := r.fill(ctx, min(left, 100*time.Millisecond))

@@ -9,18 +9,19 @@ import (
 	"time"
 )
 
-// Server lends a port to whoever connects, one client at a time. Bytes that
-// arrive while nobody is connected are thrown away.
+// Server shares a port over the network (RFC 2217 or plain TCP) with one client at
+// a time. Bytes that arrive while no client is connected are discarded.
 type Server struct {
 	Port Port
 	// RFC2217 serves speed and modem lines too; else the connection is a raw
 	// byte stream.
 	RFC2217 bool
-	// Event, when set, is told of clients that come and go, one line each.
+	// Event, when set, is called with one line for each client that connects or
+	// leaves.
 	Event func(text string)
 }
 
-// Serve accepts clients until ctx ends or the port has gone; the error is that
+// Serve accepts clients until ctx ends or the port disconnects; the error is that
 // of ctx, of the listener, or *GoneError of the port. The listener is closed.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -105,7 +106,7 @@ func copyTo(ctx context.Context, port Port, from io.Reader) error {
 type pump struct {
 	port Port
 	mu   sync.Mutex
-	out  func([]byte) error // nil: nobody is there
+	out  func([]byte) error // nil: no client is connected
 }
 
 // attach makes out the client; nil removes it. It reports whether the place
@@ -124,7 +125,7 @@ func (p *pump) attach(out func([]byte) error) bool {
 // connection is noticed a little after the start of the next.
 const handover = time.Second
 
-// wait is attach with patience.
+// wait is attach with timeout.
 func (p *pump) wait(ctx context.Context, out func([]byte) error) bool {
 	end := time.NewTimer(handover)
 	defer end.Stop()
@@ -162,7 +163,7 @@ func (p *pump) run(ctx context.Context) error {
 	}
 }
 
-// ServePTY lends a port to the programs that open a pseudo-terminal, and gives
+// ServePTY shares a port with the programs that open a pseudo-terminal, and gives
 // the port the speed that they set. It returns as Serve does.
 func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -199,7 +200,7 @@ func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 		if err := follow(); err != nil {
 			return err
 		}
-		// A terminal that nobody reads must not stop the board.
+		// A terminal that no program reads must not stop the board.
 		return dropFull(pty, b)
 	})
 	buf := make([]byte, 4096)

@@ -77,7 +77,7 @@ func (w *wire) unplug() {
 	close(w.data)
 }
 
-// serve lends a wire and returns its address.
+// serve shares a wire and returns its address.
 func serve(t *testing.T, w *wire, rfc2217 bool) (addr string, done chan error) {
 	t.Helper()
 	l, err := Listen(t.Context(), "127.0.0.1:0")
@@ -227,7 +227,7 @@ func TestSecondClientIsSentAway(t *testing.T) {
 	defer second.Close()
 	var gone *GoneError
 	if _, err := second.Read(t.Context(), make([]byte, 1), 5*time.Second); !errors.As(err, &gone) {
-		t.Errorf("the second client is told %v", err)
+		t.Errorf("the second client gets %v", err)
 	}
 	echo(t, first, []byte("still mine"))
 }
@@ -270,7 +270,7 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// A server that is none: something that accepts and says nothing sensible.
+// Not an RFC 2217 server: it accepts and answers something else.
 func TestNoRFC2217There(t *testing.T) {
 	addr, _ := serve(t, newWire(), false) // echoes our own telnet
 	_, err := Open(t.Context(), "rfc2217://"+addr, Options{})

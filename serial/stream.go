@@ -19,9 +19,9 @@ type stream struct {
 	start time.Time
 }
 
-// writePatience bounds how long the system may keep a write: at 9600 baud a
+// writeTimeout bounds how long the system may keep a write: at 9600 baud a
 // block of 16 KiB takes 17 s.
-const writePatience = 30 * time.Second
+const writeTimeout = 30 * time.Second
 
 // past is a deadline that makes a call in progress return.
 func past() time.Time { return time.Unix(1, 0) }
@@ -46,7 +46,7 @@ func (s *stream) Write(ctx context.Context, p []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.file.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
+	if err := s.file.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return ioError(ctx, s.info.Name, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.file.SetWriteDeadline(past()) })
@@ -55,7 +55,7 @@ func (s *stream) Write(ctx context.Context, p []byte) error {
 	return ioError(ctx, s.info.Name, err)
 }
 
-// Wait passes on the host's clock.
+// Wait implements Port, by the host's clock.
 func (s *stream) Wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

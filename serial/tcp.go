@@ -12,8 +12,8 @@ import (
 // tcpPort is a raw byte stream: it has no speed and no modem lines.
 type tcpPort struct{ stream }
 
-// dialPatience bounds the time for a connection.
-const dialPatience = 10 * time.Second
+// dialTimeout bounds the time for a connection.
+const dialTimeout = 10 * time.Second
 
 func dial(ctx context.Context, name, addr string) (net.Conn, error) {
 	addr, _, _ = strings.Cut(addr, "?") // options of other programs' URLs
@@ -21,7 +21,7 @@ func dial(ctx context.Context, name, addr string) (net.Conn, error) {
 	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return nil, &OpenError{Name: name, Reason: BadName, Err: errors.New("want HOST:PORT after ://")}
 	}
-	d := net.Dialer{Timeout: dialPatience}
+	d := net.Dialer{Timeout: dialTimeout}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err == nil {
 		return conn, nil

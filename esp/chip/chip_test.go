@@ -64,12 +64,12 @@ func TestNames(t *testing.T) {
 	c := ESP32C3()
 	for _, r := range []Range{c.IROM, c.DROM, c.IRAM, c.DRAM, c.RTC} {
 		for _, addr := range []uint32{r.Start, r.End - 1} {
-			if s := Suspects(addr); s != "" {
-				t.Errorf("Suspects(0x%08x) = %q, but the address is the C3's own", addr, s)
+			if s := Candidates(addr); s != "" {
+				t.Errorf("Candidates(0x%08x) = %q, but the address is the C3's own", addr, s)
 			}
 		}
 	}
-	if got := Suspects(0x4080_0000); got == "" {
+	if got := Candidates(0x4080_0000); got == "" {
 		t.Error("an ESP32-C6 address raises no suspicion")
 	}
 }

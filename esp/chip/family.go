@@ -32,10 +32,10 @@ func NameOf(id uint16) string {
 	return ""
 }
 
-// Suspects names the RISC-V relatives of the ESP32-C3 that have memory at
+// Candidates names the RISC-V relatives of the ESP32-C3 that have memory at
 // addr, where the ESP32-C3 has none; "" when no relative has either. Several
 // chips share an address map, so the answer may name more than one.
-func Suspects(addr uint32) string {
+func Candidates(addr uint32) string {
 	switch {
 	case Range{0x4080_0000, 0x4088_0000}.Contains(addr): // high-performance SRAM, one map for code and data
 		return "esp32c5, esp32c6, esp32c61 or esp32h2"

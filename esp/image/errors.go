@@ -213,7 +213,7 @@ func (e *FormatError) Hints() []string { return nil }
 // placeError is a section at an address where nothing can be loaded.
 func placeError(section string, addr uint32) error {
 	return &ChipError{
-		Found:    chip.Suspects(addr),
+		Found:    chip.Candidates(addr),
 		Evidence: fmt.Sprintf("section %s is placed at 0x%08x, where the ESP32-C3 has no memory for it", section, addr),
 	}
 }

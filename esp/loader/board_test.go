@@ -147,7 +147,7 @@ func TestWriteAndBoot(t *testing.T) {
 			var said bytes.Buffer // also what nobody hears while a port is away
 			p := board(t, emu.Config{Strap: tc.boot, Output: func(o emu.Output) { said.Write(o.Data) }}, tc.port)
 			back := 0
-			wire := serial.Keep(p, func(ctx context.Context, was serial.Info) (serial.Port, error) {
+			wire := serial.Reconnect(p, func(ctx context.Context, was serial.Info) (serial.Port, error) {
 				if was.Kind != serial.USBJTAG {
 					t.Errorf("%+v has gone", was)
 				}

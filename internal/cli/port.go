@@ -173,7 +173,7 @@ func (a *app) connect(ctx context.Context, o portOptions, st *loader.Stub) (seri
 	if p.Info().Kind == serial.USBJTAG {
 		// It leaves the bus when its chip is reset by other means than the lines,
 		// and behind some hubs then, too.
-		p = serial.Keep(p, func(ctx context.Context, was serial.Info) (serial.Port, error) {
+		p = serial.Reconnect(p, func(ctx context.Context, was serial.Info) (serial.Port, error) {
 			a.ui.Debugf("%s has gone; waiting for it", was.Name)
 			return serial.Reopen(ctx, was, serial.Options{}, deviceReturns)
 		})

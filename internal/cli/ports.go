@@ -57,7 +57,7 @@ func (a *app) ports() error {
 }
 
 // showPorts lists ports, and what keeps the user from opening them.
-func (a *app) showPorts(list []serial.Info, access func(serial.Info) *serial.Denial) error {
+func (a *app) showPorts(list []serial.Info, access func(serial.Info) *serial.PermissionError) error {
 	was, saved := a.rememberedPort()
 	var denied []serial.Info
 	var remedies []string

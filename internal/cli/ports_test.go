@@ -18,11 +18,11 @@ func TestPortsDenied(t *testing.T) {
 		var out, errs bytes.Buffer
 		a := newApp(nil, strings.NewReader(""), &out, &errs, lookupIn(nil))
 		n := 0
-		err := a.showPorts(list, func(serial.Info) *serial.Denial {
+		err := a.showPorts(list, func(serial.Info) *serial.PermissionError {
 			if n++; n > tc.denied {
 				return nil
 			}
-			return &serial.Denial{Group: "dialout"}
+			return &serial.PermissionError{Group: "dialout"}
 		})
 		a.ui.Close()
 		if err != nil || strings.Count(out.String(), "no permission") != tc.denied || !strings.Contains(errs.String(), tc.says) {

@@ -26,7 +26,7 @@ func (a *app) runOnPort(ctx context.Context, j flashJob, e emulation, o flashOpt
 		leaveSane(p)
 		return err
 	}
-	if k, ok := p.(*serial.Kept); ok {
+	if k, ok := p.(*serial.ReconnectingPort); ok {
 		p = k.Current() // who watches says that it waits, and hears keys meanwhile
 	}
 	return a.watchPort(ctx, p, e, w)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// mortal is a port that goes when it is told to.
+// mortal is a port that disconnects when a test says so.
 type mortal struct {
 	Port // nil: nothing else is called
 	name string
@@ -47,11 +47,11 @@ func (m *mortal) Now() time.Duration                            { return m.now }
 func (m *mortal) Info() Info                                    { return Info{Name: m.name} }
 func (m *mortal) Close() error                                  { *m.log = append(*m.log, m.name+" close"); return nil }
 
-func TestKeep(t *testing.T) {
+func TestReconnect(t *testing.T) {
 	var log []string
 	one, two := &mortal{name: "1", log: &log}, &mortal{name: "2", log: &log, data: []byte("x")}
 	next := []*mortal{two}
-	k := Keep(one, func(_ context.Context, was Info) (Port, error) {
+	k := Reconnect(one, func(_ context.Context, was Info) (Port, error) {
 		log = append(log, "reopen "+was.Name)
 		if len(next) == 0 {
 			return nil, &OpenError{Name: was.Name, Reason: Missing}
@@ -105,7 +105,7 @@ func TestKeep(t *testing.T) {
 	if got := fmt.Sprint(log); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	k = Keep(&mortal{name: "5", gone: true, log: &log}, func(context.Context, Info) (Port, error) {
+	k = Reconnect(&mortal{name: "5", gone: true, log: &log}, func(context.Context, Info) (Port, error) {
 		t.Error("opened after Close")
 		return nil, os.ErrClosed
 	})

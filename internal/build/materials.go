@@ -3,8 +3,8 @@ package build
 import (
 	"context"
 	"errors"
-	"strings"
 
+	"espalier.dev/espalier/internal/cargohome"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
@@ -36,27 +36,10 @@ func Assemble(ctx context.Context, st *store.Store, p *project.Project, pins *lo
 	if m.Git, err = git.Tree(ctx, st, pins.Git); err != nil {
 		return Materials{}, err
 	}
-	if m.Cargo, err = CargoHome(ctx, st, p, pins); err != nil {
+	if m.Cargo, err = cargohome.Tree(ctx, st, p, pins); err != nil {
 		return Materials{}, err
 	}
 	return m, nil
-}
-
-// CargoHome is the tree at CARGO_HOME: the configuration, and the mount points
-// of what lies below it.
-func CargoHome(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File) (store.Digest, error) {
-	return st.MakeTree(ctx, func(b *store.TreeBuilder) error {
-		src := b.Source("cargo configuration")
-		if _, err := src.File(ctx, "espalier.toml", false, strings.NewReader(config(p, pins))); err != nil {
-			return err
-		}
-		for _, dir := range []string{"registry/src/v", "git/checkouts"} {
-			if err := src.Dir(dir); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 func missing(what string, err error) error {

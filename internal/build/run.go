@@ -13,6 +13,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/crates"
 )
 
 // Runner runs plans.
@@ -207,10 +208,9 @@ func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messag
 		text += ": 1 error"
 	case out.errors > 1:
 		text += fmt.Sprintf(": %d errors", out.errors)
-	case len(status.errors) > 0 && staleLock(plain(status.errors[0])):
+	case len(status.errors) > 0 && crates.IsStale(plain(status.errors[0])):
 		return fault.New(fault.Pins, "Cargo.lock does not match the manifests: "+userPaths(strings.TrimPrefix(plain(status.errors[0]), "error: "), pl.root),
-			"cargo update --workspace && espalier lock",
-			"rm Cargo.lock && espalier lock   # without a cargo: all versions are chosen anew")
+			"espalier lock   # updates Cargo.lock with the pinned cargo; every version that can stay stays")
 	case len(status.errors) > 0:
 		// Cargo itself refused, the compiler was not asked. Its words are the
 		// cause; they may be several lines.
@@ -224,17 +224,6 @@ func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messag
 		text += fmt.Sprintf(": exit status %d", res.ExitCode)
 	}
 	return fault.New(fault.Build, text)
-}
-
-// staleLock recognises that cargo cannot use the lock as it is. It would
-// explain that with the folders and flags that espalier gave it.
-func staleLock(line string) bool {
-	for _, s := range []string{"failed to select a version for", "no matching package", "cannot update the lock file", "needs to be updated but --locked"} {
-		if strings.Contains(line, s) {
-			return true
-		}
-	}
-	return false
 }
 
 // replay shows the messages of a step that did not run.

@@ -107,7 +107,7 @@ func TestFinder(t *testing.T) {
 	f := pinned(t, st, map[string]string{ROMName: "pinned rom"})
 	f.Version, f.Tool = lock.Version, "test"
 	f.Project.Layout = 1
-	f.Project.Target, f.Project.CargoLock = "riscv32imc-unknown-none-elf", f.Blobs[0].Digest
+	f.Project.CargoLock = f.Blobs[0].Digest
 	f.Blobs[0].From, f.Blobs[0].Crate = "espflash 4.7.0: rom.elf", f.Blobs[0].Digest
 	project := filepath.Join(dir, "project")
 	below := filepath.Join(project, "src")

@@ -36,7 +36,6 @@ func (a *app) showLock(name string, f *lock.File) error {
 	a.ui.Fields([][2]string{
 		{"file", name},
 		{"kind", fmt.Sprintf("lock, version %d, written by %s", f.Version, f.Tool)},
-		{"target", f.Project.Target},
 		{"source date", epoch},
 		{"crates", crateCount(f)},
 		{"git crates", gitCount(f)},

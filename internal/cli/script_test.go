@@ -162,7 +162,7 @@ func sampleLock() *lock.File {
 	return &lock.File{
 		Version: lock.Version,
 		Tool:    "espalier 0.1.0",
-		Project: lock.Project{SourceDateEpoch: 1_700_000_000, Target: "riscv32imc-unknown-none-elf", Layout: 1, CargoLock: d("Cargo.lock")},
+		Project: lock.Project{SourceDateEpoch: 1_700_000_000, Layout: 1, CargoLock: d("Cargo.lock")},
 		Toolchains: []lock.Toolchain{{
 			Host: "linux/amd64", Supplier: "debian:bookworm+bookworm-security", Channel: "stable", Rustc: "1.96.0", Prune: 1, Rootfs: d("rootfs"),
 			Index: []lock.Evidence{{File: "bookworm InRelease", Digest: d("InRelease"), Verified: true}},

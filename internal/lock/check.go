@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,10 +22,14 @@ type Stale struct {
 	Want string        `json:"want"` // what the project says now
 	Have string        `json:"have"` // what the lock says
 	At   config.Origin `json:"at"`   // zero when there is no better place than the file
+	Text string        `json:"-"`    // the sentence for people; empty: made of the other fields
 }
 
 // String is one line: "target: the project says …, espalier.lock says …".
 func (s Stale) String() string {
+	if s.Text != "" {
+		return strings.TrimPrefix(s.At.Short()+" ", " ") + s.Text
+	}
 	line := s.What + ": the project has " + s.Want + ", " + FileName + " has " + s.Have
 	if !s.At.IsZero() {
 		line = s.At.String() + ": " + line
@@ -49,13 +54,14 @@ func Check(p *project.Project, f *File) []Stale {
 }
 
 func check(p *project.Project, f *File, now facts) []Stale {
-	c := &checker{p: p, f: f}
-	c.manifests()
+	c := &checker{p: p, f: f, out: Manifests(p)}
 	c.crates()
 	c.gits()
 	c.bytes()
-	if want := p.Espalier.Build.Target; want.V != f.Project.Target {
-		c.add("target", want.V, f.Project.Target, want.Origin)
+	for _, v := range p.Espalier.Build.Env {
+		if v.Caller && !slices.Contains(f.Project.Env, v.Name) {
+			c.add("variable "+v.Name, "it", "no such name", v.Origin)
+		}
 	}
 	if now.layout != f.Project.Layout {
 		c.add("sandbox layout", strconv.Itoa(now.layout), strconv.Itoa(f.Project.Layout), config.Origin{})
@@ -81,16 +87,19 @@ type checker struct {
 }
 
 func (c *checker) add(what, want, have string, at config.Origin) {
-	c.out = append(c.out, Stale{what, want, have, at})
+	c.out = append(c.out, Stale{What: what, Want: want, Have: have, At: at})
 }
 
-// manifests compares the Cargo.toml files with Cargo.lock as far as that is
+// Manifests compares the Cargo.toml files with Cargo.lock as far as that is
 // certain without resolving: every member with its version, every dependency
 // that is not optional by name. Cargo's own --locked finds the rest.
-func (c *checker) manifests() {
-	l := c.p.CargoLock
+func Manifests(p *project.Project) (out []Stale) {
+	l := p.CargoLock
 	if l == nil {
-		return
+		return nil
+	}
+	add := func(want, have string, at config.Origin, text string) {
+		out = append(out, Stale{"Cargo.lock", want, have, at, text})
 	}
 	locked := map[string]cargo.LockedPackage{}
 	for _, p := range l.Packages {
@@ -98,31 +107,32 @@ func (c *checker) manifests() {
 			locked[p.Name] = p
 		}
 	}
-	for _, o := range c.p.Own {
+	for _, o := range p.Own {
 		if !o.Member {
 			continue
 		}
 		at := config.Origin{File: o.Manifest}
-		p, ok := locked[o.Name]
+		pkg, ok := locked[o.Name]
 		switch {
 		case !ok:
-			c.add("Cargo.lock", "package "+o.Name, "a Cargo.lock without it", at)
+			add("package "+o.Name, "a Cargo.lock without it", at, "adds package "+o.Name+", which Cargo.lock does not have")
 			continue
-		case p.Version != o.Version:
-			c.add("Cargo.lock", o.Name+" "+o.Version, "a Cargo.lock with "+p.Version, at)
+		case pkg.Version != o.Version:
+			add(o.Name+" "+o.Version, "a Cargo.lock with "+pkg.Version, at, "has "+o.Name+" "+o.Version+", Cargo.lock has "+pkg.Version)
 			continue
 		}
 		have := map[string]bool{}
-		for _, d := range p.Dependencies {
+		for _, d := range pkg.Dependencies {
 			name, _, _ := strings.Cut(d, " ")
 			have[name] = true
 		}
 		for _, d := range o.Depends {
 			if !d.Optional && !have[d.Package] {
-				c.add("Cargo.lock", "dependency "+d.Package, "a Cargo.lock without it", d.Origin)
+				add("dependency "+d.Package, "a Cargo.lock without it", d.Origin, "adds "+d.Package+", which Cargo.lock does not have")
 			}
 		}
 	}
+	return out
 }
 
 // crates compares Cargo.lock with the project's crates.
@@ -282,7 +292,10 @@ func Fault(s []Stale) error {
 	if len(s) == 0 {
 		return nil
 	}
-	text := FileName + " does not match the project: " + s[0].String()
+	text := s[0].String()
+	if s[0].Text == "" {
+		text = FileName + " does not match the project: " + text
+	}
 	if n := len(s) - 1; n > 0 {
 		text += fmt.Sprintf(" (and %d more)", n)
 	}

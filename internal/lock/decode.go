@@ -16,12 +16,12 @@ import (
 
 // Decode reads espalier.lock strictly: unknown keys, bad digests, duplicate
 // items and newer versions are faults of kind Pins with file, line and column.
-// Any order of items is accepted. name stands in the messages.
+// Any order of items is accepted. name is the file in messages.
 func Decode(name string, b []byte) (*File, error) {
 	root, err := tomldoc.Parse(name, b)
 	if err != nil {
 		if bytes.Contains(b, []byte("\n<<<<<<< ")) {
-			return nil, fault.Wrap(fault.Pins, err, "", "settle the merge conflict in "+name+", or take one side and run: espalier lock")
+			return nil, fault.Wrap(fault.Pins, err, "", "resolve the merge conflict in "+name+", or take one side and run: espalier lock")
 		}
 		return nil, fault.Wrap(fault.Pins, err, "", "git checkout -- "+name)
 	}
@@ -30,14 +30,14 @@ func Decode(name string, b []byte) (*File, error) {
 	switch v := root.Get("version"); {
 	case d.Err() != nil:
 	case v == nil:
-		d.Fail(root.ErrorAt(tomldoc.Pos{Line: 1, Col: 1}, "no version: this is no espalier.lock"))
+		d.Fail(root.ErrorAt(tomldoc.Pos{Line: 1, Col: 1}, "no version: this is not an espalier.lock"))
 	case v.Int > Version:
 		by := f.Tool
 		if by == "" {
 			by = "a newer espalier"
 		}
 		return nil, fault.Wrap(fault.Pins, v.Errorf("version %d was written by %s; this program reads versions up to %d", v.Int, by, Version), "",
-			"use "+by+" or newer", "or make the lock anew with this one: rm "+name+" && espalier lock")
+			"use "+by+" or newer", "or lock again with this program: rm "+name+" && espalier lock")
 	case v.Int < 1:
 		d.Fail(v.Errorf("version %d does not exist", v.Int))
 	}
@@ -102,9 +102,13 @@ func (d *decoder) project(root *tomldoc.Node, f *File) {
 	if d.Err() != nil {
 		return
 	}
-	d.Known(t, "project", "source-date-epoch", "target", "layout", "cargo-lock")
-	f.Project = Project{SourceDateEpoch: d.Int(t, "source-date-epoch"), Target: d.text(t, "target", "project"),
-		Layout: int(d.Int(t, "layout")), CargoLock: d.digest(t, "cargo-lock", "project")}
+	keys := []string{"source-date-epoch", "layout", "cargo-lock", "env"}
+	if f.Version == 1 {
+		keys = append(keys, "target")
+	}
+	d.Known(t, "project", keys...)
+	f.Project = Project{SourceDateEpoch: d.Int(t, "source-date-epoch"),
+		Layout: int(d.Int(t, "layout")), CargoLock: d.digest(t, "cargo-lock", "project"), Env: d.Strings(t, "env")}
 	if n := t.Get("source-date-epoch"); d.Err() == nil && (n == nil || n.Int < 0) {
 		d.Fail(t.Errorf("[project] needs source-date-epoch, seconds since 1970"))
 	}
@@ -244,7 +248,7 @@ func (d *decoder) blobs(root *tomldoc.Node, f *File) {
 func Read(path string) (*File, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Pins, "reading "+filepath.Base(path)+": the project is not locked yet", "espalier lock")
+		return nil, fault.New(fault.Pins, "no "+filepath.Base(path)+": run espalier lock (about 230 MB the first time)", "espalier lock")
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Pins, err, "reading "+FileName)

@@ -78,7 +78,7 @@ func Compare(from, to *File) Diff {
 		}
 	}
 	value("project", "", "source date epoch", when(from.Project.SourceDateEpoch), when(to.Project.SourceDateEpoch))
-	value("project", "", "target", from.Project.Target, to.Project.Target)
+	value("project", "", "variables from the environment", names(from.Project.Env), names(to.Project.Env))
 	value("project", "", "sandbox layout", strconv.Itoa(from.Project.Layout), strconv.Itoa(to.Project.Layout))
 	for _, t := range to.Toolchains {
 		old, ok := from.Toolchain(t.Host)
@@ -101,6 +101,13 @@ func Compare(from, to *File) Diff {
 	value("golden", "", "ELF", golden(from, false), golden(to, false))
 	value("golden", "", "image", golden(from, true), golden(to, true))
 	return d
+}
+
+func names(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
 }
 
 func when(epoch int64) string { return time.Unix(epoch, 0).UTC().Format(time.RFC3339) }

@@ -20,6 +20,7 @@ const header = "# What this project is built from. Commit this file; `espalier l
 // sort puts the file into its canonical order.
 func (f *File) sort() {
 	slices.SortStableFunc(f.Toolchains, func(a, b Toolchain) int { return cmp.Compare(a.Host, b.Host) })
+	slices.Sort(f.Project.Env)
 	for i := range f.Toolchains {
 		t := &f.Toolchains[i]
 		slices.SortStableFunc(t.Index, func(a, b Evidence) int {
@@ -57,9 +58,9 @@ func Encode(f *File) ([]byte, error) {
 	w.text("tool", f.Tool)
 	w.table("[project]")
 	w.integer("source-date-epoch", f.Project.SourceDateEpoch)
-	w.text("target", f.Project.Target)
 	w.integer("layout", int64(f.Project.Layout))
 	w.digest("cargo-lock", f.Project.CargoLock)
+	w.list("env", f.Project.Env)
 	for _, t := range f.Toolchains {
 		w.table("[[toolchain]]")
 		w.text("host", t.Host)

@@ -1,13 +1,18 @@
-// Package lock is espalier.lock: what the user's names meant on the day of
-// locking, as content. It reads, validates, compares and writes the file; it
-// never fetches and never decides what a pin should be.
+// Package lock is espalier.lock: the content to which a project's names were
+// resolved. It reads, validates, compares and writes the file; it never fetches
+// and never decides what a pin should be.
 package lock
 
 import "espalier.dev/espalier/internal/store"
 
-// Version is the layout of espalier.lock that this package writes. A lock with
-// a higher one is refused: it may mean things that this program cannot know.
-const Version = 1
+// Version is the format of espalier.lock that this package writes; older ones
+// are read. A lock with a higher one is refused: it may mean things that this
+// program cannot know.
+//
+//	1  one target for the whole lock
+//	2  no target, since a lock is for all packages of the workspace; names of
+//	   variables that come from the caller's environment
+const Version = 2
 
 // FileName is the lock's name beside the workspace's Cargo.lock.
 const FileName = "espalier.lock"
@@ -29,8 +34,8 @@ type File struct {
 // Project is what the pins were made for.
 type Project struct {
 	SourceDateEpoch int64        `toml:"source-date-epoch"` // seconds
-	Target          string       `toml:"target"`            // target triple
 	Layout          int          `toml:"layout"`            // layout.Version
+	Env             []string     `toml:"env,omitempty"`     // names of variables that builds take from the caller's environment
 	CargoLock       store.Digest `toml:"cargo-lock"`        // of the user's Cargo.lock, size included
 }
 
@@ -46,7 +51,7 @@ type Toolchain struct {
 	Packages []Package    `toml:"package"`
 }
 
-// Evidence records why the pins were believed on the day of locking.
+// Evidence records what verified the pins on the day of locking.
 type Evidence struct {
 	File     string       `toml:"file"` // "bookworm-security InRelease"
 	Digest   store.Digest `toml:"digest"`

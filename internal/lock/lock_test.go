@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"espalier.dev/espalier/internal/atomicfile"
-	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
@@ -34,7 +34,7 @@ const index = "registry+https://index.example.invalid/crates.io-index"
 func sample() *File {
 	return &File{
 		Tool:    "espalier 0.1.0",
-		Project: Project{SourceDateEpoch: 1700000000, Target: cargo.DefaultTarget, Layout: 1, CargoLock: dig("lock", 4)},
+		Project: Project{SourceDateEpoch: 1700000000, Layout: 1, CargoLock: dig("lock", 4), Env: []string{"PASSWORD", "SSID"}},
 		Toolchains: []Toolchain{{
 			Host: "linux/arm64", Supplier: "debian:bookworm", Channel: "stable", Rustc: "1.96.0 (ac68faa20 2026-05-25)", Prune: 1,
 		}, {
@@ -163,16 +163,16 @@ func TestDecodeFaults(t *testing.T) {
 	}
 	text := string(b)
 	for _, c := range []struct{ name, old, new, want string }{
-		{"newer", "version = 1\n", "version = 2\n", "espalier.lock:2:11: version 2 was written by espalier 0.1.0; this program reads versions up to 1"},
-		{"no version", "version = 1\n", "", "no version"},
-		{"version 0", "version = 1\n", "version = 0\n", "version 0 does not exist"},
+		{"newer", "version = 2\n", "version = 3\n", "espalier.lock:2:11: version 3 was written by espalier 0.1.0; this program reads versions up to 2"},
+		{"no version", "version = 2\n", "", "no version"},
+		{"version 0", "version = 2\n", "version = 0\n", "version 0 does not exist"},
 		{"unknown key", "prune = 1\n", "prune = 1\nprunes = 2\n", `unknown key "prunes" in [toolchain]; did you mean "prune"?`},
 		{"unknown table", "[std]\n", "[stds]\n", `unknown key "stds"; did you mean "std"?`},
 		{"bad digest", "[std]\nlock = \"sha256:", "[std]\nlock = \"sha256:z", `digest "sha256:z`},
 		{"upper case", "cargo-lock = \"sha256:", "cargo-lock = \"SHA256:", "want sha256:<hex>"},
 		{"number for digest", "[std]\nlock = \"", "[std]\nlock = 3 #", "lock: want a string, found an integer"},
 		{"epoch", "source-date-epoch = 1700000000", "source-date-epoch = -1", "needs source-date-epoch"},
-		{"no project", "[project]\nsource-date-epoch = 1700000000\ntarget = \"riscv32imc-unknown-none-elf\"\nlayout = 1\ncargo-lock", "[std]\nlock", "toml: table std already exists"},
+		{"no project", "[project]\nsource-date-epoch = 1700000000\nlayout = 1\ncargo-lock", "[std]\nlock", "toml: table std already exists"},
 		{"path with host", "path = \"pool/main/", "path = \"https://h/pool/main/", "is a location"},
 		{"path that climbs", "path = \"pool/main/g", "path = \"pool/../../g", "is not clean"},
 		{"absolute path", "path = \"pool/main/g", "path = \"/pool/main/g", "is not relative"},
@@ -265,9 +265,8 @@ func TestCheck(t *testing.T) {
 		{name: "checksum", edit: []string{"Cargo.lock", dig("smoltcp", 0).Hash, strings.Repeat("cd", 32)}, want: []string{"checksum of crate smoltcp 0.12.0: the project has cdcd"}},
 		{name: "git moved", edit: []string{"Cargo.lock", "#0123", "#ffff"}, want: []string{"git crate net 0.2.0: the project has https://git.example.invalid/net.git at ffff", "git https://git.example.invalid/net.git: the project has no crate from 0123"}},
 		{name: "git crate unknown", lock: func(f *File) { f.Git[0].Crates = []string{"other 1.0.0"} }, want: []string{"git crate net 0.2.0: the project has it, espalier.lock has the commit without it"}},
-		{name: "dependency not in Cargo.lock", edit: []string{"Cargo.toml", "[dependencies]\n", "[dependencies]\nextra = \"1\"\n"}, want: []string{"Cargo.toml:7:1: Cargo.lock: the project has dependency extra"}},
-		{name: "own version", edit: []string{"Cargo.toml", "0.1.0", "0.2.0"}, want: []string{"Cargo.toml: Cargo.lock: the project has app 0.2.0"}},
-		{name: "target", lock: func(f *File) { f.Project.Target = "riscv32imac-unknown-none-elf" }, want: []string{"target: the project has riscv32imc"}},
+		{name: "dependency not in Cargo.lock", edit: []string{"Cargo.toml", "[dependencies]\n", "[dependencies]\nextra = \"1\"\n"}, want: []string{"Cargo.toml:7 adds extra, which Cargo.lock does not have"}},
+		{name: "own version", edit: []string{"Cargo.toml", "0.1.0", "0.2.0"}, want: []string{"Cargo.toml has app 0.2.0, Cargo.lock has 0.1.0"}},
 		{name: "layout", now: func(n *facts) { n.layout = 2 }, want: []string{"sandbox layout: the project has 2, espalier.lock has 1"}},
 		{name: "host", now: func(n *facts) { n.host = "linux/riscv64" }, want: []string{"toolchain: the project has a build on linux/riscv64, espalier.lock has only linux/arm64, linux/amd64"}},
 		{name: "channel", lock: func(f *File) { f.Toolchains[1].Channel = "1.96.0" }, want: []string{"toolchain channel: the project has stable, espalier.lock has 1.96.0"}},
@@ -406,4 +405,28 @@ func FuzzDecode(f *testing.F) {
 		Compare(file, again).Lines()
 		Compare(nil, file).Lines()
 	})
+}
+
+// Locks of version 1, which had one target, are still read.
+func TestVersion1(t *testing.T) {
+	b, err := Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := strings.Replace(string(b), "version = 2\n", "version = 1\n", 1)
+	old = strings.Replace(old, "env = [\"PASSWORD\", \"SSID\"]\n", "", 1)
+	old = strings.Replace(old, "layout = 1\n", "target = \"riscv32imc-unknown-none-elf\"\nlayout = 1\n", 1)
+	got, err := Decode(FileName, []byte(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sample()
+	want.Version, want.Project.Env = 1, nil
+	want.sort()
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Error(d)
+	}
+	if _, err := Decode(FileName, []byte(strings.Replace(old, "version = 1\n", "version = 2\n", 1))); err == nil {
+		t.Error("a lock of version 2 has a target")
+	}
 }

@@ -131,10 +131,10 @@ func TestReusable(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
-	if seed(nil) != nil {
+	if seed(nil, nil) != nil {
 		t.Error("a lock of nothing")
 	}
-	got := string(seed([]lock.Git{
+	got := string(seed(nil, []lock.Git{
 		{URL: "https://f.invalid/a", Ref: "branch=x/y", Commit: "c1", Crates: []string{"one 1.0.0", "two 2.0.0"}},
 		{URL: "https://f.invalid/b", Commit: "c2", Crates: []string{"three 3.0.0"}},
 	}))

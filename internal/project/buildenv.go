@@ -32,14 +32,16 @@ func (x *layers) buildEnv() []BuildVar {
 		switch k.Value.Kind {
 		case tomldoc.String:
 			v.Value, v.Set = k.Value.Text, true
-			shown = v.Value
+			if shown = v.Value; secretName(k.Name) {
+				shown = hiddenValue
+			}
 		case tomldoc.Table:
 			r.Known(k.Value, "build.env."+k.Name, "value", "from-env", "secret")
 			v.FromEnv, v.Secret = r.Bool(k.Value, "from-env", false), r.Bool(k.Value, "secret", false)
 			if n := k.Value.Get("value"); n != nil {
 				v.Value, v.Set = r.String(k.Value, "value"), true
 				if v.FromEnv || v.Secret {
-					r.Fail(n.Errorf("build.env.%s: value excludes from-env and secret; a secret must not stand in a file", k.Name))
+					r.Fail(n.Errorf("build.env.%s: value excludes from-env and secret; a secret must not be in a file", k.Name))
 				}
 				shown = v.Value
 			} else if !v.FromEnv && !v.Secret {
@@ -47,8 +49,8 @@ func (x *layers) buildEnv() []BuildVar {
 			} else {
 				v.FromEnv = !v.Secret
 				v.Value, v.Set = x.lookup(k.Name)
-				if shown = v.Value; v.Secret {
-					shown = "(secret)"
+				if shown = v.Value; v.Secret || secretName(k.Name) {
+					shown = hiddenValue
 				}
 				if !v.Set {
 					shown = "(not set)"
@@ -80,7 +82,7 @@ func reservedEnv(name string) string {
 	case name == "CARGO_HOME" || name == "HOME" || name == "PATH" || name == "TMPDIR" || name == "TZ" || strings.HasPrefix(name, "RUSTUP_"):
 		return "the sandbox decides it"
 	case name == "SOURCE_DATE_EPOCH":
-		return "it stands in espalier.lock"
+		return "it is in espalier.lock"
 	}
 	return ""
 }

@@ -61,12 +61,14 @@ type BuildConfig struct {
 
 // BuildVar is one variable of [build.env], declared for the build step.
 type BuildVar struct {
-	Name    string
-	Value   string // for from-env and secret: what the caller's environment had at Open
-	Set     bool   // false: from-env or secret, and the environment has no such variable
-	FromEnv bool   // taken from the caller's environment, recorded
-	Secret  bool   // taken from the caller's environment, never recorded, never shared
-	Origin  config.Origin
+	Name     string
+	Value    string // for from-env and secret: what the caller's environment had at Open
+	Set      bool   // false: from-env or secret, and the environment has no such variable
+	FromEnv  bool   // taken from the caller's environment, recorded
+	Secret   bool   // taken from the caller's environment, never recorded, never shared
+	Caller   bool   // not declared: sources read it with env!(), see callerEnv
+	Emulated bool   // Caller, and the value is a credential of the emulated network
+	Origin   config.Origin
 }
 
 // ImageConfig is [image].

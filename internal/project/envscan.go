@@ -25,15 +25,21 @@ type EnvUse struct {
 // the order of files and lines. Sources are those of Package and of its path
 // dependencies, without tests, benches and the binaries and examples that are
 // not built; code under #[cfg(test)] does not count.
-func (p *Project) ScanEnv() ([]EnvUse, error) {
+func (p *Project) ScanEnv() ([]EnvUse, error) { return p.scanEnv(false) }
+
+// scanEnv is ScanEnv; with all, binaries and examples that are not built count.
+func (p *Project) scanEnv(all bool) ([]EnvUse, error) {
 	var out []EnvUse
-	target, _ := p.Artifact()
+	var target cargo.Target
+	if !all {
+		target, _ = p.Artifact()
+	}
 	for _, own := range p.Compiled() {
 		decl, err := p.declarations(own)
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range p.sources(own, target) {
+		for _, f := range p.sources(own, target, all) {
 			b, err := os.ReadFile(filepath.Join(p.Root, filepath.FromSlash(f)))
 			if err != nil {
 				return nil, config.Failf(nil, "reading %s: %w", f, config.Pathless(err))
@@ -76,7 +82,7 @@ func (p *Project) CheckEnv() error {
 	if len(more) > 0 {
 		text += "; nor " + strings.Join(more, ", ")
 	}
-	return fault.New(fault.Usage, text, p.declareHints(names)...)
+	return fault.New(fault.Usage, text, append(p.declareHints(names), strings.Join(names, "=… ")+"=… espalier run   # values from the environment")...)
 }
 
 // CheckEnvValues is a fault of kind Usage when a variable that espalier.toml
@@ -94,10 +100,8 @@ func (p *Project) CheckEnvValues() error {
 // declareHints are commands that add the missing lines.
 func (p *Project) declareHints(names []string) []string {
 	line := func(n string) string {
-		for _, w := range []string{"PASS", "SECRET", "KEY", "TOKEN", "PSK"} {
-			if strings.Contains(strings.ToUpper(n), w) {
-				return n + " = { secret = true }"
-			}
+		if secretName(n) {
+			return n + " = { secret = true }"
 		}
 		return n + ` = "value"`
 	}
@@ -156,14 +160,15 @@ func (p *Project) Compiled() []cargo.Package {
 }
 
 // sources are the Rust files of a package that a build may compile.
-func (p *Project) sources(own cargo.Package, target cargo.Target) []string {
+func (p *Project) sources(own cargo.Package, target cargo.Target, all bool) []string {
 	links := p.Links()
 	skipFile, skipDir := map[string]bool{}, []string{}
 	for _, t := range own.Targets {
 		switch {
 		case t.Kind == cargo.KindLib || t.Kind == cargo.KindCustomBuild,
 			t.Kind == target.Kind && t.Name == target.Name && t.Package == target.Package,
-			t.Kind == cargo.KindBin && target.Name == "":
+			t.Kind == cargo.KindBin && target.Name == "",
+			all && (t.Kind == cargo.KindBin || t.Kind == cargo.KindExample):
 			continue
 		}
 		skipFile[links.Resolve(t.Path)] = true
@@ -244,6 +249,9 @@ func (p *Project) declarations(own cargo.Package) (declarations, error) {
 	d := declarations{names: map[string]string{}, out: own.Build != ""}
 	for _, v := range p.Espalier.Build.Env {
 		d.names[v.Name] = FileName
+		if v.Caller {
+			d.names[v.Name] = "environment"
+		}
 	}
 	for _, v := range p.Cargo.Env {
 		d.names[v.Name] = ".cargo/config.toml"

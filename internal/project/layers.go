@@ -35,6 +35,9 @@ type raw struct {
 	hidden bool          // a secret: never shown
 }
 
+// hiddenValue is shown in place of a password.
+const hiddenValue = "(secret)"
+
 // spec describes one setting.
 type spec struct {
 	name    string   // "build.profile": table and key
@@ -44,6 +47,7 @@ type spec struct {
 	foreign []raw    // what other tools' files say, most important first
 	def     string   // "" none
 	list    bool
+	hidden  bool              // a configured value is never shown
 	kind    tomldoc.Kind      // in TOML
 	renamed map[string]string // values of former versions and their present names
 }
@@ -89,8 +93,8 @@ func (x *layers) resolve(s spec) raw {
 		}
 	}
 	set.Value, set.Origin = strings.Join(out.words, ", "), out.origin
-	if out.hidden {
-		set.Value = "(secret)"
+	if out.hidden || s.hidden && out.origin != config.Default() && len(out.words) > 0 {
+		set.Value = hiddenValue
 	}
 	if set.Origin.IsZero() {
 		set.Origin = config.Default()

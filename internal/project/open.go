@@ -55,6 +55,9 @@ func Open(dir string, opts Options) (*Project, error) {
 	}
 	p.Notes = o.Notes()
 	p.relocate()
+	if err := o.callerEnv(p); err != nil {
+		return nil, err
+	}
 	for _, c := range p.Compiled() {
 		if c.RustVersion.V != "" {
 			p.MSRV = append(p.MSRV, MSRV{c.Name, c.RustVersion.V, c.RustVersion.Origin})

@@ -13,13 +13,19 @@ type Options struct {
 	Flags   Flags  // what the command line says about settings
 
 	// Lookup reads the environment, as os.LookupEnv does; nil is an empty one.
-	// Only ESPALIER_* names and the names under [build] env with from-env are
-	// ever asked for: RUSTFLAGS, RUSTUP_TOOLCHAIN, CARGO_* are not consulted.
+	// Only ESPALIER_* names, the names under [build] env with from-env and those
+	// that sources read with env!() are ever asked for: RUSTFLAGS,
+	// RUSTUP_TOOLCHAIN, CARGO_* are not consulted.
 	Lookup func(name string) (string, bool)
 
 	// UserFile is the user's own configuration, lowest in rank above the
 	// defaults; a missing file is no error, "" means none.
 	UserFile string
+
+	// Emulated says that the firmware is built for a run on the emulated board:
+	// Wi-Fi credentials that sources need and nothing declares get the values of
+	// the emulated network.
+	Emulated bool
 }
 
 // Project is an opened cargo project. Root, Workspace and Member are absolute

@@ -62,8 +62,8 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Run.Timeout = x.duration(spec{name: "run.timeout", env: "ESPALIER_TIMEOUT", flag: "timeout", given: timeout})
 	c.Run.For = x.duration(spec{name: "run.for", env: "ESPALIER_FOR", flag: "for", given: guest})
 	c.Run.Log = x.str(spec{name: "run.log", env: "ESPALIER_LOG", flag: "log", given: one(f.Log)})
-	c.Net.SSID = x.str(spec{name: "net.ssid", env: "ESPALIER_NET_SSID", foreign: credential(cc.Env, c.Build.Env, "SSID", "WIFI_SSID"), def: DefaultSSID})
-	c.Net.Passphrase = x.str(spec{name: "net.passphrase", env: "ESPALIER_NET_PASSPHRASE", foreign: credential(cc.Env, c.Build.Env, "PASSWORD", "PASSPHRASE", "WIFI_PASSWORD", "WIFI_PASSPHRASE", "WIFI_PASS", "WIFI_PSK"), def: DefaultPassphrase})
+	c.Net.SSID = x.str(spec{name: "net.ssid", env: "ESPALIER_NET_SSID", foreign: credential(cc.Env, c.Build.Env, ssidRank), def: DefaultSSID})
+	c.Net.Passphrase = x.str(spec{name: "net.passphrase", env: "ESPALIER_NET_PASSPHRASE", foreign: credential(cc.Env, c.Build.Env, passphraseRank), def: DefaultPassphrase, hidden: true})
 	c.Net.Channel = x.integer(spec{name: "net.channel", env: "ESPALIER_NET_CHANNEL", def: "1"}, 1, 13)
 	c.Net.Mode = x.oneOf(spec{name: "net.mode", env: "ESPALIER_NET", flag: "net", given: one(f.Net), def: "isolated", renamed: map[string]string{"island": "isolated"}}, "isolated", "host", "none")
 	c.Net.Hosts = x.list(spec{name: "net.hosts", flag: "host", given: f.Hosts})
@@ -99,24 +99,6 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 		return c, cc, l.Fault(x.err)
 	}
 	return c, cc, nil
-}
-
-// credential is what the firmware was built with: the first of several names
-// that the project gives to env!().
-func credential(fromCargo []cargo.EnvVar, own []BuildVar, names ...string) []raw {
-	for _, name := range names {
-		for _, v := range own {
-			if v.Name == name && v.Set {
-				return []raw{{words: []string{v.Value}, origin: v.Origin, hidden: v.Secret}}
-			}
-		}
-		for _, v := range fromCargo {
-			if v.Name == name && !v.Relative {
-				return []raw{{words: []string{v.Value}, origin: v.Origin}}
-			}
-		}
-	}
-	return nil
 }
 
 // rank orders the layers: flag, environment, file.

@@ -73,7 +73,7 @@ func (f *Fetcher) Project(ctx context.Context, j Job) error {
 // dropped. ErrOtherwise means that it may yet be possible with Project.
 func (f *Fetcher) Ahead(ctx context.Context, j Job) error {
 	err := f.run(ctx, j, []string{layout.Cargo, "vendor", "--locked", "--versioned-dirs", "--respect-source-config", "/tmp/vendor"})
-	if err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Pins {
+	if err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Pins || errors.Is(err, ErrStale) {
 		return err
 	}
 	for _, s := range []string{"failed to download", "failed to parse manifest", "checksum", "failed to fetch", "failed to query", "did not send it",
@@ -313,10 +313,18 @@ func cargoFailed(argv []string, code int, log string) error {
 	if len(cause) == 0 {
 		cause = []string{cmp.Or(lastLine(log), fmt.Sprintf("exit status %d", code))}
 	}
-	hints := []string{"espalier doctor   # checks the network, proxy and certificates that a fetch step sees"}
+	var hints []string
 	switch {
-	case strings.Contains(log, "--locked was passed"):
-		hints = []string{"cargo update --workspace   # brings Cargo.lock up to the manifests; then: espalier lock"}
+	case IsStale(log) && slices.Contains(argv, "--locked"):
+		return fault.Wrap(fault.Pins, ErrStale, "", "espalier lock")
+	case strings.Contains(log, "failed to select a version for"):
+		// A requirement that no version meets, or only a yanked one.
+		hints = []string{"change the requirement in Cargo.toml, or use a Cargo.lock that has the version: a locked version may be yanked"}
+	case strings.Contains(log, "package collision in the lockfile"):
+		cause = cause[:1]
+		hints = []string{"give one of the two packages another name or version"}
+	case ofNetwork(log):
+		hints = []string{"espalier doctor   # checks the network, proxy and certificates that a fetch step sees"}
 	case strings.Contains(log, "requires a lock file to be present first"):
 		hints = []string{"cargo generate-lockfile   # with another cargo, which can ask git repositories itself; then: espalier lock"}
 	case strings.Contains(log, "changed between lock files"):
@@ -324,6 +332,17 @@ func cargoFailed(argv []string, code int, log string) error {
 		hints = []string{"git log -p Cargo.lock   # who changed the checksum; the registry has another one"}
 	}
 	return fault.Wrap(fault.Pins, errors.New(strings.Join(cause, ": ")), strings.Join(argv[:2], " ")[len("/usr/bin/"):], hints...)
+}
+
+// ofNetwork recognises failures of the network in cargo's output.
+func ofNetwork(log string) bool {
+	for _, s := range []string{"network", "download", "failed to fetch", "failed to query", "resolve host", "connect", "timed out", "SSL", "TLS",
+		"certificate", "curl", "proxy", "HTTP", "http status"} {
+		if strings.Contains(log, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // believe moves the archives that a lock names into the store: all of want, and

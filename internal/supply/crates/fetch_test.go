@@ -206,7 +206,9 @@ Caused by:
   [6] Could not resolve hostname (Could not resolve host: registry.invalid)
 `, "cargo fetch: failed to download from `https://registry.invalid/x`: [6] Could not resolve hostname (Could not resolve host: registry.invalid)", "espalier doctor"},
 		"lock out of date": {"error: cannot update the lock file /src/Cargo.lock because --locked was passed to prevent this\nIf you want to try\n",
-			"cargo fetch: cannot update the lock file /src/Cargo.lock because --locked was passed to prevent this: If you want to try", "then: espalier lock"},
+			"Cargo.lock does not match the manifests", "espalier lock"},
+		"no such version": {"error: failed to select a version for the requirement `embassy-executor = \"=0.4.0\"`\n  version 0.4.0 is yanked\n",
+			"Cargo.lock does not match the manifests", "espalier lock"},
 		"checksum": {"error: checksum for `cfg-if v1.0.0` changed between lock files\n\nthis could be indicative of a few possible errors:\n",
 			"cargo fetch: checksum for `cfg-if v1.0.0` changed between lock files", "Cargo.lock"},
 		"the last error": {"error: one\nerror: two\n", "cargo fetch: two", ""},

@@ -8,16 +8,17 @@ import (
 	"espalier.dev/espalier/internal/progress"
 )
 
-// Resolve makes a Cargo.lock for a workspace that has none, with the pinned
-// cargo and today's registry. The bytes are what cargo wrote.
+// Resolve makes a Cargo.lock, or brings the one in the job's tree up to date,
+// with the pinned cargo and today's registry: versions that are locked and still
+// fit stay. The bytes are what cargo wrote.
 func (f *Fetcher) Resolve(ctx context.Context, j Job) (_ []byte, err error) {
 	if f.Offline {
-		return nil, fault.New(fault.Pins, "there is no Cargo.lock, and choosing versions needs the network",
+		return nil, fault.New(fault.Pins, "offline: making or updating Cargo.lock needs the network",
 			"espalier lock   # on a machine with a network")
 	}
 	task := f.Report.Start("choosing crate versions", progress.Crates, 0)
 	defer func() { task.Done(err) }()
-	// Unlike generate-lockfile it keeps what a Cargo.lock of the job already says.
+	// Unlike generate-lockfile it keeps the versions of an existing Cargo.lock.
 	argv := []string{layout.Cargo, "update", "--workspace"}
 	res, _, err := f.networkStep(ctx, j, argv, []string{j.Lock}, task)
 	if err != nil {

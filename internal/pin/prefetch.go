@@ -11,15 +11,14 @@ import (
 	"espalier.dev/espalier/internal/supply/debian"
 )
 
-// ahead brings the crates of a Cargo.lock before the compiler, so that one
-// that is too old for them is refused before it is downloaded: only their
-// manifests say which they need, and only cargo knows where they are. It does
-// that with cargo's own package and the libraries that it is linked with.
+// prefetch fetches the crates of a Cargo.lock before the compiler, so that a
+// compiler that is too old for them is refused before it is downloaded: only
+// their manifests name the version that they need, and only cargo knows where
+// they are. It uses cargo's own package and the libraries that it links with.
 //
-// It gains nothing when the compiler is here or the crates are, and does
-// nothing then.
-func (s *Session) ahead(ctx context.Context, p *project.Project, f *lock.File, sup *debian.Supplier, tc lock.Toolchain) error {
-	if p.CargoLock == nil || s.Offline {
+// It does nothing when the compiler or the crates are in the store.
+func (s *Session) prefetch(ctx context.Context, p *project.Project, f *lock.File, sup *debian.Supplier, tc lock.Toolchain) error {
+	if p.CargoLock == nil || s.Offline || len(lock.Manifests(p)) > 0 {
 		return nil
 	}
 	own, err := union(p.CargoLock, &cargo.Lock{})
@@ -43,7 +42,9 @@ func (s *Session) ahead(ctx context.Context, p *project.Project, f *lock.File, s
 		return err
 	}
 	job.Want, job.All = own, own
-	if err := s.crates(rootfs).Ahead(ctx, job); errors.Is(err, crates.ErrOtherwise) {
+	if err := s.crates(rootfs).Ahead(ctx, job); errors.Is(err, crates.ErrStale) {
+		return nil // it is updated when the compiler is here
+	} else if errors.Is(err, crates.ErrOtherwise) {
 		s.Report.Note("%v", err)
 	} else if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// ledger keeps what was sent by whom, without beacons and acknowledgements.
+// ledger records the transmitted frames without beacons and acknowledgements.
 type ledger struct {
 	frames []sent
 	beacon emu.Time // the last one
@@ -32,8 +32,8 @@ func (l *ledger) take(at emu.Time, packet []byte) {
 	}
 }
 
-// of returns the management frames of a subtype that a station, or the access
-// point, has sent after an instant.
+// of returns the management frames of a subtype that a station or the access point
+// has transmitted after an instant.
 func (l *ledger) of(subtype int, from dot11.Addr, after emu.Time) (out []sent) {
 	for _, s := range l.frames {
 		if s.at > after && s.frame.Is(subtype) && s.frame.A2() == from {
@@ -47,7 +47,7 @@ var chip = dot11.Addr{2, 0, 0, 0, 0, 1} // the default of emu.Config
 
 func reason(s sent) byte { return s.frame.Body()[0] }
 
-// about fails unless a duration is what it should be, within a tolerance.
+// about fails unless got is within a tolerance of want.
 func about(t *testing.T, what string, got, want, tolerance emu.Duration) {
 	t.Helper()
 	if got < want-tolerance || got > want+tolerance {
@@ -64,7 +64,7 @@ func schedule(t testing.TB, lines ...string) faults.Schedule {
 	return s
 }
 
-// both runs a test on both lines of firmware.
+// both runs a test with both firmware releases.
 func both(t *testing.T, f func(t *testing.T, firmware string, isNew bool)) {
 	devtest.Long(t, "firmware runs for seconds")
 	for _, name := range []string{newLine, oldLine} {
@@ -72,7 +72,7 @@ func both(t *testing.T, f func(t *testing.T, firmware string, isNew bool)) {
 	}
 }
 
-// choose returns what the newer or the older line of firmware says.
+// choose returns the text of the newer or of the older firmware.
 func choose(isNew bool, newer, older string) string {
 	if isNew {
 		return newer
@@ -80,13 +80,12 @@ func choose(isNew bool, newer, older string) string {
 	return older
 }
 
-// HTTP 200 on every kind of channel and network; the station scans channels in
-// order and takes 120 ms for each.
+// HTTP 200 on several channels: the station scans channels in order, 120 ms each.
 func TestChannels(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, _ bool) {
 		var at [3]emu.Time
 		for i, ch := range []int{1, 6, 11} {
-			s := newScene(t, setup{firmware: firmware, ap: Config{Channel: ch}})
+			s := newTestbed(t, setup{firmware: firmware, ap: Config{Channel: ch}})
 			at[i] = emu.At(s.until(" 200 OK", 5*emu.Second).Now)
 		}
 		about(t, "channel 6 after channel 1", at[1].Sub(at[0]), 5*120150*emu.Microsecond, 3*emu.Millisecond)
@@ -94,25 +93,25 @@ func TestChannels(t *testing.T) {
 	})
 }
 
-// What an access point may do otherwise.
+// Variants of an access point that stations accept.
 func TestVariantsThatWork(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, isNew bool) {
 		for name, c := range map[string]setup{
 			"WMM":                       {ap: Config{WMM: true}},
 			"WMM and HT":                {ap: Config{HT: true}},
-			"EAPOL version 1":           {change: func(s *scene) { s.ap.quirk = quirkEAPOLVersion1 }},
-			"same replay counter":       {change: func(s *scene) { s.ap.quirk = quirkSameReplay }},
-			"message 3 twice":           {change: func(s *scene) { s.ap.quirk = quirkM3Twice }},
-			"group key with another id": {change: func(s *scene) { s.ap.quirk = quirkGroupKeyID }}, // nothing here needs group frames
+			"EAPOL version 1":           {change: func(s *testbed) { s.ap.quirk = quirkEAPOLVersion1 }},
+			"same replay counter":       {change: func(s *testbed) { s.ap.quirk = quirkSameReplay }},
+			"message 3 twice":           {change: func(s *testbed) { s.ap.quirk = quirkM3Twice }},
+			"group key with another id": {change: func(s *testbed) { s.ap.quirk = quirkGroupKeyID }}, // the firmware needs no group frames
 			"group key every 100 ms":    {ap: Config{GroupRekey: 100 * emu.Millisecond}},
-			"message 3 without RSN":     {change: func(s *scene) { s.ap.quirk = quirkNoRSN }},
-			"message 3 with other RSN":  {change: func(s *scene) { s.ap.quirk = quirkOtherRSN }},
+			"message 3 without RSN":     {change: func(s *testbed) { s.ap.quirk = quirkNoRSN }},
+			"message 3 with other RSN":  {change: func(s *testbed) { s.ap.quirk = quirkOtherRSN }},
 		} {
 			if isNew && strings.HasPrefix(name, "message 3 with") {
 				continue // TestHandshakeFailures
 			}
 			c.firmware = firmware
-			s := newScene(t, c)
+			s := newTestbed(t, c)
 			if res := s.board.Run(t.Context(), emu.UntilText(" 200 OK"), emu.Limit(5*time.Second)); res.Reason != emu.StopText {
 				t.Errorf("%s: %v\n%s", name, res.Reason, s.text.String())
 			}
@@ -123,7 +122,7 @@ func TestVariantsThatWork(t *testing.T) {
 	})
 }
 
-// An access point that is not there, or is not protected.
+// An access point that is absent, or whose network is open.
 func TestNoSuitableNetwork(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, isNew bool) {
 		for _, c := range []struct {
@@ -135,7 +134,7 @@ func TestNoSuitableNetwork(t *testing.T) {
 			{"open", Config{SSID: testSSID}, "NoAccessPointFoundWithCompatibleSecurity;"},
 			{"switched off", Config{Faults: schedule(t, "no-network")}, "NoAccessPointFound;"},
 		} {
-			s := newScene(t, setup{firmware: firmware, ap: c.ap})
+			s := newTestbed(t, setup{firmware: firmware, ap: c.ap})
 			begin := s.until(choose(isNew, "joining", "connect: Ok"), 2*emu.Second)
 			end := s.until(choose(isNew, c.want, "Disconnected"), 4*emu.Second)
 			about(t, c.name, emu.At(end.Now).Sub(emu.At(begin.Now)), 1562*emu.Millisecond, 4*emu.Millisecond)
@@ -144,23 +143,23 @@ func TestNoSuitableNetwork(t *testing.T) {
 }
 
 // Handshakes that fail: the station waits ten seconds for message 3, ends the
-// association with reason 15, tries once more, and gives up.
+// association with reason 15, tries once more, and reports a failure.
 func TestHandshakeFailures(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, isNew bool) {
 		late := map[string]setup{
 			"wrong passphrase":      {ap: Config{SSID: testSSID, Passphrase: "another passphrase"}},
 			"wrong by a fault":      {ap: Config{Faults: schedule(t, "wrong-passphrase")}},
-			"message 3 without GTK": {change: func(s *scene) { s.ap.quirk = quirkNoGTK }},
-			"wrapped data flipped":  {change: func(s *scene) { s.ap.quirk = quirkWrappedFlip }},
-			"message 3 bad MIC":     {change: func(s *scene) { s.ap.quirk = quirkBadMIC }},
+			"message 3 without GTK": {change: func(s *testbed) { s.ap.quirk = quirkNoGTK }},
+			"wrapped data flipped":  {change: func(s *testbed) { s.ap.quirk = quirkWrappedFlip }},
+			"message 3 bad MIC":     {change: func(s *testbed) { s.ap.quirk = quirkBadMIC }},
 		}
 		for name, c := range late {
 			if !isNew && name != "wrong passphrase" {
-				continue // twenty seconds of its waiting loop are billions of instructions
+				continue // its busy loop executes billions of instructions in 20 s
 			}
 			var l ledger
 			c.firmware, c.capture = firmware, l.take
-			s := newScene(t, c)
+			s := newTestbed(t, c)
 			s.until(choose(isNew, "HandshakeTimeout", "Disconnected"), 25*emu.Second)
 			s.board.Run(t.Context(), emu.Limit(20*time.Millisecond))
 			auth, bye := l.of(dot11.Authentication, chip, 0), l.of(dot11.Deauth, chip, 0)
@@ -178,7 +177,7 @@ func TestHandshakeFailures(t *testing.T) {
 		}
 		for name, q := range atOnce {
 			var l ledger
-			s := newScene(t, setup{firmware: firmware, capture: l.take, change: func(s *scene) { s.ap.quirk = q }})
+			s := newTestbed(t, setup{firmware: firmware, capture: l.take, change: func(s *testbed) { s.ap.quirk = q }})
 			s.until(choose(isNew, "not joined: Unspecified", "Disconnected"), 3*emu.Second)
 			s.board.Run(t.Context(), emu.Limit(20*time.Millisecond))
 			if bye := l.of(dot11.Deauth, chip, 0); len(bye) == 0 || reason(bye[0]) != 1 {
@@ -188,12 +187,12 @@ func TestHandshakeFailures(t *testing.T) {
 	})
 }
 
-// Frames that do not count: not protected, or with a packet number that does
-// not advance.
+// Frames that the station drops: unprotected ones, and those with a packet number
+// that does not increase.
 func TestRefusedData(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, isNew bool) {
 		for name, q := range map[string]quirk{"not protected": quirkPlainData, "same packet number": quirkSamePN} {
-			s := newScene(t, setup{firmware: firmware, change: func(s *scene) { s.ap.quirk = q }})
+			s := newTestbed(t, setup{firmware: firmware, change: func(s *testbed) { s.ap.quirk = q }})
 			s.until(choose(isNew, "joined", "\nconnected"), 3*emu.Second)
 			if res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(5*time.Second)); res.Reason == emu.StopText {
 				t.Errorf("%s: data passed\n%s", name, s.text.String())
@@ -202,15 +201,15 @@ func TestRefusedData(t *testing.T) {
 	})
 }
 
-// A deauthentication ends the association; the firmware joins again when it
-// looks, without another PBKDF2.
+// A deauthentication ends the association; the firmware joins again, without
+// computing PBKDF2 again, when its program notices.
 func TestDeauth(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, isNew bool) {
 		var l ledger
-		s := newScene(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "at 2s deauth reason 7")}})
+		s := newTestbed(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "at 2s deauth reason 7")}})
 		s.until("200 OK", 2*emu.Second)
 		again := s.until(choose(isNew, "joining", "connect: Ok"), 35*emu.Second)
-		s.until(choose(isNew, "joined", "\nconnected"), 12*emu.Second) // the older one first learns that it is not connected
+		s.until(choose(isNew, "joined", "\nconnected"), 12*emu.Second) // the older one first has to notice that it is not connected
 		auth := l.of(dot11.Authentication, chip, 2*160_000_000)
 		if len(auth) == 0 || auth[0].at < emu.At(again.Now) || auth[0].at.Sub(emu.At(again.Now)) > 200*emu.Millisecond {
 			t.Errorf("authenticates at %v, asked at %v", auth, again.Now)
@@ -218,12 +217,13 @@ func TestDeauth(t *testing.T) {
 	})
 }
 
-// An access point that falls silent: after six seconds without a beacon the
-// station asks, every half second, five times; then it gives up.
-func TestSilence(t *testing.T) {
+// An access point that is switched off: six seconds after the last beacon the
+// station sends probe requests, every half second, five times, and then
+// disassociates.
+func TestAccessPointOff(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, _ bool) {
 		var l ledger
-		s := newScene(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "from 2s no-network")}})
+		s := newTestbed(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "from 2s no-network")}})
 		s.until("200 OK", 2*emu.Second)
 		s.board.Run(t.Context(), emu.Limit(10*time.Second))
 		probes := l.of(dot11.ProbeRequest, chip, l.beacon)
@@ -245,12 +245,11 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-// Without acknowledgements the firmware repeats a frame 31 times, then gives
-// up.
+// Without acknowledgements the firmware retransmits a frame 31 times.
 func TestLostAcknowledgements(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, isNew bool) {
 		var l ledger
-		s := newScene(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "from 700ms radio-loss 100%")}})
+		s := newTestbed(t, setup{firmware: firmware, capture: l.take, ap: Config{Faults: schedule(t, "from 700ms radio-loss 100%")}})
 		s.until(choose(isNew, "AuthenticationExpired", "Disconnected"), 5*emu.Second)
 		attempts := map[uint16]int{}
 		for _, f := range l.of(dot11.Authentication, chip, 0) {
@@ -270,25 +269,25 @@ func TestLostAcknowledgements(t *testing.T) {
 	})
 }
 
-// With half of its frames lost the firmware's retries carry it through.
-func TestLossyAir(t *testing.T) {
+// The firmware connects when half of its frames are lost.
+func TestFrameLoss(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, _ bool) {
-		s := newScene(t, setup{firmware: firmware, ap: Config{Faults: schedule(t, "radio-loss 50%")}})
+		s := newTestbed(t, setup{firmware: firmware, ap: Config{Faults: schedule(t, "radio-loss 50%")}})
 		s.until("200 OK", 10*emu.Second)
 	})
 }
 
-// Firmware for an open network joins one, and a neighbour does no harm.
+// Firmware for an open network joins one while other networks are in range.
 func TestOpenNetworkAmongOthers(t *testing.T) {
 	devtest.Long(t, "firmware runs for seconds")
-	s := newScene(t, setup{firmware: "open/wifi-old.elf", ap: Config{SSID: testSSID, Channel: 6}, change: func(s *scene) {
+	s := newTestbed(t, setup{firmware: "open/wifi-old.elf", ap: Config{SSID: testSSID, Channel: 6}, change: func(s *testbed) {
 		for i, c := range []Config{{SSID: "neighbour", Passphrase: "not for everybody", Channel: 1, RSSI: -71}, {SSID: "attic", Channel: 6, RSSI: -80}} {
 			c.BSSID = [6]byte{2, 1, 1, 1, 1, byte(i)}
 			ap, err := NewAccessPoint(c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.air.Add(ap)
+			s.medium.Add(ap)
 		}
 	}})
 	s.until("200 OK", 5*emu.Second)

@@ -18,33 +18,33 @@ const (
 	keyTime        = emu.Millisecond
 )
 
-// AccessPoint is a basic service set of one access point. It is driven by the
-// Air that it was added to.
+// AccessPoint is an access point with its basic service set. It is driven by the
+// Medium that it was added to.
 type AccessPoint struct {
 	cfg    Config
 	bssid  dot11.Addr
 	pmk    []byte // nil: an open network
-	badPMK []byte // of WrongPassphrase
+	badPMK []byte // of the fault WrongPassphrase
 	rsn    []byte // the RSN element, nil in an open network
 	random *faults.Random
 	loss   *faults.Random
 	quirk  quirk
 
-	air      *Medium
+	medium   *Medium
 	now      emu.Time
 	tasks    tasks
 	beacon   emu.Time // when the next one is due
-	changed  emu.Time // up to when the schedule of faults has been looked at
-	change   emu.Time // when it has to be looked at again
+	applied  emu.Time // up to when the fault schedule was applied
+	applyAt  emu.Time // when it must be applied again
 	rekey    emu.Time
 	stations []*station
 	group    groupKey
-	groups   int // how many there were
+	groups   int // group keys so far
 	sequence uint16
 
-	queue  []dot11.Frame // to be sent
-	sends  bool          // one is on its way
-	parked []dot11.Frame // group frames for after the next beacon
+	queue        []dot11.Frame // to be transmitted
+	transmitting bool          // one is on its way
+	groupBuffer  []dot11.Frame // group frames to be sent after the next beacon
 }
 
 // NewAccessPoint returns an access point. The error is a *ConfigError.
@@ -56,8 +56,8 @@ func NewAccessPoint(cfg Config) (*AccessPoint, error) {
 		cfg:     cfg,
 		bssid:   cfg.BSSID,
 		random:  faults.NewRandom(cfg.Seed, "access point "+string(cfg.BSSID[:])),
-		loss:    faults.NewRandom(cfg.Seed, "air loss "+string(cfg.BSSID[:])),
-		changed: emu.Never,
+		loss:    faults.NewRandom(cfg.Seed, "radio loss "+string(cfg.BSSID[:])),
+		applied: emu.Never,
 		rekey:   emu.Never,
 	}
 	if cfg.Passphrase != "" {
@@ -79,9 +79,9 @@ func (ap *AccessPoint) protect(pmk []byte) {
 	}
 }
 
-// next is when run has something to do.
+// next returns when run must be called.
 func (ap *AccessPoint) next() emu.Time {
-	at := min(ap.beacon, ap.change, ap.rekey, ap.tasks.next(), ap.nextKey())
+	at := min(ap.beacon, ap.applyAt, ap.rekey, ap.tasks.next(), ap.nextKeyRetransmission())
 	if ap.cfg.DS != nil {
 		if t, ok := ap.cfg.DS.Next(); ok {
 			at = min(at, t)
@@ -90,14 +90,14 @@ func (ap *AccessPoint) next() emu.Time {
 	return at
 }
 
-// run does what is due.
+// run does what is due at now.
 func (ap *AccessPoint) run(now emu.Time) {
 	ap.now = now
-	ap.followSchedule()
+	ap.applySchedule()
 	for ap.tasks.next() <= now {
 		ap.tasks.pop()()
 	}
-	ap.repeatKeys()
+	ap.retransmitKeys()
 	if ap.rekey <= now {
 		ap.rekey = now.Add(ap.cfg.GroupRekey)
 		ap.changeGroupKey()
@@ -106,23 +106,23 @@ func (ap *AccessPoint) run(now emu.Time) {
 		ap.beacon = ap.beacon.Add(beaconInterval * timeUnit)
 		ap.sendBeacon()
 	}
-	if w := ap.cfg.DS; w != nil {
-		if t, ok := w.Next(); ok && t <= now {
-			w.Advance(now, ap.fromWire)
+	if ds := ap.cfg.DS; ds != nil {
+		if t, ok := ds.Next(); ok && t <= now {
+			ds.Advance(now, ap.fromDS)
 		}
 	}
 }
 
-// followSchedule does what the faults that begin now do at their beginning.
-func (ap *AccessPoint) followSchedule() {
-	if ap.change > ap.now {
+// applySchedule does what faults do at the instant at which they begin.
+func (ap *AccessPoint) applySchedule() {
+	if ap.applyAt > ap.now {
 		return
 	}
 	s := ap.cfg.Faults
-	for range s.Due(faults.NoNetwork, ap.changed, ap.now) {
-		ap.stations, ap.queue, ap.parked = nil, nil, nil
+	for range s.Due(faults.NoNetwork, ap.applied, ap.now) {
+		ap.stations, ap.queue, ap.groupBuffer = nil, nil, nil
 	}
-	for _, f := range s.Due(faults.Deauth, ap.changed, ap.now) {
+	for _, f := range s.Due(faults.Deauth, ap.applied, ap.now) {
 		reason := f.Reason
 		if reason == 0 {
 			reason = reasonClass3
@@ -131,11 +131,11 @@ func (ap *AccessPoint) followSchedule() {
 			ap.deauthenticate(st, reason)
 		}
 	}
-	ap.changed = ap.now
-	ap.change = s.Next(ap.now)
+	ap.applied = ap.now
+	ap.applyAt = s.Next(ap.now)
 }
 
-// later has f called after d.
+// later calls f after d.
 func (ap *AccessPoint) later(d emu.Duration, f func()) { ap.tasks.add(ap.now.Add(d), f) }
 
 func (ap *AccessPoint) fault(k faults.Kind) bool {
@@ -143,7 +143,7 @@ func (ap *AccessPoint) fault(k faults.Kind) bool {
 	return ok
 }
 
-// level is how well the access point is heard now.
+// level returns the level at which the access point is received.
 func (ap *AccessPoint) level(now emu.Time) int8 {
 	if f, ok := ap.cfg.Faults.Active(faults.WeakSignal, now); ok {
 		return f.Level
@@ -151,9 +151,9 @@ func (ap *AccessPoint) level(now emu.Time) int8 {
 	return ap.cfg.RSSI
 }
 
-// hears reports whether a frame reaches the access point; one that is addressed
-// to it is then acknowledged.
-func (ap *AccessPoint) hears(now emu.Time, f flight) bool {
+// canReceive reports whether a transmission reaches the access point, which then
+// acknowledges a frame that is addressed to it.
+func (ap *AccessPoint) canReceive(now emu.Time, f transmission) bool {
 	if f.channel != ap.cfg.Channel || ap.level(now) < sensitivity {
 		return false
 	}
@@ -161,10 +161,10 @@ func (ap *AccessPoint) hears(now emu.Time, f flight) bool {
 	if _, off := s.Active(faults.NoNetwork, now); off {
 		return false
 	}
-	return !ap.loses(now)
+	return !ap.isLost(now)
 }
 
-// receive takes a frame that was heard.
+// receive processes a frame at its end.
 func (ap *AccessPoint) receive(now emu.Time, f dot11.Frame) {
 	ap.now = max(ap.now, now)
 	if !f.Valid() {
@@ -188,7 +188,7 @@ func (ap *AccessPoint) receive(now emu.Time, f dot11.Frame) {
 	}
 }
 
-// maxQueue bounds what waits for the medium; what comes on top is lost.
+// maxQueue bounds the frames that wait for the medium; further ones are dropped.
 const maxQueue = 256
 
 // transmit queues a frame. Beacons go first.
@@ -201,54 +201,53 @@ func (ap *AccessPoint) transmit(f dot11.Frame) {
 	} else {
 		ap.queue = append(ap.queue, f)
 	}
-	ap.pump()
+	ap.transmitNext()
 }
 
-// pump sends the next frame of the queue when none is on its way: stations get
-// their turn in between.
-func (ap *AccessPoint) pump() {
-	if ap.sends || len(ap.queue) == 0 {
+// transmitNext transmits the next frame of the queue unless one is being
+// transmitted, so that stations get the medium in between.
+func (ap *AccessPoint) transmitNext() {
+	if ap.transmitting || len(ap.queue) == 0 {
 		return
 	}
 	f := ap.queue[0]
 	ap.queue = ap.queue[1:]
-	ap.sends = true
+	ap.transmitting = true
 	ap.attempt(f, 1)
 }
 
-// retryLimit is how often a frame is sent that is not acknowledged:
+// retryLimit is the number of transmissions of a frame that is not acknowledged:
 // dot11ShortRetryLimit, C.3.
 const retryLimit = 7
 
-// attempt sends a frame for the nth time. A station that does not hear the
-// access point does not acknowledge; nor does it as far as the access point
-// knows when the acknowledgement is lost. Probe responses are not repeated: the
-// station that asked may have gone to another channel.
+// attempt transmits a frame for the nth time. There is no acknowledgement when no
+// station receives the frame, and when the acknowledgement is lost. Probe
+// responses are not retransmitted: the station may have left the channel.
 func (ap *AccessPoint) attempt(f dot11.Frame, n int) {
-	out := flight{frame: f, channel: ap.cfg.Channel, rate: rateOf(f), level: ap.level(ap.now)}
-	end := ap.air.send(out)
+	out := transmission{frame: f, channel: ap.cfg.Channel, rate: rateOf(f), level: ap.level(ap.now)}
+	end := ap.medium.send(out)
 	over := n == retryLimit || f.A1().Group() || f.Is(dot11.ProbeResponse)
-	if !f.A1().Group() && out.level >= sensitivity && ap.air.listens(f.A1(), ap.cfg.Channel) {
-		end = ap.air.acknowledge(out, end, levelOfChip)
-		over = over || !ap.loses(ap.now)
+	if !f.A1().Group() && out.level >= sensitivity && ap.medium.hasReceiver(f.A1(), ap.cfg.Channel) {
+		end = ap.medium.acknowledge(out, end, chipLevel)
+		over = over || !ap.isLost(ap.now)
 	} else if !over {
 		end = end.Add(ackTimeout)
 	}
 	ap.tasks.add(end, func() {
 		if !over {
-			again := slices.Clone(f) // the air may still have it
+			again := slices.Clone(f) // f may be in a receive queue
 			again[1] |= dot11.Retry >> 8
 			ap.attempt(again, n+1)
 			return
 		}
-		ap.sends = false
-		ap.pump()
+		ap.transmitting = false
+		ap.transmitNext()
 	})
 }
 
-// loses reports whether a frame or an acknowledgement does not arrive at the
-// access point.
-func (ap *AccessPoint) loses(now emu.Time) bool {
+// isLost reports whether the fault RadioLoss hits a frame or an acknowledgement
+// for the access point.
+func (ap *AccessPoint) isLost(now emu.Time) bool {
 	loss, ok := ap.cfg.Faults.Active(faults.RadioLoss, now)
 	return ok && ap.loss.Hit(loss.PPM)
 }

@@ -14,14 +14,14 @@ const (
 	fcsLen     = 4
 )
 
-// Rates in units of 500 kbit/s, as radiotap counts.
+// Rates in units of 500 kbit/s, as in radiotap.
 const (
 	rate1M  = 2
 	rate24M = 48
 	rate54M = 108
 )
 
-// airtime is how long a frame of n bytes, FCS included, occupies the medium:
+// airtime returns how long a frame of n bytes, with FCS, occupies the medium:
 // DSSS with the long preamble up to 11 Mbit/s (15.2, 16.2), OFDM above (17.4).
 func airtime(n, rate int) emu.Duration {
 	bits := 8 * n
@@ -37,7 +37,7 @@ func airtime(n, rate int) emu.Duration {
 	return emu.Duration(20+4*symbols+6) * emu.Microsecond
 }
 
-// ackTime is the time from the end of a frame to the end of its
+// ackTime returns the time from the end of a frame to the end of its
 // acknowledgement.
 func ackTime(rate int) emu.Duration {
 	if rate < 12 || rate == 22 {
@@ -46,7 +46,7 @@ func ackTime(rate int) emu.Duration {
 	return sifs + airtime(ackLen, rate24M)
 }
 
-// rateOf is the rate at which an access point sends a frame.
+// rateOf returns the rate at which an access point transmits a frame.
 func rateOf(f dot11.Frame) int {
 	if f.Type() == dot11.Data && !f.A1().Group() {
 		return rate54M

@@ -7,11 +7,11 @@ import (
 	"espalier.dev/espalier/emu/dot11"
 )
 
-// Antenna connects a chip with the air: it is the emu.Radio of its Config.
+// Antenna connects a chip with the medium. It is the emu.Radio of the chip.
 type Antenna struct {
-	air     *Medium
-	channel int        // 0: deaf
-	addr    dot11.Addr // the chip's, as its frames say
+	medium  *Medium
+	channel int        // 0: the receiver is off
+	addr    dot11.Addr // of the chip, learned from its frames
 	inbox   []arrival
 }
 
@@ -21,22 +21,22 @@ type arrival struct {
 	rx emu.RadioRX
 }
 
-// maxWait is how long a chip waits for the medium before it gives up.
+// maxWait bounds how long a chip waits for an idle channel.
 const maxWait = 200 * emu.Millisecond
 
-// levelOfChip is how well a chip is heard, in dBm.
-const levelOfChip = -42
+// chipLevel is the level at which chips are received, in dBm.
+const chipLevel = -42
 
 var _ emu.Radio = (*Antenna)(nil)
 
 // Tune implements emu.Radio.
 func (n *Antenna) Tune(now emu.Time, channel int) {
-	n.air.advance(now)
+	n.medium.advance(now)
 	n.channel = channel
 }
 
-// Next implements emu.Radio. A chip that hears nothing is not woken; the air
-// catches up when it listens again.
+// Next implements emu.Radio. A chip whose receiver is off is not woken; the
+// medium catches up when the chip uses its radio again.
 func (n *Antenna) Next() emu.Time {
 	switch {
 	case len(n.inbox) > 0:
@@ -44,12 +44,12 @@ func (n *Antenna) Next() emu.Time {
 	case n.channel == 0:
 		return emu.Never
 	}
-	return n.air.next()
+	return n.medium.next()
 }
 
 // Receive implements emu.Radio.
 func (n *Antenna) Receive(now emu.Time) (emu.RadioRX, bool) {
-	n.air.advance(now)
+	n.medium.advance(now)
 	if len(n.inbox) == 0 {
 		return emu.RadioRX{}, false
 	}
@@ -60,7 +60,7 @@ func (n *Antenna) Receive(now emu.Time) (emu.RadioRX, bool) {
 
 // Transmit implements emu.Radio.
 func (n *Antenna) Transmit(now emu.Time, tx emu.RadioTX) (emu.Time, bool) {
-	a := n.air
+	a := n.medium
 	a.advance(now)
 	frame := dot11.Frame(slices.Clone(tx.Frame))
 	if tx.Channel < 1 || tx.Channel >= channels || !frame.Valid() {
@@ -69,22 +69,22 @@ func (n *Antenna) Transmit(now emu.Time, tx emu.RadioTX) (emu.Time, bool) {
 	if a.busy[tx.Channel] > a.now.Add(maxWait) {
 		return a.now.Add(maxWait), false
 	}
-	f := flight{frame: frame, channel: tx.Channel, rate: tx.Rate, level: levelOfChip, from: n}
+	f := transmission{frame: frame, channel: tx.Channel, rate: tx.Rate, level: chipLevel, from: n}
 	if frame.Type() != dot11.Control {
 		n.addr = frame.A2()
 	}
 	level, acked := int8(0), false
 	for _, ap := range a.aps {
-		if !ap.hears(a.now, f) {
+		if !ap.canReceive(a.now, f) {
 			continue
 		}
-		f.heard = append(f.heard, ap)
+		f.receivers = append(f.receivers, ap)
 		if frame.A1() == ap.bssid {
 			level, acked = ap.level(a.now), true
 		}
 	}
-	if !acked && !frame.A1().Group() && a.listens(frame.A1(), tx.Channel) {
-		level, acked = levelOfChip, true
+	if !acked && !frame.A1().Group() && a.hasReceiver(frame.A1(), tx.Channel) {
+		level, acked = chipLevel, true
 	}
 	end := a.send(f)
 	switch {

@@ -20,8 +20,8 @@ const (
 	testPassphrase = "a trellis in the air"
 )
 
-// The firmware: the template on the current line of crates, and a program on
-// an older one.
+// The firmware: the template with the current releases of the crates, and a
+// program with older ones.
 const (
 	newLine = "http-client.elf"
 	oldLine = "wifi-old.elf"
@@ -36,7 +36,7 @@ func readFile(t testing.TB, path ...string) []byte {
 	return b
 }
 
-// espflash returns the folder with Espressif's mask ROMs and bootloaders.
+// espflash returns the directory with Espressif's mask ROMs and bootloaders.
 func espflash(t testing.TB) string {
 	t.Helper()
 	candidates := []string{filepath.Join(devtest.Peers(t), "espflash", "resources")}
@@ -67,28 +67,28 @@ func firmware(t testing.TB, name string) []byte {
 	return f.Merged()
 }
 
-// scene is a chip, an air and what is on it.
-type scene struct {
-	t     testing.TB
-	air   *Medium
-	ap    *AccessPoint
-	board *emu.Board
-	text  strings.Builder
+// testbed is a chip with an access point in range.
+type testbed struct {
+	t      testing.TB
+	medium *Medium
+	ap     *AccessPoint
+	board  *emu.Board
+	text   strings.Builder
 }
 
-// setup describes a scene; its zero value is the default network.
+// setup describes a testbed. Its zero value is the default network.
 type setup struct {
 	firmware string
 	ap       Config
 	seed     uint64
 	engine   rv32.Engine
 	capture  func(at emu.Time, packet []byte)
-	change   func(s *scene)
+	change   func(s *testbed)
 }
 
-func newScene(t testing.TB, c setup) *scene {
+func newTestbed(t testing.TB, c setup) *testbed {
 	t.Helper()
-	s := &scene{t: t, air: NewMedium(MediumConfig{Capture: c.capture})}
+	s := &testbed{t: t, medium: NewMedium(MediumConfig{Capture: c.capture})}
 	if c.ap.SSID == "" {
 		c.ap.SSID = testSSID
 		if c.ap.Passphrase == "" { // an open network is asked for by its name
@@ -108,7 +108,7 @@ func newScene(t testing.TB, c setup) *scene {
 		t.Fatal(err)
 	}
 	s.ap = ap
-	s.air.Add(ap)
+	s.medium.Add(ap)
 	if c.change != nil {
 		c.change(s)
 	}
@@ -117,7 +117,7 @@ func newScene(t testing.TB, c setup) *scene {
 		Flash:  firmware(t, c.firmware),
 		Seed:   c.seed,
 		Engine: c.engine,
-		Radio:  s.air.Antenna(),
+		Radio:  s.medium.Antenna(),
 		Output: func(o emu.Output) { s.text.Write(o.Data) },
 	})
 	if err != nil {
@@ -138,8 +138,8 @@ func newBoard(t testing.TB, name string, antenna *Antenna, mac [6]byte, output f
 	})
 }
 
-// until runs to a text on the console.
-func (s *scene) until(text string, limit emu.Duration) emu.Result {
+// until runs until a text appears on the console.
+func (s *testbed) until(text string, limit emu.Duration) emu.Result {
 	s.t.Helper()
 	res := s.board.Run(s.t.Context(), emu.UntilText(text), emu.Limit(limit.Std()))
 	if res.Reason != emu.StopText {
@@ -148,11 +148,11 @@ func (s *scene) until(text string, limit emu.Duration) emu.Result {
 	return res
 }
 
-// Both lines of firmware join the network and fetch a page.
+// Firmware with both releases of the crates joins the network and fetches a page.
 func TestFirmwareReachesHTTP(t *testing.T) {
 	for _, name := range []string{newLine, oldLine} {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t, setup{firmware: name})
+			s := newTestbed(t, setup{firmware: name})
 			res := s.until(" 200 OK", 10*emu.Second)
 			t.Logf("%v, %d M instructions\n%s", res.Now, res.Instructions/1e6, s.text.String())
 			for _, a := range s.board.Unmodelled() {

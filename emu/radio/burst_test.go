@@ -8,8 +8,8 @@ import (
 	"espalier.dev/espalier/emu/lan"
 )
 
-// flood is a network that takes connections to nowhere, so that firmware waits
-// and polls, and can send a burst of ARP requests.
+// flood is a network that drops TCP segments, so that firmware waits and polls,
+// and can send a burst of ARP requests.
 type flood struct {
 	*lan.Network
 	queue   [][]byte
@@ -48,7 +48,7 @@ func (w *flood) Advance(now emu.Time, deliver func([]byte)) {
 	}
 }
 
-// burst asks n times for the station's address, in frames of a size.
+// burst sends n ARP requests for the station's address, in frames of a size.
 func (w *flood) burst(at emu.Time, n, size int, gap emu.Duration) {
 	w.at, w.gap = at, gap
 	for range n {
@@ -60,8 +60,8 @@ func (w *flood) burst(at emu.Time, n, size int, gap emu.Duration) {
 	}
 }
 
-// A burst of full frames arrives without loss; one that is faster than the
-// firmware loses some in its own queue, and does not wedge the chip.
+// A burst of full frames arrives without loss. A burst that is faster than the
+// firmware loses frames in its own queue, after which reception works again.
 func TestBurst(t *testing.T) {
 	both(t, func(t *testing.T, firmware string, isNew bool) {
 		network, err := lan.New(lan.Config{})
@@ -69,7 +69,7 @@ func TestBurst(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := &flood{Network: network}
-		s := newScene(t, setup{firmware: firmware, ap: Config{DS: w}})
+		s := newTestbed(t, setup{firmware: firmware, ap: Config{DS: w}})
 		s.until(choose(isNew, "GET http", "got ip"), 3*emu.Second)
 		s.board.Run(t.Context(), emu.Limit(50*time.Millisecond))
 		if w.station == nil {
@@ -99,7 +99,7 @@ func TestBurst(t *testing.T) {
 // BenchmarkIdle is an hour of an associated station, which fetches a page every
 // 30 s, with a new group key every ten minutes.
 func BenchmarkIdle(b *testing.B) {
-	s := newScene(b, setup{firmware: newLine, ap: Config{GroupRekey: 600 * emu.Second}})
+	s := newTestbed(b, setup{firmware: newLine, ap: Config{GroupRekey: 600 * emu.Second}})
 	s.until("200 OK", 3*emu.Second)
 	for b.Loop() {
 		s.board.Run(b.Context(), emu.Limit(3600*time.Second))

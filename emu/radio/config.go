@@ -17,48 +17,50 @@ type Config struct {
 	// open network.
 	Passphrase string
 
-	// Channel is 1 to 13; 0 is 1, the first channel that a station looks at.
+	// Channel is 1 to 13; 0 is 1, the first channel that a station scans.
 	Channel int
 
 	// BSSID is the address of the access point; zero is 02:53:49:4d:00:01.
 	BSSID [6]byte
 
-	// RSSI is how well the chip hears the access point, in dBm; 0 is -40.
+	// RSSI is the level at which a chip receives the access point, in dBm; 0 is
+	// -40.
 	RSSI int8
 
-	// Seed decides about nonces, group keys and which frames a fault hits.
+	// Seed seeds the random number generators: nonces, group keys and the frames
+	// that a fault hits.
 	Seed uint64
 
-	// Wire is the network behind the access point; nil: there is none.
+	// DS is the network of the access point; nil: there is none.
 	DS DistributionSystem
 
-	// Faults is what goes wrong, and when. Faults of the network behind the
-	// access point are that network's own matter.
+	// Faults are injected into the radio side. The faults of the network are
+	// injected by the DS.
 	Faults faults.Schedule
 
-	// GroupRekey is the time between two group keys, 0 for one for ever.
+	// GroupRekey is the time between two group keys; 0: the first one is kept.
 	GroupRekey emu.Duration
 
-	// WMM announces quality of service; stations then send QoS data frames.
-	// HT, which includes it, announces 802.11n.
+	// WMM announces quality of service, so that stations send QoS data frames.
+	// HT announces 802.11n and implies WMM.
 	WMM, HT bool
 }
 
-// Wire is the network behind an access point. Frames are Ethernet II without
-// FCS: destination, source, type, payload, at most 1514 bytes. Times never go
-// backwards.
+// DistributionSystem is the network of an access point (802.11 4.3.5). Frames are
+// Ethernet II without FCS: destination, source, type, payload, at most 1514
+// bytes. now never decreases from one call to the next.
 type DistributionSystem interface {
-	// Receive takes a frame of a station. It is only valid during the call.
+	// Receive takes a frame of a station, which is only valid during the call.
 	Receive(now emu.Time, frame []byte)
 	// Next returns when Advance must be called next; it may have passed. ok is
 	// false when nothing will happen without a frame.
 	Next() (at emu.Time, ok bool)
-	// Advance does what is due and hands frames for stations to deliver, which
-	// keeps them.
+	// Advance does what is due and calls deliver with the frames for stations,
+	// which deliver keeps.
 	Advance(now emu.Time, deliver func(frame []byte))
 }
 
-// ConfigError says what is wrong with a Config.
+// ConfigError describes an invalid Config.
 type ConfigError struct{ Problem string }
 
 func (e *ConfigError) Error() string { return "access point: " + e.Problem }
@@ -66,7 +68,7 @@ func (e *ConfigError) Error() string { return "access point: " + e.Problem }
 const (
 	defaultChannel = 1
 	defaultLevel   = -40
-	// sensitivity is the weakest level at which a chip understands a frame.
+	// sensitivity is the lowest level at which a frame is received.
 	sensitivity = -94
 )
 
@@ -85,15 +87,15 @@ func (c *Config) complete() error {
 	}
 	switch {
 	case len(c.SSID) == 0 || len(c.SSID) > 32:
-		return &ConfigError{fmt.Sprintf("SSID has %d bytes, 1 to 32 are possible", len(c.SSID))}
+		return &ConfigError{fmt.Sprintf("SSID has %d bytes; want 1 to 32", len(c.SSID))}
 	case c.Passphrase != "" && (len(c.Passphrase) < 8 || len(c.Passphrase) > 63):
-		return &ConfigError{fmt.Sprintf("passphrase has %d bytes, 8 to 63 are possible", len(c.Passphrase))}
+		return &ConfigError{fmt.Sprintf("passphrase has %d bytes; want 8 to 63", len(c.Passphrase))}
 	case c.Channel < 1 || c.Channel > 13:
-		return &ConfigError{fmt.Sprintf("channel %d, 1 to 13 are possible", c.Channel)}
+		return &ConfigError{fmt.Sprintf("channel %d; want 1 to 13", c.Channel)}
 	case dot11.Addr(c.BSSID).Group():
 		return &ConfigError{"BSSID is a group address"}
 	case c.GroupRekey < 0:
-		return &ConfigError{"time between two group keys is negative"}
+		return &ConfigError{"interval of group keys is negative"}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ const (
 	minEtherType   = 0x600
 )
 
-// data takes a data frame of a station.
+// data processes a data frame of a station.
 func (ap *AccessPoint) data(f dot11.Frame) {
 	st := ap.station(f.A2())
 	if st == nil || st.AID == 0 {
@@ -25,11 +25,11 @@ func (ap *AccessPoint) data(f dot11.Frame) {
 	if st.duplicate(f) {
 		return
 	}
-	ap.sleeps(st, f.Has(dot11.PowerMgmt))
+	ap.setPowerSave(st, f.Has(dot11.PowerMgmt))
 	if !f.HasData() || f.Has(dot11.MoreFrag) || f.Sequence()&15 != 0 {
 		return
 	}
-	payload, protected, ok := ap.open(st, f)
+	payload, protected, ok := ap.decrypt(st, f)
 	if !ok || len(payload) < snapHeader || [6]byte(payload) != [6]byte{0xaa, 0xaa, 3, 0, 0, 0} {
 		return
 	}
@@ -47,8 +47,9 @@ func (ap *AccessPoint) data(f dot11.Frame) {
 	ap.bridge(st, f.A3(), etherType, payload)
 }
 
-// open returns the payload of a frame, decrypted.
-func (ap *AccessPoint) open(st *station, f dot11.Frame) (payload []byte, protected, ok bool) {
+// decrypt returns the payload of a frame. ok is false when the frame is to be
+// dropped.
+func (ap *AccessPoint) decrypt(st *station, f dot11.Frame) (payload []byte, protected, ok bool) {
 	if !f.Has(dot11.Protected) {
 		return f.Body(), false, true
 	}
@@ -57,7 +58,7 @@ func (ap *AccessPoint) open(st *station, f dot11.Frame) (payload []byte, protect
 	if !ok || ap.rsn == nil || st.hs.step < sentM3 || pn <= *last {
 		return nil, true, false
 	}
-	f = slices.Clone(f) // the air keeps it
+	f = slices.Clone(f) // the medium delivers f to others, too
 	if dot11.OpenCCMP(st.ptk.tk[:], f) != nil {
 		return nil, true, false
 	}
@@ -66,7 +67,8 @@ func (ap *AccessPoint) open(st *station, f dot11.Frame) (payload []byte, protect
 	return body[dot11.CCMPHeader : len(body)-dot11.CCMPMIC], true, true
 }
 
-// bridge passes a station's frame on: to other stations, to the wire, or both.
+// bridge forwards a frame of a station to other stations, to the distribution
+// system, or both.
 func (ap *AccessPoint) bridge(from *station, to dot11.Addr, etherType uint16, payload []byte) {
 	frame := make([]byte, 0, ethernetHeader+len(payload))
 	frame = append(frame, to[:]...)
@@ -77,20 +79,20 @@ func (ap *AccessPoint) bridge(from *station, to dot11.Addr, etherType uint16, pa
 		return
 	}
 	if to.Group() && ap.hasOthers(from) || ap.station(to) != nil {
-		ap.fromWire(frame)
+		ap.fromDS(frame)
 	}
-	if w := ap.cfg.DS; w != nil && (to.Group() || ap.station(to) == nil) {
-		w.Receive(ap.now, frame)
+	if ds := ap.cfg.DS; ds != nil && (to.Group() || ap.station(to) == nil) {
+		ds.Receive(ap.now, frame)
 	}
 }
 
-// hasOthers reports whether a group frame of a station concerns another one.
+// hasOthers reports whether another station can receive group frames.
 func (ap *AccessPoint) hasOthers(from *station) bool {
 	return slices.ContainsFunc(ap.stations, func(st *station) bool { return st != from && st.Keyed })
 }
 
-// fromWire sends an Ethernet frame to the station, or stations, that it is for.
-func (ap *AccessPoint) fromWire(frame []byte) {
+// fromDS transmits an Ethernet frame to its destinations among the stations.
+func (ap *AccessPoint) fromDS(frame []byte) {
 	if len(frame) < ethernetHeader || len(frame) > maxEthernet {
 		return
 	}
@@ -105,7 +107,7 @@ func (ap *AccessPoint) fromWire(frame []byte) {
 	}
 }
 
-// sendEAPOL is protected once the station has its keys.
+// sendEAPOL sends an EAPOL-Key frame, protected once the station has its keys.
 func (ap *AccessPoint) sendEAPOL(st *station, k eapolKey) {
 	if ap.quirk == quirkEAPOLVersion1 {
 		k[0] = 1
@@ -125,8 +127,8 @@ func (ap *AccessPoint) sendEAPOL(st *station, k eapolKey) {
 	}
 }
 
-// sendData sends a payload with its SNAP header to a station, or keeps it while
-// the station sleeps.
+// sendData sends a payload with its SNAP header to a station, or buffers it while
+// the station is in power save mode.
 func (ap *AccessPoint) sendData(st *station, from dot11.Addr, payload []byte) {
 	control := dot11.DataControl(st.QoS, st.Keyed && ap.rsn != nil && ap.quirk != quirkPlainData)
 	f := ap.header(control, st.addr, from)
@@ -146,22 +148,22 @@ func (ap *AccessPoint) sendData(st *station, from dot11.Addr, payload []byte) {
 		}
 		return
 	}
-	ap.sendSealed(st, f)
+	ap.encryptAndSend(st, f)
 }
 
-// sendSealed gives a frame its packet number, and sends it.
-func (ap *AccessPoint) sendSealed(st *station, f dot11.Frame) {
+// encryptAndSend gives a frame its packet number, encrypts and transmits it.
+func (ap *AccessPoint) encryptAndSend(st *station, f dot11.Frame) {
 	if f.Has(dot11.Protected) {
 		if ap.quirk != quirkSamePN {
 			st.txPN++
 		}
-		ap.seal(f, st.ptk.tk[:], st.txPN, 0)
+		ap.encrypt(f, st.ptk.tk[:], st.txPN, 0)
 	}
 	ap.transmit(f)
 }
 
-// seal writes the packet number into a frame and encrypts it.
-func (ap *AccessPoint) seal(f dot11.Frame, key []byte, pn dot11.PN, keyID byte) {
+// encrypt writes the packet number into a frame and encrypts it in place.
+func (ap *AccessPoint) encrypt(f dot11.Frame, key []byte, pn dot11.PN, keyID byte) {
 	n := f.HeaderLen()
 	dot11.AppendCCMPHeader(f[n:n], pn, keyID)
 	if err := dot11.SealCCMP(key, f); err != nil {
@@ -169,8 +171,8 @@ func (ap *AccessPoint) seal(f dot11.Frame, key []byte, pn dot11.PN, keyID byte) 
 	}
 }
 
-// sendGroup sends to all stations, after the next beacon when one of them
-// sleeps.
+// sendGroup sends a group frame: at once, or after the next beacon when a station
+// is in power save mode (11.2.3).
 func (ap *AccessPoint) sendGroup(to, from dot11.Addr, payload []byte) {
 	awake, any := true, false
 	for _, st := range ap.stations {
@@ -191,13 +193,13 @@ func (ap *AccessPoint) sendGroup(to, from dot11.Addr, payload []byte) {
 		f = dot11.AppendCCMPHeader(f, ap.group.pn, id)
 		f = append(f, payload...)
 		f = append(f, make([]byte, dot11.CCMPMIC)...)
-		ap.seal(f, ap.group.tk, ap.group.pn, id)
+		ap.encrypt(f, ap.group.tk, ap.group.pn, id)
 	} else {
 		f = append(f, payload...)
 	}
 	if !awake {
-		if len(ap.parked) < maxBuffered {
-			ap.parked = append(ap.parked, f)
+		if len(ap.groupBuffer) < maxBuffered {
+			ap.groupBuffer = append(ap.groupBuffer, f)
 		}
 		return
 	}

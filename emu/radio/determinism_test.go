@@ -13,29 +13,29 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// print is what a run leaves: instructions and time, the trace, the console,
-// and a hash of every frame on the air.
-type print struct {
-	now   emu.Time
-	trace uint64
-	text  string
-	air   uint64
+// runResult identifies a run: time, trace, console, and a hash of every frame on
+// the medium.
+type runResult struct {
+	now    emu.Time
+	trace  uint64
+	text   string
+	frames uint64
 }
 
-func fingerprint(t testing.TB, seed uint64, engine rv32.Engine, lines ...string) print {
+func fingerprint(t testing.TB, seed uint64, engine rv32.Engine, lines ...string) runResult {
 	t.Helper()
 	h := fnv.New64a()
-	s := newScene(t, setup{firmware: newLine, seed: seed, engine: engine, ap: Config{GroupRekey: 300 * emu.Millisecond, Faults: schedule(t, lines...)},
+	s := newTestbed(t, setup{firmware: newLine, seed: seed, engine: engine, ap: Config{GroupRekey: 300 * emu.Millisecond, Faults: schedule(t, lines...)},
 		capture: func(at emu.Time, packet []byte) {
 			_ = binary.Write(h, binary.LittleEndian, at)
 			h.Write(packet)
 		}})
 	res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(3*time.Second))
-	return print{emu.At(res.Now), res.Trace, s.text.String(), h.Sum64()}
+	return runResult{emu.At(res.Now), res.Trace, s.text.String(), h.Sum64()}
 }
 
-// The same image and the same seed make the same run, whatever the host does;
-// another seed makes another one. Faults are part of it.
+// The same image, seed and faults give the same run with every engine and number
+// of processors; another seed gives another run.
 func TestSameSeedSameRun(t *testing.T) {
 	devtest.Long(t, "firmware runs for seconds")
 	lines := []string{"radio-loss 20%", "at 980ms deauth"}
@@ -54,25 +54,25 @@ func TestSameSeedSameRun(t *testing.T) {
 	if got := fingerprint(t, 1, rv32.EngineReference, lines...); got != want {
 		t.Errorf("reference engine: %+v, want %+v", got, want)
 	}
-	if got := fingerprint(t, 2, rv32.EngineBlock, lines...); got.trace == want.trace || got.air == want.air {
+	if got := fingerprint(t, 2, rv32.EngineBlock, lines...); got.trace == want.trace || got.frames == want.frames {
 		t.Error("the seed makes no difference")
 	}
 }
 
-// Two chips share the air: both join, and the medium carries one frame at a
-// time. They run in turns, and the turns are part of the run.
+// Two chips share the medium: both join, and the medium carries one frame at a
+// time. They run in turns of a millisecond.
 func TestTwoChips(t *testing.T) {
 	devtest.Long(t, "firmware runs for seconds")
-	run := func() (out [2]print) {
+	run := func() (out [2]runResult) {
 		var last emu.Time
-		s := newScene(t, setup{firmware: newLine, capture: func(at emu.Time, p []byte) {
+		s := newTestbed(t, setup{firmware: newLine, capture: func(at emu.Time, p []byte) {
 			if at < last {
 				t.Error("frames out of order")
 			}
 			last = at
 		}})
-		other := newScene(t, setup{firmware: oldLine})
-		second, err := newBoard(t, oldLine, s.air.Antenna(), [6]byte{2, 0, 0, 0, 0, 9}, func(o emu.Output) { other.text.Write(o.Data) })
+		other := newTestbed(t, setup{firmware: oldLine})
+		second, err := newBoard(t, oldLine, s.medium.Antenna(), [6]byte{2, 0, 0, 0, 0, 9}, func(o emu.Output) { other.text.Write(o.Data) })
 		if err != nil {
 			t.Fatal(err)
 		}

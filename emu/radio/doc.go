@@ -1,12 +1,14 @@
-// Package radio is the air around emulated chips: access points, and the
-// medium that they share with the antennas of any number of chips.
+// Package radio simulates the 2.4 GHz environment of emulated chips: the wireless
+// medium, to which the antennas of any number of chips are connected, and access
+// points with WPA2-Personal.
 //
-// In come the frames that a chip transmits and Ethernet frames of the network
-// behind an access point, with guest time; out go the same in the other
-// direction and the instant of the next event. Nothing else decides what
-// happens but the configuration, a schedule of faults and a seed: there is no
-// goroutine, no host clock and no other source of chance.
+// The frames that a chip transmits and the Ethernet frames of the distribution
+// system go in, with guest time; the frames that a chip receives, Ethernet frames
+// and the instant of the next event come out. The result depends on nothing but
+// the configuration, the fault schedule and the seed: there is no goroutine, no
+// host clock and no other source of random numbers.
 //
-// The package does not know the chip: it meets it in emu.Radio. It does not
-// know what is behind an access point either: that is a Wire.
+// The package does not depend on the chip, whose side of the antenna is
+// emu.Radio, nor on the network of an access point, which is a
+// DistributionSystem. Numbers in comments are clauses of IEEE Std 802.11-2020.
 package radio

@@ -27,7 +27,7 @@ const (
 	keyEncrypted  = 1 << 12
 )
 
-// eapolKey is an EAPOL-Key frame from its version byte on, a view over bytes.
+// eapolKey is a view of an EAPOL-Key frame, from its version byte on.
 type eapolKey []byte
 
 // parseEAPOLKey returns the EAPOL-Key frame at the start of b, without padding.
@@ -54,7 +54,7 @@ func (k eapolKey) data() []byte {
 	return k[keyFrameSize : keyFrameSize+int(binary.BigEndian.Uint16(k[97:]))]
 }
 
-// sum is the MIC of the frame: HMAC-SHA1-128 with the MIC field zero.
+// sum returns the MIC of the frame: HMAC-SHA1-128 with the MIC field zero.
 func (k eapolKey) sum(kck []byte) []byte {
 	h := hmac.New(sha1.New, kck)
 	h.Write(k[:81])
@@ -66,7 +66,7 @@ func (k eapolKey) sum(kck []byte) []byte {
 // sign fills in the MIC.
 func (k eapolKey) sign(kck []byte) { copy(k.mic(), k.sum(kck)) }
 
-// signed reports whether the MIC is right.
+// signed reports whether the MIC is correct.
 func (k eapolKey) signed(kck []byte) bool { return hmac.Equal(k.mic(), k.sum(kck)) }
 
 // newEAPOLKey returns a frame without a MIC.
@@ -82,13 +82,13 @@ func newEAPOLKey(info uint16, keyLen int, replay uint64, nonce, data []byte) eap
 	return append(k, data...)
 }
 
-// gtkKDE is the key data encapsulation of a group key, 12.7.2.
+// gtkKDE returns the key data encapsulation of a group key, 12.7.2.
 func gtkKDE(keyID byte, gtk []byte) []byte {
 	kde := []byte{0xdd, byte(6 + len(gtk)), 0x00, 0x0f, 0xac, 0x01, keyID, 0x00}
 	return append(kde, gtk...)
 }
 
-// padKeyData fills key data up for the key wrap.
+// padKeyData pads key data for the key wrap, 12.7.2.
 func padKeyData(b []byte) []byte {
 	if len(b)%8 == 0 && len(b) >= 16 {
 		return b

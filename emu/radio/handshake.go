@@ -15,27 +15,27 @@ type handshake struct {
 	replay uint64 // of the last message sent
 	anonce []byte
 	step   handshakeStep
-	group  bool // the group key message is out
+	group  bool // a group key message is not answered yet
 
-	sent uint64   // how often the message that waits for an answer was sent, 0: none does
+	sent uint64   // transmissions of the message that is not answered yet; 0: there is none
 	due  emu.Time // when it is sent again
 }
 
-// A message that is not answered is sent again, with the next replay counter,
-// as common access points do it: after 100 ms (500 ms when it is about the group
-// key), and then every second, four times in all. After that a station that
-// has no pairwise key is left to its own timer; one that does not take the
-// group key is sent away.
+// A message that is not answered is sent again with the next replay counter, as
+// common access points do: after 100 ms (500 ms for a group key message) and then
+// every second, four times in all. After that a station without a pairwise key
+// is left to its own timeout, and one that does not confirm the group key is
+// deauthenticated.
 const (
-	keyTries           = 4
+	keyTransmissions   = 4
 	keyTimeoutFirst    = 100 * emu.Millisecond
 	keyTimeoutGroup    = 500 * emu.Millisecond
 	keyTimeout         = emu.Second
 	reasonGroupTimeout = 16 // 9.4.1.7
 )
 
-// await starts waiting for the answer to a message that has just been sent.
-func (h *handshake) await(now emu.Time, first emu.Duration) {
+// waitForAnswer records that a message was sent and when it is to be sent again.
+func (h *handshake) waitForAnswer(now emu.Time, first emu.Duration) {
 	if h.sent++; h.sent == 1 {
 		h.due = now.Add(first)
 	} else {
@@ -43,14 +43,14 @@ func (h *handshake) await(now emu.Time, first emu.Duration) {
 	}
 }
 
-// expects reports whether an answer may have that replay counter: the one of
-// any transmission of the message, or the one before.
+// expects reports whether an answer may have a replay counter: that of any
+// transmission of the message, or the one before.
 func (h *handshake) expects(replay uint64) bool {
 	return replay <= h.replay && replay+max(h.sent, 1) >= h.replay
 }
 
-// nextKey is when a message is to be sent again.
-func (ap *AccessPoint) nextKey() emu.Time {
+// nextKeyRetransmission returns when a message is to be sent again.
+func (ap *AccessPoint) nextKeyRetransmission() emu.Time {
 	at := emu.Never
 	for _, st := range ap.stations {
 		if st.hs.sent > 0 {
@@ -60,15 +60,15 @@ func (ap *AccessPoint) nextKey() emu.Time {
 	return at
 }
 
-// repeatKeys sends again what was not answered in time.
-func (ap *AccessPoint) repeatKeys() {
+// retransmitKeys sends messages again that were not answered in time.
+func (ap *AccessPoint) retransmitKeys() {
 	for _, st := range slices.Clone(ap.stations) {
 		h := &st.hs
 		if h.sent == 0 || h.due > ap.now {
 			continue
 		}
 		switch {
-		case h.sent >= keyTries:
+		case h.sent >= keyTransmissions:
 			h.sent = 0
 			if h.group {
 				ap.deauthenticate(st, reasonGroupTimeout)
@@ -119,10 +119,10 @@ func (ap *AccessPoint) startHandshake(st *station) {
 
 func (ap *AccessPoint) message1(st *station) {
 	ap.sendEAPOL(st, newEAPOLKey(keyVersionAES|keyPairwise|keyACK, dot11.CCMPKey, st.hs.replay, st.hs.anonce, nil))
-	st.hs.await(ap.now, keyTimeoutFirst)
+	st.hs.waitForAnswer(ap.now, keyTimeoutFirst)
 }
 
-// key takes an EAPOL-Key frame of a station.
+// key processes an EAPOL-Key frame of a station.
 func (ap *AccessPoint) key(st *station, k eapolKey) {
 	info := k.info()
 	if info&keyMIC == 0 || info&(keyACK|keyRequest|keyError) != 0 || !st.hs.expects(k.replay()) {
@@ -141,8 +141,8 @@ func (ap *AccessPoint) key(st *station, k eapolKey) {
 	}
 }
 
-// message2 checks that the station has the same key, and answers with message
-// 3. A station with another passphrase is not answered.
+// message2 verifies the MIC, which proves that the station has the passphrase, and
+// answers with message 3. A station with another passphrase gets no answer.
 func (ap *AccessPoint) message2(st *station, k eapolKey) {
 	pmk := ap.pmk
 	if ap.fault(faults.WrongPassphrase) && ap.badPMK != nil {
@@ -150,7 +150,7 @@ func (ap *AccessPoint) message2(st *station, k eapolKey) {
 	}
 	keys := derivePTK(pmk, ap.bssid, st.addr, st.hs.anonce, k.nonce())
 	if !k.signed(keys.kck[:]) {
-		st.hs.sent = 0 // it was heard, and the same question has the same answer
+		st.hs.sent = 0 // message 1 was received; sending it again gives the same answer
 		return
 	}
 	if rsn, ok := dot11.Element(k.data(), dot11.ElementRSN); !ok || !sameSuites(rsn, ap.rsn[2:]) {
@@ -202,11 +202,11 @@ func (ap *AccessPoint) message3(st *station) {
 		k.mic()[0] ^= 1
 	}
 	ap.sendEAPOL(st, k)
-	st.hs.await(ap.now, keyTimeoutFirst)
+	st.hs.waitForAnswer(ap.now, keyTimeoutFirst)
 }
 
-// changeGroupKey makes a new group key and tells it to every station, 12.7.7.
-// Frames are sent with it from then on.
+// changeGroupKey makes a new group key and sends it to every station, 12.7.7. It
+// is used from then on.
 func (ap *AccessPoint) changeGroupKey() {
 	ap.group = ap.newGroupKey(3 - ap.group.id)
 	for _, st := range ap.stations {
@@ -224,10 +224,10 @@ func (ap *AccessPoint) groupMessage(st *station) {
 	k := newEAPOLKey(keyVersionAES|keyACK|keyMIC|keySecure|keyEncrypted, dot11.CCMPKey, st.hs.replay, make([]byte, 32), data)
 	k.sign(st.ptk.kck[:])
 	ap.sendEAPOL(st, k)
-	st.hs.await(ap.now, keyTimeoutGroup)
+	st.hs.waitForAnswer(ap.now, keyTimeoutGroup)
 }
 
-// quirk is how an access point of a test misbehaves.
+// quirk is a deviation of an access point from the standard, for tests.
 type quirk uint8
 
 const (
@@ -242,6 +242,6 @@ const (
 	quirkPlainData     // data is not protected
 	quirkSamePN        // the packet number does not advance
 	quirkGroupKeyID    // group frames carry another key identifier
-	quirkM3Twice       // message 3 is repeated
+	quirkM3Twice       // message 3 is sent twice
 	quirkEAPOLVersion1 // EAPOL frames have version 1
 )

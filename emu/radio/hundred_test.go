@@ -20,8 +20,8 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// evidence is what a run leaves, byte for byte: the trace hash, a capture of the
-// air and of the network behind it, and the serial log.
+// evidence identifies a run byte for byte: trace hash, capture of the medium and
+// of the network, serial log.
 type evidence struct {
 	Runs    int
 	Now     emu.Time
@@ -36,7 +36,7 @@ func (e evidence) same(o evidence) bool {
 	return e == o
 }
 
-// gather runs the firmware of the demo once, with an air that loses frames.
+// gather runs the firmware of the demo once with lost frames.
 func gather(t *testing.T, engine rv32.Engine) evidence {
 	t.Helper()
 	var file bytes.Buffer
@@ -45,7 +45,7 @@ func gather(t *testing.T, engine rv32.Engine) evidence {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newScene(t, setup{
+	s := newTestbed(t, setup{
 		firmware: newLine, seed: 11, engine: engine,
 		ap:      Config{DS: network, GroupRekey: 300 * emu.Millisecond, Faults: schedule(t, "radio-loss 20%")},
 		capture: func(at emu.Time, b []byte) { p.Frame(0, at, b) },
@@ -60,7 +60,7 @@ const (
 	hundredFile   = "ESPALIER_TEST_RESULT"
 )
 
-// TestRunsOfAProcess is what a process of TestHundredRuns does.
+// TestRunsOfAProcess is executed by the processes of TestHundredRuns.
 func TestRunsOfAProcess(t *testing.T) {
 	if os.Getenv(hundredFile) == "" {
 		t.Skip("a part of TestHundredRuns")
@@ -86,11 +86,12 @@ func TestRunsOfAProcess(t *testing.T) {
 	}
 }
 
-// One hundred runs of the same image with the same seed leave the same trace
+// One hundred runs of the same image with the same seed have the same trace
 // hash, the same capture and the same serial log: 25 with each of two engines on
 // one processor and on four, in eight processes.
 func TestHundredRuns(t *testing.T) {
 	devtest.Long(t, "a hundred runs")
+	firmware(t, newLine) // skips here, not in the processes, when it was not built
 	type share struct {
 		engine     rv32.Engine
 		processors int

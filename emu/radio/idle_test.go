@@ -11,11 +11,11 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// Half an hour of a station that saves power, with a new group key every five
-// minutes: afterwards it is still associated, has never asked for the network
-// again, and nothing has grown. A whole day of it is a benchmark, bench.IdleDay.
+// Half an hour of guest time of a station in power save mode with a new group key
+// every five minutes: it stays associated, sends no further management frame, and
+// the heap does not grow. bench.IdleDay measures a day of it.
 func TestIdleStation(t *testing.T) {
-	devtest.Long(t, "firmware runs for half an hour of its time")
+	devtest.Long(t, "firmware runs for half an hour of guest time")
 	const (
 		minute  = 60 * emu.Second
 		maxLeak = 1 << 19 // bytes; 17,500 beacons are sent
@@ -28,7 +28,7 @@ func TestIdleStation(t *testing.T) {
 		return int64(m.HeapAlloc)
 	}
 	management := 0
-	s := newScene(t, setup{firmware: "idle.elf", ap: Config{GroupRekey: 5 * minute}, capture: func(_ emu.Time, p []byte) {
+	s := newTestbed(t, setup{firmware: "idle.elf", ap: Config{GroupRekey: 5 * minute}, capture: func(_ emu.Time, p []byte) {
 		if f := dot11.Frame(p[radiotapLen:]); f.Type() == dot11.Management && !f.Is(dot11.Beacon) {
 			management++
 		}

@@ -29,7 +29,7 @@ const (
 	statusNotThisGroup = 1
 )
 
-// rsnElement is WPA2-Personal: group cipher CCMP, pairwise CCMP, PSK.
+// rsnElement returns the RSN element of WPA2-Personal: group cipher CCMP, pairwise CCMP, PSK.
 func rsnElement() []byte {
 	return dot11.AppendElement(nil, dot11.ElementRSN,
 		1, 0, 0x00, 0x0f, 0xac, 4, 1, 0, 0x00, 0x0f, 0xac, 4, 1, 0, 0x00, 0x0f, 0xac, 2, 0, 0)
@@ -51,7 +51,7 @@ func appendExtendedRates(b []byte) []byte {
 	return dot11.AppendElement(b, dot11.ElementExtendedRates, 0x30, 0x48, 0x60, 0x6c)
 }
 
-// appendExtras appends what WMM and 802.11n add.
+// appendExtras appends the elements of WMM and 802.11n.
 func (ap *AccessPoint) appendExtras(b []byte) []byte {
 	if ap.cfg.HT {
 		capability := make([]byte, 26)
@@ -69,7 +69,7 @@ func (ap *AccessPoint) appendExtras(b []byte) []byte {
 	return b
 }
 
-// announce appends the body of a beacon or a probe response.
+// announce appends the body of a beacon (with TIM) or of a probe response.
 func (ap *AccessPoint) announce(f dot11.Frame, tim bool) dot11.Frame {
 	f = binary.LittleEndian.AppendUint64(f, uint64(ap.now)/uint64(emu.Microsecond))
 	f = binary.LittleEndian.AppendUint16(f, beaconInterval)
@@ -85,16 +85,16 @@ func (ap *AccessPoint) announce(f dot11.Frame, tim bool) dot11.Frame {
 	return ap.appendExtras(f)
 }
 
-// sendBeacon also lets the group frames go that waited for sleepers to wake up.
+// sendBeacon transmits a beacon and the group frames that were buffered for it.
 func (ap *AccessPoint) sendBeacon() {
 	if ap.fault(faults.NoNetwork) || ap.fault(faults.BeaconLoss) {
 		return
 	}
 	f := ap.header(dot11.ManagementControl(dot11.Beacon), dot11.Broadcast(), ap.bssid)
 	ap.transmit(ap.announce(f, true))
-	parked := ap.parked
-	ap.parked = nil
-	for _, f := range parked {
+	groupBuffer := ap.groupBuffer
+	ap.groupBuffer = nil
+	for _, f := range groupBuffer {
 		ap.transmit(f)
 	}
 }
@@ -125,7 +125,8 @@ func (ap *AccessPoint) management(f dot11.Frame) {
 	}
 }
 
-// authenticate answers the first step; only the open system exists here.
+// authenticate answers the first step of open system authentication, the only
+// algorithm that is supported.
 func (ap *AccessPoint) authenticate(from dot11.Addr, algorithm, step uint16) {
 	if step != 1 || from.Group() {
 		return
@@ -206,20 +207,20 @@ func wantsWMM(elements []byte) bool {
 	return false
 }
 
-// deauthenticate ends what there is with a station.
+// deauthenticate removes a station and sends it a deauthentication.
 func (ap *AccessPoint) deauthenticate(st *station, reason uint16) {
 	ap.forget(st.addr)
-	ap.farewell(st.addr, reason)
+	ap.sendDeauth(st.addr, reason)
 }
 
-func (ap *AccessPoint) farewell(to dot11.Addr, reason uint16) {
+func (ap *AccessPoint) sendDeauth(to dot11.Addr, reason uint16) {
 	f := ap.header(dot11.ManagementControl(dot11.Deauth), to, ap.bssid)
 	ap.transmit(binary.LittleEndian.AppendUint16(f, reason))
 }
 
-// refuse tells a stranger that it is one.
+// refuse deauthenticates a station that is not associated.
 func (ap *AccessPoint) refuse(a dot11.Addr) {
 	if !a.Group() {
-		ap.farewell(a, reasonClass3)
+		ap.sendDeauth(a, reasonClass3)
 	}
 }

@@ -2,15 +2,16 @@ package radio
 
 import "espalier.dev/espalier/emu/dot11"
 
-// sleeps follows the Power Management bit of a station's frames, 11.2.3.
-func (ap *AccessPoint) sleeps(st *station, asleep bool) {
+// setPowerSave follows the Power Management bit of a station's frames, 11.2.3, and
+// sends the buffered frames when the station is awake.
+func (ap *AccessPoint) setPowerSave(st *station, asleep bool) {
 	st.PowerSave = asleep
 	if !asleep {
 		ap.release(st, len(st.buffered))
 	}
 }
 
-// release sends the first n of the frames that wait for a station.
+// release sends the first n of the frames that are buffered for a station.
 func (ap *AccessPoint) release(st *station, n int) {
 	for range min(n, len(st.buffered)) {
 		f := st.buffered[0]
@@ -18,11 +19,11 @@ func (ap *AccessPoint) release(st *station, n int) {
 		if len(st.buffered) > 0 {
 			f[1] |= dot11.MoreData >> 8
 		}
-		ap.sendSealed(st, f)
+		ap.encryptAndSend(st, f)
 	}
 }
 
-// tim is the body of the traffic indication map, 9.4.2.5: DTIM count, DTIM
+// tim returns the body of the traffic indication map, 9.4.2.5: DTIM count, DTIM
 // period (every beacon is one), bitmap control, partial virtual bitmap.
 func (ap *AccessPoint) tim() []byte {
 	var bitmap [maxStations/8 + 1]byte
@@ -34,7 +35,7 @@ func (ap *AccessPoint) tim() []byte {
 		}
 	}
 	control := byte(0)
-	if len(ap.parked) > 0 {
+	if len(ap.groupBuffer) > 0 {
 		control = 1
 	}
 	return append([]byte{0, 1, control}, bitmap[:last+1]...)

@@ -6,7 +6,7 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// radiotapLen is the length of the header that appendRadiotap makes.
+// radiotapLen is the length of the header of appendRadiotap.
 const radiotapLen = 23
 
 // appendRadiotap appends a radiotap header: TSFT, flags, rate, channel,
@@ -31,7 +31,7 @@ func appendRadiotap(b []byte, at emu.Time, channel, rate int, level int8) []byte
 	return append(b, byte(level))
 }
 
-// frequency is the centre of a channel in MHz.
+// frequency returns the centre frequency of a channel in MHz.
 func frequency(channel int) int {
 	if channel == 14 {
 		return 2484

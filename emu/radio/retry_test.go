@@ -13,51 +13,51 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// unanswered is a network whose EAPOL-Key frames are watched.
-func unanswered(t *testing.T, cfg Config) (*Medium, *AccessPoint, *[]emu.Time) {
+// recordKeyMessages returns a network and the instants of the key messages that its
+// access point sends.
+func recordKeyMessages(t *testing.T, cfg Config) (*Medium, *AccessPoint, *[]emu.Time) {
 	t.Helper()
 	var at []emu.Time
 	cfg.Passphrase = testPassphrase
 	var ap *AccessPoint
-	air, ap, _ := newNetwork(t, cfg, MediumConfig{Capture: func(now emu.Time, p []byte) {
+	medium, ap, _ := newNetwork(t, cfg, MediumConfig{Capture: func(now emu.Time, p []byte) {
 		f := dot11.Frame(p[radiotapLen:])
 		if f.HasData() && f.A2() == ap.bssid && !f.A1().Group() {
 			at = append(at, now)
 		}
 	}})
-	return air, ap, &at
+	return medium, ap, &at
 }
 
-// A key message that is not answered is sent four times in all, each with its
-// own replay counter; any of them may be answered.
-func TestKeyMessagesAreRepeated(t *testing.T) {
-	for deaf := range keyTries + 1 {
-		air, ap, at := unanswered(t, Config{})
-		c := newClient(t, air, ap, 1)
-		c.deaf = deaf
+// A key message that is not answered is sent four times in all, each time with
+// another replay counter; the answer to any of them is accepted.
+func TestKeyMessageRetransmission(t *testing.T) {
+	for lost := range keyTransmissions + 1 {
+		medium, ap, at := recordKeyMessages(t, Config{})
+		c := newClient(t, medium, ap, 1)
+		c.dropKeys = lost
 		c.associate()
 		c.run(5 * emu.Second)
-		if joined := deaf < keyTries; c.keyed != joined || ap.Stations()[0].Keyed != joined {
-			t.Errorf("the first %d messages lost: joined %v", deaf, c.keyed)
+		if joined := lost < keyTransmissions; c.keyed != joined || ap.Stations()[0].Keyed != joined {
+			t.Errorf("the first %d messages lost: joined %v", lost, c.keyed)
 		}
 		for i, want := range []emu.Duration{keyTimeoutFirst, keyTimeoutFirst + keyTimeout, keyTimeoutFirst + 2*keyTimeout} {
-			if i >= deaf || deaf == keyTries && i == keyTries-1 {
+			if i >= lost || lost == keyTransmissions && i == keyTransmissions-1 {
 				break
 			}
-			about(t, "repeated", (*at)[i+1].Sub((*at)[0]), want, emu.Millisecond)
+			about(t, "first retransmission", (*at)[i+1].Sub((*at)[0]), want, emu.Millisecond)
 		}
-		if want := min(deaf, keyTries) + 2; deaf < keyTries && len(*at) != want || deaf == keyTries && len(*at) != keyTries {
-			t.Errorf("the first %d messages lost: %d messages in all", deaf, len(*at))
+		if want := min(lost, keyTransmissions) + 2; lost < keyTransmissions && len(*at) != want || lost == keyTransmissions && len(*at) != keyTransmissions {
+			t.Errorf("the first %d messages lost: %d messages in all", lost, len(*at))
 		}
 	}
 }
 
-// Message 3 is repeated, too, for a station that did not get it, and one that
-// answers an earlier one has answered.
-func TestMessage3IsRepeated(t *testing.T) {
-	air, ap, at := unanswered(t, Config{})
-	c := newClient(t, air, ap, 1)
-	c.deafTo = func(k eapolKey) bool { return k.info()&keyInstall != 0 && len(*at) < 4 }
+// Message 3 is retransmitted to a station that did not receive it.
+func TestMessage3Retransmission(t *testing.T) {
+	medium, ap, at := recordKeyMessages(t, Config{})
+	c := newClient(t, medium, ap, 1)
+	c.dropKey = func(k eapolKey) bool { return k.info()&keyInstall != 0 && len(*at) < 4 }
 	c.associate()
 	c.run(5 * emu.Second)
 	if !c.keyed || !ap.Stations()[0].Keyed || len(*at) != 4 {
@@ -65,44 +65,44 @@ func TestMessage3IsRepeated(t *testing.T) {
 	}
 }
 
-// A station that does not take a new group key is sent away after a while.
-func TestGroupKeyIsRepeated(t *testing.T) {
-	air, ap, at := unanswered(t, Config{GroupRekey: 10 * emu.Second})
-	c := newClient(t, air, ap, 1)
+// A station that does not confirm a new group key is deauthenticated.
+func TestGroupKeyRetransmission(t *testing.T) {
+	medium, ap, at := recordKeyMessages(t, Config{GroupRekey: 10 * emu.Second})
+	c := newClient(t, medium, ap, 1)
 	c.join()
 	c.run(emu.Time(10*emu.Second - 1).Sub(c.now))
-	*at, c.deaf = nil, 2
+	*at, c.dropKeys = nil, 2
 	c.run(5 * emu.Second)
 	if len(*at) != 3 || ap.Stations()[0].Rekeying || !bytes.Equal(c.gtk[ap.group.id], ap.group.tk) {
 		t.Errorf("%d messages; %+v", len(*at), ap.Stations()[0])
 	}
-	about(t, "repeated", (*at)[1].Sub((*at)[0]), keyTimeoutGroup, emu.Millisecond)
-	about(t, "repeated again", (*at)[2].Sub((*at)[1]), keyTimeout, emu.Millisecond)
+	about(t, "first retransmission", (*at)[1].Sub((*at)[0]), keyTimeoutGroup, emu.Millisecond)
+	about(t, "second retransmission", (*at)[2].Sub((*at)[1]), keyTimeout, emu.Millisecond)
 	c.run(emu.Time(20*emu.Second - 1).Sub(c.now))
-	*at, c.deaf = nil, 99
+	*at, c.dropKeys = nil, 99
 	c.run(5 * emu.Second)
-	if last := c.heard[slices.IndexFunc(c.heard, func(f dot11.Frame) bool { return f.Is(dot11.Deauth) })]; len(*at) != keyTries || len(ap.Stations()) != 0 || binary.LittleEndian.Uint16(last.Body()) != reasonGroupTimeout {
+	if last := c.received[slices.IndexFunc(c.received, func(f dot11.Frame) bool { return f.Is(dot11.Deauth) })]; len(*at) != keyTransmissions || len(ap.Stations()) != 0 || binary.LittleEndian.Uint16(last.Body()) != reasonGroupTimeout {
 		t.Errorf("%d messages, %d stations, %x", len(*at), len(ap.Stations()), []byte(last))
 	}
 }
 
-// A frame that is not acknowledged is sent seven times, marked as a repetition;
+// A frame that is not acknowledged is transmitted seven times, with the Retry bit;
 // one whose acknowledgement was lost arrives more than once.
-func TestFramesAreRepeated(t *testing.T) {
+func TestFrameRetransmission(t *testing.T) {
 	var sent []dot11.Frame
 	var ap *AccessPoint
-	air, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, Faults: schedule(t, "from 2s to 3s radio-loss 40%")},
+	medium, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, Faults: schedule(t, "from 2s to 3s radio-loss 40%")},
 		MediumConfig{Capture: func(_ emu.Time, p []byte) {
 			if f := dot11.Frame(p[radiotapLen:]); f.HasData() && f.A2() == ap.bssid {
 				sent = append(sent, slices.Clone(f))
 			}
 		}})
-	c := newClient(t, air, ap, 1)
+	c := newClient(t, medium, ap, 1)
 	c.join()
 	host := dot11.Addr{2, 9, 9, 9, 9, 9}
 	sent = nil
 	c.antenna.Tune(c.now, 6)
-	w.send = [][]byte{ethernet(c.addr, host, "to nobody")}
+	w.send = [][]byte{ethernet(c.addr, host, "while away")}
 	c.run(50 * emu.Millisecond)
 	c.antenna.Tune(c.now, 1)
 	w.send = [][]byte{ethernet(c.addr, host, "to the station")}
@@ -135,11 +135,11 @@ func TestFramesAreRepeated(t *testing.T) {
 	}
 }
 
-// Firmware moves a megabyte each way over an air that loses frames and
-// acknowledgements: what the station hears twice it takes once.
-func TestTransferOverALossyAir(t *testing.T) {
+// Firmware transfers a megabyte in each direction while frames and
+// acknowledgements are lost: duplicates are detected on both sides.
+func TestTransferWithLosses(t *testing.T) {
 	devtest.Long(t, "firmware runs for seconds")
-	s := newScene(t, setup{firmware: "transfer.elf", ap: Config{Faults: schedule(t, "radio-loss 20%")}})
+	s := newTestbed(t, setup{firmware: "transfer.elf", ap: Config{Faults: schedule(t, "radio-loss 20%")}})
 	s.until("done", 60*emu.Second)
 	text := s.text.String()
 	var sent, received int

@@ -9,13 +9,13 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// Firmware that saves power sleeps between every third beacon, is woken by the
-// TBTT interrupt, sees in the TIM that something waits for it, and fetches it:
+// Firmware in power save mode wakes up for every third beacon by the TBTT
+// interrupt, sees in the TIM that frames are buffered for it, and fetches them:
 // here the messages of the group key handshake.
-func TestFirmwareSavesPower(t *testing.T) {
+func TestFirmwarePowerSave(t *testing.T) {
 	devtest.Long(t, "firmware runs for seconds")
 	var sleeps, wakes int
-	s := newScene(t, setup{firmware: "sleepy/wifi-old.elf", ap: Config{GroupRekey: 3 * emu.Second}, capture: func(_ emu.Time, p []byte) {
+	s := newTestbed(t, setup{firmware: "sleepy/wifi-old.elf", ap: Config{GroupRekey: 3 * emu.Second}, capture: func(_ emu.Time, p []byte) {
 		f := dot11.Frame(p[radiotapLen:])
 		switch {
 		case f.Type() != dot11.Data || f.HasData() || f.A2() != chip:
@@ -30,10 +30,10 @@ func TestFirmwareSavesPower(t *testing.T) {
 		s.board.Run(t.Context(), emu.Limit(time.Duration(i+1)*3*time.Second+time.Second-s.board.Now()))
 		st := s.ap.stations[0]
 		if !st.PowerSave || st.hs.group || len(st.buffered) > 0 {
-			t.Errorf("%v: power save %v, waits for the answer to the group key %v, %d frames wait", s.board.Now(), st.PowerSave, st.hs.group, len(st.buffered))
+			t.Errorf("%v: power save %v, group key not confirmed %v, %d frames buffered", s.board.Now(), st.PowerSave, st.hs.group, len(st.buffered))
 		}
 	}
 	if sleeps < 8 || wakes < 4 {
-		t.Errorf("went to sleep %d times, woke up for frames %d times", sleeps, wakes)
+		t.Errorf("%d null frames with power management, %d without", sleeps, wakes)
 	}
 }

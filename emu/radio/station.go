@@ -6,21 +6,21 @@ import (
 	"espalier.dev/espalier/emu/dot11"
 )
 
-// maxStations and maxBuffered bound what strangers can make an access point
-// keep.
+// maxStations and maxBuffered bound the memory that stations can make an access
+// point use.
 const (
 	maxStations = 64
 	maxBuffered = 64
 )
 
-// Station is a chip as an access point knows it.
+// Station is the state of a station at an access point.
 type Station struct {
 	Addr          [6]byte
 	AID           int  // 0: not associated
-	Authenticated bool // in the sense of 802.11: the first step
-	Keyed         bool // data passes: keys are installed, or the network is open
+	Authenticated bool // 802.11 authentication, before association
+	Keyed         bool // data is forwarded: keys are installed, or the network is open
 	PowerSave     bool
-	Rekeying      bool // it has not answered the last message about a group key
+	Rekeying      bool // it has not confirmed the last group key
 	QoS           bool
 }
 
@@ -33,7 +33,7 @@ type station struct {
 	rxPN     [17]dot11.PN // by TID; management frames have their own
 	last     uint16       // sequence number of the last frame, for duplicates
 	seen     bool
-	buffered []dot11.Frame // while it sleeps; not yet encrypted
+	buffered []dot11.Frame // in power save mode; not encrypted yet
 }
 
 // Stations returns the stations that have authenticated.
@@ -60,7 +60,7 @@ func (ap *AccessPoint) station(a dot11.Addr) *station {
 	return nil
 }
 
-// admit returns the station with an address, as a new one.
+// admit returns a new station with an address and removes the former one.
 func (ap *AccessPoint) admit(a dot11.Addr) *station {
 	ap.forget(a)
 	if len(ap.stations) == maxStations {
@@ -84,8 +84,8 @@ func (ap *AccessPoint) freeAID() int {
 	}
 }
 
-// duplicate reports whether a station repeats a frame that was already taken:
-// its acknowledgement was lost.
+// duplicate reports whether a frame is a retransmission of one that was already
+// received, because the acknowledgement was lost, 10.3.2.14.
 func (st *station) duplicate(f dot11.Frame) bool {
 	repeated := st.seen && f.Has(dot11.Retry) && f.Sequence() == st.last
 	st.last, st.seen = f.Sequence(), true

@@ -11,32 +11,32 @@ import (
 	"espalier.dev/espalier/emu/faults"
 )
 
-// client is a station made of this package's own parts: it shows what an
-// access point does where no firmware goes. That the parts are right is shown
-// by vectors, by firmware and by tshark.
+// client is a station that is built from this package's own code, for behaviour
+// of the access point that firmware does not trigger. That code is tested with
+// the vectors of the standard, with firmware and with tshark.
 type client struct {
-	t       testing.TB
-	antenna *Antenna
-	now     emu.Time
-	addr    dot11.Addr
-	bssid   dot11.Addr
-	ssid    string
-	pmk     []byte
-	snonce  []byte
-	ptk     ptk
-	pn      dot11.PN
-	seq     uint16
-	aid     uint16
-	gtk     map[byte][]byte
-	data    [][]byte // payloads with their SNAP headers
-	keyed   bool
-	heard   []dot11.Frame
-	deaf    int                 // to so many key messages to come
-	deafTo  func(eapolKey) bool // nil: to no others
+	t        testing.TB
+	antenna  *Antenna
+	now      emu.Time
+	addr     dot11.Addr
+	bssid    dot11.Addr
+	ssid     string
+	pmk      []byte
+	snonce   []byte
+	ptk      ptk
+	pn       dot11.PN
+	seq      uint16
+	aid      uint16
+	gtk      map[byte][]byte
+	data     [][]byte // payloads with their SNAP headers
+	keyed    bool
+	received []dot11.Frame
+	dropKeys int                 // key messages to ignore
+	dropKey  func(eapolKey) bool // reports whether to ignore a key message; nil: none
 }
 
-func newClient(t testing.TB, air *Medium, ap *AccessPoint, last byte) *client {
-	c := &client{t: t, antenna: air.Antenna(), addr: dot11.Addr{2, 0, 0, 0, 0, last}, bssid: ap.bssid, ssid: ap.cfg.SSID, pmk: ap.pmk, gtk: map[byte][]byte{},
+func newClient(t testing.TB, medium *Medium, ap *AccessPoint, last byte) *client {
+	c := &client{t: t, antenna: medium.Antenna(), addr: dot11.Addr{2, 0, 0, 0, 0, last}, bssid: ap.bssid, ssid: ap.cfg.SSID, pmk: ap.pmk, gtk: map[byte][]byte{},
 		snonce: bytes.Repeat([]byte{last}, 32)}
 	c.antenna.Tune(0, ap.cfg.Channel)
 	return c
@@ -53,7 +53,7 @@ func (c *client) header(control uint16, to, third dot11.Addr) dot11.Frame {
 	return dot11.AppendHeader(nil, control, to, c.addr, third, c.seq<<4)
 }
 
-// run lets time pass and answers what must be answered.
+// run advances time by d and answers received frames.
 func (c *client) run(d emu.Duration) {
 	end := c.now.Add(d)
 	for {
@@ -69,7 +69,7 @@ func (c *client) run(d emu.Duration) {
 }
 
 func (c *client) take(f dot11.Frame) {
-	c.heard = append(c.heard, slices.Clone(f))
+	c.received = append(c.received, slices.Clone(f))
 	if f.A1() != c.addr && !f.A1().Group() {
 		return
 	}
@@ -90,7 +90,7 @@ func (c *client) take(f dot11.Frame) {
 				key = c.gtk[id]
 			}
 			if key == nil || dot11.OpenCCMP(key, f) != nil {
-				c.t.Errorf("a frame to %x does not open with key %d", f.A1(), id)
+				c.t.Errorf("a frame to %x does not decrypt with key %d", f.A1(), id)
 				return
 			}
 			body = body[dot11.CCMPHeader : len(body)-dot11.CCMPMIC]
@@ -108,11 +108,11 @@ func (c *client) key(b []byte) {
 	if !ok {
 		c.t.Fatalf("not an EAPOL-Key frame: %x", b)
 	}
-	if c.deaf > 0 {
-		c.deaf--
+	if c.dropKeys > 0 {
+		c.dropKeys--
 		return
 	}
-	if c.deafTo != nil && c.deafTo(k) {
+	if c.dropKey != nil && c.dropKey(k) {
 		return
 	}
 	info := k.info()
@@ -141,7 +141,7 @@ func (c *client) key(b []byte) {
 	}
 }
 
-// payload sends data to somebody on the network.
+// payload sends data to an address.
 func (c *client) payload(to dot11.Addr, etherType uint16, payload []byte) bool {
 	control := uint16(dot11.Data<<2 | dot11.ToDS)
 	if c.keyed && c.pmk != nil {
@@ -181,7 +181,7 @@ func (c *client) join() {
 	}
 }
 
-// associate ends when the association has been asked for.
+// associate sends authentication and association request.
 func (c *client) associate() {
 	f := c.header(dot11.ManagementControl(dot11.Authentication), c.bssid, c.bssid)
 	c.send(append(f, 0, 0, 1, 0, 0, 0))
@@ -196,7 +196,7 @@ func (c *client) associate() {
 	c.send(f)
 }
 
-// recorder is a Wire that keeps what it gets and sends what it is told.
+// recorder is a DistributionSystem that records frames and sends those of send.
 type recorder struct {
 	got  [][]byte
 	send [][]byte
@@ -212,7 +212,7 @@ func (w *recorder) Advance(_ emu.Time, deliver func([]byte)) {
 	}
 }
 
-func newNetwork(t testing.TB, cfg Config, airs ...MediumConfig) (*Medium, *AccessPoint, *recorder) {
+func newNetwork(t testing.TB, cfg Config, configs ...MediumConfig) (*Medium, *AccessPoint, *recorder) {
 	t.Helper()
 	w := &recorder{}
 	cfg.DS = w
@@ -223,32 +223,32 @@ func newNetwork(t testing.TB, cfg Config, airs ...MediumConfig) (*Medium, *Acces
 	if err != nil {
 		t.Fatal(err)
 	}
-	air := NewMedium(append(airs, MediumConfig{})[0])
-	air.Add(ap)
-	return air, ap, w
+	medium := NewMedium(append(configs, MediumConfig{})[0])
+	medium.Add(ap)
+	return medium, ap, w
 }
 
 func ethernet(to, from dot11.Addr, payload string) []byte {
 	return append(append(append(to[:len(to):len(to)], from[:]...), 0x08, 0x00), payload...)
 }
 
-// Data passes in both directions, in open and in protected networks, between
-// stations too.
+// Data is forwarded in both directions and between stations, in open and in
+// protected networks.
 func TestBridging(t *testing.T) {
 	for _, passphrase := range []string{"", "a trellis in the air"} {
-		air, ap, w := newNetwork(t, Config{Passphrase: passphrase})
-		a, b := newClient(t, air, ap, 1), newClient(t, air, ap, 2)
+		medium, ap, w := newNetwork(t, Config{Passphrase: passphrase})
+		a, b := newClient(t, medium, ap, 1), newClient(t, medium, ap, 2)
 		a.join()
 		b.now = a.now
 		b.join()
 		a.now = b.now
 		host := dot11.Addr{2, 9, 9, 9, 9, 9}
-		if !a.payload(host, 0x800, []byte("to the wire")) {
+		if !a.payload(host, 0x800, []byte("to the network")) {
 			t.Error("not acknowledged")
 		}
 		a.run(emu.Millisecond)
-		if len(w.got) != 1 || !bytes.Equal(w.got[0], ethernet(host, a.addr, "to the wire")) {
-			t.Fatalf("the wire got %q", w.got)
+		if len(w.got) != 1 || !bytes.Equal(w.got[0], ethernet(host, a.addr, "to the network")) {
+			t.Fatalf("the network received %q", w.got)
 		}
 		a.payload(b.addr, 0x800, []byte("to the other"))
 		a.payload(dot11.Broadcast(), 0x800, []byte("to all"))
@@ -262,7 +262,7 @@ func TestBridging(t *testing.T) {
 			t.Errorf("the station got %q", a.data)
 		}
 		if len(w.got) != 2 {
-			t.Errorf("the wire got %d frames, the second should be the group frame", len(w.got))
+			t.Errorf("the network received %d frames, the second should be the group frame", len(w.got))
 		}
 		if st := ap.Stations(); len(st) != 2 || !st[0].Keyed || st[0].AID != 1 || st[1].AID != 2 {
 			t.Errorf("stations: %+v", st)
@@ -270,23 +270,23 @@ func TestBridging(t *testing.T) {
 	}
 }
 
-// Frames for a station that sleeps wait for it; so do group frames, for the
-// next beacon.
+// Frames for a station in power save mode are buffered; group frames are sent
+// after the next beacon.
 func TestPowerSave(t *testing.T) {
-	air, ap, w := newNetwork(t, Config{Passphrase: testPassphrase})
-	c := newClient(t, air, ap, 1)
+	medium, ap, w := newNetwork(t, Config{Passphrase: testPassphrase})
+	c := newClient(t, medium, ap, 1)
 	c.join()
 	host := dot11.Addr{2, 9, 9, 9, 9, 9}
 	c.null(true)
 	c.run(emu.Millisecond)
 	w.send = [][]byte{ethernet(c.addr, host, "one"), ethernet(c.addr, host, "two"), ethernet(dot11.Broadcast(), host, "all")}
-	c.heard = nil
+	c.received = nil
 	c.run(150 * emu.Millisecond)
 	if len(c.data) != 1 || string(c.data[0][8:]) != "all" {
 		t.Fatalf("asleep: got %q", c.data)
 	}
-	i := slices.IndexFunc(c.heard, func(f dot11.Frame) bool { return f.Is(dot11.Beacon) })
-	if tim, _ := dot11.Element(c.heard[i].Body()[12:], dot11.ElementTIM); !bytes.Equal(tim, []byte{0, 1, 1, 2}) {
+	i := slices.IndexFunc(c.received, func(f dot11.Frame) bool { return f.Is(dot11.Beacon) })
+	if tim, _ := dot11.Element(c.received[i].Body()[12:], dot11.ElementTIM); !bytes.Equal(tim, []byte{0, 1, 1, 2}) {
 		t.Errorf("TIM is %x: group traffic and station 1 expected", tim)
 	}
 	poll := dot11.Frame{dot11.PSPoll<<4 | dot11.Control<<2, 0, 1, 0xc0}
@@ -296,8 +296,8 @@ func TestPowerSave(t *testing.T) {
 	if len(c.data) != 2 || string(c.data[1][8:]) != "one" {
 		t.Fatalf("after PS-Poll: got %q", c.data)
 	}
-	if last := c.heard[len(c.heard)-1]; !last.Has(dot11.MoreData) {
-		t.Error("the first frame does not say that there are more")
+	if last := c.received[len(c.received)-1]; !last.Has(dot11.MoreData) {
+		t.Error("the first frame has no More Data bit")
 	}
 	c.null(false)
 	c.run(5 * emu.Millisecond)
@@ -306,10 +306,10 @@ func TestPowerSave(t *testing.T) {
 	}
 }
 
-// A group key is changed with the stations' consent, and used.
+// A group key handshake changes the key, and group frames use the new one.
 func TestGroupRekey(t *testing.T) {
-	air, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, GroupRekey: emu.Second})
-	c := newClient(t, air, ap, 1)
+	medium, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, GroupRekey: emu.Second})
+	c := newClient(t, medium, ap, 1)
 	c.join()
 	for range 5 {
 		before := bytes.Clone(ap.group.tk)
@@ -318,7 +318,7 @@ func TestGroupRekey(t *testing.T) {
 			t.Fatalf("station has %x, access point %x, before %x", c.gtk[ap.group.id], ap.group.tk, before)
 		}
 		if ap.stations[0].hs.group {
-			t.Fatal("the station's answer did not count")
+			t.Fatal("the group key is not confirmed")
 		}
 		w.send = [][]byte{ethernet(dot11.Broadcast(), c.bssid, "all")}
 		c.run(10 * emu.Millisecond)
@@ -328,11 +328,11 @@ func TestGroupRekey(t *testing.T) {
 	}
 }
 
-// A station that repeats a frame because the acknowledgement was lost is heard
-// once; one that repeats a packet number is not heard.
+// A retransmitted frame is forwarded once, and a frame with a used packet number
+// is dropped.
 func TestDuplicatesAndReplays(t *testing.T) {
-	air, ap, w := newNetwork(t, Config{Passphrase: testPassphrase})
-	c := newClient(t, air, ap, 1)
+	medium, ap, w := newNetwork(t, Config{Passphrase: testPassphrase})
+	c := newClient(t, medium, ap, 1)
 	c.join()
 	host := dot11.Addr{2, 9, 9, 9, 9, 9}
 	c.payload(host, 0x800, []byte("once"))
@@ -343,44 +343,44 @@ func TestDuplicatesAndReplays(t *testing.T) {
 	c.payload(host, 0x800, []byte("replayed"))
 	c.run(emu.Millisecond)
 	if len(w.got) != 1 {
-		t.Errorf("the wire got %q", w.got)
+		t.Errorf("the network received %q", w.got)
 	}
-	// Not protected, or from a stranger: nothing passes.
+	// Unprotected frames and frames of other stations are dropped.
 	c.keyed = false
 	c.payload(host, 0x800, []byte("plain"))
 	c.run(emu.Millisecond)
 	if len(w.got) != 1 {
-		t.Errorf("the wire got %q", w.got)
+		t.Errorf("the network received %q", w.got)
 	}
-	stranger := newClient(t, air, ap, 7)
-	stranger.now = c.now
-	stranger.payload(host, 0x800, []byte("stranger"))
-	stranger.run(10 * emu.Millisecond)
+	other := newClient(t, medium, ap, 7)
+	other.now = c.now
+	other.payload(host, 0x800, []byte("other"))
+	other.run(10 * emu.Millisecond)
 	if len(w.got) != 1 {
-		t.Errorf("the wire got %q", w.got)
+		t.Errorf("the network received %q", w.got)
 	}
-	last := stranger.heard[len(stranger.heard)-1]
+	last := other.received[len(other.received)-1]
 	if !last.Is(dot11.Deauth) || last.Body()[0] != reasonClass3 {
-		t.Errorf("a stranger is told %x", []byte(last))
+		t.Errorf("the answer to a station that is not associated is %x", []byte(last))
 	}
 }
 
-// Faults of the air do what the schedule says, for as long as it says.
-func TestFaultsOnTheAir(t *testing.T) {
+// Faults of the radio side are active for the time in the schedule.
+func TestRadioFaults(t *testing.T) {
 	run := func(line string) (*client, *AccessPoint, *recorder) {
 		f, err := faults.Parse(line)
 		if err != nil {
 			t.Fatal(err)
 		}
-		air, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, Faults: faults.New(f)})
-		c := newClient(t, air, ap, 1)
+		medium, ap, w := newNetwork(t, Config{Passphrase: testPassphrase, Faults: faults.New(f)})
+		c := newClient(t, medium, ap, 1)
 		c.join()
 		return c, ap, w
 	}
 	beacons := func(c *client, d emu.Duration) (n int) {
-		c.heard = nil
+		c.received = nil
 		c.run(d)
-		for _, f := range c.heard {
+		for _, f := range c.received {
 			if f.Is(dot11.Beacon) {
 				n++
 			}
@@ -394,10 +394,10 @@ func TestFaultsOnTheAir(t *testing.T) {
 		t.Errorf("%d beacons before", n)
 	}
 	if n := beacons(c, emu.Second-emu.Millisecond); n > 1 {
-		t.Errorf("%d beacons from an access point that is off", n)
+		t.Errorf("%d beacons while the access point is off", n)
 	}
 	if c.payload(host, 0x800, []byte("x")) || len(ap.Stations()) != 0 {
-		t.Error("an access point that is off acknowledges, or remembers")
+		t.Error("the access point acknowledges, or has stations, while it is off")
 	}
 	if n := beacons(c, emu.Second); n < 9 {
 		t.Errorf("%d beacons after", n)
@@ -417,7 +417,7 @@ func TestFaultsOnTheAir(t *testing.T) {
 
 	c, _, _ = run("from 1s to 2s weak-signal -60dBm")
 	c.run(emu.Second)
-	if l := c.antenna.air.aps[0].level(c.now); l != -60 {
+	if l := c.antenna.medium.aps[0].level(c.now); l != -60 {
 		t.Errorf("%d dBm", l)
 	}
 
@@ -436,15 +436,15 @@ func TestFaultsOnTheAir(t *testing.T) {
 
 	c, ap, _ = run("at 1s deauth reason 4")
 	c.run(emu.Second)
-	if last := c.heard[len(c.heard)-1]; c.keyed || len(ap.Stations()) != 0 {
+	if last := c.received[len(c.received)-1]; c.keyed || len(ap.Stations()) != 0 {
 		t.Errorf("still joined; last frame %x", []byte(last))
 	}
 }
 
-// With another passphrase message 2 is not answered.
+// Message 2 of a station with another passphrase is not answered.
 func TestWrongPassphrase(t *testing.T) {
-	air, ap, _ := newNetwork(t, Config{Passphrase: testPassphrase})
-	c := newClient(t, air, ap, 1)
+	medium, ap, _ := newNetwork(t, Config{Passphrase: testPassphrase})
+	c := newClient(t, medium, ap, 1)
 	c.pmk = pmkOf("another passphrase", testSSID)
 	f := c.header(dot11.ManagementControl(dot11.Authentication), c.bssid, c.bssid)
 	c.send(append(f, 0, 0, 1, 0, 0, 0))
@@ -474,22 +474,23 @@ func TestConfigErrors(t *testing.T) {
 	}
 }
 
-// Whatever a station sends, in whatever state it is, the access point goes on
-// and the network behind it sees only Ethernet frames of stations with a key.
+// Whatever a station sends in whatever state, the access point does not fail, its
+// queues are bounded, and the network receives only frames of stations with a
+// key.
 func FuzzAccessPoint(f *testing.F) {
 	f.Add([]byte{0}, true)
 	var joined []byte
-	air, ap, _ := newNetwork(f, Config{Passphrase: testPassphrase}, MediumConfig{Capture: func(_ emu.Time, p []byte) {
+	medium, ap, _ := newNetwork(f, Config{Passphrase: testPassphrase}, MediumConfig{Capture: func(_ emu.Time, p []byte) {
 		joined = append(binary.BigEndian.AppendUint16(joined, uint16(len(p)-radiotapLen)), p[radiotapLen:]...)
 	}})
-	newClient(f, air, ap, 1).join()
+	newClient(f, medium, ap, 1).join()
 	f.Add(joined, true)
 	f.Add(joined, false)
 	pmk := ap.pmk
 	f.Fuzz(func(t *testing.T, b []byte, first bool) {
-		air, ap, w := newNetwork(t, Config{WMM: true, HT: true})
+		medium, ap, w := newNetwork(t, Config{WMM: true, HT: true})
 		ap.protect(pmk)
-		c := newClient(t, air, ap, 1)
+		c := newClient(t, medium, ap, 1)
 		if first {
 			c.join()
 		}
@@ -511,7 +512,7 @@ func FuzzAccessPoint(f *testing.F) {
 		c.now = c.now.Add(emu.Second)
 		c.antenna.Receive(c.now)
 		if len(w.got) > 0 && !first {
-			t.Fatal("a stranger reached the network")
+			t.Fatal("a frame of a station without a key reached the network")
 		}
 		if len(ap.stations) > maxStations || len(ap.queue) > maxQueue || len(ap.tasks) > 4*maxQueue {
 			t.Fatalf("%d stations, %d frames", len(ap.stations), len(ap.queue))

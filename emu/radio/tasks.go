@@ -6,8 +6,8 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// tasks are what an access point will do, in the order of time and, at the
-// same time, of their making.
+// tasks is a queue of function calls in the order of their instants; those of the
+// same instant are in the order in which they were added.
 type tasks []task
 
 type task struct {

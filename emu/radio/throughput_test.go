@@ -19,7 +19,7 @@ func TestThroughput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newScene(t, setup{firmware: oldLine, ap: Config{DS: network}})
+	s := newTestbed(t, setup{firmware: oldLine, ap: Config{DS: network}})
 	s.until(" us\n", 30*emu.Second)
 	text := s.text.String()
 	var bytes, micros int

@@ -13,7 +13,7 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// pcapFile keeps packets as a classic capture file with radiotap headers.
+// pcapFile is a classic capture file with radiotap headers.
 type pcapFile struct{ b []byte }
 
 func (p *pcapFile) take(at emu.Time, packet []byte) {
@@ -30,9 +30,9 @@ func (p *pcapFile) take(at emu.Time, packet []byte) {
 	p.b = append(p.b, packet...)
 }
 
-// Wireshark's own decoder reads the air, decrypts it with nothing but the
-// passphrase, and finds nothing wrong.
-func TestWiresharkReadsTheAir(t *testing.T) {
+// Wireshark decodes the frames on the medium, decrypts them with the passphrase
+// alone, and reports no malformed or retransmitted frame.
+func TestWiresharkDecodesMedium(t *testing.T) {
 	devtest.Long(t, "firmware and tshark run for seconds")
 	tshark := devtest.Tool(t, "tshark")
 	for name, c := range map[string]setup{
@@ -43,10 +43,10 @@ func TestWiresharkReadsTheAir(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var p pcapFile
 			c.capture = p.take
-			s := newScene(t, c)
+			s := newTestbed(t, c)
 			s.until("200 OK", 5*emu.Second)
 			s.board.Run(t.Context(), emu.Limit(900*time.Millisecond))
-			file := filepath.Join(t.TempDir(), "air.pcap")
+			file := filepath.Join(t.TempDir(), "wlan.pcap")
 			if err := os.WriteFile(file, p.b, 0o666); err != nil {
 				t.Fatal(err)
 			}

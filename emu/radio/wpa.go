@@ -12,7 +12,7 @@ import (
 	"espalier.dev/espalier/emu/dot11"
 )
 
-// pmkOf is the pairwise master key of a passphrase, IEEE 802.11 J.4.
+// pmkOf returns the pairwise master key of a passphrase, IEEE 802.11 J.4.
 func pmkOf(passphrase, ssid string) []byte {
 	key, err := pbkdf2.Key(sha1.New, passphrase, []byte(ssid), 4096, 32)
 	if err != nil {
@@ -21,7 +21,7 @@ func pmkOf(passphrase, ssid string) []byte {
 	return key
 }
 
-// prf is the pseudo-random function of 12.7.1.2, n bytes of it.
+// prf returns n bytes of the pseudo-random function of 12.7.1.2.
 func prf(key []byte, label string, data []byte, n int) []byte {
 	var out []byte
 	for i := byte(0); len(out) < n; i++ {

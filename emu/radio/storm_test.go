@@ -12,9 +12,9 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// randomSchedule is some seconds of bad weather.
+// randomSchedule returns random radio faults within nine seconds.
 func randomSchedule(seed uint64) []string {
-	r := faults.NewRandom(seed, "weather")
+	r := faults.NewRandom(seed, "storm")
 	kinds := []string{"no-network", "wrong-passphrase", "weak-signal -96dBm", "beacon-loss", "radio-loss 30%", "radio-loss 90%", "radio-loss 100%"}
 	var lines []string
 	for range 2 + r.N(6) {
@@ -28,19 +28,19 @@ func randomSchedule(seed uint64) []string {
 	return lines
 }
 
-// Whatever the air does for nine seconds, afterwards the firmware's own retries
-// bring it back: the chip is never stuck. ESPALIER_WEATHER=100 tries more.
-func TestWeather(t *testing.T) {
+// After nine seconds of random faults the firmware's own retries restore the
+// connection: the chip is never stuck. ESPALIER_STORMS=100 tries more schedules.
+func TestFaultStorms(t *testing.T) {
 	devtest.Long(t, "firmware runs for a minute, many times")
 	n := 12
-	if v := os.Getenv("ESPALIER_WEATHER"); v != "" {
+	if v := os.Getenv("ESPALIER_STORMS"); v != "" {
 		if _, err := fmt.Sscan(v, &n); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for seed := range uint64(n) {
 		lines := randomSchedule(seed)
-		s := newScene(t, setup{firmware: newLine, seed: seed, ap: Config{Faults: schedule(t, lines...)}})
+		s := newTestbed(t, setup{firmware: newLine, seed: seed, ap: Config{Faults: schedule(t, lines...)}})
 		s.board.Run(t.Context(), emu.Limit(9*time.Second))
 		res := s.board.Run(t.Context(), emu.UntilText("200 OK"), emu.Limit(90*time.Second))
 		if res.Reason != emu.StopText || len(res.Resets) > 0 {

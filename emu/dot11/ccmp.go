@@ -16,8 +16,8 @@ const (
 	CCMPKey    = 16
 )
 
-// ErrCCMP is a frame that the key does not open: too short, not protected, or
-// with another MIC.
+// ErrCCMP reports a frame that does not decrypt: it is too short, not protected,
+// or its MIC is wrong.
 var ErrCCMP = errors.New("802.11: CCMP: the frame does not authenticate")
 
 // PN is a packet number, 48 bits.
@@ -42,8 +42,9 @@ func (f Frame) CCMP() (pn PN, keyID byte, ok bool) {
 	return PN(h[0]) | PN(h[1])<<8 | PN(h[4])<<16 | PN(h[5])<<24 | PN(h[6])<<32 | PN(h[7])<<40, h[3] >> 6, true
 }
 
-// SealCCMP encrypts a frame in place, 12.5.3.3: MAC header, CCMP header,
-// plaintext, and room for the MIC at the end, which is filled in.
+// SealCCMP encrypts a frame in place, 12.5.3.3. The frame is MAC header, CCMP
+// header, plaintext, and CCMPMIC bytes at the end for the MIC. The key has CCMPKey
+// bytes.
 func SealCCMP(key []byte, f Frame) error {
 	c, err := newCCM(key, f)
 	if err != nil {
@@ -56,9 +57,9 @@ func SealCCMP(key []byte, f Frame) error {
 	return nil
 }
 
-// OpenCCMP decrypts a frame in place, 12.5.3.4. Lengths do not change: CCMP
-// header and MIC stay where they are. When the MIC is wrong the frame is as it
-// was and the error is ErrCCMP.
+// OpenCCMP decrypts a frame in place, 12.5.3.4. Its length does not change: CCMP
+// header and MIC stay in the frame. When the MIC is wrong the frame is unchanged
+// and the error is ErrCCMP.
 func OpenCCMP(key []byte, f Frame) error {
 	c, err := newCCM(key, f)
 	if err != nil {
@@ -107,7 +108,7 @@ func newCCM(key []byte, f Frame) (*ccm, error) {
 }
 
 // appendAAD appends the additional authenticated data, 12.5.3.3.3: the header
-// without what a retransmission or the way may change.
+// without the fields that a retransmission may change.
 func (f Frame) appendAAD(b []byte) []byte {
 	fc := f.FrameControl()&^(Retry|PowerMgmt|MoreData) | Protected
 	if f.Type() == Data {

@@ -42,7 +42,7 @@ func TestCCMPVector(t *testing.T) {
 	}
 }
 
-// Every bit of a frame is authenticated, but those that the way may change.
+// Every bit of a frame is authenticated except those that may change on the way.
 func TestCCMPAuthenticates(t *testing.T) {
 	key := bytes.Repeat([]byte{7}, CCMPKey)
 	for _, qos := range []bool{false, true} {
@@ -64,22 +64,22 @@ func TestCCMPAuthenticates(t *testing.T) {
 				continue
 			}
 			err := OpenCCMP(key, g)
-			if free(f, bit) {
+			if unprotected(f, bit) {
 				continue
 			}
 			if err == nil {
 				t.Errorf("QoS %v: bit %d of byte %d is not authenticated", qos, bit%8, bit/8)
 			} else if !bytes.Equal(g, before) {
-				t.Fatalf("QoS %v: a frame that does not open was changed", qos)
+				t.Fatalf("QoS %v: a frame that does not decrypt was changed", qos)
 			}
 		}
 	}
 }
 
-// free says which bits of a frame are not covered: subtype bits 4 to 6, Retry,
+// unprotected reports whether a bit of a frame is not authenticated: subtype bits 4 to 6, Retry,
 // PwrMgt, MoreData, Order of QoS frames, Duration, sequence number, QoS bits
 // other than the TID, and the reserved parts of the CCMP header.
-func free(f Frame, bit int) bool {
+func unprotected(f Frame, bit int) bool {
 	at, b := bit/8, bit%8
 	n := f.HeaderLen()
 	switch {
@@ -128,7 +128,7 @@ func TestHeaderLength(t *testing.T) {
 	}
 }
 
-// No frame makes a getter fail that Valid lets through.
+// No method panics on a valid frame, and sealing is the inverse of opening.
 func FuzzFrame(f *testing.F) {
 	f.Add([]byte{0x80, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 0, 0})
 	f.Add([]byte{0xd4, 0, 0, 0, 1, 2, 3, 4, 5, 6})

@@ -13,8 +13,8 @@ const (
 	ElementVendor        = 221
 )
 
-// Element returns the body of the first element with an identifier. Elements
-// that do not fit end the list.
+// Element returns the body of the first element with an identifier. A truncated
+// element ends the list.
 func Element(list []byte, id byte) (body []byte, ok bool) {
 	for len(list) >= 2 {
 		n := 2 + int(list[1])
@@ -29,7 +29,7 @@ func Element(list []byte, id byte) (body []byte, ok bool) {
 	return nil, false
 }
 
-// AppendElement appends an element; a body of more than 255 bytes is cut.
+// AppendElement appends an element; a body of more than 255 bytes is truncated.
 func AppendElement(b []byte, id byte, body ...byte) []byte {
 	body = body[:min(len(body), 255)]
 	b = append(b, id, byte(len(body)))

@@ -5,10 +5,10 @@ import "encoding/binary"
 // Addr is a MAC address.
 type Addr [6]byte
 
-// Broadcast returns the address of everybody.
+// Broadcast returns the broadcast address.
 func Broadcast() Addr { return Addr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff} }
 
-// Group reports whether the address is that of several stations.
+// Group reports whether the address is a multicast or broadcast address.
 func (a Addr) Group() bool { return a[0]&1 != 0 }
 
 // Types of frames, 9.2.4.1.3.
@@ -33,8 +33,8 @@ const (
 	Action         = 13
 )
 
-// Subtypes of control and data frames. QoS is a bit of data subtypes, and so
-// is null: such a frame carries no data.
+// Subtypes of control and data frames. QoS and null are bits of data subtypes; a
+// frame with null carries no data.
 const (
 	PSPoll = 10
 	ACK    = 13
@@ -58,18 +58,18 @@ const (
 // frame with three addresses and without QoS.
 const HeaderSize = 24
 
-// Frame is an MPDU without FCS. Its getters are only valid after Valid.
+// Frame is an MPDU without FCS. Its methods may be called if Valid returns true.
 type Frame []byte
 
-// Valid reports whether the frame is long enough for its own header: every
-// getter can be used on a valid management or data frame; of control frames
-// only FrameControl, Type, Subtype and A1.
+// Valid reports whether the frame contains its header. Every method can be called
+// on a valid management or data frame; on a control frame only FrameControl, Type,
+// Subtype and A1.
 func (f Frame) Valid() bool { return len(f) >= 10 && len(f) >= f.HeaderLen() }
 
-// FrameControl returns the first field, little endian: 0x0208 is bytes 08 02.
+// FrameControl returns the Frame Control field; 0x0208 is the bytes 08 02.
 func (f Frame) FrameControl() uint16 { return binary.LittleEndian.Uint16(f) }
 
-// Type and Subtype say what the frame is.
+// Type and Subtype return the fields of Frame Control.
 func (f Frame) Type() int    { return int(f[0] >> 2 & 3) }
 func (f Frame) Subtype() int { return int(f[0] >> 4) }
 
@@ -85,7 +85,7 @@ func (f Frame) HasData() bool { return f.Type() == Data && f.Subtype()&null == 0
 // QoS reports whether this is a data frame with a QoS Control field.
 func (f Frame) QoS() bool { return f.Type() == Data && f.Subtype()&QoS != 0 }
 
-// HeaderLen is the length of the MAC header that Frame Control announces,
+// HeaderLen returns the length of the MAC header according to Frame Control,
 // 9.2.3 and 9.3.
 func (f Frame) HeaderLen() int {
 	switch f.Type() {
@@ -113,16 +113,16 @@ func (f Frame) HeaderLen() int {
 	return HeaderSize
 }
 
-// A1, A2 and A3 are the address fields.
+// A1, A2 and A3 return the address fields.
 func (f Frame) A1() Addr { return Addr(f[4:10]) }
 func (f Frame) A2() Addr { return Addr(f[10:16]) }
 func (f Frame) A3() Addr { return Addr(f[16:22]) }
 
-// Sequence is the Sequence Control field: the number in bits 15:4, the fragment
+// Sequence returns the Sequence Control field: the number in bits 15:4, the fragment
 // in 3:0.
 func (f Frame) Sequence() uint16 { return binary.LittleEndian.Uint16(f[22:]) }
 
-// TID is the traffic identifier of a QoS frame, else 0.
+// TID returns the traffic identifier of a QoS frame, else 0.
 func (f Frame) TID() byte {
 	if !f.QoS() {
 		return 0
@@ -137,23 +137,23 @@ func (f Frame) qosOffset() int {
 	return 24
 }
 
-// Body is what follows the header.
+// Body returns the bytes after the header.
 func (f Frame) Body() []byte { return f[f.HeaderLen():] }
 
 // AppendHeader appends a header with three addresses.
 func AppendHeader(b []byte, control uint16, a1, a2, a3 Addr, sequence uint16) []byte {
 	b = binary.LittleEndian.AppendUint16(b, control)
-	b = append(b, 0, 0) // Duration/ID: nobody here reserves the medium by it
+	b = append(b, 0, 0) // Duration/ID: virtual carrier sense is not simulated
 	b = append(b, a1[:]...)
 	b = append(b, a2[:]...)
 	b = append(b, a3[:]...)
 	return binary.LittleEndian.AppendUint16(b, sequence)
 }
 
-// ManagementControl is the Frame Control of a management frame.
+// ManagementControl returns the Frame Control of a management frame.
 func ManagementControl(subtype int) uint16 { return uint16(subtype) << 4 }
 
-// DataControl is the Frame Control of a data frame from the distribution
+// DataControl returns the Frame Control of a data frame from the distribution
 // system.
 func DataControl(qos, protected bool) uint16 {
 	c := uint16(Data<<2 | FromDS)

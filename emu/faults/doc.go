@@ -1,6 +1,7 @@
-// Package faults is the time line of what goes wrong with an emulated network:
-// text such as "at 2s deauth" comes in, a Schedule that can be asked what is
-// wrong at an instant of guest time goes out. The access point (emu/radio) and
-// the network behind it (emu/lan) ask; neither is known here. A schedule is a
-// pure value: the same text gives the same run. docs/network.md has the table.
+// Package faults is the schedule of faults that are injected into the network of
+// an emulated board. Text such as "at 2s deauth" goes in; a Schedule, which
+// returns the faults that are active at an instant of guest time, comes out. The
+// access point (emu/radio) and its network (emu/lan) query it. A schedule is a
+// value: the same text gives the same run. docs/network.md has the table of
+// faults.
 package faults

@@ -48,17 +48,17 @@ func TestParse(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	for _, tc := range []struct{ text, want string }{
-		{"", "what goes wrong is missing"},
+		{"", "the kind of fault is missing"},
 		{"at", "a time such as 2s is missing"},
 		{"at 2 deauth", `"2" is not a time`},
 		{"at -2s deauth", "negative"},
-		{"at 30000h deauth", "longer than 1000 days"},
+		{"at 30000h deauth", "exceeds 1000 days"},
 		{"deauth", "happens at an instant: at 2s deauth"},
 		{"at 1s for 2s deauth", "happens at an instant"},
 		{"at 2s deauth reason 0", "from 1 to 65535"},
 		{"at 2s sabotage", `"sabotage" is none of no-network, `},
-		{"from 3s to 2s no-network", "ends before it begins"},
-		{"at 1s for 0s no-network", "lasts for no time"},
+		{"from 3s to 2s no-network", "ends before it starts"},
+		{"at 1s for 0s no-network", "the duration after for is zero"},
 		{"loss", "a percentage such as 5% is missing"},
 		{"loss 101%", "not a percentage"},
 		{"loss NaN%", "not a percentage"},

@@ -1,10 +1,10 @@
 package faults
 
-// Kind is what goes wrong.
+// Kind is a kind of fault.
 type Kind uint8
 
-// Kinds of faults. Those that happen at an instant are so marked; all others
-// last from Fault.From until Fault.To.
+// Kinds of faults. Those marked as an instant happen at Fault.From; the others are
+// active from Fault.From until Fault.To.
 const (
 	// NoNetwork: the access point is switched off. It sends nothing and
 	// acknowledges nothing.
@@ -16,8 +16,8 @@ const (
 	WeakSignal
 	// BeaconLoss: the access point sends no beacons; everything else works.
 	BeaconLoss
-	// RadioLoss: the access point hears, and therefore acknowledges, all but
-	// Fault.PPM of the station's frames.
+	// RadioLoss: the access point does not receive, nor acknowledge, Fault.PPM of
+	// the station's frames and acknowledgements.
 	RadioLoss
 	// Deauth, an instant: the access point sends a deauthentication with
 	// Fault.Reason.
@@ -34,32 +34,32 @@ const (
 	// follow within Fault.Delay.
 	FrameReordering
 
-	// NoLease: the DHCP server is silent.
+	// NoLease: the DHCP server does not answer.
 	NoLease
-	// LateLease: the DHCP server answers Fault.Delay late.
+	// LateLease: the DHCP server answers after Fault.Delay.
 	LateLease
-	// LeaseChange, an instant: the DHCP server refuses the address that it
-	// gave when the station wants to keep it, and offers another one.
+	// LeaseChange, an instant: every lease becomes void. The DHCP server refuses
+	// renewals and offers other addresses.
 	LeaseChange
 	// DNSFailure: the name server answers with Fault.Answer.
 	DNSFailure
-	// TCPReset, an instant when it has a time without an end: every open
-	// connection is reset. With an end, connections are also reset as soon as
-	// the station has sent data.
+	// TCPReset is an instant when it has a start without an end: every open
+	// connection is reset. Otherwise a connection is reset as soon as the station
+	// has sent data while the fault is active.
 	TCPReset
-	// HalfOpen: the other end of every connection forgets it without a word;
-	// its segments stay away and so do the answers to the station's.
+	// HalfOpen: TCP segments are dropped in both directions, as if the peers had
+	// disappeared.
 	HalfOpen
-	// SlowServer: servers take Fault.Delay for an answer.
+	// SlowServer: servers answer after Fault.Delay.
 	SlowServer
-	// ClockSkew: the time server is wrong by Fault.Delay.
+	// ClockSkew: the time server is off by Fault.Delay, which may be negative.
 	ClockSkew
 )
 
-// Answer is how a name server fails.
+// Answer is the answer of a failing name server.
 type Answer uint8
 
-// Failures of a name server.
+// Answers of a failing name server.
 const (
 	// ServFail is RCODE 2.
 	ServFail Answer = iota
@@ -69,21 +69,21 @@ const (
 	Silence
 )
 
-// shape says what a kind takes after its name.
-type shape struct {
-	name    string
-	instant bool // happens at From
-	percent bool // wants a percentage
-	delay   bool // wants a duration
-	level   bool // may have a level in dBm
-	reason  bool // may have a reason code
-	answer  bool // may have a way to fail
-	signed  bool // its duration may be negative
-	soft    bool // its duration has a default
+// syntax describes the parameters of a kind.
+type syntax struct {
+	name       string
+	instant    bool // happens at From
+	percent    bool // has a percentage
+	delay      bool // has a duration
+	level      bool // may have a level in dBm
+	reason     bool // may have a reason code
+	answer     bool // may have an Answer
+	signed     bool // its duration may be negative
+	hasDefault bool // its duration may be omitted
 }
 
-// shapes is indexed by Kind; the names are those of the documents.
-var shapes = [...]shape{
+// kinds is indexed by Kind.
+var kinds = [...]syntax{
 	NoNetwork:        {name: "no-network"},
 	WrongPassphrase:  {name: "wrong-passphrase"},
 	WeakSignal:       {name: "weak-signal", level: true},
@@ -93,7 +93,7 @@ var shapes = [...]shape{
 	FrameLoss:        {name: "loss", percent: true},
 	FrameDuplication: {name: "duplication", percent: true},
 	FrameDelay:       {name: "delay", delay: true},
-	FrameReordering:  {name: "reordering", percent: true, delay: true, soft: true},
+	FrameReordering:  {name: "reordering", percent: true, delay: true, hasDefault: true},
 	NoLease:          {name: "no-lease"},
 	LateLease:        {name: "late-lease", delay: true},
 	LeaseChange:      {name: "lease-change", instant: true},
@@ -104,16 +104,16 @@ var shapes = [...]shape{
 	ClockSkew:        {name: "clock-skew", delay: true, signed: true},
 }
 
-// Kinds is how many kinds there are: they are 0 to Kinds-1.
-const Kinds = len(shapes)
+// Kinds is the number of kinds, which are 0 to Kinds-1.
+const Kinds = len(kinds)
 
 // String returns the name as it is written in a schedule.
 func (k Kind) String() string {
-	if int(k) < len(shapes) {
-		return shapes[k].name
+	if int(k) < len(kinds) {
+		return kinds[k].name
 	}
 	return "unknown"
 }
 
 // Instant reports whether the kind can only happen at an instant.
-func (k Kind) Instant() bool { return int(k) < len(shapes) && shapes[k].instant }
+func (k Kind) Instant() bool { return int(k) < len(kinds) && kinds[k].instant }

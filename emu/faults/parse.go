@@ -10,7 +10,7 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// SyntaxError is a text that is not a fault.
+// SyntaxError reports a text that is not a fault.
 type SyntaxError struct {
 	Text string
 	Msg  string
@@ -18,11 +18,11 @@ type SyntaxError struct {
 
 func (e *SyntaxError) Error() string { return fmt.Sprintf("fault %q: %s", e.Text, e.Msg) }
 
-// Defaults of what need not be written.
+// Defaults of omitted parameters.
 const (
-	weakLevel     = -92                 // dBm, a little above what the chip can still hear
+	weakLevel     = -92                 // dBm, slightly above the sensitivity of the chip
 	deauthReason  = 7                   // class 3 frame from a station that is not associated
-	reorderWithin = 5 * emu.Millisecond // how far frames can overtake each other
+	reorderWithin = 5 * emu.Millisecond // by which a frame is delayed at most
 )
 
 // Parse reads one fault:
@@ -43,7 +43,7 @@ func Parse(text string) (Fault, error) {
 	return f, nil
 }
 
-// ParseAll reads several.
+// ParseAll reads several faults. The error is a *SyntaxError.
 func ParseAll(texts []string) (Schedule, error) {
 	var list []Fault
 	for _, t := range texts {
@@ -56,7 +56,7 @@ func ParseAll(texts []string) (Schedule, error) {
 	return New(list...), nil
 }
 
-// parser takes words from the front and keeps the first complaint.
+// parser consumes words from the front and keeps the first error.
 type parser struct {
 	words []string
 	msg   string
@@ -79,7 +79,7 @@ func (p *parser) fault() Fault {
 		if p.word("for") {
 			d := p.duration(false)
 			if d == 0 {
-				p.fail("it lasts for no time")
+				p.fail("the duration after for is zero")
 			}
 			f.To, open = f.From.Add(d), false
 		}
@@ -87,7 +87,7 @@ func (p *parser) fault() Fault {
 		f.From = p.instant()
 		if p.word("to") {
 			if f.To = p.instant(); f.To <= f.From {
-				p.fail("it ends before it begins")
+				p.fail("it ends before it starts")
 			}
 		}
 	default:
@@ -97,7 +97,7 @@ func (p *parser) fault() Fault {
 	if p.msg != "" {
 		return f
 	}
-	sh := shapes[f.Kind]
+	sh := kinds[f.Kind]
 	if sh.instant {
 		if !timed || !open {
 			p.fail("%s happens at an instant: at 2s %s", f.Kind, f.Kind)
@@ -110,12 +110,12 @@ func (p *parser) fault() Fault {
 	return f
 }
 
-func (p *parser) parameters(f *Fault, sh shape) {
+func (p *parser) parameters(f *Fault, sh syntax) {
 	if sh.percent {
 		f.PPM = p.percent()
 	}
 	if sh.delay {
-		if sh.soft && len(p.words) == 0 {
+		if sh.hasDefault && len(p.words) == 0 {
 			f.Delay = reorderWithin
 		} else {
 			f.Delay = p.duration(sh.signed)
@@ -146,7 +146,7 @@ func (p *parser) parameters(f *Fault, sh shape) {
 	}
 }
 
-// word takes the next word if it is this one.
+// word consumes the next word if it is w.
 func (p *parser) word(w string) bool {
 	if len(p.words) == 0 || p.words[0] != w {
 		return false
@@ -166,22 +166,22 @@ func (p *parser) next(what string) string {
 }
 
 func (p *parser) kind() Kind {
-	w := p.next("what goes wrong")
-	for k, sh := range shapes {
+	w := p.next("the kind of fault")
+	for k, sh := range kinds {
 		if sh.name == w {
 			return Kind(k)
 		}
 	}
 	var names []string
-	for _, sh := range shapes {
+	for _, sh := range kinds {
 		names = append(names, sh.name)
 	}
 	p.fail("%q is none of %s", w, strings.Join(names, ", "))
 	return 0
 }
 
-// longest bounds times so that no sum of two of them overflows.
-const longest = 1000 * 24 * time.Hour
+// maxTime bounds times so that the sum of two does not overflow.
+const maxTime = 1000 * 24 * time.Hour
 
 func (p *parser) duration(signed bool) emu.Duration {
 	w := p.next("a time such as 2s")
@@ -192,13 +192,13 @@ func (p *parser) duration(signed bool) emu.Duration {
 		p.fail("%q is not a time such as 2s or 250ms", w)
 	case d < 0 && !signed:
 		p.fail("%q is negative", w)
-	case d > longest || d < -longest:
-		p.fail("%q is longer than 1000 days", w)
+	case d > maxTime || d < -maxTime:
+		p.fail("%q exceeds 1000 days", w)
 	}
 	if p.msg != "" {
 		return 0
 	}
-	// One microsecond is the finest that is written.
+	// String has a resolution of one microsecond, too: it is the inverse of Parse.
 	return emu.Duration(d/time.Microsecond) * emu.Microsecond
 }
 
@@ -231,9 +231,9 @@ func (p *parser) level() int8 {
 func (f Fault) String() string {
 	var words []string
 	add := func(format string, args ...any) { words = append(words, fmt.Sprintf(format, args...)) }
-	sh := shape{name: f.Kind.String()}
-	if int(f.Kind) < len(shapes) {
-		sh = shapes[f.Kind]
+	sh := syntax{name: f.Kind.String()}
+	if int(f.Kind) < len(kinds) {
+		sh = kinds[f.Kind]
 	}
 	once := f.To == f.From
 	switch {

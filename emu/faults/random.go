@@ -1,10 +1,10 @@
 package faults
 
-// Random is a small generator that is the same on every machine: SplitMix64
-// (Steele, Lea, Flood 2014). The zero value is seed 0.
+// Random is a random number generator with the same output on every machine:
+// SplitMix64 (Steele, Lea, Flood 2014). The zero value has seed 0.
 type Random struct{ state uint64 }
 
-// NewRandom starts a generator. Streams of one seed with different names are
+// NewRandom returns a generator. Streams of the same seed with different names are
 // independent.
 func NewRandom(seed uint64, stream string) *Random {
 	r := &Random{seed}
@@ -27,5 +27,5 @@ func (r *Random) Uint64() uint64 {
 // N returns a number from 0 to n-1; n must not be 0. The bias is below n/2^64.
 func (r *Random) N(n uint64) uint64 { return r.Uint64() % n }
 
-// Hit reports true for ppm of a million calls.
+// Hit returns true with a probability of ppm millionths.
 func (r *Random) Hit(ppm uint32) bool { return r.N(1e6) < uint64(ppm) }

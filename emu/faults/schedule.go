@@ -7,21 +7,21 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// Fault is one thing that goes wrong.
+// Fault is one fault.
 type Fault struct {
 	Kind     Kind
 	From, To emu.Time     // From <= t < To; To is emu.Never without an end
 	PPM      uint32       // share of frames, in millionths
-	Delay    emu.Duration // of what is late or wrong
+	Delay    emu.Duration // by which something is late or off
 	Level    int8         // dBm
 	Reason   uint16       // IEEE 802.11, 9.4.1.7
 	Answer   Answer
 }
 
-// Schedule is a time line, in the order of From and then as written.
+// Schedule is a list of faults in the order of From, then as given.
 type Schedule []Fault
 
-// New puts faults in order.
+// New returns a schedule of faults.
 func New(list ...Fault) Schedule {
 	s := Schedule(slices.Clone(list))
 	slices.SortStableFunc(s, func(a, b Fault) int {
@@ -36,8 +36,8 @@ func New(list ...Fault) Schedule {
 	return s
 }
 
-// Active returns the fault of a kind that lasts at an instant. Of several, the
-// one that began last counts.
+// Active returns the fault of a kind that is active at an instant. Of several, it
+// is the one that started last.
 func (s Schedule) Active(k Kind, at emu.Time) (Fault, bool) {
 	for _, f := range slices.Backward(s) {
 		if f.Kind == k && f.From <= at && at < f.To {
@@ -47,10 +47,9 @@ func (s Schedule) Active(k Kind, at emu.Time) (Fault, bool) {
 	return Fault{}, false
 }
 
-// Due returns the faults of a kind that begin in after < t <= upTo, in order.
-// A machine that calls it with the instant of its previous call misses none;
-// one that starts at power-on begins with emu.Never as after, which stands for
-// the instant before the first.
+// Due returns the faults of a kind that start in after < t <= upTo, in order. A
+// caller that passes the instant of its previous call as after misses none; for
+// the first call after is emu.Never, which means before guest time zero.
 func (s Schedule) Due(k Kind, after, upTo emu.Time) []Fault {
 	var out []Fault
 	for _, f := range s {
@@ -61,8 +60,8 @@ func (s Schedule) Due(k Kind, after, upTo emu.Time) []Fault {
 	return out
 }
 
-// Next returns the next instant after which something begins or ends,
-// emu.Never when nothing does.
+// Next returns the first instant later than after at which a fault starts or ends, emu.Never
+// if there is none.
 func (s Schedule) Next(after emu.Time) emu.Time {
 	next := emu.Never
 	for _, f := range s {
@@ -76,12 +75,12 @@ func (s Schedule) Next(after emu.Time) emu.Time {
 	return next
 }
 
-// Has reports whether a kind occurs at all.
+// Has reports whether the schedule contains a kind.
 func (s Schedule) Has(k Kind) bool {
 	return slices.ContainsFunc(s, func(f Fault) bool { return f.Kind == k })
 }
 
-// String writes the schedule as ParseAll reads it, one fault a line.
+// String returns the schedule in the syntax of ParseAll, one fault per line.
 func (s Schedule) String() string {
 	var b strings.Builder
 	for i, f := range s {

@@ -1,7 +1,8 @@
-// Package pcap writes frames as a capture file that Wireshark's tools read: a
-// pcapng file with any number of interfaces, so that the air and the network
-// behind the access point are in one file and in the order of their times.
-// Bytes with guest time come in, bytes go out; it knows neither of the two.
+// Package pcap writes captures in the pcapng format, which Wireshark reads. A
+// capture has any number of interfaces, so that the frames of the wireless medium
+// and of the network are in one file in the order of their times. Frames with
+// guest time go in, bytes come out; the package does not depend on the content of
+// the frames.
 package pcap
 
 import (
@@ -12,23 +13,23 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// LinkType is what the frames of an interface begin with.
+// LinkType is the link-layer header type of an interface.
 type LinkType uint16
 
-// Link types (the registry of tcpdump.org).
+// Link types, as assigned by tcpdump.org.
 const (
 	Ethernet LinkType = 1
 	Radiotap LinkType = 127
 )
 
-// Interface is one place where frames were seen.
+// Interface is a place where frames are captured.
 type Interface struct {
 	Name string
 	Link LinkType
 }
 
-// Writer writes a capture. Every frame is one Write, so that a capture that is
-// cut short is still readable up to there.
+// Writer writes a capture. Every frame is one call of Write, so that a truncated
+// capture can be read up to its last whole frame.
 type Writer struct {
 	w     io.Writer
 	epoch time.Time
@@ -52,7 +53,8 @@ const (
 	optionProgram    = 4 // shb_userappl
 )
 
-// NewWriter writes the head of a capture. epoch is the date at guest time zero.
+// NewWriter writes the section header and the interfaces of a capture. epoch is
+// the date at guest time zero.
 func NewWriter(w io.Writer, epoch time.Time, interfaces ...Interface) *Writer {
 	p := &Writer{w: w, epoch: epoch}
 	p.block(blockSection, func(b []byte) []byte {
@@ -74,7 +76,7 @@ func NewWriter(w io.Writer, epoch time.Time, interfaces ...Interface) *Writer {
 	return p
 }
 
-// Frame writes a frame that was seen on an interface, by its index.
+// Frame writes a frame that was captured on the i-th interface.
 func (p *Writer) Frame(i int, at emu.Time, frame []byte) {
 	t := uint64(p.epoch.UnixNano() + emu.Duration(at).Nanoseconds())
 	p.block(blockPacket, func(b []byte) []byte {
@@ -87,8 +89,8 @@ func (p *Writer) Frame(i int, at emu.Time, frame []byte) {
 	})
 }
 
-// TLSKeys writes secrets of TLS connections, lines of the key log format of NSS.
-// Readers apply them to frames that come after.
+// TLSKeys writes secrets of TLS connections, lines of the NSS key log format.
+// Readers apply them to the frames that follow.
 func (p *Writer) TLSKeys(lines []byte) {
 	p.block(blockSecrets, func(b []byte) []byte {
 		b = binary.LittleEndian.AppendUint32(b, secretsTLS)
@@ -97,7 +99,7 @@ func (p *Writer) TLSKeys(lines []byte) {
 	})
 }
 
-// Err returns the first error of writing; what came after it was not written.
+// Err returns the first write error; nothing is written after it.
 func (p *Writer) Err() error { return p.err }
 
 func (p *Writer) block(kind uint32, body func([]byte) []byte) {
@@ -118,7 +120,7 @@ func option(b []byte, code uint16, value string) []byte {
 	return pad(append(b, value...))
 }
 
-// pad fills up to 32 bits. Blocks begin at such a boundary.
+// pad appends zeros up to a multiple of 32 bits, as blocks and options require.
 func pad(b []byte) []byte {
 	for len(b)%4 != 0 {
 		b = append(b, 0)

@@ -13,8 +13,8 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// A reader of blocks that knows nothing of the writer: each has its length
-// before and behind it.
+// The blocks are read independently of the writer: each has its length at its
+// start and at its end.
 func TestBlocks(t *testing.T) {
 	var b bytes.Buffer
 	p := NewWriter(&b, time.Unix(1, 0), Interface{"wlan", Radiotap}, Interface{"lan", Ethernet})

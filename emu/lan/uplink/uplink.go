@@ -13,23 +13,24 @@ import (
 	"espalier.dev/espalier/emu/lan"
 )
 
-// Forward is a port of the host that leads to a port of the guest.
+// Forward forwards a port of the host to a port of the guest.
 type Forward struct {
-	Listen string // address of the host, as net.Listen takes it
+	Listen string // host address for net.Listen
 	Port   uint16 // of the guest
 }
 
-// Config says what may pass.
+// Config says which traffic is allowed.
 type Config struct {
-	// Out lets the guest out. Without it only forwards work.
+	// Out allows connections of the guest. Without it only Forward works.
 	Out bool
-	// Forward lets the host in.
+	// Forward is the list of forwarded ports.
 	Forward []Forward
-	// Log is told what passes; it is called on the goroutine of the run.
+	// Log receives a line for each connection of the guest, on the goroutine of
+	// the run.
 	Log func(line string)
 }
 
-// Bounds of what a guest can make this process hold.
+// Bounds of the resources that a guest can use.
 const (
 	maxFlows    = 256
 	chunk       = 16 << 10
@@ -37,9 +38,8 @@ const (
 	udpIdle     = 60 * time.Second
 )
 
-// Uplink is a lan.Uplink. Goroutines wait for sockets and put what happened in
-// a queue; the network takes it from there between two instructions of the
-// guest.
+// Uplink implements lan.Uplink. Goroutines wait for sockets and append events to a
+// queue, which Poll processes on the goroutine of the run.
 type Uplink struct {
 	cfg    Config
 	ctx    context.Context
@@ -55,7 +55,7 @@ type Uplink struct {
 
 type udpFlow struct{ station, to netip.AddrPort }
 
-// New opens the ports that lead to the guest.
+// New listens on the forwarded ports.
 func New(cfg Config) (*Uplink, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	u := &Uplink{cfg: cfg, ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxFlows), flows: map[udpFlow]*net.UDPConn{}}
@@ -71,7 +71,7 @@ func New(cfg Config) (*Uplink, error) {
 	return u, nil
 }
 
-// Addrs are the addresses that the forwards listen at, in their order.
+// Addrs returns the addresses of the listeners in the order of Config.Forward.
 func (u *Uplink) Addrs() []net.Addr {
 	var out []net.Addr
 	for _, l := range u.listen {
@@ -80,7 +80,7 @@ func (u *Uplink) Addrs() []net.Addr {
 	return out
 }
 
-// Close ends all connections and waits until nothing runs any more.
+// Close closes all connections and waits for the goroutines.
 func (u *Uplink) Close() {
 	u.cancel()
 	for _, l := range u.listen {
@@ -94,7 +94,7 @@ func (u *Uplink) Close() {
 	u.wg.Wait()
 }
 
-// Busy implements lan.Uplink: something may come in at any time.
+// Busy implements lan.Uplink: there may be an event at any time.
 func (u *Uplink) Busy() bool { return true }
 
 // Poll implements lan.Uplink.
@@ -114,7 +114,7 @@ func (u *Uplink) post(e func(in lan.Inbound)) {
 	u.mu.Unlock()
 }
 
-// start runs f beside the guest if there is room for another flow.
+// start runs f in a goroutine unless there are maxFlows already.
 func (u *Uplink) start(f func()) bool {
 	select {
 	case u.slots <- struct{}{}:
@@ -155,8 +155,8 @@ func (u *Uplink) Resolve(name string, done func(addrs []netip.Addr, rcode byte))
 	}
 }
 
-// Datagram implements lan.Uplink: one socket per pair of ends, which lives
-// until nothing has passed for a minute.
+// Datagram implements lan.Uplink with one socket per pair of addresses, which is
+// closed after a minute without an answer or a datagram.
 func (u *Uplink) Datagram(station, to netip.AddrPort, payload []byte) {
 	if !u.cfg.Out {
 		return
@@ -224,7 +224,7 @@ func (u *Uplink) Dial(to netip.AddrPort, s lan.Stream) lan.Peer {
 	return p
 }
 
-// accept takes connections of the host and opens them on the guest.
+// accept accepts connections of the host and opens them on the guest.
 func (u *Uplink) accept(l net.Listener, port uint16) {
 	for {
 		c, err := l.Accept()
@@ -259,8 +259,8 @@ func (u *Uplink) accept(l net.Listener, port uint16) {
 	}
 }
 
-// peer is a connection of the host: a queue of what the guest sends, and a
-// goroutine for each direction.
+// peer is a connection of the host: a queue of bytes of the guest, and a goroutine
+// for each direction.
 type peer struct {
 	u      *Uplink
 	mu     sync.Mutex
@@ -300,8 +300,8 @@ func (p *peer) CloseWrite() {
 	p.signal.Signal()
 }
 
-// Close implements lan.Peer. What was written before still leaves, unless the
-// connection broke.
+// Close implements lan.Peer. Bytes that were written before are still sent unless
+// the connection has failed.
 func (p *peer) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -314,7 +314,7 @@ func (p *peer) Close() {
 	}
 }
 
-// run moves bytes until both directions are over.
+// run copies bytes until both directions are closed.
 func (p *peer) run(c net.Conn, s lan.Stream) {
 	defer c.Close()
 	stop := context.AfterFunc(p.u.ctx, func() {
@@ -335,7 +335,7 @@ func (p *peer) run(c net.Conn, s lan.Stream) {
 	wg.Wait()
 }
 
-// send writes what the guest has sent.
+// send writes the bytes of the guest.
 func (p *peer) send(c net.Conn) {
 	for {
 		p.mu.Lock()
@@ -375,7 +375,7 @@ func (p *peer) send(c net.Conn) {
 	}
 }
 
-// receive gives the guest what comes in, no more than it has room for.
+// receive delivers bytes to the guest as it has room for them.
 func (p *peer) receive(c net.Conn, s lan.Stream) {
 	b := make([]byte, chunk)
 	for {
@@ -395,7 +395,8 @@ func (p *peer) receive(c net.Conn, s lan.Stream) {
 	}
 }
 
-// deliver waits until the guest has taken the bytes; false when it never will.
+// deliver waits until the guest has taken the bytes. It returns false when the
+// connection is closed.
 func (p *peer) deliver(s lan.Stream, data []byte) bool {
 	taken := make(chan struct{})
 	var try func(lan.Inbound)

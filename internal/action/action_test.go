@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"espalier.dev/espalier/internal/devtest"
+	"espalier.dev/espalier/internal/reapi"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -104,7 +105,7 @@ func TestDigestIsFixed(t *testing.T) {
 	if err != nil || put != d || !st.Has(d) {
 		t.Errorf("Put = %s, %v", put, err)
 	}
-	var a repb.Action
+	var a reapi.Action
 	if err := read(t.Context(), st, d, &a); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestBuildGridAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var a repb.Action
+		var a reapi.Action
 		if err := read(t.Context(), st, mine, &a); err != nil {
 			t.Fatal(err)
 		}
@@ -205,21 +206,26 @@ func TestGetIsTheInverseOfPut(t *testing.T) {
 	if _, err := Get(t.Context(), st, store.DigestOf([]byte("no such action"))); !errors.Is(err, store.ErrMissing) {
 		t.Errorf("missing: %v", err)
 	}
-	for name, change := range map[string]func(*repb.Action){
+	for name, change := range map[string]func(*repb.Action){ // the generated message, which has a salt
 		"salt":     func(a *repb.Action) { a.Salt = []byte("x") },
 		"layout":   func(a *repb.Action) { a.Platform.Properties[3].Value = "99" },
 		"no root":  func(a *repb.Action) { a.InputRootDigest = nil },
 		"unsorted": func(a *repb.Action) { slices.Reverse(a.Platform.Properties) },
 	} {
 		d, _ := Put(t.Context(), st, sample(t, st))
+		b, err := st.ReadBlob(t.Context(), d, maxMessage)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var a repb.Action
-		if err := read(t.Context(), st, d, &a); err != nil {
+		if err := proto.Unmarshal(b, &a); err != nil {
 			t.Fatal(err)
 		}
 		change(&a)
-		b, _ := marshal(&a)
-		d, err := st.PutBytes(t.Context(), b)
-		if err != nil {
+		if b, err = proto.Marshal(&a); err != nil {
+			t.Fatal(err)
+		}
+		if d, err = st.PutBytes(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Get(t.Context(), st, d); err == nil {
@@ -467,13 +473,13 @@ func TestExplainLimits(t *testing.T) {
 
 func FuzzFromProto(f *testing.F) {
 	d := store.DigestOf([]byte("x")).ToProto()
-	for _, p := range []*repb.ActionResult{
+	for _, p := range []*reapi.ActionResult{
 		{},
-		{OutputFiles: []*repb.OutputFile{{Path: "out/x", Digest: d}}, StderrDigest: d},
-		{OutputDirectories: []*repb.OutputDirectory{{Path: "out/d", RootDirectoryDigest: d}, {Path: "out/e", TreeDigest: d}}},
-		{OutputFiles: []*repb.OutputFile{{Path: "out/../x", Digest: d}}},
+		{OutputFiles: []*reapi.OutputFile{{Path: "out/x", Digest: d}}, StderrDigest: d},
+		{OutputDirectories: []*reapi.OutputDirectory{{Path: "out/d", RootDirectoryDigest: d}, {Path: "out/e", TreeDigest: d}}},
+		{OutputFiles: []*reapi.OutputFile{{Path: "out/../x", Digest: d}}},
 	} {
-		b, err := marshal(p)
+		b, err := reapi.Marshal(p)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -481,8 +487,8 @@ func FuzzFromProto(f *testing.F) {
 	}
 	st := open(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var p repb.ActionResult
-		if proto.Unmarshal(b, &p) != nil {
+		var p reapi.ActionResult
+		if reapi.Unmarshal(b, &p) != nil {
 			return
 		}
 		r, err := FromProto(t.Context(), st, &p)

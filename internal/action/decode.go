@@ -7,10 +7,8 @@ import (
 	"io/fs"
 	"strconv"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-	"google.golang.org/protobuf/proto"
-
 	"espalier.dev/espalier/internal/layout"
+	"espalier.dev/espalier/internal/reapi"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -22,7 +20,7 @@ const maxMessage = 16 << 20
 // one of another layout, is an error.
 func Get(ctx context.Context, st *store.Store, digest store.Digest) (Step, error) {
 	fail := func(err error) (Step, error) { return Step{}, fmt.Errorf("reading action %s: %w", digest, err) }
-	var a repb.Action
+	var a reapi.Action
 	if err := read(ctx, st, digest, &a); err != nil {
 		return fail(err)
 	}
@@ -31,7 +29,7 @@ func Get(ctx context.Context, st *store.Store, digest store.Digest) (Step, error
 	if err := errors.Join(err1, err2); err != nil {
 		return fail(err)
 	}
-	var c repb.Command
+	var c reapi.Command
 	if err := read(ctx, st, commandDigest, &c); err != nil {
 		return fail(err)
 	}
@@ -62,16 +60,16 @@ func Get(ctx context.Context, st *store.Store, digest store.Digest) (Step, error
 	return step, nil
 }
 
-func read(ctx context.Context, st *store.Store, d store.Digest, m proto.Message) error {
+func read(ctx context.Context, st *store.Store, d store.Digest, m reapi.Message) error {
 	b, err := st.ReadBlob(ctx, d, maxMessage)
 	if err != nil {
 		return err
 	}
-	return proto.Unmarshal(b, m)
+	return reapi.Unmarshal(b, m)
 }
 
 // decode is encode without the input root.
-func decode(a *repb.Action, c *repb.Command) (Step, error) {
+func decode(a *reapi.Action, c *reapi.Command) (Step, error) {
 	step := Step{Argv: c.Arguments, Env: map[string]string{}, Platform: map[string]string{}, Network: a.DoNotCache}
 	for _, v := range c.EnvironmentVariables {
 		step.Env[v.Name] = v.Value

@@ -11,10 +11,8 @@ import (
 	"strconv"
 	"strings"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-	"google.golang.org/protobuf/proto"
-
 	"espalier.dev/espalier/internal/layout"
+	"espalier.dev/espalier/internal/reapi"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -90,20 +88,20 @@ func encode(ctx context.Context, compose func(context.Context, map[string]store.
 	if err != nil {
 		return nil, fmt.Errorf("step %s: %w", step.Name, err)
 	}
-	command := &repb.Command{Arguments: step.Argv}
+	command := &reapi.Command{Arguments: step.Argv}
 	for _, name := range slices.Sorted(maps.Keys(step.Env)) {
 		command.EnvironmentVariables = append(command.EnvironmentVariables,
-			&repb.Command_EnvironmentVariable{Name: name, Value: step.Env[name]})
+			&reapi.EnvironmentVariable{Name: name, Value: step.Env[name]})
 	}
 	for _, out := range step.Outputs {
 		command.OutputPaths = append(command.OutputPaths, outputPath(out))
 	}
 	slices.Sort(command.OutputPaths)
 	m := &messages{}
-	if m.command, err = marshal(command); err != nil {
+	if m.command, err = reapi.Marshal(command); err != nil {
 		return nil, fmt.Errorf("step %s: %w", step.Name, err)
 	}
-	m.action, err = marshal(&repb.Action{
+	m.action, err = reapi.Marshal(&reapi.Action{
 		CommandDigest:   store.DigestOf(m.command).ToProto(),
 		InputRootDigest: root.ToProto(),
 		DoNotCache:      step.private(),
@@ -115,23 +113,16 @@ func encode(ctx context.Context, compose func(context.Context, map[string]store.
 	return m, nil
 }
 
-// marshal: these messages have no maps and get no unknown fields, so the
-// deterministic order is the tag order that REAPI asks for (comment on its
-// Digest message).
-func marshal(m proto.Message) ([]byte, error) {
-	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
-}
-
-func platform(step Step) *repb.Platform {
+func platform(step Step) *reapi.Platform {
 	properties := map[string]string{PropertyOS: "linux"}
 	maps.Copy(properties, step.Platform)
 	properties[PropertyLayout] = strconv.Itoa(layout.Version)
 	properties[PropertyDir] = step.Dir
-	p := &repb.Platform{}
+	p := &reapi.Platform{}
 	for name, value := range properties {
-		p.Properties = append(p.Properties, &repb.Platform_Property{Name: name, Value: value})
+		p.Properties = append(p.Properties, &reapi.Property{Name: name, Value: value})
 	}
-	slices.SortFunc(p.Properties, func(a, b *repb.Platform_Property) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Properties, func(a, b *reapi.Property) int { return cmp.Compare(a.Name, b.Name) })
 	return p
 }
 

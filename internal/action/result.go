@@ -7,8 +7,7 @@ import (
 	"maps"
 	"slices"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-
+	"espalier.dev/espalier/internal/reapi"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -17,7 +16,7 @@ import (
 // A step with a network or with secrets says do_not_cache in its Action; when
 // that is in the store, Save refuses.
 func Save(ctx context.Context, st *store.Store, r Result) error {
-	var a repb.Action
+	var a reapi.Action
 	err := read(ctx, st, r.Digest, &a)
 	if err != nil && !errors.Is(err, store.ErrMissing) {
 		return err
@@ -52,20 +51,20 @@ func Load(ctx context.Context, st *store.Store, action store.Digest, hermetic bo
 // the Command, below "out". Directories bear their Tree message, which is what
 // servers and other clients know, and which is stored on the way, and the
 // digest of their root Directory.
-func ToProto(ctx context.Context, st *store.Store, r Result) (*repb.ActionResult, error) {
-	p := &repb.ActionResult{ExitCode: int32(r.ExitCode)}
+func ToProto(ctx context.Context, st *store.Store, r Result) (*reapi.ActionResult, error) {
+	p := &reapi.ActionResult{ExitCode: int32(r.ExitCode)}
 	for _, name := range slices.Sorted(maps.Keys(r.Outputs)) {
 		if _, both := r.Trees[name]; both {
 			return nil, fmt.Errorf("output %q is a file and a directory", name)
 		}
-		p.OutputFiles = append(p.OutputFiles, &repb.OutputFile{Path: outputPath(name), Digest: r.Outputs[name].ToProto()})
+		p.OutputFiles = append(p.OutputFiles, &reapi.OutputFile{Path: outputPath(name), Digest: r.Outputs[name].ToProto()})
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Trees)) {
 		tree, err := st.PutTreeMessage(ctx, r.Trees[name])
 		if err != nil {
 			return nil, fmt.Errorf("output %q: %w", name, err)
 		}
-		p.OutputDirectories = append(p.OutputDirectories, &repb.OutputDirectory{
+		p.OutputDirectories = append(p.OutputDirectories, &reapi.OutputDirectory{
 			Path: outputPath(name), TreeDigest: tree.ToProto(),
 			RootDirectoryDigest: r.Trees[name].ToProto(), IsTopologicallySorted: true,
 		})
@@ -83,7 +82,7 @@ func ToProto(ctx context.Context, st *store.Store, r Result) (*repb.ActionResult
 // caller's to set. A directory that only has a Tree message, as most servers
 // send it, gets its Directory messages into the store; the message itself has
 // to be there.
-func FromProto(ctx context.Context, st *store.Store, p *repb.ActionResult) (Result, error) {
+func FromProto(ctx context.Context, st *store.Store, p *reapi.ActionResult) (Result, error) {
 	r := Result{ExitCode: int(p.ExitCode), Outputs: map[string]store.Digest{}, Trees: map[string]store.Digest{}}
 	name := func(p string) (string, error) {
 		out, err := outputName(p)

@@ -17,11 +17,11 @@ import (
 	"testing"
 	"time"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 	"golang.org/x/sys/unix"
 
 	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 // The tests of this file run the test program itself as the other process.
@@ -94,8 +94,8 @@ func writer(dir string) error {
 			return err
 		}
 		fmt.Println("partial")
-		if err := s.PutResult(ctx, blob, &repb.ActionResult{OutputFiles: []*repb.OutputFile{{Path: "out/x", Digest: blob.ToProto()}},
-			OutputDirectories: []*repb.OutputDirectory{{Path: "out/t", RootDirectoryDigest: root.ToProto()}}}, true); err != nil {
+		if err := s.PutResult(ctx, blob, &reapi.ActionResult{OutputFiles: []*reapi.OutputFile{{Path: "out/x", Digest: blob.ToProto()}},
+			OutputDirectories: []*reapi.OutputDirectory{{Path: "out/t", RootDirectoryDigest: root.ToProto()}}}, true); err != nil {
 			return err
 		}
 		fmt.Println("result", blob)
@@ -298,7 +298,7 @@ func fullDisk(dir string) error {
 	if err := os.WriteFile(ballast, big, 0o644); !errors.Is(err, unix.ENOSPC) {
 		return fmt.Errorf("ballast: %v", err)
 	}
-	err = s.PutResult(ctx, DigestOf(small), &repb.ActionResult{}, true)
+	err = s.PutResult(ctx, DigestOf(small), &reapi.ActionResult{}, true)
 	if err := check("result", err); err != nil {
 		return err
 	}
@@ -365,7 +365,7 @@ func readOnlyDisk(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := rw.PutResult(ctx, good, &repb.ActionResult{StdoutDigest: good.ToProto()}, true); err != nil {
+	if err := rw.PutResult(ctx, good, &reapi.ActionResult{StdoutDigest: good.ToProto()}, true); err != nil {
 		return err
 	}
 	path := filepath.Join(dir, blobDir, bad.Hash)
@@ -414,7 +414,7 @@ func readOnlyDisk(dir string) error {
 	_, gc := GC(ctx, dir, Policy{})
 	for what, err := range map[string]error{
 		"PutBytes": put, "NewTree": tree, "Partial": partial, "GC": gc,
-		"PutResult": s.PutResult(ctx, bad, &repb.ActionResult{}, true),
+		"PutResult": s.PutResult(ctx, bad, &reapi.ActionResult{}, true),
 		"SetRoot":   s.SetRoot(ctx, Root{Name: "x"}),
 		"Open":      func() error { _, err := Open(ctx, filepath.Join(dir, "new")); return err }(),
 	} {

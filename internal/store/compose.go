@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 // Compose makes a tree whose entries are trees, such as an input root, from
@@ -65,13 +64,13 @@ func (n *node) compose(keep func(Digest, []byte) error) (Digest, error) {
 	if n.ready {
 		return n.digest, nil
 	}
-	dir := &repb.Directory{}
+	dir := &reapi.Directory{}
 	for name, c := range n.children {
 		d, err := c.compose(keep)
 		if err != nil {
 			return Digest{}, err
 		}
-		dir.Directories = append(dir.Directories, &repb.DirectoryNode{Name: name, Digest: d.ToProto()})
+		dir.Directories = append(dir.Directories, &reapi.DirectoryNode{Name: name, Digest: d.ToProto()})
 	}
 	b, err := encodeDirectory(dir)
 	if err != nil {

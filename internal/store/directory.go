@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-	"google.golang.org/protobuf/proto"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 // maxDirectory bounds one encoded Directory: 64 MiB are some 600,000 entries.
@@ -19,12 +19,15 @@ const maxDirectory = 64 << 20
 // emptyDir is the digest of the REAPI Directory without entries.
 var emptyDir = DigestOf(nil)
 
-// ToProto returns d as an REAPI Digest.
-func (d Digest) ToProto() *repb.Digest { return &repb.Digest{Hash: d.Hash, SizeBytes: d.Size} }
+// ToProto returns d as a Digest message.
+func (d Digest) ToProto() *reapi.Digest { return &reapi.Digest{Hash: d.Hash, SizeBytes: d.Size} }
 
 // DigestFromProto is the inverse of ToProto; it refuses what is not a SHA-256.
-func DigestFromProto(p *repb.Digest) (Digest, error) {
-	d := Digest{p.GetHash(), p.GetSizeBytes()}
+func DigestFromProto(p *reapi.Digest) (Digest, error) {
+	if p == nil {
+		return Digest{}, errors.New("a digest is missing")
+	}
+	d := Digest{p.Hash, p.SizeBytes}
 	if err := checkHash(d.Hash); err != nil {
 		return Digest{}, err
 	}
@@ -37,19 +40,19 @@ func DigestFromProto(p *repb.Digest) (Digest, error) {
 // encodeDirectory returns the one encoding of a directory: entries sorted by
 // the bytes of their names, no node properties, fields in tag order (REAPI,
 // comments on Directory and Digest). It sorts d in place.
-func encodeDirectory(d *repb.Directory) ([]byte, error) {
-	slices.SortFunc(d.Files, func(a, b *repb.FileNode) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(d.Directories, func(a, b *repb.DirectoryNode) int { return cmp.Compare(a.Name, b.Name) })
-	slices.SortFunc(d.Symlinks, func(a, b *repb.SymlinkNode) int { return cmp.Compare(a.Name, b.Name) })
-	return proto.MarshalOptions{Deterministic: true}.Marshal(d)
+func encodeDirectory(d *reapi.Directory) ([]byte, error) {
+	slices.SortFunc(d.Files, func(a, b *reapi.FileNode) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(d.Directories, func(a, b *reapi.DirectoryNode) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(d.Symlinks, func(a, b *reapi.SymlinkNode) int { return cmp.Compare(a.Name, b.Name) })
+	return reapi.Marshal(d)
 }
 
 // decodeDirectory reads an encoded Directory and accepts exactly what
 // encodeDirectory writes for valid entries: everything else, unknown fields
 // and node properties included, would be a second digest for the same tree.
-func decodeDirectory(b []byte) (*repb.Directory, error) {
-	var in repb.Directory
-	if err := proto.Unmarshal(b, &in); err != nil {
+func decodeDirectory(b []byte) (*reapi.Directory, error) {
+	var in reapi.Directory
+	if err := reapi.Unmarshal(b, &in); err != nil {
 		return nil, fmt.Errorf("decoding Directory: %w", err)
 	}
 	names := map[string]bool{}
@@ -63,26 +66,26 @@ func decodeDirectory(b []byte) (*repb.Directory, error) {
 		names[name] = true
 		return nil
 	}
-	out := &repb.Directory{}
+	out := &reapi.Directory{}
 	for _, f := range in.Files {
 		d, err := DigestFromProto(f.Digest)
 		if err := cmp.Or(err, check(f.Name)); err != nil {
 			return nil, err
 		}
-		out.Files = append(out.Files, &repb.FileNode{Name: f.Name, Digest: d.ToProto(), IsExecutable: f.IsExecutable})
+		out.Files = append(out.Files, &reapi.FileNode{Name: f.Name, Digest: d.ToProto(), IsExecutable: f.IsExecutable})
 	}
 	for _, sub := range in.Directories {
 		d, err := DigestFromProto(sub.Digest)
 		if err := cmp.Or(err, check(sub.Name)); err != nil {
 			return nil, err
 		}
-		out.Directories = append(out.Directories, &repb.DirectoryNode{Name: sub.Name, Digest: d.ToProto()})
+		out.Directories = append(out.Directories, &reapi.DirectoryNode{Name: sub.Name, Digest: d.ToProto()})
 	}
 	for _, l := range in.Symlinks {
 		if err := cmp.Or(check(l.Name), checkTarget(l.Target)); err != nil {
 			return nil, err
 		}
-		out.Symlinks = append(out.Symlinks, &repb.SymlinkNode{Name: l.Name, Target: l.Target})
+		out.Symlinks = append(out.Symlinks, &reapi.SymlinkNode{Name: l.Name, Target: l.Target})
 	}
 	again, err := encodeDirectory(out)
 	if err != nil {
@@ -95,9 +98,9 @@ func decodeDirectory(b []byte) (*repb.Directory, error) {
 }
 
 // directory reads one Directory message from the blobs.
-func (s *Store) directory(ctx context.Context, d Digest) (*repb.Directory, error) {
+func (s *Store) directory(ctx context.Context, d Digest) (*reapi.Directory, error) {
 	if d.Hash == emptyDir.Hash {
-		return &repb.Directory{}, nil // REAPI: the empty blob is always there
+		return &reapi.Directory{}, nil // REAPI: the empty blob is always there
 	}
 	b, err := s.ReadBlob(ctx, d, maxDirectory)
 	if err != nil {

@@ -9,9 +9,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// generated returns a digest as the message that protoc generates. These tests
+// use the generated messages: they have fields that espalier's lack.
+func generated(d Digest) *repb.Digest { return &repb.Digest{Hash: d.Hash, SizeBytes: d.Size} }
+
 // What decodes must encode to the same bytes: one tree, one digest.
 func FuzzDecodeDirectory(f *testing.F) {
-	d := DigestOf([]byte("x")).ToProto()
+	d := generated(DigestOf([]byte("x")))
 	for _, dir := range []*repb.Directory{
 		{},
 		{Files: []*repb.FileNode{{Name: "a", Digest: d, IsExecutable: true}, {Name: "b", Digest: d}},
@@ -52,7 +56,7 @@ func FuzzDecodeDirectory(f *testing.F) {
 
 // What the strict decoder refuses, and why.
 func TestDecodeDirectoryRefuses(t *testing.T) {
-	d := DigestOf([]byte("x")).ToProto()
+	d := generated(DigestOf([]byte("x")))
 	file := func(name string) *repb.FileNode { return &repb.FileNode{Name: name, Digest: d} }
 	for name, dir := range map[string]*repb.Directory{
 		"unsorted":        {Files: []*repb.FileNode{file("b"), file("a")}},
@@ -120,7 +124,7 @@ func FuzzDecodeSeal(f *testing.F) {
 
 func FuzzDecodeResult(f *testing.F) {
 	action := DigestOf([]byte("action"))
-	d := DigestOf([]byte("x")).ToProto()
+	d := generated(DigestOf([]byte("x")))
 	for _, r := range []*repb.ActionResult{{}, {ExitCode: 1, StdoutDigest: d, OutputFiles: []*repb.OutputFile{{Path: "out/x", Digest: d}},
 		OutputDirectories: []*repb.OutputDirectory{{Path: "out/d", TreeDigest: d, RootDirectoryDigest: d}}}} {
 		b, err := proto.Marshal(r)

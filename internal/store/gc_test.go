@@ -10,16 +10,15 @@ import (
 	"testing"
 	"time"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 func TestResultDamage(t *testing.T) {
 	s := open(t, t.TempDir())
 	d := mustPut(t, s, []byte("output"))
 	action := DigestOf([]byte("action"))
-	r := &repb.ActionResult{OutputFiles: []*repb.OutputFile{{Path: "out/x", Digest: d.ToProto()}}}
+	r := &reapi.ActionResult{OutputFiles: []*reapi.OutputFile{{Path: "out/x", Digest: d.ToProto()}}}
 	path := s.path(resultDir, action.Hash)
 	if err := s.PutResult(t.Context(), action, r, true); err != nil {
 		t.Fatal(err)
@@ -108,11 +107,11 @@ func newHousehold(t *testing.T) *household {
 		t.Fatal(err)
 	}
 	err = errors.Join(
-		s.PutResult(t.Context(), h.action, &repb.ActionResult{
-			OutputFiles:       []*repb.OutputFile{{Path: "out/x", Digest: h.output.ToProto()}},
-			OutputDirectories: []*repb.OutputDirectory{{Path: "out/t", TreeDigest: message.ToProto(), RootDirectoryDigest: h.treeOutput.ToProto()}},
+		s.PutResult(t.Context(), h.action, &reapi.ActionResult{
+			OutputFiles:       []*reapi.OutputFile{{Path: "out/x", Digest: h.output.ToProto()}},
+			OutputDirectories: []*reapi.OutputDirectory{{Path: "out/t", TreeDigest: message.ToProto(), RootDirectoryDigest: h.treeOutput.ToProto()}},
 		}, true),
-		s.PutResult(t.Context(), h.looseAction, &repb.ActionResult{StdoutDigest: h.looseBlob.ToProto()}, false),
+		s.PutResult(t.Context(), h.looseAction, &reapi.ActionResult{StdoutDigest: h.looseBlob.ToProto()}, false),
 		s.SetRoot(t.Context(), Root{Name: h.lock, Origin: h.lock, Pins: []Pin{{PinBlob, h.pinnedBlob}, {PinTree, h.pinnedTree}, {PinResult, h.action}}}),
 	)
 	if err != nil {

@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 // memoOutput is the name of a memo's tree among the outputs of its result.
@@ -17,8 +17,8 @@ func (s *Store) PutMemo(ctx context.Context, key []byte, tree Digest) error {
 	if err != nil {
 		return err
 	}
-	return s.PutResult(ctx, id, &repb.ActionResult{
-		OutputDirectories: []*repb.OutputDirectory{{Path: memoOutput, RootDirectoryDigest: tree.ToProto()}},
+	return s.PutResult(ctx, id, &reapi.ActionResult{
+		OutputDirectories: []*reapi.OutputDirectory{{Path: memoOutput, RootDirectoryDigest: tree.ToProto()}},
 	}, true)
 }
 

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-	"google.golang.org/protobuf/proto"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 // maxTree bounds an encoded REAPI Tree message.
@@ -20,10 +19,10 @@ func (s *Store) PutTreeMessage(ctx context.Context, root Digest) (Digest, error)
 	if err != nil {
 		return Digest{}, err
 	}
-	t := &repb.Tree{Root: dir}
+	t := &reapi.Tree{Root: dir}
 	seen := map[string]bool{root.Hash: true}
-	var visit func(*repb.Directory, int) error
-	visit = func(dir *repb.Directory, depth int) error {
+	var visit func(*reapi.Directory, int) error
+	visit = func(dir *reapi.Directory, depth int) error {
 		if depth > maxDepth {
 			return fmt.Errorf("tree %s is nested deeper than %d", root, maxDepth)
 		}
@@ -48,7 +47,7 @@ func (s *Store) PutTreeMessage(ctx context.Context, root Digest) (Digest, error)
 		return Digest{}, err
 	}
 	slices.Reverse(t.Children) // the reverse of "children first" is topological, also with shared ones
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(t)
+	b, err := reapi.Marshal(t)
 	if err != nil {
 		return Digest{}, err
 	}
@@ -63,17 +62,17 @@ func (s *Store) OpenTreeMessage(ctx context.Context, tree Digest) (Digest, error
 	if err != nil {
 		return Digest{}, err
 	}
-	var t repb.Tree
-	if err := proto.Unmarshal(b, &t); err != nil {
+	var t reapi.Tree
+	if err := reapi.Unmarshal(b, &t); err != nil {
 		return Digest{}, fmt.Errorf("decoding Tree %s: %w", tree, err)
 	}
 	keep := s.keepDirectory(ctx)
 	var root Digest
-	for i, dir := range append([]*repb.Directory{t.Root}, t.Children...) {
+	for i, dir := range append([]*reapi.Directory{t.Root}, t.Children...) {
 		if dir == nil {
-			dir = &repb.Directory{}
+			dir = &reapi.Directory{}
 		}
-		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(dir)
+		b, err := reapi.Marshal(dir)
 		if err == nil {
 			_, err = decodeDirectory(b)
 		}

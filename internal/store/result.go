@@ -8,8 +8,7 @@ import (
 	"io/fs"
 	"os"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-	"google.golang.org/protobuf/proto"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 const (
@@ -21,7 +20,7 @@ const (
 // kept in an area of their own, which is never shared and which only a caller
 // who accepts them sees. A failed command has no result, and everything that
 // a result names must be in the store.
-func (s *Store) PutResult(ctx context.Context, action Digest, r *repb.ActionResult, hermetic bool) error {
+func (s *Store) PutResult(ctx context.Context, action Digest, r *reapi.ActionResult, hermetic bool) error {
 	if err := checkHash(action.Hash); err != nil {
 		return err
 	}
@@ -31,7 +30,7 @@ func (s *Store) PutResult(ctx context.Context, action Digest, r *repb.ActionResu
 	if err := s.complete(ctx, r); err != nil {
 		return fmt.Errorf("result of action %s: %w", action, err)
 	}
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
+	b, err := reapi.Marshal(r)
 	if err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func (s *Store) PutResult(ctx context.Context, action Digest, r *repb.ActionResu
 // value tells which it is. The error is ErrMissing when there is none, when it
 // is damaged, and when the store has lost something that it names: the action
 // has to run.
-func (s *Store) Result(ctx context.Context, action Digest, hermetic bool) (*repb.ActionResult, bool, error) {
+func (s *Store) Result(ctx context.Context, action Digest, hermetic bool) (*reapi.ActionResult, bool, error) {
 	r, err := s.result(ctx, action, true)
 	if err == nil || hermetic || !errors.Is(err, ErrMissing) {
 		return r, true, err
@@ -55,7 +54,7 @@ func (s *Store) Result(ctx context.Context, action Digest, hermetic bool) (*repb
 	return r, false, err
 }
 
-func (s *Store) result(ctx context.Context, action Digest, hermetic bool) (*repb.ActionResult, error) {
+func (s *Store) result(ctx context.Context, action Digest, hermetic bool) (*reapi.ActionResult, error) {
 	if err := checkHash(action.Hash); err != nil {
 		return nil, err
 	}
@@ -75,7 +74,7 @@ func (s *Store) result(ctx context.Context, action Digest, hermetic bool) (*repb
 	return r, nil
 }
 
-func (s *Store) readResult(hash string, hermetic bool) (*repb.ActionResult, error) {
+func (s *Store) readResult(hash string, hermetic bool) (*reapi.ActionResult, error) {
 	action := Digest{hash, -1}
 	path := s.path(resultName(action, hermetic))
 	info, err := os.Lstat(path)
@@ -112,20 +111,20 @@ func encodeResult(action Digest, message []byte) []byte {
 	return append(fmt.Appendf(nil, "%s %s %s\n", resultMagic, action.Hash, DigestOf(message)), message...)
 }
 
-func decodeResult(action Digest, b []byte) (*repb.ActionResult, error) {
+func decodeResult(action Digest, b []byte) (*reapi.ActionResult, error) {
 	head, message, ok := bytes.Cut(b, []byte("\n"))
 	if !ok || string(head) != fmt.Sprintf("%s %s %s", resultMagic, action.Hash, DigestOf(message)) {
 		return nil, errors.New("its content is not what its first line says")
 	}
-	r := &repb.ActionResult{}
-	if err := proto.Unmarshal(message, r); err != nil {
+	r := &reapi.ActionResult{}
+	if err := reapi.Unmarshal(message, r); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
 // complete checks that everything a result names is in the store.
-func (s *Store) complete(ctx context.Context, r *repb.ActionResult) error {
+func (s *Store) complete(ctx context.Context, r *reapi.ActionResult) error {
 	blobs, trees, err := outputs(r)
 	if err != nil {
 		return err
@@ -145,8 +144,8 @@ func (s *Store) complete(ctx context.Context, r *repb.ActionResult) error {
 
 // outputs lists what a result names: blobs, and trees by their root Directory
 // where the result tells it.
-func outputs(r *repb.ActionResult) (blobs, trees []Digest, err error) {
-	add := func(to *[]Digest, p *repb.Digest) {
+func outputs(r *reapi.ActionResult) (blobs, trees []Digest, err error) {
+	add := func(to *[]Digest, p *reapi.Digest) {
 		if p.GetHash() == "" {
 			return
 		}

@@ -14,9 +14,8 @@ import (
 	"sync"
 	"time"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
-
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 // treeTime is the modification time of everything in an unpacked tree. Cargo
@@ -247,7 +246,7 @@ func (g *stage) close(ctx context.Context, n *node, path string, keep func(Diges
 	if err := ctx.Err(); err != nil {
 		return Digest{}, context.Cause(ctx)
 	}
-	dir := &repb.Directory{}
+	dir := &reapi.Directory{}
 	for _, name := range slices.Sorted(maps.Keys(n.children)) {
 		c, sub := n.children[name], name
 		if path != "" {
@@ -255,9 +254,9 @@ func (g *stage) close(ctx context.Context, n *node, path string, keep func(Diges
 		}
 		switch c.kind {
 		case TypeFile:
-			dir.Files = append(dir.Files, &repb.FileNode{Name: name, Digest: c.digest.ToProto(), IsExecutable: c.exec})
+			dir.Files = append(dir.Files, &reapi.FileNode{Name: name, Digest: c.digest.ToProto(), IsExecutable: c.exec})
 		case TypeSymlink:
-			dir.Symlinks = append(dir.Symlinks, &repb.SymlinkNode{Name: name, Target: c.target})
+			dir.Symlinks = append(dir.Symlinks, &reapi.SymlinkNode{Name: name, Target: c.target})
 			if g.dir != "" {
 				err := os.Symlink(c.target, g.host(sub))
 				if err == nil {
@@ -272,7 +271,7 @@ func (g *stage) close(ctx context.Context, n *node, path string, keep func(Diges
 			if err != nil {
 				return Digest{}, err
 			}
-			dir.Directories = append(dir.Directories, &repb.DirectoryNode{Name: name, Digest: d.ToProto()})
+			dir.Directories = append(dir.Directories, &reapi.DirectoryNode{Name: name, Digest: d.ToProto()})
 		}
 	}
 	b, err := encodeDirectory(dir)

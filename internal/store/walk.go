@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
+	"espalier.dev/espalier/internal/reapi"
 )
 
 // maxDepth bounds the nesting of a tree that came from elsewhere.
@@ -100,9 +100,9 @@ func (s *Store) list(ctx context.Context, at Entry) ([]Entry, error) {
 	return entriesOf(d, at)
 }
 
-func entriesOf(d *repb.Directory, at Entry) ([]Entry, error) {
+func entriesOf(d *reapi.Directory, at Entry) ([]Entry, error) {
 	out := make([]Entry, 0, len(d.Files)+len(d.Directories)+len(d.Symlinks))
-	add := func(name string, digest *repb.Digest, e Entry) {
+	add := func(name string, digest *reapi.Digest, e Entry) {
 		if digest != nil {
 			e.Digest = Digest{digest.Hash, digest.SizeBytes} // checked by decodeDirectory
 		}

@@ -1,5 +1,7 @@
 package c3
 
+import "encoding/binary"
+
 // device is a hardware block as the bus sees it. Offsets are multiples of four
 // and less than the block's size.
 type device interface {
@@ -116,3 +118,21 @@ func (i *interrupts) enable(bits uint32) { i.Ena = bits; i.update() }
 func (i *interrupts) update() { i.line.set(i.Raw&i.Ena != 0) }
 
 func (i *interrupts) reset(raw uint32) { i.Raw, i.Ena = raw, 0; i.update() }
+
+// bytes returns n bytes of the registers from off on, lowest byte of a word
+// first. Both are multiples of four.
+func (b *block) bytes(off, n uint32) []byte {
+	p := make([]byte, 0, n)
+	for at := off; at < off+n; at += 4 {
+		p = binary.LittleEndian.AppendUint32(p, b.words[at>>2])
+	}
+	return p
+}
+
+// setBytes stores p in the registers from off on. Its length is a multiple of
+// four.
+func (b *block) setBytes(off uint32, p []byte) {
+	for i := 0; i+4 <= len(p); i += 4 {
+		b.words[off>>2+uint32(i/4)] = binary.LittleEndian.Uint32(p[i:])
+	}
+}

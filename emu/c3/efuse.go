@@ -9,52 +9,65 @@ import (
 
 // EFUSE registers, TRM 4.5.
 const (
-	efPgmData    = 0x00 // 8 words, then 3 of check value
-	efRead       = 0x2c // first read register: WR_DIS
-	efRepeat0    = 0x30 // RD_REPEAT_DATA0
-	efRepeat1    = 0x34
-	efKey0       = 0x9c // 8 words each
-	efSysPart2   = 0x15c
-	efRepeatErr  = 0x17c
-	efConf       = 0x1cc
-	efStatus     = 0x1d0
-	efCmd        = 0x1d4
-	efIntRaw     = 0x1d8
-	efIntSt      = 0x1dc
-	efIntEna     = 0x1e0
-	efIntClr     = 0x1e4
-	efContent    = efRepeatErr - efRead // bytes of all blocks, as the read registers show them
-	efOpWrite    = 0x5a5a
-	efOpRead     = 0x5aa5
-	efIntRead    = 1 << 0
-	efIntProgram = 1 << 1
+	efPgmData   = 0x00 // 8 words
+	efPgmCheck  = 0x20 // 3 words
+	efRead      = 0x2c // first read register: WR_DIS
+	efRepeat0   = 0x30 // RD_REPEAT_DATA0
+	efRepeat1   = 0x34
+	efKey0      = 0x9c // 8 words each
+	efSysPart2  = 0x15c
+	efRepeatErr = 0x17c
+	efRSErr0    = 0x1c0
+	efRSErr1    = 0x1c4
+	efConf      = 0x1cc
+	efStatus    = 0x1d0
+	efCmd       = 0x1d4
+	efIntRaw    = 0x1d8
+	efIntSt     = 0x1dc
+	efIntEna    = 0x1e0
+	efIntClr    = 0x1e4
+	efContent   = efRepeatErr - efRead // bytes of all blocks, as the read registers show them
+	// efContentCheck is the size of content with the check bytes of all blocks.
+	efContentCheck = efContent + efuseBlocks*rsCheck
+	efOpWrite      = 0x5a5a
+	efOpRead       = 0x5aa5
+	efIntRead      = 1 << 0
+	efIntProgram   = 1 << 1
 	// efOperation is how long reading or burning takes.
 	efOperation = 100 * chip.Microsecond
 )
 
 // efuse is EFUSE, TRM 4: 4096 one-time programmable bits in eleven blocks. The
 // read registers hold what was read at the last reset or READ command; a burn
-// shows there only after the next.
+// shows there only after the next. Errors of the Reed-Solomon code are corrected
+// at reading and counted in RS_ERR: a block that is burnt twice, or with wrong
+// check bytes, has some.
 type efuse struct {
 	block
 	soc   *soc
 	intr  interrupts
 	fuses [efContent]byte // what is burnt, in the order of the read registers
+	check [efuseBlocks][rsCheck]byte
+	rs    *rsField
 	s     struct{ Cmd uint32 }
 	done  *chip.Timer
 }
 
 func newEFuse(c *soc, cfg *emu.Config) (*efuse, error) {
-	e := &efuse{soc: c}
+	e := &efuse{soc: c, rs: newRSField()}
 	e.intr.line = c.intc.source(srcEFuse)
 	e.done = c.m.NewTimer(e.complete)
 	switch {
 	case cfg.EFuse == nil:
 		e.healthy(cfg.MAC)
-	case len(cfg.EFuse) != efContent:
-		return nil, &emu.EFuseSizeError{Size: len(cfg.EFuse), Want: efContent}
-	default:
+		e.encodeAll()
+	case len(cfg.EFuse) == efContent:
 		copy(e.fuses[:], cfg.EFuse)
+		e.encodeAll()
+	case len(cfg.EFuse) == efContentCheck:
+		e.setContent(cfg.EFuse)
+	default:
+		return nil, &emu.EFuseSizeError{Size: len(cfg.EFuse), Want: efContent}
 	}
 	e.block = newBlock("EFUSE", 0x60008800, []reg{
 		{0x1c8, "CLK", 2}, {efConf, "CONF", 0}, {efStatus, "STATUS", 0}, {efCmd, "CMD", 0}, {efIntRaw, "INT_RAW", 0}, {efIntSt, "INT_ST", 0},
@@ -62,7 +75,7 @@ func newEFuse(c *soc, cfg *emu.Config) (*efuse, error) {
 		{0x1f0, "WR_TIM_CONF1", 0x288000}, {0x1f4, "WR_TIM_CONF2", 0x190}, {0x1fc, "DATE", 0x2007200},
 	})
 	e.know(0, 0x190)
-	e.know(0x1c0, 0x1c4)
+	e.know(efRSErr0, efRSErr1)
 	e.latch()
 	return e, nil
 }
@@ -79,24 +92,49 @@ func (e *efuse) healthy(mac [6]byte) {
 	word(0x6c, 1)           // BLK_VERSION_MAJOR
 }
 
-// latch copies the fuses to the read registers, but for keys that are
-// protected against reading (RD_DIS).
-func (e *efuse) latch() {
-	for off := uint32(efRead); off < efRepeatErr; off += 4 {
-		e.set(off, binary.LittleEndian.Uint32(e.fuses[off-efRead:]))
-	}
-	protected := e.get(efRepeat0) & 0x7f // KEY0 to KEY5, SYS_PART2
-	for n := range uint32(7) {
-		if protected>>n&1 != 0 {
-			for w := range uint32(8) {
-				e.set(efKey0+32*n+4*w, 0)
-			}
+// content returns what is burnt, for Config.EFuse of another board: with the
+// check bytes only where they are not those of the data.
+func (e *efuse) content() []byte {
+	p := append([]byte(nil), e.fuses[:]...)
+	if !e.consistent() {
+		for _, c := range e.check {
+			p = append(p, c[:]...)
 		}
+	}
+	return p
+}
+
+func (e *efuse) setContent(p []byte) {
+	p = p[copy(e.fuses[:], p):]
+	for n := range e.check {
+		p = p[copy(e.check[n][:], p):]
 	}
 }
 
-// wdtDelay returns WDT_DELAY_SEL.
-func (e *efuse) wdtDelay() uint32 { return field(e.get(efRepeat1), 17, 16) }
+// latch reads the fuses into the read registers, but for keys that are
+// protected against reading (RD_DIS).
+func (e *efuse) latch() {
+	for w := range uint32(6) {
+		e.set(efRead+4*w, e.fuse(efRead+4*w))
+	}
+	e.set(efRSErr0, 0)
+	e.set(efRSErr1, 0)
+	protected := e.get(efRepeat0) & 0x7f // KEY0 to KEY5, SYS_PART2
+	for n := uint32(1); n < efuseBlocks; n++ {
+		word := e.codeWord(n)
+		raw := word
+		wrong, ok := e.rs.correct(&word)
+		if !ok {
+			word, wrong = raw, 8 // FAIL
+		}
+		e.set(efRSErr0+4*((n-1)/8), e.get(efRSErr0+4*((n-1)/8))|uint32(wrong)<<((n-1)%8*4))
+		start, words := efuseBlock(n)
+		if n >= efuseFirstKey && protected>>(n-efuseFirstKey)&1 != 0 {
+			word = [rsLength]byte{}
+		}
+		e.setBytes(start, word[:4*words])
+	}
+}
 
 func (e *efuse) read(off uint32) uint32 {
 	switch off {
@@ -143,6 +181,7 @@ func (e *efuse) complete() {
 	e.set(efCmd, 0)
 	if e.s.Cmd&1 != 0 {
 		e.latch()
+		e.soc.extmem.crypt.update()
 		e.intr.raise(efIntRead)
 		return
 	}
@@ -150,34 +189,31 @@ func (e *efuse) complete() {
 	e.intr.raise(efIntProgram)
 }
 
-// burn sets fuses from PGM_DATA; a fuse that is set stays set. The Reed-Solomon
-// check words are taken as correct and not stored.
+// burn sets fuses of block n from PGM_DATA, and for all but block 0 its check
+// bytes from PGM_CHECK; a fuse that is set stays set.
 func (e *efuse) burn(n uint32) {
 	start, words := efuseBlock(n)
-	wrDis := binary.LittleEndian.Uint32(e.fuses[:])
-	if words == 0 || n >= 1 && n <= 10 && wrDis>>efuseWrDisBit[n]&1 != 0 {
+	wrDis := e.fuse(efRead)
+	if words == 0 || n >= 1 && wrDis>>efuseWrDisBit[n]&1 != 0 {
 		return
 	}
 	for w := range words {
+		v := e.get(efPgmData + 4*w)
+		if n == 0 {
+			for _, p := range efuseProtected {
+				if p.word == w && wrDis>>p.bit&1 != 0 {
+					v &^= p.mask
+				}
+			}
+		}
 		at := e.fuses[start+4*w-efRead:]
-		binary.LittleEndian.PutUint32(at, binary.LittleEndian.Uint32(at)|e.get(efPgmData+4*w))
+		binary.LittleEndian.PutUint32(at, binary.LittleEndian.Uint32(at)|v)
 	}
-}
-
-// efuseWrDisBit is the bit of WR_DIS that protects a block, TRM table 4.3-1.
-var efuseWrDisBit = [11]uint{0, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29}
-
-// efuseBlock returns the first read register of a block and its words.
-func efuseBlock(n uint32) (start, words uint32) {
-	switch {
-	case n == 0:
-		return efRead, 6
-	case n == 1:
-		return 0x44, 6
-	case n <= 10:
-		return 0x5c + 32*(n-2), 8
+	if n > 0 {
+		for i, c := range e.bytes(efPgmCheck, rsCheck) {
+			e.check[n][i] |= c
+		}
 	}
-	return 0, 0
 }
 
 func (e *efuse) reset() {
@@ -188,5 +224,5 @@ func (e *efuse) reset() {
 }
 
 func (e *efuse) state(s *chip.State) {
-	s.Fixed(&e.words, &e.fuses, &e.s, &e.intr.Raw, &e.intr.Ena)
+	s.Fixed(&e.words, &e.fuses, &e.check, &e.s, &e.intr.Raw, &e.intr.Ena)
 }

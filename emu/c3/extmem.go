@@ -44,9 +44,10 @@ const (
 // which page: the MMU table, the enable bit and the two shut bits.
 type extmem struct {
 	block
-	soc *soc
-	mmu mmu
-	s   struct {
+	soc   *soc
+	mmu   mmu
+	crypt flashView
+	s     struct {
 		IbusOpen, DbusOpen bool
 		Fault              uint32 // ILG_INT_ST
 	}
@@ -60,6 +61,7 @@ type mmu struct {
 
 func newExtmem(c *soc) *extmem {
 	x := &extmem{soc: c}
+	x.crypt.cache = x
 	x.block = newBlock("EXTMEM", 0x600c4000, []reg{
 		{exCtrl, "ICACHE_CTRL", 0}, {exCtrl1, "ICACHE_CTRL1", 3}, {0x08, "ICACHE_TAG_POWER_CTRL", 5}, {0x0c, "ICACHE_PRELOCK_CTRL", 0},
 		{0x10, "ICACHE_PRELOCK_SCT0_ADDR", 0}, {0x14, "ICACHE_PRELOCK_SCT1_ADDR", 0}, {0x18, "ICACHE_PRELOCK_SCT_SIZE", 0},
@@ -155,7 +157,7 @@ func (x *extmem) mapPage(base, n uint32, open bool) {
 		return
 	}
 	page := entry & 0xff & uint32(len(x.soc.flash.data)/mmuPage-1)
-	mem.Map(base+n*mmuPage, x.soc.flashBank, page*mmuPage, mmuPage, rv32.Read|rv32.Exec)
+	mem.Map(base+n*mmuPage, x.crypt.view(page), page*mmuPage, mmuPage, rv32.Read|rv32.Exec)
 }
 
 // remap shows every window as registers and table say, after a snapshot.
@@ -178,11 +180,13 @@ func (x *extmem) reset() {
 	x.block.reset()
 	x.s.Fault = 0
 	x.open()
+	x.crypt.update()
 }
 
 func (x *extmem) state(s *chip.State) {
 	s.Fixed(&x.words, &x.s, &x.mmu.words)
 	if s.Loading() {
+		x.crypt.forget()
 		x.remap()
 	}
 }

@@ -26,6 +26,8 @@ const (
 	srcSystimer0      = 37
 	srcAPBSARADC      = 43
 	srcGDMA0          = 44
+	srcRSA            = 47
+	srcAES            = 48
 	srcSHA            = 49
 	srcFromCPU0       = 50
 	sources           = 62

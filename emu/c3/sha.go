@@ -25,22 +25,35 @@ const (
 	shaMode1    = 0
 	shaMode224  = 1
 	shaMode256  = 2
+
+	shaBlock  = 64
+	shaDateC3 = 0x20200616
+
+	// shaBlockTicks is the time of a block by DMA: 64 rounds and the transfer of
+	// 64 bytes at 160 MHz.
+	shaBlockTicks = 80 * chip.Tick
 )
 
-// sha is the SHA accelerator, TRM 18, in typical mode: software writes a block
-// to M_MEM and starts it. Its memories hold the message and the digest in
-// their own byte order, so a word read by the CPU is byte-swapped. A block
-// takes no time. The DMA mode is not modelled: its start registers count as
-// unmodelled.
+// sha is the SHA accelerator, TRM 18. In typical mode software writes a block
+// to M_MEM and starts it, which takes no time; in DMA mode DMA_BLOCK_NUM blocks
+// come from a transmit list. Its memories hold the message and the digest in
+// their own byte order, so a word read by the CPU is byte-swapped.
 type sha struct {
 	block
+	soc  *soc
+	intr interrupts // bit 0, at the end of a DMA operation; there is no RAW register
+	done *chip.Timer
+	s    struct{ Busy, Waiting bool }
 }
 
-func newSHA() *sha {
-	h := &sha{}
+func newSHA(c *soc) *sha {
+	h := &sha{soc: c}
+	h.intr.line = c.intc.source(srcSHA)
+	h.done = c.m.NewTimer(h.complete)
+	c.gdma.onReady(dmaSHA, h.resume)
 	h.block = newBlock("SHA", 0x6003b000, []reg{
 		{shaMode, "MODE", 0}, {shaTString, "T_STRING", 0}, {shaTLength, "T_LENGTH", 0}, {shaDMABlock, "DMA_BLOCK_NUM", 0}, {shaStart, "START", 0},
-		{shaContinue, "CONTINUE", 0}, {shaBusy, "BUSY", 0}, {shaClearIRQ, "CLEAR_IRQ", 0}, {shaIRQEna, "IRQ_ENA", 0}, {0x2c, "DATE", 0x20200616},
+		{shaContinue, "CONTINUE", 0}, {shaBusy, "BUSY", 0}, {shaDMAStart, "DMA_START", 0}, {shaDMACont, "DMA_CONTINUE", 0}, {shaClearIRQ, "CLEAR_IRQ", 0}, {shaIRQEna, "IRQ_ENA", 0}, {0x2c, "DATE", shaDateC3},
 	})
 	h.know(shaH, shaM+15*4)
 	return h
@@ -48,8 +61,15 @@ func newSHA() *sha {
 
 func (h *sha) read(off uint32) uint32 {
 	switch off {
-	case shaStart, shaContinue, shaBusy, shaDMAStart, shaDMACont, shaClearIRQ:
+	case shaStart, shaContinue, shaDMAStart, shaDMACont, shaClearIRQ:
 		return 0
+	case shaBusy:
+		if h.s.Busy {
+			return 1
+		}
+		return 0
+	case shaIRQEna:
+		return h.intr.Ena
 	}
 	return h.block.read(off)
 }
@@ -65,7 +85,19 @@ func (h *sha) write(off, v uint32) {
 		if v&1 != 0 {
 			h.compress()
 		}
-	case shaBusy, shaClearIRQ:
+	case shaDMAStart, shaDMACont:
+		if v&1 != 0 && !h.s.Busy {
+			if off == shaDMAStart {
+				h.initial()
+			}
+			h.s.Busy, h.s.Waiting = true, true
+			h.resume()
+		}
+	case shaClearIRQ:
+		h.intr.clear(v & 1)
+	case shaIRQEna:
+		h.intr.enable(v & 1)
+	case shaBusy:
 	default:
 		h.block.write(off, v)
 	}
@@ -102,21 +134,57 @@ func (h *sha) setState(s [8]uint32) {
 	}
 }
 
-func (h *sha) compress() {
-	var m [64]byte
-	for i := range 16 {
-		binary.LittleEndian.PutUint32(m[4*i:], h.words[shaM/4+i])
+// resume begins a DMA operation whose list has been started.
+func (h *sha) resume() {
+	if h.s.Waiting && h.soc.gdma.transmitter(dmaSHA) != nil {
+		h.s.Waiting = false
+		h.done.Set(h.soc.m.Now().Add(chip.Duration(field(h.get(shaDMABlock), 5, 0)) * shaBlockTicks))
 	}
+}
+
+// complete hashes the blocks of a DMA operation. If the list has too few, the
+// accelerator stays busy.
+func (h *sha) complete() {
+	out := h.soc.gdma.transmitter(dmaSHA)
+	if out == nil {
+		h.s.Waiting = true // the list was stopped meanwhile
+		return
+	}
+	var m [shaBlock]byte
+	for range field(h.get(shaDMABlock), 5, 0) {
+		if out.pullAll(m[:]) < shaBlock {
+			return
+		}
+		h.compressBlock(&m)
+	}
+	h.s.Busy = false
+	h.intr.raise(1)
+}
+
+func (h *sha) compress() {
+	var m [shaBlock]byte
+	copy(m[:], h.bytes(shaM, shaBlock))
+	h.compressBlock(&m)
+}
+
+func (h *sha) compressBlock(m *[shaBlock]byte) {
 	s := h.state8()
 	if h.get(shaMode) == shaMode1 {
-		sha1Block(&s, &m)
+		sha1Block(&s, m)
 	} else {
-		sha256Block(&s, &m)
+		sha256Block(&s, m)
 	}
 	h.setState(s)
 }
 
-func (h *sha) state(s *chip.State) { s.Fixed(&h.words) }
+func (h *sha) reset() {
+	h.block.reset()
+	h.s.Busy, h.s.Waiting = false, false
+	h.done.Stop()
+	h.intr.reset(0)
+}
+
+func (h *sha) state(s *chip.State) { s.Fixed(&h.words, &h.s, &h.intr.Raw, &h.intr.Ena) }
 
 // sha1Block is the compression function of FIPS 180-4 section 6.1.2; the
 // standard library does not give it away without padding.

@@ -40,6 +40,8 @@ type soc struct {
 	system    *system
 	extmem    *extmem
 	gdma      *gdma
+	hmac      *hmac
+	xts       *xtsAES
 	wifi      *wifiMAC
 	devices   []device // every block, in the order of attachment
 
@@ -88,7 +90,10 @@ func (c *soc) mapMemory(rom []byte) {
 	mem.Map(sram1Code, c.sram1, 0, sram1Size, all)
 	mem.Map(sram1Data, c.sram1, 0, sram1Size, rv32.Read|rv32.Write)
 	mem.Map(rtcFastBase, c.rtcFast, 0, rtcFastSize, all)
-	c.flash.changed = func(off, n uint32) { mem.Written(c.flashBank, off, n) }
+	c.flash.changed = func(off, n uint32) {
+		mem.Written(c.flashBank, off, n)
+		c.extmem.crypt.changed(off, n)
+	}
 }
 
 // build makes the blocks. The order is part of the machine: timers that are
@@ -112,13 +117,16 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.gdma = newGDMA(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
 	c.assist, c.sensitive = newAssistDebug(), newSensitive()
-	hash, adc, ctrl, spi2 := newSHA(), newSARADC(c), newAPBCtrl(cfg.Seed), newSPI2(c)
+	hash, adc, ctrl, spi2 := newSHA(c), newSARADC(c), newAPBCtrl(cfg.Seed), newSPI2(c)
+	c.hmac, c.xts = newHMAC(c), newXTSAES(c)
+	spi1.xts = c.xts
+	enc, exp, sign := newAES(c), newRSA(c), newDS(c)
 
 	c.wifi = newWiFiMAC(c, ctrl, cfg.Seed)
 
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(),
+		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(),
 		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(), newBluetooth(c),
 	}
 	for _, d := range newPHY() {
@@ -133,6 +141,8 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.devices = append(c.devices, c.bus.fillHoles()...)
 
 	c.system.resets = peripheralResets(c, hash, adc, spi2)
+	c.system.resets[1][1], c.system.resets[1][3] = []device{enc}, []device{exp}
+	c.system.resets[1][4], c.system.resets[1][5] = []device{sign}, []device{c.hmac}
 	return nil
 }
 
@@ -229,7 +239,7 @@ func (c *soc) Nets() *chip.Nets { return c.gpio.nets }
 func (c *soc) Flash() []byte { return append([]byte(nil), c.flash.data...) }
 
 // EFuse implements chip.Chip.
-func (c *soc) EFuse() []byte { return append([]byte(nil), c.efuse.fuses[:]...) }
+func (c *soc) EFuse() []byte { return c.efuse.content() }
 
 // State implements chip.Chip.
 func (c *soc) State(s *chip.State) {

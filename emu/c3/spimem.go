@@ -57,6 +57,7 @@ const (
 type spiMem struct {
 	block
 	flash *flash // nil for SPI0, which software gives no commands
+	xts   *xtsAES
 	intr  interrupts
 }
 
@@ -155,7 +156,7 @@ func (p *spiMem) command(v uint32) {
 		case spiCmdPP:
 			b := p.buffer()
 			n := min(p.get(spiAddr)>>24, spiBuffer)
-			p.flash.exec(flPageProgram, addr, b[:n], none)
+			p.exec(flPageProgram, addr, b[:n], none)
 		case spiCmdWRSR:
 			st := p.get(spiRdStatus)
 			out := []byte{byte(st), byte(st >> 8)}
@@ -212,8 +213,19 @@ func (p *spiMem) transfer(op byte, addr uint32, out []byte, miso bool) {
 	if miso {
 		n = min((field(p.get(spiMisoDlen), 9, 0)+8)/8, spiBuffer)
 	}
-	p.flash.exec(op, addr, out, in[:n])
+	p.exec(op, addr, out, in[:n])
 	p.setBuffer(in[:n])
+}
+
+// exec gives a command to the flash. What the manual encryption has released
+// for this address is programmed in place of the buffer.
+func (p *spiMem) exec(op byte, addr uint32, out, in []byte) {
+	if op == flPageProgram || op == flQuadProgram {
+		if enc := p.xts.released(addr, len(out)); enc != nil {
+			out = enc
+		}
+	}
+	p.flash.exec(op, addr, out, in)
 }
 
 func (p *spiMem) reset() {

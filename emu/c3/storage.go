@@ -38,11 +38,6 @@ func unmodelled() []*storage {
 		{"LEDC", 0x60019000, nil},
 		{"TWAI", 0x6002b000, nil},
 		{"I2S0", 0x6002d000, nil},
-		{"AES", 0x6003a000, nil},
-		{"RSA", 0x6003c000, []reg{{0x808, "QUERY_CLEAN", 1}, {0x818, "QUERY_IDLE", 1}}},
-		{"DS", 0x6003d000, nil},
-		{"HMAC", 0x6003e000, nil},
-		{"XTS_AES", 0x600cc000, nil},
 		{"DEDIC_GPIO", 0x600cf000, nil},
 		{"WORLD", 0x600d0000, nil},
 	}

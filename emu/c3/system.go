@@ -4,16 +4,17 @@ import "espalier.dev/espalier/emu/chip"
 
 // SYSTEM registers, TRM 16.4.
 const (
-	sysCPUPerConf   = 0x08
-	sysPeripClkEn0  = 0x10
-	sysPeripClkEn1  = 0x14
-	sysPeripRstEn0  = 0x18
-	sysPeripRstEn1  = 0x1c
-	sysFromCPU0     = 0x28
-	sysFromCPU3     = 0x34
-	sysSysclkConf   = 0x58
-	sysclkSourcePLL = 1
-	sysclkSourceRC  = 2
+	sysCPUPerConf    = 0x08
+	sysPeripClkEn0   = 0x10
+	sysPeripClkEn1   = 0x14
+	sysPeripRstEn0   = 0x18
+	sysPeripRstEn1   = 0x1c
+	sysFromCPU0      = 0x28
+	sysFromCPU3      = 0x34
+	sysExternalCrypt = 0x44 // EXTERNAL_DEVICE_ENCRYPT_DECRYPT_CONTROL
+	sysSysclkConf    = 0x58
+	sysclkSourcePLL  = 1
+	sysclkSourceRC   = 2
 )
 
 // system is SYSTEM, TRM 16: which clock the CPU runs from, resets of other
@@ -80,6 +81,9 @@ func (y *system) write(off, v uint32) {
 	case off >= sysFromCPU0 && off <= sysFromCPU3:
 		y.block.write(off, v&1)
 		y.fromCPU[(off-sysFromCPU0)/4].set(v&1 != 0)
+	case off == sysExternalCrypt:
+		y.block.write(off, v&0xf)
+		y.soc.extmem.crypt.update()
 	case off == sysCPUPerConf || off == sysSysclkConf:
 		y.clock(off, v)
 	default:

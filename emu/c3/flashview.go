@@ -1,0 +1,74 @@
+package c3
+
+import "espalier.dev/espalier/rv32"
+
+// flashView is the flash as the cache shows it: as it is or, with flash
+// encryption on (SPI_BOOT_CRYPT_CNT), decrypted with the key of the eFuse. Pages
+// are decrypted when they are mapped.
+type flashView struct {
+	cache *extmem
+	on    bool
+	plain *rv32.Bank // nil until encryption is on for the first time
+	valid []bool     // pages of plain that are decrypted
+	xts   *xts
+}
+
+// view returns the bank that shows a page of flash.
+func (v *flashView) view(page uint32) *rv32.Bank {
+	if !v.on {
+		return v.cache.soc.flashBank
+	}
+	if !v.valid[page] {
+		v.valid[page] = true
+		v.decrypt(page*mmuPage, mmuPage)
+	}
+	return v.plain
+}
+
+// update follows a change of what decides on decryption: the eFuse, the boot
+// mode and, in download mode, ENABLE_DOWNLOAD_G0CB_DECRYPT.
+func (v *flashView) update() {
+	c := v.cache.soc
+	const downloadDecrypt = 1 << 2
+	on := c.efuse.flashEncrypted() && (c.gpio.flashBoot() || c.system.get(sysExternalCrypt)&downloadDecrypt != 0)
+	if on == v.on {
+		return
+	}
+	v.on = on
+	v.forget()
+	v.cache.remap()
+}
+
+// forget drops what is decrypted: the key or the flash may be another.
+func (v *flashView) forget() {
+	if !v.on {
+		return
+	}
+	c := v.cache.soc
+	if v.plain == nil {
+		v.plain, v.valid = rv32.NewBank(len(c.flash.data)), make([]bool, len(c.flash.data)/mmuPage)
+	}
+	clear(v.valid)
+	v.xts = newXTS(c.efuse.flashKey())
+}
+
+// changed follows the programming of n bytes of flash at off.
+func (v *flashView) changed(off, n uint32) {
+	if !v.on {
+		return
+	}
+	for page := off / mmuPage; page <= (off+n-1)/mmuPage; page++ {
+		if v.valid[page] {
+			from := max(off&^(xtsUnit-1), page*mmuPage)
+			to := min((off+n+xtsUnit-1)&^(xtsUnit-1), (page+1)*mmuPage)
+			v.decrypt(from, to-from)
+		}
+	}
+}
+
+func (v *flashView) decrypt(off, n uint32) {
+	p := v.plain.Bytes()[off : off+n]
+	copy(p, v.cache.soc.flash.data[off:])
+	v.xts.decrypt(p, off)
+	v.cache.soc.m.CPU.Memory().Written(v.plain, off, n)
+}

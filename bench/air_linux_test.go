@@ -20,7 +20,7 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// station is a board on the air, with an access point and an island.
+// station is a board with an access point and an isolated network.
 type station struct {
 	board *emu.Board
 	ap    *radio.AccessPoint
@@ -105,11 +105,11 @@ func BenchmarkIdleDay(b *testing.B) {
 		case res.Reason != emu.StopLimit || len(res.Resets) > 0:
 			b.Fatalf("stopped with %v, resets %v", res.Reason, res.Resets)
 		case len(st) != 1 || !st[0].Keyed || !st[0].PowerSave || st[0].Rekeying:
-			b.Fatalf("the station is not what it was: %+v", st)
+			b.Fatalf("the station has changed: %+v", st)
 		case s.ap.GroupKeys()-rekeys != 24:
 			b.Fatalf("%d new group keys", s.ap.GroupKeys()-rekeys)
 		case strings.Count(s.text.String(), "connected") != 1:
-			b.Fatalf("it lost the network:\n%s", s.text.String())
+			b.Fatalf("the station lost the network:\n%s", s.text.String())
 		case after-before > maxLeak:
 			b.Fatalf("the heap grew from %.0f to %.0f bytes", before, after)
 		}

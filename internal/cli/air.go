@@ -83,10 +83,13 @@ func (o *airOptions) settle(given func(flag string) bool, p *project.Project) {
 
 // settleAir does that for a firmware that need not belong to a project: what
 // the project here says counts, if there is one that can be read.
-func (a *app) settleAir(o *airOptions, given func(flag string) bool) {
-	if p, err := project.Open(a.projectDir(), project.Options{Lookup: a.lookup, UserFile: userFile()}); err == nil {
-		o.settle(given, p)
+func (a *app) settleAir(o *airOptions, given func(flag string) bool) error {
+	p, err := a.settings(project.Flags{})
+	if err != nil {
+		return err
 	}
+	o.settle(given, p)
+	return nil
 }
 
 // check reads everything that can be written wrong, before anything is built.

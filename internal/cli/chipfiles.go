@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -11,10 +12,16 @@ import (
 // environment, or what the nearest espalier.lock pins.
 func (a *app) chipFiles(named chipfiles.Paths) chipfiles.Finder {
 	return chipfiles.Finder{
-		Paths:     named.WithEnvironment(a.lookup),
-		Dir:       a.projectDir(),
-		OpenStore: func(ctx context.Context) (*store.Store, error) { return a.openStore(ctx, nil) },
-		ReadFile:  a.readInput,
+		Paths: named.WithEnvironment(a.lookup),
+		Dir:   a.projectDir(),
+		OpenStore: func(ctx context.Context) (*store.Store, error) {
+			p, err := a.settings(project.Flags{})
+			if err != nil {
+				return nil, err
+			}
+			return a.openStore(ctx, p.Espalier)
+		},
+		ReadFile: a.readInput,
 	}
 }
 

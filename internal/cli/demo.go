@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/lock"
 )
 
 type demoOptions struct {
@@ -31,10 +30,10 @@ func newDemo(a *app) *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo [DIR]",
-		Short: "from nothing to HTTP 200: project, toolchain, build, run",
+		Short: "create, lock, build and run a Wi-Fi project",
 		Long: `Make a Wi-Fi client in DIR (default ./espalier-demo), lock it, fetch a complete
 toolchain, build it in the sandbox, and boot it on the emulated board, where it joins
-a network and fetches a page. The project stays on disk. Done again, it goes on with it.` +
+a network and fetches a page. The project stays on disk. A second call continues with the project in DIR.` +
 			exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox, fault.Timeout),
 		Example: `  espalier demo`,
 		Args:    args("[DIR]"),
@@ -57,18 +56,19 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 		}
 		a.ui.Note("made %s from the template %s", short(dir), demoTemplate)
 	} else {
-		a.ui.Note("going on with %s", short(dir))
+		a.ui.Note("continuing with %s", short(dir))
 	}
 	a.global.Project = dir
+	o.work.forRun(true)
 	w, err := a.open(ctx, o.work)
 	if err != nil {
 		return err
 	}
 	if got := w.project.Package; got != demoTemplate {
 		w.close()
-		return fault.New(fault.Usage, short(dir)+" holds another project: "+got, "espalier demo DIR makes the demo in DIR")
+		return fault.New(fault.Usage, short(dir)+" contains another project: "+got, "espalier demo DIR makes the demo in DIR")
 	}
-	f, err := w.demoFirmware(ctx)
+	f, err := w.firmware(ctx)
 	w.close()
 	if err != nil {
 		return err
@@ -85,29 +85,4 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 		"espalier verify   # builds it again under other conditions and compares bit for bit",
 	)
 	return nil
-}
-
-// rustc is the version of the compiler that made f.
-func (f *firmware) rustc() string {
-	tc, _ := f.pins.Toolchain(lock.Host())
-	return tc.Rustc
-}
-
-// demoFirmware locks when there is no lock that fits, and builds.
-func (w *workspace) demoFirmware(ctx context.Context) (*firmware, error) {
-	pins, err := w.pins()
-	if err != nil {
-		if _, err := w.lock(ctx, lockOptions{}); err != nil {
-			return nil, err
-		}
-		return w.firmware(ctx)
-	}
-	s, err := w.session()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Fetch(ctx, w.project, pins); err != nil {
-		return nil, err
-	}
-	return w.firmware(ctx)
 }

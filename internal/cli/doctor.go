@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/pin"
@@ -28,7 +29,7 @@ func newDoctor(a *app) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "what this machine lacks, and the exact remedy",
+		Short: "check this machine and the project, with remedies",
 		Long: `Check what a build needs of this machine: a sandbox, a place for the store, a
 supplier of the compiler, the pins of the project. Nothing is changed and the
 network is not used. With --config, print every setting, its value and where it
@@ -110,25 +111,27 @@ func (a *app) checkSandbox(ctx context.Context) finding {
 
 func (a *app) checkStore(ctx context.Context) finding {
 	const what = "store"
-	s, err := a.storeSetting(nil)
+	p, err := a.settings(project.Flags{})
 	if err != nil {
 		return bad(what, err)
 	}
-	st, err := a.openStore(ctx, nil)
+	st, err := a.openStore(ctx, p.Espalier)
 	if err != nil {
 		return bad(what, err)
 	}
 	defer st.Close()
-	text := s.Value + " (" + s.Origin + ")"
+	dir := p.Espalier.Store
+	text := dir.V + " (" + dir.Origin.String() + ")"
+	const elsewhere = "espalier --store DIR, or ESPALIER_STORE, chooses another place"
 	if st.ReadOnly() {
-		return finding{What: what, Text: text + " can only be read", Hints: []string{"espalier --store DIR, or ESPALIER_STORE, names another one"}, err: fault.New(fault.Usage, "store is read-only")}
+		return finding{What: what, Text: text + " is read-only", Hints: []string{elsewhere}, err: fault.New(fault.Usage, "store is read-only")}
 	}
-	if free, ok := freeSpace(s.Value); ok {
+	if free, ok := freeSpace(dir.V); ok {
 		text += ", " + ui.Size(free) + " free"
 		// A toolchain is 230 MB packed and 780 MB unpacked.
 		if free < 2<<30 {
 			return finding{What: what, Text: text + "; a toolchain and a build need about 2 GiB",
-				Hints: []string{"espalier gc", "espalier --store DIR, or ESPALIER_STORE, names another place"}, err: fault.New(fault.Usage, "little space")}
+				Hints: []string{"espalier gc", elsewhere}, err: fault.New(fault.Usage, "little space")}
 		}
 	}
 	return finding{What: what, OK: true, Text: text}
@@ -141,10 +144,12 @@ func (a *app) checkSupplier(context.Context) finding {
 			err: fault.New(fault.Sandbox, "not Linux")}
 	}
 	cfg := debian.Config{Host: runtime.GOOS + "/" + runtime.GOARCH}
-	if p, err := a.openProject(project.Flags{}); err == nil {
-		cfg.Prefixes = p.Espalier.Supply.Prefixes.V
-		cfg.Sources = pin.SourcesOf(p.Espalier.Supply)
+	p, err := a.settings(project.Flags{})
+	if err != nil {
+		return bad(what, err)
 	}
+	cfg.Prefixes = p.Espalier.Supply.Prefixes.V
+	cfg.Sources = pin.SourcesOf(p.Espalier.Supply)
 	sup, err := debian.Discover("/", cfg)
 	if err != nil {
 		return bad(what, err)
@@ -152,24 +157,51 @@ func (a *app) checkSupplier(context.Context) finding {
 	return finding{What: what, OK: true, Text: "from " + sup.String()}
 }
 
-func (a *app) checkProject(context.Context) finding {
+func (a *app) checkProject(ctx context.Context) finding {
 	const what = "project"
-	dir := a.projectDir()
-	if _, err := os.Stat(filepath.Join(dir, "Cargo.toml")); errors.Is(err, os.ErrNotExist) && a.global.Project == "" {
+	if cargo.Find(absolute(a.projectDir())) == "" {
 		return finding{What: what, OK: true, Text: "none here"}
 	}
-	p, err := a.openProject(project.Flags{})
+	p, err := project.Open(a.projectDir(), a.projectOptions(project.Flags{}))
 	if err != nil {
 		return bad(what, err)
 	}
-	path := filepath.Join(p.Workspace, lock.FileName)
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return finding{What: what, Text: p.Package + " has no " + lock.FileName, Hints: []string{"espalier lock"}, err: fault.New(fault.Pins, "no lock")}
+	name := p.Package
+	if name == "" {
+		name = "workspace"
 	}
-	if _, err := (&workspace{project: p, app: a}).pins(); err != nil {
+	pins, err := lock.Load(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return finding{What: what, Text: name + " has no " + lock.FileName, Hints: []string{"espalier lock"}, err: fault.New(fault.Pins, "no lock")}
+	}
+	if err != nil {
 		return bad(what, err)
 	}
-	return finding{What: what, OK: true, Text: p.Package + ", " + lock.FileName + " is up to date"}
+	text := name + ", " + lock.FileName + " is up to date"
+	st, err := a.openStore(ctx, p.Espalier)
+	if err != nil {
+		return bad(what, err)
+	}
+	defer st.Close()
+	if m := pin.Missing(ctx, st, pins, lock.Host()); m.Files > 0 {
+		text += fmt.Sprintf("; %d files are not in the store (%s): espalier fetch", m.Files, ui.Size(m.Bytes))
+	}
+	return finding{What: what, OK: true, Text: text}
+}
+
+func absolute(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
+}
+
+// setting is a value with where it was set.
+type setting struct {
+	Name   string `json:"name"`
+	Env    string `json:"env,omitempty"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"`
 }
 
 // doctorConfig prints every setting.
@@ -190,29 +222,12 @@ func (a *app) doctorConfig() error {
 		}
 		settings = append(settings, s)
 	}
-	_, err := os.Stat(filepath.Join(a.projectDir(), "Cargo.toml"))
-	if err == nil || a.global.Project != "" {
-		p, err := a.openProject(project.Flags{})
-		if err != nil {
-			return err
-		}
-		st, err := a.storeSetting(p)
-		if err != nil {
-			return err
-		}
-		for _, e := range p.Espalier.Explain() {
-			if e.Name == st.Name {
-				continue
-			}
-			settings = append(settings, setting{e.Name, e.Env, e.Value, e.Origin.String()})
-		}
-		settings = append(settings, st)
-	} else {
-		st, err := a.storeSetting(nil)
-		if err != nil {
-			return err
-		}
-		settings = append(settings, st)
+	p, err := a.settings(project.Flags{})
+	if err != nil {
+		return err
+	}
+	for _, e := range p.Espalier.Explain() {
+		settings = append(settings, setting{e.Name, e.Env, e.Value, e.Origin.String()})
 	}
 	t := ui.Table{Head: []string{"setting", "value", "from", "variable"}}
 	for _, s := range settings {

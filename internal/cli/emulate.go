@@ -88,7 +88,9 @@ Mask ROM and bootloader are the ones that the espalier.lock here, or above, pins
 			if err := checkServe(cmd, o.serve); err != nil {
 				return err
 			}
-			a.settleAir(&o.watch.Air, cmd.Flags().Changed)
+			if err := a.settleAir(&o.watch.Air, cmd.Flags().Changed); err != nil {
+				return err
+			}
 			if err := o.watch.Air.check(); err != nil {
 				return err
 			}

@@ -100,6 +100,7 @@ func (a *app) flash(ctx context.Context, names []string, o flashOptions) error {
 
 // flashProject builds the project and takes its parts.
 func (a *app) flashProject(ctx context.Context, o flashOptions) (flashJob, error) {
+	o.work.forRun(false)
 	w, err := a.open(ctx, o.work)
 	if err != nil {
 		return flashJob{}, err

@@ -2,17 +2,20 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/ui"
 )
 
 type gcOptions struct {
-	Keep   time.Duration
+	Keep   age
 	DryRun bool
 	Wait   bool
 }
@@ -22,21 +25,19 @@ func newGC(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "free space in the store, never a pinned byte",
-		Long: `Remove from the store what no espalier.lock on this machine pins any more and what
-has not been used for a while. What a lock pins stays, however old it is. A lock
-whose file is gone pins nothing.` + exits(fault.Pins),
+		Long: `Remove from the store what no espalier.lock on this machine pins any more and that has
+not been used for a while. What a lock pins stays, however old it is. A lock whose file
+is gone pins nothing.` + exits(fault.Pins),
 		Example: `  espalier gc --dry-run            what would be freed
   espalier gc --keep 0s            everything that is not pinned`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := a.storeSetting(nil)
+			p, err := a.settings(project.Flags{})
 			if err != nil {
 				return err
 			}
-			if o.Keep < 0 {
-				return fault.New(fault.Usage, fmt.Sprintf("gc: --keep %s is negative", o.Keep))
-			}
-			r, err := store.GC(cmd.Context(), s.Value, store.Policy{MaxAge: o.Keep, DryRun: o.DryRun, Wait: o.Wait})
+			dir := p.Espalier.Store.V
+			r, err := store.GC(cmd.Context(), dir, store.Policy{MaxAge: time.Duration(o.Keep), DryRun: o.DryRun, Wait: o.Wait})
 			if err != nil {
 				return err
 			}
@@ -47,7 +48,7 @@ whose file is gone pins nothing.` + exits(fault.Pins),
 				Blobs   int    `json:"blobs"`
 				Trees   int    `json:"trees"`
 				Results int    `json:"results"`
-			}{s.Value, o.DryRun, r.Freed, r.Blobs, r.Trees, r.Results})
+			}{dir, o.DryRun, r.Freed, r.Blobs, r.Trees, r.Results})
 			word := "freed"
 			if o.DryRun {
 				word = "would free"
@@ -56,8 +57,36 @@ whose file is gone pins nothing.` + exits(fault.Pins),
 			return nil
 		},
 	}
-	cmd.Flags().DurationVar(&o.Keep, "keep", 30*24*time.Hour, "keep what was used within this `TIME`")
+	o.Keep = age(30 * 24 * time.Hour)
+	cmd.Flags().Var(&o.Keep, "keep", "keep what was used within this `TIME`, such as 30d or 12h")
 	cmd.Flags().BoolVarP(&o.DryRun, "dry-run", "n", false, "only say what would be freed")
 	cmd.Flags().BoolVar(&o.Wait, "wait", false, "wait while another espalier uses the store")
 	return cmd
 }
+
+// age is the value of a flag: a duration that may be written in days.
+type age time.Duration
+
+func (d *age) String() string {
+	const day = 24 * time.Hour
+	if t := time.Duration(*d); t > 0 && t%day == 0 {
+		return strconv.Itoa(int(t/day)) + "d"
+	}
+	return time.Duration(*d).String()
+}
+
+func (d *age) Set(s string) error {
+	t, err := time.ParseDuration(s)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		t = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || t < 0 {
+		return fmt.Errorf("%q is not a duration, such as 30d or 12h", s)
+	}
+	*d = age(t)
+	return nil
+}
+
+func (*age) Type() string { return "time" }

@@ -1,39 +1,39 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/pin"
+	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/ui"
 )
 
 type lockOptions struct {
 	work      workOptions
 	Toolchain bool
+	Check     bool
 }
 
 func newLock(a *app) *cobra.Command {
 	var o lockOptions
 	cmd := &cobra.Command{
 		Use:   "lock",
-		Short: "names become bytes: write espalier.lock",
-		Long: `Find out what the project's names mean today, down to the last byte: compiler,
-linker and standard library, crates, git crates, bootloader and mask ROM. Everything
-is fetched on the way, checked, and written to espalier.lock beside Cargo.lock; what
-changed is printed. Commit both files.
+		Short: "resolve and pin everything: write espalier.lock",
+		Long: `Resolve the project's names to content: compiler, linker and standard library, crates,
+git crates, bootloader and mask ROM. Everything is fetched, verified and written to
+espalier.lock beside Cargo.lock, for all packages of the workspace; what changed is
+printed. Commit both files.
 
-Pins that still fit stay where they are. A Cargo.lock that is missing is made with
-the pinned cargo.` + exits(fault.Pins, fault.Sandbox),
+Pins that still fit stay. A Cargo.lock that is missing is made with the pinned cargo;
+one that does not match the manifests is brought up to date, and every version that
+can stay stays.` + exits(fault.Pins, fault.Sandbox),
 		Example: `  espalier lock
+  espalier lock --check            exit 6 when anything would change, for CI
   espalier lock --toolchain        take the newest compiler that the supplier offers`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,96 +42,128 @@ the pinned cargo.` + exits(fault.Pins, fault.Sandbox),
 				return err
 			}
 			defer w.close()
-			_, err = w.lock(cmd.Context(), o)
-			return err
+			s, err := w.pinSession()
+			if err != nil {
+				return err
+			}
+			if o.Check {
+				return checkLock(cmd, w, s)
+			}
+			noteUntracked(a.ui, w.project)
+			noteMissingEnv(a.ui, w.project)
+			old, err := oldLock(w.project)
+			if err != nil {
+				return err
+			}
+			made, err := s.Lock(cmd.Context(), w.project, pin.Request{Old: old, Toolchain: o.Toolchain})
+			if err != nil {
+				return err
+			}
+			return w.writeLock(old, made)
 		},
 	}
-	cmd.Flags().BoolVar(&o.Toolchain, "toolchain", false, "choose the compiler anew, although the locked one would do")
+	cmd.Flags().BoolVar(&o.Toolchain, "toolchain", false, "choose the compiler again, although the locked one would do")
+	cmd.Flags().BoolVar(&o.Check, "check", false, "write nothing; fail when anything would change")
+	o.work.addSelectionFlags(cmd.Flags())
 	o.work.addSandboxFlag(cmd.Flags())
 	return cmd
 }
 
-// nameUntracked names the files that a clone of the repository would lack. In a
-// project that is new to git that is all of them, which is one thing to say.
-func (w *workspace) nameUntracked() {
-	names := w.project.Untracked
-	if n := len(names); n > 1 && n == len(w.project.Files) {
-		w.app.ui.Note("git tracks nothing of this project yet; all %d files are part of the build", n)
-		return
+// checkLock compares the lock with the project, and Cargo.lock with the
+// manifests as cargo does it when everything is in the store.
+func checkLock(cmd *cobra.Command, w *workspace, s *pin.Session) error {
+	f, err := lock.Load(w.project)
+	if err != nil {
+		return err
 	}
-	for _, name := range names {
-		w.app.ui.Note("untracked file %s is part of the build", name)
+	if a := pin.Missing(cmd.Context(), w.store, f, lock.Host()); a.Files > 0 {
+		w.app.ui.Note("%d files are not in the store; Cargo.lock was compared with the manifests without asking cargo", a.Files)
+	} else if err := s.Current(cmd.Context(), w.project, f); err != nil {
+		return err
 	}
+	w.app.ui.Event("lock", lock.Compare(f, f))
+	w.app.ui.Note("%s is up to date", lock.FileName)
+	return nil
 }
 
-// lock makes and writes the project's lock and returns it.
-func (w *workspace) lock(ctx context.Context, o lockOptions) (*lock.File, error) {
-	w.nameUntracked()
-	var old *lock.File
-	if _, err := os.Stat(w.lockPath()); !errors.Is(err, fs.ErrNotExist) {
-		if old, err = lock.Read(w.lockPath()); err != nil {
-			// Its hints would end here again.
-			return nil, fault.New(fault.KindOf(err), err.Error(), "git checkout -- "+short(w.lockPath()),
-				"rm "+short(w.lockPath())+" && espalier lock   # gives up its pins")
-		}
+// oldLock reads the lock that a new one replaces; nil when there is none.
+func oldLock(p *project.Project) (*lock.File, error) {
+	path := lock.Path(p)
+	old, err := lock.Read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		// Its own hints would lead back to espalier lock.
+		return nil, fault.New(fault.KindOf(err), err.Error(), "git checkout -- "+short(path),
+			"rm "+short(path)+" && espalier lock   # gives up its pins")
 	}
-	s, err := w.session()
-	if err != nil {
-		return nil, err
+	return old, nil
+}
+
+// writeLock writes a new lock and prints what changed.
+func (w *workspace) writeLock(old *lock.File, made pin.Locked) error {
+	out := w.app.ui
+	if err := made.Write(w.project); err != nil {
+		return err
 	}
-	locked, err := s.Lock(ctx, w.project, pin.Request{Old: old, Toolchain: o.Toolchain})
-	if err != nil {
-		return nil, err
+	switch {
+	case made.CargoLock == nil:
+	case made.Updated:
+		out.Note("updated Cargo.lock with the pinned cargo; commit it together with %s", lock.FileName)
+	default:
+		out.Note("made Cargo.lock with the pinned cargo; commit it together with %s", lock.FileName)
 	}
-	diff := lock.Compare(old, locked.File)
-	if locked.CargoLock != nil {
-		path := filepath.Join(w.project.Workspace, "Cargo.lock")
-		if err := writeFile(path, locked.CargoLock); err != nil {
-			return nil, err
-		}
-		w.app.ui.Note("made Cargo.lock with the pinned cargo; commit it together with %s", lock.FileName)
+	var err error
+	if w.project, err = project.Open(w.app.projectDir(), w.options); err != nil { // Cargo.lock is part of it
+		return err
 	}
-	if err := lock.Write(w.lockPath(), locked.File); err != nil {
-		return nil, err
-	}
-	if locked.CargoLock != nil {
-		if err := w.reopen(); err != nil {
-			return nil, err
-		}
-	}
-	w.app.ui.Event("lock", diff)
+	diff := lock.Compare(old, made.File)
+	out.Event("lock", diff)
 	for _, l := range diff.Lines() {
-		w.app.ui.Printf("%s", w.app.paintChange(l))
+		out.Printf("%s", paintChange(out, l))
 	}
 	if diff.Empty() {
-		w.app.ui.Note("%s is up to date", lock.FileName)
+		out.Note("%s is up to date", lock.FileName)
 	}
-	return locked.File, nil
+	return nil
 }
 
-func (a *app) paintChange(l lock.Line) string {
-	switch l.Kind {
-	case lock.Added:
-		return a.ui.Paint(ui.Stdout, ui.Green, l.Text)
-	case lock.Removed:
-		return a.ui.Paint(ui.Stdout, ui.Red, l.Text)
-	case lock.Moved:
-		return a.ui.Paint(ui.Stdout, ui.Yellow, l.Text)
+func paintChange(out *ui.UI, l lock.Line) string {
+	colours := map[string]ui.Style{lock.Added: ui.Green, lock.Removed: ui.Red, lock.Moved: ui.Yellow}
+	if c, ok := colours[l.Kind]; ok {
+		return out.Paint(ui.Stdout, c, l.Text)
 	}
 	return l.Text
 }
 
-// writeFile replaces a file in one step: it is complete or as it was.
-func writeFile(path string, b []byte) error {
-	return fault.Wrap(fault.Usage, atomicfile.Write(path, b, 0o644), "writing "+path)
+// noteUntracked names the files that a clone of the repository would lack. In a
+// project that is new to git those are all files, which is one note.
+func noteUntracked(out *ui.UI, p *project.Project) {
+	if n := len(p.Untracked); n > 1 && n == len(p.Files) {
+		out.Note("git tracks nothing of this project yet; all %d files are part of the build", n)
+		return
+	}
+	for _, name := range p.Untracked {
+		out.Note("untracked file %s is part of the build", name)
+	}
+}
+
+// noteMissingEnv names variables that a build will need. A lock does not need
+// them, so they are not an error yet.
+func noteMissingEnv(out *ui.UI, p *project.Project) {
+	if err := p.CheckEnv(); err != nil {
+		out.Note("%v", err)
+		out.Hints(fault.Hints(err)...)
+	}
 }
 
 func newFetch(a *app) *cobra.Command {
 	var o workOptions
 	cmd := &cobra.Command{
 		Use:   "fetch",
-		Short: "bring everything that espalier.lock names into the store",
-		Long: `Download what espalier.lock names and the store lacks, from wherever it can be had:
+		Short: "fetch everything that espalier.lock names into the store",
+		Long: `Download what espalier.lock names and the store lacks, from any of its locations:
 content decides. Afterwards everything works without a network.` + exits(fault.Pins, fault.Sandbox),
 		Example: `  espalier fetch && espalier build --offline`,
 		Args:    args(),
@@ -141,15 +173,15 @@ content decides. Afterwards everything works without a network.` + exits(fault.P
 				return err
 			}
 			defer w.close()
-			pins, err := w.pins()
+			f, err := lock.Load(w.project)
 			if err != nil {
 				return err
 			}
-			s, err := w.session()
+			s, err := w.pinSession()
 			if err != nil {
 				return err
 			}
-			return s.Fetch(cmd.Context(), w.project, pins)
+			return s.Fetch(cmd.Context(), w.project, f)
 		},
 	}
 	o.addSandboxFlag(cmd.Flags())

@@ -22,7 +22,7 @@ func TestNameUntracked(t *testing.T) {
 			var errs bytes.Buffer
 			a := newApp(nil, bytes.NewReader(nil), new(bytes.Buffer), &errs, lookupIn(nil))
 			w := &workspace{app: a, project: &project.Project{Files: files, Untracked: c.untracked}}
-			w.nameUntracked()
+			noteUntracked(w.app.ui, w.project)
 			if errs.String() != c.want {
 				t.Errorf("got %q, want %q", errs.String(), c.want)
 			}

@@ -46,9 +46,12 @@ symbolised backtrace. espalier.toml can say what to expect ([run]).` +
 				return a.runFileOnPort(cmd.Context(), names[0], flash, o.watch)
 			}
 			if len(names) == 1 {
-				a.settleAir(&o.watch.Air, cmd.Flags().Changed)
+				if err := a.settleAir(&o.watch.Air, cmd.Flags().Changed); err != nil {
+					return err
+				}
 				return a.runEmulate(cmd.Context(), names[0], emulateOptions{watch: o.watch})
 			}
+			o.work.forRun(!onPort)
 			w, err := a.open(cmd.Context(), o.work)
 			if err != nil {
 				return err

@@ -125,7 +125,7 @@ func writeSpecimens(dir string) error {
 	}
 	files := map[string][]byte{
 		"espalier.lock":    sample,
-		"newer.lock":       bytes.Replace(sample, []byte("version = 1"), []byte("version = 99"), 1),
+		"newer.lock":       bytes.Replace(sample, []byte("version = 2"), []byte("version = 99"), 1),
 		"hello.elf":        hello,
 		"xtensa.elf":       change(func(f *elftest.File) { f.Machine = elf.EM_XTENSA }),
 		"c6.elf":           change(func(f *elftest.File) { f.Sections[7].Data = []byte("esp32c60") }),

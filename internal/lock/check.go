@@ -2,7 +2,6 @@ package lock
 
 import (
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -310,7 +309,7 @@ func Fault(s []Stale) error {
 // Load reads and checks the lock beside the project's Cargo.lock: a fault of
 // kind Pins when it is missing, does not parse, is newer, or is stale.
 func Load(p *project.Project) (*File, error) {
-	f, err := Read(filepath.Join(p.Workspace, FileName))
+	f, err := Read(Path(p))
 	if err != nil {
 		return nil, err
 	}

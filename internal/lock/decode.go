@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/tomldoc"
 )
@@ -243,12 +244,22 @@ func (d *decoder) blobs(root *tomldoc.Node, f *File) {
 	}
 }
 
+// absent is the error about a missing lock; it is fs.ErrNotExist.
+type absent struct{ text string }
+
+func (e *absent) Error() string { return e.text }
+func (e *absent) Unwrap() error { return fs.ErrNotExist }
+
+// Path is where the lock of a project is or will be.
+func Path(p *project.Project) string { return filepath.Join(p.Workspace, FileName) }
+
 // Read is Decode of a file. A missing file is fault.Pins with the command that
 // makes it.
 func Read(path string) (*File, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Pins, "no "+filepath.Base(path)+": run espalier lock (about 230 MB the first time)", "espalier lock")
+		return nil, &fault.Error{Kind: fault.Pins, Hints: []string{"espalier lock"},
+			Err: &absent{"no " + filepath.Base(path) + ": run espalier lock (about 230 MB the first time)"}}
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Pins, err, "reading "+FileName)

@@ -32,6 +32,7 @@ type Request struct {
 type Locked struct {
 	File      *lock.File
 	CargoLock []byte // written by the pinned cargo, because there was none or it was stale; nil otherwise
+	Updated   bool   // CargoLock replaces an older one
 }
 
 // Preflight reports everything about a project that keeps it from being locked
@@ -79,7 +80,8 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	if t := p.Target(); t != cargo.DefaultTarget && !p.Cargo.TargetIsFile {
 		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", t, cargo.DefaultTarget)
 	}
-	stale := p.CargoLock == nil || len(lock.Manifests(p)) > 0
+	hadLock := p.CargoLock != nil
+	stale := !hadLock || len(lock.Manifests(p)) > 0
 	if p.CargoLock != nil {
 		if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {
 			return Locked{}, err
@@ -110,7 +112,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		return Locked{}, err
 	}
 	s.keepGolden(req.Old, f)
-	return Locked{File: f, CargoLock: made}, s.keep(ctx, p, f)
+	return Locked{File: f, CargoLock: made, Updated: hadLock && made != nil}, s.keep(ctx, p, f)
 }
 
 // lockCrates pins the crates of Cargo.lock and of the standard library, and

@@ -40,7 +40,7 @@ type Config struct {
 	Net    NetConfig
 	Faults FaultConfig
 	Supply SupplyConfig
-	Store  config.Value[string] // [store] dir: absolute, or empty for the default place
+	Store  config.Value[string] // [store] dir, absolute; empty when there is no cache directory either
 
 	settings []Setting
 }

@@ -66,26 +66,27 @@ func Open(dir string, opts Options) (*Project, error) {
 	return p, nil
 }
 
-// Settings returns the configuration for dir without reading the project's
-// files: the layers of Config, of which espalier.toml and the files of other
-// tools are missing when there is no Cargo.toml in dir or above.
-func Settings(dir string, opts Options) (Config, []config.Note, error) {
+// Settings is Open for callers that need the configuration and no files: the
+// result has Root, Workspace, Own, Cargo, Espalier and Notes. Without a
+// Cargo.toml in dir or above, espalier.toml and the files of other tools do not
+// count, and Root is dir.
+func Settings(dir string, opts Options) (*Project, error) {
 	o, err := begin(dir, opts)
 	if err != nil {
-		return Config{}, nil, err
+		return nil, err
 	}
-	p := &Project{}
+	p := &Project{Root: o.Dir}
 	if w := o.workspace; w != nil {
 		p.Workspace, p.Own, p.Root = w.Dir, w.Packages, commonRoot(w)
 	}
 	if err := o.settle(p); err != nil {
-		return Config{}, nil, err
+		return nil, err
 	}
 	p.Notes = o.Notes()
 	if o.workspace != nil {
 		p.relocate()
 	}
-	return p.Espalier, p.Notes, nil
+	return p, nil
 }
 
 // opening is the state of Open: the workspace and the layers of the

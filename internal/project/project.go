@@ -22,6 +22,10 @@ type Options struct {
 	// defaults; a missing file is no error, "" means none.
 	UserFile string
 
+	// CacheDir is the user's directory of caches, in which the store is unless
+	// something else is configured; "" when there is none.
+	CacheDir string
+
 	// Emulated says that the firmware is built for a run on the emulated board:
 	// Wi-Fi credentials that sources need and nothing declares get the values of
 	// the emulated network.

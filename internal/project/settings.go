@@ -73,14 +73,7 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Faults.Seed = x.integer(spec{name: "faults.seed", env: "ESPALIER_SEED", flag: "seed", given: one(f.Seed), def: "1"}, 0, 1<<62)
 	c.Supply.Prefixes = x.list(spec{name: "supply.prefixes", env: "ESPALIER_SUPPLY_PREFIXES", flag: "supply-prefix"})
 	c.Supply.Sources = x.sources()
-	c.Store = x.str(spec{name: "store.dir", env: "ESPALIER_STORE", flag: "store", given: one(f.Store)})
-	if c.Store.V != "" {
-		base := l.Dir
-		if filepath.IsAbs(c.Store.Origin.File) {
-			base = filepath.Dir(c.Store.Origin.File)
-		}
-		c.Store.V = config.Join(base, c.Store.V)
-	}
+	c.Store = o.storeDir(p)
 	if c.Build.Bin.V != "" && c.Build.Example.V != "" && x.err == nil {
 		// A binary in espalier.toml gives way to an example on the command line.
 		switch rank(c.Build.Bin.Origin) - rank(c.Build.Example.Origin) {
@@ -99,6 +92,32 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 		return c, cc, l.Fault(x.err)
 	}
 	return c, cc, nil
+}
+
+// storeDir resolves [store] dir to an absolute path. A project's own file may
+// place the store inside the project or in the user's cache only: a project
+// that was cloned must not write, or read compilers from, anywhere else.
+func (o *opening) storeDir(p *Project) config.Value[string] {
+	x := o.layers
+	s := spec{name: "store.dir", env: "ESPALIER_STORE", flag: "store", given: one(o.opts.Flags.Store)}
+	if o.opts.CacheDir != "" {
+		s.def = filepath.Join(o.opts.CacheDir, "espalier")
+	}
+	v := x.str(s)
+	if v.V == "" {
+		return v
+	}
+	base := o.Dir
+	if filepath.IsAbs(v.Origin.File) {
+		base = filepath.Dir(v.Origin.File)
+	}
+	v.V = config.Join(base, v.V)
+	own := x.own != nil && v.Origin.File == x.own.File()
+	if own && !config.Within(v.V, p.Workspace) && (o.opts.CacheDir == "" || !config.Within(v.V, o.opts.CacheDir)) {
+		x.fail(fault.New(fault.Usage, o.Place(v.Origin)+": store.dir: "+filepath.ToSlash(v.V)+
+			" is neither in the project nor in your cache directory", "export ESPALIER_STORE="+filepath.ToSlash(v.V)+"   # your own choice may be anywhere"))
+	}
+	return v
 }
 
 // rank orders the layers: flag, environment, file.

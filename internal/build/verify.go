@@ -1,0 +1,49 @@
+package build
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/sandbox"
+)
+
+// Conditions are those of a second build, all different from those of an
+// ordinary one, that must not change the firmware: host name, user, number of
+// jobs, order of files.
+func Conditions() sandbox.Perturb {
+	return sandbox.Perturb{
+		Hostname: "elsewhere",
+		UID:      4711,
+		Env: map[string]string{
+			// One more than cargo would take by itself, so that another number of
+			// jobs does not mean a slow build.
+			"CARGO_BUILD_JOBS": strconv.Itoa(runtime.NumCPU() + 1),
+			"USER":             "other",
+		},
+		Shuffle: rand.Int64N(1<<62) + 1,
+	}
+}
+
+// Again builds the firmware of a plan from scratch under other conditions: no
+// dependency layer, no cached result, another place on this machine. The input
+// trees are hashed before. It needs the local sandbox, because conditions are a
+// property of where a step runs.
+func (r Runner) Again(ctx context.Context, pl Plan, box sandbox.Local, other sandbox.Perturb) (Output, error) {
+	for _, in := range pl.Scratch().Inputs {
+		if err := r.Store.VerifyTree(ctx, in.Tree); err != nil {
+			return Output{}, err
+		}
+	}
+	dir, err := os.MkdirTemp("", "espalier-verify-")
+	if err != nil {
+		return Output{}, fault.Wrap(fault.Usage, err, "building again")
+	}
+	defer os.RemoveAll(dir)
+	box.Scratch, box.Perturb = dir, other
+	r.Executor, r.Scratch, r.Messages = box, true, nil
+	return r.Run(ctx, pl)
+}

@@ -24,8 +24,8 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// The templates http-client and http-client-embassy on a whole board: real
-// firmware is what the network has to please.
+// The network with firmware on a whole board: the templates http-client and
+// http-client-embassy, and a TLS client.
 
 func read(t testing.TB, path ...string) []byte {
 	t.Helper()
@@ -52,8 +52,8 @@ func espflash(t testing.TB, path ...string) []byte {
 	return nil
 }
 
-// bench is a board with a network.
-type bench struct {
+// testbed is a board with a network.
+type testbed struct {
 	*emu.Board
 	text strings.Builder
 }
@@ -67,7 +67,7 @@ type setup struct {
 	replay   []emu.Input
 }
 
-func power(t testing.TB, s setup) *bench {
+func power(t testing.TB, s setup) *testbed {
 	t.Helper()
 	if s.firmware == "" {
 		s.firmware = "http-client"
@@ -89,11 +89,11 @@ func power(t testing.TB, s setup) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	air := radio.NewMedium(radio.MediumConfig{})
-	air.Add(ap)
-	b := &bench{}
+	medium := radio.NewMedium(radio.MediumConfig{})
+	medium.Add(ap)
+	b := &testbed{}
 	board := emu.Config{
-		ROM: espflash(t, "roms", "esp32c3_rev300_rom.elf"), Flash: flash.Merged(), Seed: s.seed, Radio: air.Antenna(), Replay: s.replay,
+		ROM: espflash(t, "roms", "esp32c3_rev300_rom.elf"), Flash: flash.Merged(), Seed: s.seed, Radio: medium.Antenna(), Replay: s.replay,
 		Output: func(o emu.Output) { b.text.Write(o.Data) },
 	}
 	if s.wrap != nil {
@@ -135,7 +135,7 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// What the firmware says of each fault, and that it gets over it.
+// What the firmware prints at each fault, and that it then gets a page.
 func TestFirmwareAndFaults(t *testing.T) {
 	devtest.Long(t, "minutes of guest time")
 	for _, tc := range []struct {
@@ -174,7 +174,7 @@ func TestFirmwareAndFaults(t *testing.T) {
 	}
 }
 
-// storm makes a schedule out of anything, all over at 20 s.
+// storm returns random faults that end at 20 s.
 func storm(r *faults.Random) faults.Schedule {
 	var list []faults.Fault
 	for range 1 + r.N(5) {
@@ -195,7 +195,7 @@ func storm(r *faults.Random) faults.Schedule {
 	return faults.New(list...)
 }
 
-// Whatever happens, when it is over the firmware's own retries bring it back.
+// After random faults the firmware's own retries restore the connection.
 func TestStorms(t *testing.T) {
 	storms := 100
 	if testing.Short() {
@@ -225,7 +225,7 @@ func TestStorms(t *testing.T) {
 func TestRecordAndReplay(t *testing.T) {
 	var file bytes.Buffer
 	var rec *recording.Recorder
-	run := func(b *bench) emu.Result {
+	run := func(b *testbed) emu.Result {
 		b.Run(context.Background(), emu.Limit(4*time.Second))
 		if len(b.Inputs()) == 0 && rec != nil {
 			b.Send(emu.UART0, []byte("hello"))
@@ -253,7 +253,7 @@ func TestRecordAndReplay(t *testing.T) {
 	}
 }
 
-// The capture of the network is read by Wireshark's own program.
+// Wireshark reads the capture of the network.
 func TestWiresharkReadsTheNetwork(t *testing.T) {
 	tshark := devtest.Tool(t, "tshark")
 	name := filepath.Join(t.TempDir(), "lan.pcapng")
@@ -291,7 +291,7 @@ func TestWiresharkReadsTheNetwork(t *testing.T) {
 	}
 }
 
-// Wireshark reads what was said over TLS, with the keys that are in the capture.
+// Wireshark decrypts TLS with the keys in the capture.
 func TestWiresharkReadsTLS(t *testing.T) {
 	tshark := devtest.Tool(t, "tshark")
 	name := filepath.Join(t.TempDir(), "lan.pcapng")
@@ -318,7 +318,7 @@ func TestWiresharkReadsTLS(t *testing.T) {
 	}
 }
 
-// BenchmarkHTTP is from power-on to HTTP 200; the metric is wall per guest time.
+// BenchmarkHTTP measures power-on to HTTP 200 in wall time per guest time.
 func BenchmarkHTTP(b *testing.B) {
 	var guest time.Duration
 	start := time.Now()
@@ -333,8 +333,8 @@ func BenchmarkHTTP(b *testing.B) {
 	b.ReportMetric(time.Since(start).Seconds()/guest.Seconds(), "wall/guest")
 }
 
-// A TLS client written in Rust alone, with a root of its own: it talks to whom
-// it can trust, once it knows what time it is, and to nobody else.
+// A TLS client in Rust with the root of the network compiled in: it sets its clock,
+// accepts valid certificates and refuses the others.
 func TestTLSClient(t *testing.T) {
 	const last = "that is all"
 	run := func(t *testing.T, s setup) (string, uint64) {
@@ -375,7 +375,7 @@ func TestTLSClient(t *testing.T) {
 			"GET https://expired.espalier.lan/\nexpired.espalier.lan: Tls(InvalidCertificate)\n",
 			"GET https://www.example.com/\n", "www.example.com is who it says", ok, "This is not www.example.com.", last)
 		if strings.Count(text, "is who it says") != 2 || strings.Count(text, ok) != 2 {
-			t.Errorf("another answer:\n%s", text)
+			t.Errorf("unexpected answer:\n%s", text)
 		}
 		inOrder(t, strings.Join(log, "\n"), "GET https://espalier.lan/: 200", "GET https://www.example.com/: 200")
 		if again, same := run(t, serve); again != text || same != trace {
@@ -383,10 +383,10 @@ func TestTLSClient(t *testing.T) {
 		}
 	})
 	t.Run("wrong time", func(t *testing.T) {
-		text, _ := run(t, setup{faults: parse(t, "clock-skew -21600h")}) // 2023: the certificates of the island are of 2024
+		text, _ := run(t, setup{faults: parse(t, "clock-skew -21600h")}) // 2023: certificates are valid from 2024
 		inOrder(t, text, "espalier.lan: Tls(InvalidCertificate)\n", "www.example.com: Tls(InvalidCertificate)\n", last)
 		if strings.Contains(text, ok) {
-			t.Errorf("it believed somebody:\n%s", text)
+			t.Errorf("it accepted a certificate:\n%s", text)
 		}
 	})
 	t.Run("lossy", func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// samples are frames of an honest station, one of each kind.
+// samples returns valid frames of a station, one of each kind.
 func samples() [][]byte {
 	me, ip := mac{2, 0, 0, 0, 0, 7}, FirstLease()
 	six := netip.MustParseAddr("fd65:7370:616c::7")
@@ -52,9 +52,9 @@ func tcpSample(s segment) []byte {
 	return appendEthernet(nil, gatewayMAC, mac{2, 0, 0, 0, 0, 7}, etherIPv4, b)
 }
 
-// FuzzFrames gives a network what a hostile guest may send: frames, each with
-// its length before it. Checksums are put right so that more than the checks of
-// them is tried. No answer goes to anybody but stations, and everything ends.
+// FuzzFrames passes frames to a network, each preceded by its length. Checksums are
+// corrected so that the code after their verification is reached. Every answer is a
+// valid frame, and in the end no connection and no timer is left.
 func FuzzFrames(f *testing.F) {
 	join := func(frames ...[]byte) (b []byte) {
 		for _, x := range frames {
@@ -102,18 +102,18 @@ func FuzzFrames(f *testing.F) {
 			at, ok := n.Next()
 			if !ok {
 				if len(n.tcp.order) > 0 {
-					t.Fatal("a connection is left that nothing will end")
+					t.Fatal("a connection is left that no timer will end")
 				}
 				return
 			}
 			n.Advance(at, deliver)
 		}
-		t.Fatal("the network does not come to rest")
+		t.Fatal("the network still has timers after 10000 events")
 	})
 }
 
-// repair puts checksums right, and the acknowledgement of a TCP segment to what
-// the network has sent.
+// repair corrects checksums, and the acknowledgement number of a TCP segment to
+// match what the network has sent.
 func repair(b, answer []byte) {
 	if len(b) < ethernetHeader+ipv4Header || binary.BigEndian.Uint16(b[12:]) != etherIPv4 {
 		return

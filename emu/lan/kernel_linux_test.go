@@ -24,12 +24,12 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// A kernel is the oracle: Linux's own TCP/IP in a network namespace of its own,
-// at the other end of a TAP device. Guest time is the time of day here, so
-// this test shows that the network is right, not that it is deterministic.
+// The oracle is the TCP/IP of Linux in a network namespace, at the other end of a
+// TAP device. Guest time is wall time here, so this tests that the network is
+// correct, not that it is deterministic.
 
-// onKernel runs a test as a station of a network. dial works from the test's
-// goroutine only.
+// onKernel runs a test in a network namespace that is a station of a network.
+// Sockets must be opened by the goroutine of the test.
 func onKernel(t *testing.T, cfg Config, test func(t *testing.T)) {
 	t.Helper()
 	ip := devtest.Tool(t, "ip")
@@ -152,7 +152,7 @@ func ask(t *testing.T, addr, request string) string {
 
 func TestKernelAsStation(t *testing.T) {
 	done := make(chan bool)
-	go func() { // a thread that may be thrown away
+	go func() { // its locked thread ends with it
 		defer close(done)
 		onKernel(t, Config{Seed: 1}, func(t *testing.T) {
 			answer := ask(t, "198.51.100.7:80", "GET / HTTP/1.0\r\nHost: www.mobile-j.de\r\n\r\n")
@@ -177,7 +177,7 @@ func TestKernelAsStation(t *testing.T) {
 	<-done
 }
 
-// Whatever the wire does, TCP makes a stream of it.
+// TCP delivers the stream in order with every fault of the link.
 func TestKernelOnABadWire(t *testing.T) {
 	devtest.Long(t, "seconds of waiting for retransmissions")
 	for _, text := range []string{"loss 5%", "duplication 30%", "reordering 20% 3ms", "delay 5ms", "loss 2%\nduplication 5%\nreordering 10%"} {
@@ -215,7 +215,7 @@ func lookup(t *testing.T) {
 	}
 }
 
-// refused sends to a UDP port without a server and hears so.
+// refused sends to a UDP port without a server and expects an ICMP error.
 func refused(t *testing.T) {
 	c := dial(t, "udp", "192.168.71.1:4711")
 	_, _ = c.Write([]byte("hello"))

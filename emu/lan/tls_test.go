@@ -26,7 +26,7 @@ import (
 
 var update = flag.Bool("update", false, "write the root certificate into the project of the test firmware")
 
-// The root is in firmware and in the documentation: it can never change.
+// The root certificate is in firmware and in the documentation.
 func TestRoot(t *testing.T) {
 	const project, page = "../../testdata/wireless/root.der", "../../docs/network.md"
 	if *update {
@@ -42,8 +42,8 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// blocking is a connection of a station as other programs know one; time passes
-// while they wait.
+// blocking is a net.Conn over a connection of a station. Guest time advances while
+// Read waits.
 type blocking struct {
 	c    *client
 	read int
@@ -82,7 +82,7 @@ func (*blocking) SetDeadline(time.Time) error      { return nil }
 func (*blocking) SetReadDeadline(time.Time) error  { return nil }
 func (*blocking) SetWriteDeadline(time.Time) error { return nil }
 
-// secure begins TLS with a host, trusting the root of the isolated network.
+// secure returns a TLS client of a host that trusts the root of the network.
 func (s *station) secure(host string) *tls.Conn {
 	s.t.Helper()
 	address := gateway4
@@ -128,7 +128,7 @@ func asking(t *testing.T, method, url string, body string) *http.Request {
 	return r
 }
 
-// What there is over HTTP there is over HTTPS, for every host.
+// HTTPS serves the same pages as HTTP, for every host.
 func TestHTTPS(t *testing.T) {
 	var log []string
 	s := newStation(t, Config{Log: func(_ emu.Time, line string) { log = append(log, line) }})
@@ -204,7 +204,7 @@ func TestHTTPSHandshakeTimeout(t *testing.T) {
 	}
 }
 
-// The faults of connections and servers are below and above TLS.
+// Faults of connections and of servers work with TLS.
 func TestHTTPSFaults(t *testing.T) {
 	t.Run("slow server", func(t *testing.T) {
 		s := newStation(t, Config{Faults: parseFaults(t, "slow-server 700ms")})

@@ -207,7 +207,7 @@ func TestNetHost(t *testing.T) {
 	if code != 0 || !strings.Contains(text, "200 OK") || requests.Load() != 1 {
 		t.Errorf("exit %d, %d requests\n%s\n%s", code, requests.Load(), text, errs)
 	}
-	if want := "the board reaches the network of this machine (--net host)"; !strings.Contains(errs, want) {
+	if want := "the board can reach the network of this machine (--net host)"; !strings.Contains(errs, want) {
 		t.Errorf("stderr does not announce it: %q", errs)
 	}
 	code, text, errs = emulateHere(t, env, client, "--net", "host", "--host", "www.mobile-j.de=127.0.0.1", "--for", "2s")

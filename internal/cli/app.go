@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"espalier.dev/espalier/internal/exithook"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
 )
@@ -23,7 +24,7 @@ type app struct {
 	lookup func(string) (string, bool) // the environment
 	stdin  io.Reader
 	verbs  []verb
-	way    wayOut
+	hooks  exithook.Hooks // undo what must not outlast the process
 }
 
 // globals are the flags that every verb has.

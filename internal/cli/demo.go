@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/session"
 )
 
 type demoOptions struct {
@@ -73,9 +74,13 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	watch := watchOptions{Expect: []string{demoExpect}, Timeout: demoTimeout}
-	watch.Air.settle(func(string) bool { return false }, w.project)
-	if err := a.boot(ctx, f, watch); err != nil {
+	none := func(string) bool { return false }
+	r, err := checkEmulated(a, none, emulationOptions{}, session.Options{Expect: []string{demoExpect}, Timeout: demoTimeout}, w.project)
+	if err != nil {
+		return err
+	}
+	r.session.Stdin = nil
+	if err := r.boot(ctx, emulation{ROM: f.rom, Flash: f.flash.Merged(), ELF: f.bytes}); err != nil {
 		return err
 	}
 	a.ui.Note("that was %s/src/main.rs, built with rustc %s and booted through Espressif's mask ROM and bootloader", short(dir), f.rustc())

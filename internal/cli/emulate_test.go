@@ -78,13 +78,13 @@ func TestEmulatePipe(t *testing.T) {
 func TestEmulateBluetooth(t *testing.T) {
 	env := testChipFiles(t)
 	ble := testFirmware(t, "ble.elf")
-	want := regexp.MustCompile(`^espalier: the emulated board has no Bluetooth LE controller, and the firmware starts it: write to 0x6003[0-9a-f]{4} at 0x42[0-9a-f]{6} \(\w+\+0x[0-9a-f]+\)\nhint: espalier run --port \S+ .*\n$`)
-	for _, args := range [][]string{{"--expect", "never", "--for", "1m"}, {"--strict"}, {"--serve", "tcp://127.0.0.1:0", "--for", "1m"}} {
+	want := regexp.MustCompile(`^espalier: the emulated board has no Bluetooth LE controller, which the firmware uses: write to 0x6003[0-9a-f]{4} at 0x42[0-9a-f]{6} \(\w+\+0x[0-9a-f]+\)\nhint: espalier run --port \S+ .*\n$`)
+	for _, args := range [][]string{{"--expect", "never", "--for", "1m"}, {"--strict"}, {"--share", "tcp://127.0.0.1:0", "--for", "1m"}} {
 		code, out, errs := emulateHere(t, env, append(args, ble)...)
 		if code != 2 || !want.MatchString(errs) {
 			t.Errorf("%v: exit %d, stderr:\n%s", args, code, errs)
 		}
-		if args[0] != "--serve" && !strings.HasSuffix(strings.TrimSpace(out), "starting Bluetooth LE") {
+		if args[0] != "--share" && !strings.HasSuffix(strings.TrimSpace(out), "starting Bluetooth LE") {
 			t.Errorf("%v: stdout:\n%s", args, out)
 		}
 	}
@@ -96,7 +96,7 @@ func TestEmulateStrict(t *testing.T) {
 	env := testChipFiles(t)
 	file := testFirmware(t, "transfer.elf")
 	code, _, errs := emulateHere(t, env, "--for", "2s", "--strict", file)
-	want := regexp.MustCompile(`^espalier: the emulated board does not model this: (read of|write to) 0x600[0-9a-f]{5} \(\w+\) at 0x4[0-9a-f]{7} \(.+\)\nhint: without --strict .*\n$`)
+	want := regexp.MustCompile(`^espalier: the emulated board does not model this register: (read of|write to) 0x600[0-9a-f]{5} \(\w+\) at 0x4[0-9a-f]{7} \(.+\)\nhint: without --strict .*\n$`)
 	if code != 2 || !want.MatchString(errs) {
 		t.Errorf("exit %d, stderr:\n%s", code, errs)
 	}

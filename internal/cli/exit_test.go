@@ -128,7 +128,7 @@ func TestEventsDocument(t *testing.T) {
 	}
 	used := map[string]bool{}
 	call := regexp.MustCompile(`\.Event\("([a-z-]+)"`)
-	for _, dir := range []string{".", "../ui"} {
+	for _, dir := range []string{".", "../ui", "../console", "../session"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -58,7 +58,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 				if time.Since(first) < sameInterrupt {
 					continue
 				}
-				a.way.leave()
+				a.hooks.Run()
 				a.ui.Close()
 				os.Exit(int(fault.Interrupted))
 			case <-patience:

@@ -8,6 +8,7 @@ import (
 
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/serial"
 )
 
@@ -16,26 +17,24 @@ type monitorOptions struct {
 	Baud    int
 	ROM     string
 	Reset   bool
-	observe observeOptions
+	session session.Options
 }
 
 func newMonitor(a *app) *cobra.Command {
 	var o monitorOptions
 	cmd := &cobra.Command{
 		Use:   "monitor [ELF]",
-		Short: "show what a board says, with names for its addresses",
-		Long: `Attach to a board and show what it prints. The board is not reset, unless --reset
-asks for it. Addresses in lines get their functions and source lines, a crash becomes
-one report, stack dumps are unwound, frames of defmt are decoded. The firmware is ELF,
-or the only one that espalier build has left in target/espalier.
+		Short: "show what a board prints, with functions and lines for its addresses",
+		Long: `Attach to a board and show what it prints. The board is not reset unless --reset asks for it. Addresses in lines are
+followed by their functions and source lines, a crash becomes one report, stack dumps are unwound, defmt frames are
+decoded. The firmware is ELF, or the only one that espalier build has left in target/espalier.
 
-On a terminal Ctrl-C leaves, Ctrl-R resets the board, Ctrl-T h lists more keys, and
-everything else is sent to the board. On a pipe the bytes pass unaltered, and what they
-mean goes to stderr; --text, --timestamps and --filter ask for lines instead. A port
-that vanishes is waited for.
+On a terminal Ctrl-C quits, Ctrl-R resets the board, Ctrl-T h lists more keys, and everything else is sent to the
+board; so is what is piped to standard input. On a pipe the bytes pass unaltered, and what they mean goes to stderr;
+--text, --timestamps and --filter show lines instead. A port that vanishes is waited for.
 
-Without --expect, --fail or --timeout a crash is reported and watching goes on.` +
-			exits(fault.Program, fault.Port, fault.Timeout),
+Without --expect, --fail, --for or --timeout a crash is reported and monitoring goes on.` +
+			exits(fault.Program, fault.Port, fault.Chip, fault.Pins, fault.Timeout),
 		Example: `  espalier monitor
   espalier monitor --port /dev/ttyACM0 --reset --expect "ready" --timeout 10s
   espalier monitor --filter WARN --filter ERROR --timestamps --log uart.log
@@ -46,7 +45,7 @@ Without --expect, --fail or --timeout a crash is reported and watching goes on.`
 			if len(names) == 1 {
 				elf = names[0]
 			}
-			return a.monitor(cmd.Context(), elf, o)
+			return monitorPort(cmd.Context(), a, elf, o)
 		},
 	}
 	f := cmd.Flags()
@@ -54,17 +53,24 @@ Without --expect, --fail or --timeout a crash is reported and watching goes on.`
 	f.IntVar(&o.Baud, "baud", 0, "speed in `BITS` per second (default 115200; USB-Serial-JTAG has none)")
 	f.StringVar(&o.ROM, "rom", "", "mask ROM as an ELF `FILE` (default: the locked one)")
 	f.BoolVar(&o.Reset, "reset", false, "reset the board first")
-	o.observe.addFlags(cmd)
+	addSessionFlags(f, &o.session)
 	return cmd
 }
 
-func (a *app) monitor(ctx context.Context, elf string, o monitorOptions) error {
+func monitorPort(ctx context.Context, a *app, elf string, o monitorOptions) error {
+	w := o.session
+	w.KeepGoing = len(w.Expect) == 0 && len(w.Fail) == 0 && w.Timeout == 0 && w.For == 0
+	s, err := newSession(a, w)
+	if err != nil {
+		return err
+	}
+	s.FromReset = o.Reset
 	e, err := a.symbolFiles(ctx, elf, o.ROM, false)
 	if err != nil {
 		return err
 	}
 	if e.ELF == nil {
-		a.ui.Note("no ELF: addresses stay numbers (espalier monitor ELF)")
+		a.ui.Note("no ELF found; addresses will not be symbolised (espalier monitor ELF)")
 	}
 	name, err := a.choosePort(o.Port)
 	if err != nil {
@@ -81,10 +87,9 @@ func (a *app) monitor(ctx context.Context, elf string, o monitorOptions) error {
 			return portFault(err)
 		}
 	}
-	w := o.observe
-	w.reopen = func(ctx context.Context, was serial.Info) (serial.Port, error) {
-		return serial.Reopen(ctx, was, opt, 365*24*time.Hour)
+	const untilQuit = 365 * 24 * time.Hour
+	reopen := func(ctx context.Context, was serial.Info) (serial.Port, error) {
+		return serial.Reopen(ctx, was, opt, untilQuit)
 	}
-	w.KeepGoing = len(w.Expect) == 0 && len(w.Fail) == 0 && w.Timeout == 0 && w.For == 0
-	return a.observe(ctx, p, e, w)
+	return portFault(s.Run(ctx, session.NewSerial(p, reopen), session.Symbols(e.ELF, e.ROM, a.ui)))
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"espalier.dev/espalier/internal/devtest"
+	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/serial"
 )
 
@@ -60,14 +60,14 @@ func TestMonitorKeys(t *testing.T) {
 	s.press("AT+\x14\x03\r")
 	hears(t, b, "AT+\x03\r")
 	s.press("\x14h")
-	s.waitFor("keys: Ctrl-C leave")
+	s.waitFor("keys: Ctrl-C quit")
 	s.press("\x12")
 	s.waitFor("no reset line")
 	s.press("\x14f")
 	s.waitFor("show only: ")
 	says(t, b, "meanwhile\r\n") // is not shown into what is being typed
 	s.press("\x1b")
-	s.waitFor("show only:  (as before)\r\nmeanwhile\r\n")
+	s.waitFor("show only:  (unchanged)\r\nmeanwhile\r\n")
 	s.press("\x14t")
 	s.press("\x14fnoise\x7f\x7f\x7f\x7f\x7fkeep\r")
 	s.waitFor("keep\r\n")
@@ -93,15 +93,15 @@ func TestMonitorRestoresTerminal(t *testing.T) {
 		name string
 		args []string
 		says string
-		end  func(s *session)
+		end  func(s *terminal)
 		code int
 	}{
 		{"expected text", []string{"--expect", "ready"}, "ready\r\n", nil, 0},
 		{"timeout", []string{"--timeout", "200ms"}, "", nil, 124},
 		{"fail", []string{"--fail", "bad"}, "bad\r\n", nil, 1},
-		{"interrupted", nil, "up\r\n", func(s *session) { s.waitFor("up\r\n"); s.cmd.Process.Signal(os.Interrupt) }, 130},
-		{"terminated", nil, "up\r\n", func(s *session) { s.waitFor("up\r\n"); s.cmd.Process.Signal(syscall.SIGTERM) }, 130},
-		{"two signals at once", nil, "up\r\n", func(s *session) {
+		{"interrupted", nil, "up\r\n", func(s *terminal) { s.waitFor("up\r\n"); s.cmd.Process.Signal(os.Interrupt) }, 130},
+		{"terminated", nil, "up\r\n", func(s *terminal) { s.waitFor("up\r\n"); s.cmd.Process.Signal(syscall.SIGTERM) }, 130},
+		{"two signals at once", nil, "up\r\n", func(s *terminal) {
 			s.waitFor("up\r\n")
 			s.cmd.Process.Signal(os.Interrupt)
 			s.cmd.Process.Signal(syscall.SIGTERM)
@@ -158,16 +158,30 @@ func TestMonitorWaitsAtLink(t *testing.T) {
 	}
 }
 
-// stubborn is a program that has the keyboard and does not hear interrupts.
+// stubborn is a program that reads keys and ignores interrupts.
 func stubborn() int {
 	return execute(context.Background(), []string{"stubborn"}, os.Stdin, os.Stdout, os.Stderr, os.LookupEnv, []verb{{groupHouse, func(a *app) *cobra.Command {
 		return &cobra.Command{Use: "stubborn", RunE: func(*cobra.Command, []string) error {
-			a.openKeyboard()
-			fmt.Println("has the keyboard")
-			select {}
+			s, err := newSession(a, session.Options{})
+			if err != nil {
+				return err
+			}
+			return s.Run(context.Background(), deafBoard{}, nil)
 		}}
 	}}})
 }
+
+// deafBoard sends one line and then blocks whatever happens.
+type deafBoard struct{}
+
+func (deafBoard) Receive(_ context.Context, _ time.Duration, deliver session.Deliver) error {
+	deliver("uart0", 0, []byte("has the keyboard\n"))
+	select {}
+}
+func (deafBoard) Send(context.Context, []byte) error { return nil }
+func (deafBoard) Reset(context.Context) error        { return nil }
+func (deafBoard) Now() time.Duration                 { return 0 }
+func (deafBoard) Close() error                       { return nil }
 
 // The second interrupt ends the process at once, and the terminal is restored
 // all the same.
@@ -195,7 +209,7 @@ func TestMonitorResetKey(t *testing.T) {
 	in, out := io.Pipe()
 	done := make(chan int, 1)
 	go func() {
-		done <- Run(ctx, []string{"emulate", hello, "--serve", "rfc2217://127.0.0.1:0"}, strings.NewReader(""), out, io.Discard, lookupIn(env))
+		done <- Run(ctx, []string{"emulate", hello, "--share", "rfc2217://127.0.0.1:0"}, strings.NewReader(""), out, io.Discard, lookupIn(env))
 	}()
 	defer func() { cancel(); in.Close(); <-done }()
 	line, err := bufio.NewReader(in).ReadString('\n')

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/serial"
 )
 
@@ -43,7 +41,7 @@ func speaker(t *testing.T, says ...string) string {
 func monitorHere(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = Run(context.Background(), append([]string{"-C", t.TempDir(), "monitor"}, args...), strings.NewReader("not for the board"), &out, &errs, lookupIn(nil))
+	code = Run(context.Background(), append([]string{"-C", t.TempDir(), "monitor"}, args...), strings.NewReader(""), &out, &errs, lookupIn(nil))
 	return code, out.String(), errs.String()
 }
 
@@ -118,68 +116,6 @@ func TestMonitorErrors(t *testing.T) {
 	}
 	if code, _, errs := monitorHere(t, "--port", "tcp://"+silent.Addr().String(), "--for", "100ms"); code != 0 {
 		t.Errorf("exit %d: %s", code, errs)
-	}
-}
-
-// comingAndGoing is a port that vanishes and comes back.
-type comingAndGoing struct {
-	serial.Port // nil: nothing else may be called
-	says        []string
-	closed      bool
-}
-
-func (p *comingAndGoing) Read(ctx context.Context, b []byte, _ time.Duration) (int, error) {
-	if len(p.says) == 0 {
-		return 0, &serial.GoneError{Name: "ttyX", Err: errors.New("unplugged")}
-	}
-	n := copy(b, p.says[0])
-	p.says = p.says[1:]
-	return n, nil
-}
-
-func (p *comingAndGoing) Info() serial.Info {
-	return serial.Info{Name: "ttyX", Kind: serial.USBJTAG, Serial: "1"}
-}
-func (p *comingAndGoing) Close() error { p.closed = true; return nil }
-
-// TestMonitorReconnects: a board that vanishes is waited for, and what it said
-// before and after is one log.
-func TestMonitorReconnects(t *testing.T) {
-	var out, errs bytes.Buffer
-	a := newApp(nil, strings.NewReader(""), &out, &errs, lookupIn(nil))
-	first, second := &comingAndGoing{says: []string{"before\n", "cut"}}, &comingAndGoing{says: []string{"after\n"}}
-	reopened := 0
-	err := a.observe(context.Background(), first, emulation{}, observeOptions{Expect: []string{"before", "after"}, reopen: func(ctx context.Context, was serial.Info) (serial.Port, error) {
-		reopened++
-		if was.Serial != "1" || !first.closed {
-			t.Errorf("reopened %+v, first closed: %v", was, first.closed)
-		}
-		return second, nil
-	}})
-	a.ui.Close()
-	if err != nil || reopened != 1 || !second.closed || out.String() != "before\ncutafter\n" {
-		t.Errorf("%v, %d times, %q", err, reopened, out.String())
-	}
-	if !strings.Contains(errs.String(), "waiting for it") || !strings.Contains(errs.String(), "ttyX is back") {
-		t.Errorf("stderr %q", errs.String())
-	}
-
-	// It never comes back: --timeout and --for still hold.
-	never := func(ctx context.Context, _ serial.Info) (serial.Port, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
-	err = a.observe(context.Background(), &comingAndGoing{}, emulation{}, observeOptions{Timeout: 50 * time.Millisecond, reopen: never})
-	if fault.KindOf(err) != fault.Timeout {
-		t.Errorf("--timeout: %v", err)
-	}
-	if err = a.observe(context.Background(), &comingAndGoing{}, emulation{}, observeOptions{For: 50 * time.Millisecond, reopen: never}); err != nil {
-		t.Errorf("--for: %v", err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(20*time.Millisecond, cancel)
-	if err = a.observe(ctx, &comingAndGoing{}, emulation{}, observeOptions{reopen: never}); !errors.Is(err, context.Canceled) {
-		t.Errorf("interrupt: %v", err)
 	}
 }
 
@@ -276,26 +212,9 @@ func (q quiet) Read(_ context.Context, _ []byte, d time.Duration) (int, error) {
 func (q quiet) Info() serial.Info { return serial.Info{Name: "ttyX", Kind: q.kind} }
 func (q quiet) Close() error      { return nil }
 
-// A program that talks to the chip's other port looks like a dead one: that is
-// said, once.
-func TestMonitorSilence(t *testing.T) {
-	for kind, want := range map[serial.Kind]string{
-		serial.Bridge:  "this is UART0; it may talk to USB-Serial-JTAG",
-		serial.USBJTAG: "this is USB-Serial-JTAG; it may talk to UART0",
-	} {
-		var out, errs bytes.Buffer
-		a := newApp(nil, strings.NewReader(""), &out, &errs, lookupIn(nil))
-		err := a.observe(t.Context(), quiet{kind: kind}, emulation{}, observeOptions{For: 100 * time.Millisecond, silence: 10 * time.Millisecond})
-		a.ui.Close()
-		if err != nil || strings.Count(errs.String(), want) != 1 || out.Len() > 0 {
-			t.Errorf("%v: %s", err, errs.String())
-		}
-	}
-}
-
 // untouched is a board that takes note of everything that is done to its port.
 type untouched struct {
-	quiet
+	serial.Port
 	mu   sync.Mutex
 	done []string
 }
@@ -311,6 +230,8 @@ func (u *untouched) SetLines(context.Context, bool, bool) error    { return u.no
 func (u *untouched) SetBaud(_ context.Context, baud int) error     { return nil }
 func (u *untouched) Wait(_ context.Context, _ time.Duration) error { return nil }
 func (u *untouched) Now() time.Duration                            { return 0 }
+func (u *untouched) Info() serial.Info                             { return serial.Info{Name: "ttyX"} }
+func (u *untouched) Close() error                                  { return nil }
 func (u *untouched) Read(ctx context.Context, b []byte, d time.Duration) (int, error) {
 	time.Sleep(time.Millisecond)
 	return copy(b, "tick\n"), ctx.Err()

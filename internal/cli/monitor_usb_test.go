@@ -12,6 +12,8 @@ import (
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/internal/emuport"
+	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/serial"
 )
 
@@ -66,19 +68,20 @@ func TestMonitorUSB(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	a := newApp(nil, strings.NewReader(""), &out, &errs, lookupIn(nil))
+	o, err := session.New(session.Options{Expect: []string{"blink 4:"}, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.UI = ui.New(ui.Options{Stdout: &out, Stderr: &errs})
 	back := 0
-	err = a.observe(t.Context(), &resetter{Port: p, when: "blink 2:"}, emulation{ELF: elf}, observeOptions{
-		Expect: []string{"blink 4:"}, Timeout: time.Minute,
-		reopen: func(ctx context.Context, was serial.Info) (serial.Port, error) {
-			back++
-			if was.Kind != serial.USBJTAG {
-				t.Errorf("%+v", was)
-			}
-			return p, p.Reconnect(ctx, time.Second)
-		},
+	board := session.NewSerial(&resetter{Port: p, when: "blink 2:"}, func(ctx context.Context, was serial.Info) (serial.Port, error) {
+		back++
+		if was.Kind != serial.USBJTAG {
+			t.Errorf("%+v", was)
+		}
+		return p, p.Reconnect(ctx, time.Second)
 	})
-	a.ui.Close()
+	err = o.Run(t.Context(), board, session.Symbols(elf, nil, o.UI))
 	if err != nil || back != 1 || strings.Count(out.String(), "Hello from an ESP32-C3!") != 2 {
 		t.Errorf("%v, back %d times\n%s\n%s", err, back, out.String(), errs.String())
 	}

@@ -179,7 +179,7 @@ func (a *app) connect(ctx context.Context, o portOptions, st *loader.Stub) (seri
 		})
 	}
 	// Also when the process ends at once, no chip stays held in reset.
-	_, _, _ = a.way.add(func() (func(), error) { return func() { leaveSane(p) }, nil })
+	_, _, _ = a.hooks.Add(func() (func(), error) { return func() { leaveSane(p) }, nil })
 	t := a.ui.Start("connect to "+p.Info().Name, progress.Steps, 0)
 	l, err := loader.Connect(ctx, p, a.loaderOptions(o, before, st))
 	t.Done(err)

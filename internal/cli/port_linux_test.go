@@ -61,9 +61,9 @@ func TestRunOnPort(t *testing.T) {
 		again bool // the port can bring the chip into its loader
 	}{
 		{"PTY", []string{"--download", "--pty"}, true},
-		{"TCP", []string{"--download", "--serve", "tcp://127.0.0.1:0"}, false},
-		{"RFC 2217", []string{"--download", "--serve", "rfc2217://127.0.0.1:0"}, true},
-		{"RFC 2217, USB", []string{"--download", "--usb", "--serve", "rfc2217://127.0.0.1:0"}, true},
+		{"TCP", []string{"--download", "--share", "tcp://127.0.0.1:0"}, false},
+		{"RFC 2217", []string{"--download", "--share", "rfc2217://127.0.0.1:0"}, true},
+		{"RFC 2217, USB", []string{"--download", "--usb", "--share", "rfc2217://127.0.0.1:0"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestPortVerbs(t *testing.T) {
 	hello := testFirmware(t, "hello.elf")
 	dir := t.TempDir()
 	saved := filepath.Join(dir, "saved.bin")
-	port, stop := lentBoard(t, env, "--download", "--serve", "rfc2217://127.0.0.1:0", "--save-flash", saved, "--speed", "4")
+	port, stop := lentBoard(t, env, "--download", "--share", "rfc2217://127.0.0.1:0", "--save-flash", saved, "--speed", "4")
 	want := bytes.Repeat([]byte("espalier"), 700)
 	file := filepath.Join(dir, "data")
 	if err := os.WriteFile(file, want, 0o666); err != nil {
@@ -152,7 +152,7 @@ func TestPortVerbs(t *testing.T) {
 func TestReadFlashInterrupted(t *testing.T) {
 	devtest.Long(t, "real time")
 	env := testChipFiles(t)
-	port, _ := lentBoard(t, env, "--download", "--serve", "rfc2217://127.0.0.1:0")
+	port, _ := lentBoard(t, env, "--download", "--share", "rfc2217://127.0.0.1:0")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "board.bin")
 	if err := os.WriteFile(file, []byte("older"), 0o666); err != nil {

@@ -1,110 +1,136 @@
 package cli
 
 import (
-	"context"
-	"path/filepath"
-
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/session"
 )
 
 type runOptions struct {
-	work  workOptions
-	watch watchOptions
-	port  portOptions
+	work      workOptions
+	session   session.Options
+	emulation emulationOptions
+	port      portOptions
 }
 
 func newRun(a *app) *cobra.Command {
 	var o runOptions
+	build, board := pflag.NewFlagSet("build", 0), pflag.NewFlagSet("board", 0)
+	emulation := o.emulation.flags()
 	cmd := &cobra.Command{
 		Use:   "run [ELF]",
 		Short: "build the project and run it, on the emulated board or on a real one",
-		Long: `Build the project and boot it on an emulated ESP32-C3, through Espressif's own mask
-ROM and second-stage bootloader; show what it prints. With an ELF nothing is built:
-that is how cargo calls a runner (runner = "espalier run").
+		Long: `Build the project and boot it on an emulated ESP32-C3, through Espressif's own mask ROM and second-stage bootloader;
+show what it prints. With an ELF nothing is built: cargo calls a runner that way (runner = "espalier run").
 
-The emulated board is in reach of a Wi-Fi network that has the name and passphrase of
-the firmware, with a network of its own behind it; [net], [faults] and the flags below
-change both. docs/network.md lists the faults that can be injected.
+The emulated board can reach a Wi-Fi network with the name and passphrase of the firmware; [net], [faults] and the
+flags below change both. docs/network.md lists the faults that can be injected.
 
-With --port it is written to that board instead, where it differs, verified, reset and
-watched.
+With --port the firmware is written to that board instead, where it differs, verified, reset and monitored.
 
-A panic, an exception or a reset by a watchdog ends the run with exit 1 and a
-symbolised backtrace. espalier.toml can say what to expect ([run]).` +
-			exits(fault.Program, fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox, fault.Timeout),
+Keys and input are those of espalier monitor. A panic, an exception or a reset by a watchdog ends the run with exit 1
+and a symbolised backtrace. [run] in espalier.toml can say what to expect.` +
+			exits(fault.Program, fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox, fault.Differ, fault.Timeout),
 		Example: `  espalier run
   espalier run --expect "Hello" --timeout 10s
+  echo status | espalier run --expect "status: ok"
   espalier run --port /dev/ttyACM0`,
 		Args: args("[ELF]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			onPort := cmd.Flags().Changed("port")
-			flash := flashOptions{work: o.work, port: o.port}
-			if len(names) == 1 && onPort {
-				return a.runFileOnPort(cmd.Context(), names[0], flash, o.watch)
-			}
-			if len(names) == 1 {
-				if err := a.settleAir(&o.watch.Air, cmd.Flags().Changed); err != nil {
+			given := cmd.Flags().Changed
+			onPort := given("port")
+			if onPort {
+				if err := refuseFlags(emulation, given, "only the emulated board has it", "leave out --port to run on the emulated board"); err != nil {
 					return err
 				}
-				return a.runEmulate(cmd.Context(), names[0], emulateOptions{watch: o.watch})
-			}
-			o.work.forRun(!onPort)
-			w, err := a.open(cmd.Context(), o.work)
-			if err != nil {
+			} else if err := refuseFlags(board, given, "only a board on a port has it", "add --port PORT"); err != nil {
 				return err
 			}
-			watch := o.watch
-			watch.settle(cmd, w.project)
-			if err := watch.Air.check(); err != nil {
-				w.close()
-				return err
+			if len(names) == 1 {
+				if err := refuseFlags(build, given, "an ELF is run as it is; nothing is built", "espalier run without "+names[0]+" builds the project"); err != nil {
+					return err
+				}
 			}
-			f, err := w.firmware(cmd.Context())
-			var j flashJob
-			if err == nil && onPort {
-				j, err = w.flashJob(cmd.Context(), f, o.port)
+			switch {
+			case len(names) == 1 && onPort:
+				return runFileOnPort(cmd, a, names[0], o)
+			case len(names) == 1:
+				return runFile(cmd, a, names[0], o)
 			}
-			w.close() // a long run must not keep gc from the store
-			if err != nil {
-				return err
-			}
-			if onPort {
-				return a.runOnPort(cmd.Context(), j, emulation{ROM: f.rom, ELF: f.bytes}, flash, watch)
-			}
-			return a.boot(cmd.Context(), f, watch)
+			return runProject(cmd, a, o, onPort)
 		},
 	}
-	o.work.addFlags(cmd.Flags())
-	o.watch.addFlags(cmd.Flags())
-	o.port.addFlags(cmd.Flags())
+	o.work.addFlags(build)
+	o.port.addFlags(board)
+	addSessionFlags(cmd.Flags(), &o.session)
+	for _, set := range []*pflag.FlagSet{build, emulation, board} {
+		cmd.Flags().AddFlagSet(set)
+	}
 	return cmd
 }
 
-// boot runs a firmware on the emulated board.
-func (a *app) boot(ctx context.Context, f *firmware, o watchOptions) error {
-	return a.emulate(ctx, emulation{ROM: f.rom, Flash: f.flash.Merged(), ELF: f.bytes}, o)
+// runFile runs an ELF or image on the emulated board.
+func runFile(cmd *cobra.Command, a *app, name string, o runOptions) error {
+	p, err := a.settings(project.Flags{})
+	if err != nil {
+		return err
+	}
+	r, err := checkEmulated(a, cmd.Flags().Changed, o.emulation, o.session, p)
+	if err != nil {
+		return err
+	}
+	e, err := fileEmulation(cmd.Context(), a, name, emulateOptions{})
+	if err != nil {
+		return err
+	}
+	return r.boot(cmd.Context(), e)
 }
 
-// settle takes what was not on the command line from [run].
-func (o *watchOptions) settle(cmd *cobra.Command, p *project.Project) {
-	c, given := p.Espalier.Run, cmd.Flags().Changed
-	if !given("expect") {
-		o.Expect = c.Expect.V
+// runProject builds the project and runs it. Everything that the flags and
+// espalier.toml say is checked before.
+func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
+	ctx := cmd.Context()
+	o.work.forRun(!onPort)
+	w, err := a.open(ctx, o.work)
+	if err != nil {
+		return err
 	}
-	if !given("fail") {
-		o.Fail = c.Fail.V
+	closed := false
+	closeStore := func() {
+		if !closed {
+			closed = true
+			w.close() // a long run must not keep gc from the store
+		}
 	}
-	if !given("timeout") {
-		o.Timeout = c.Timeout.V
+	defer closeStore()
+	if err := configureSession(cmd, &o.session, w.project); err != nil {
+		return err
 	}
-	if !given("for") {
-		o.For = c.For.V
+	var emulated emulatedRun
+	var s *session.Session
+	if onPort {
+		s, err = newSession(a, o.session)
+	} else {
+		emulated, err = checkEmulated(a, cmd.Flags().Changed, o.emulation, o.session, w.project)
 	}
-	if !given("log") && c.Log.V != "" {
-		o.Log = filepath.Join(p.Root, filepath.FromSlash(c.Log.V))
+	if err != nil {
+		return err
 	}
-	o.Air.settle(given, p)
+	f, err := w.firmware(ctx)
+	if err != nil {
+		return err
+	}
+	if !onPort {
+		closeStore()
+		return emulated.boot(ctx, emulation{ROM: f.rom, Flash: f.flash.Merged(), ELF: f.bytes})
+	}
+	j, err := w.flashJob(ctx, f, o.port)
+	closeStore()
+	if err != nil {
+		return err
+	}
+	return runOnPort(ctx, a, j, emulation{ROM: f.rom, ELF: f.bytes}, flashOptions{work: o.work, port: o.port}, s)
 }

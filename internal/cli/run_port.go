@@ -3,14 +3,16 @@ package cli
 import (
 	"context"
 
+	"github.com/spf13/cobra"
+
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/serial"
 )
 
-// runOnPort writes a firmware to a real board and watches it as the emulated
-// one is watched.
-func (a *app) runOnPort(ctx context.Context, j flashJob, e emulation, o flashOptions, w watchOptions) error {
+// runOnPort writes a firmware to a real board, resets it, and monitors it.
+func runOnPort(ctx context.Context, a *app, j flashJob, e emulation, o flashOptions, s *session.Session) error {
 	p, l, err := a.connect(ctx, o.port, j.stub)
 	if err != nil {
 		return err
@@ -27,29 +29,30 @@ func (a *app) runOnPort(ctx context.Context, j flashJob, e emulation, o flashOpt
 		return err
 	}
 	if k, ok := p.(*serial.ReconnectingPort); ok {
-		p = k.Current() // who watches says that it waits, and hears keys meanwhile
+		p = k.Current() // the session waits for it by itself, and handles keys meanwhile
 	}
-	return a.watchPort(ctx, p, e, w)
+	s.FromReset = true
+	return portFault(s.Run(ctx, session.NewSerial(p, nil), session.Symbols(e.ELF, e.ROM, a.ui)))
 }
 
-// watchPort shows what a board says until it is decided how the run went. It
-// closes the port.
-func (a *app) watchPort(ctx context.Context, p serial.Port, e emulation, o watchOptions) error {
-	return a.observe(ctx, p, e, observeOptions{Expect: o.Expect, Fail: o.Fail, Timeout: o.Timeout, For: o.For, Log: o.Log, look: o.look})
-}
-
-// runFileOnPort is runOnPort for an ELF that is built already.
-func (a *app) runFileOnPort(ctx context.Context, name string, o flashOptions, w watchOptions) error {
-	j, err := a.flashFile(ctx, name, o)
+// runFileOnPort is runOnPort for an ELF or image.
+func runFileOnPort(cmd *cobra.Command, a *app, name string, o runOptions) error {
+	ctx := cmd.Context()
+	s, err := newSession(a, o.session)
 	if err != nil {
 		return err
 	}
-	e := emulation{}
+	flash := flashOptions{work: o.work, port: o.port}
+	j, err := a.flashFile(ctx, name, flash)
+	if err != nil {
+		return err
+	}
+	var e emulation
 	if b, err := a.readInput(ctx, name); err == nil && image.Identify(b) == image.ELF {
 		e.ELF = b
 	}
-	if rom, err := a.chipFiles(o.chip.paths()).ROM(ctx, chipfiles.EmulatedRevision); err == nil {
+	if rom, err := a.chipFiles(chipfiles.Paths{}).ROM(ctx, chipfiles.EmulatedRevision); err == nil {
 		e.ROM = rom
 	}
-	return a.runOnPort(ctx, j, e, o, w)
+	return runOnPort(ctx, a, j, e, flash, s)
 }

@@ -15,7 +15,9 @@ import (
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
 )
@@ -72,17 +74,17 @@ func (a *app) symbolize(ctx context.Context, names []string, o symbolizeOptions)
 	if err != nil {
 		return err
 	}
-	syms := a.symbols(e)
+	syms := session.Symbols(e.ELF, e.ROM, a.ui)
 	if addrs != nil {
 		for _, v := range addrs {
 			n := monitor.Note{Addr: v, Frames: syms.Frames(v)}
 			if len(n.Frames) == 0 {
 				a.ui.Printf("%s ??", address(v))
 			}
-			for _, l := range noteLines(n) {
+			for _, l := range console.NoteLines(n) {
 				a.ui.Printf("%s", strings.TrimPrefix(l, "  "))
 			}
-			a.ui.Event("address", placeEvent{Address: address(v), Frames: frames(n.Frames)})
+			a.ui.Event("address", console.NewPlace(v, "", n.Frames))
 		}
 		return nil
 	}
@@ -98,7 +100,7 @@ func (a *app) symbolize(ctx context.Context, names []string, o symbolizeOptions)
 		a.ui.Debugf("reading standard input")
 	}
 	w := bufio.NewWriterSize(a.ui.Writer(ui.Stdout), 64<<10)
-	out := &annotated{console: console{a.ui}, w: w}
+	out := &annotated{console: console.New(a.ui, console.Options{}), ui: a.ui, w: w}
 	m := monitor.New(monitor.Options{Symbols: syms, KeepGoing: true, AllowReset: true, Timeless: true, KeepColor: a.ui.Color(ui.Stdout)}, out)
 	err = pump(ctx, in, func(p []byte, more bool) error {
 		m.Write(monitor.UART0, 0, p)
@@ -168,9 +170,10 @@ func pump(ctx context.Context, in io.Reader, use func(p []byte, more bool) error
 
 // annotated is a sink that writes lines with what is at their addresses.
 type annotated struct {
-	console
-	w    *bufio.Writer
-	line []byte
+	console *console.Console
+	ui      *ui.UI
+	w       *bufio.Writer
+	line    []byte
 }
 
 // Line implements monitor.Sink.
@@ -181,7 +184,7 @@ func (s *annotated) Line(l monitor.Line) {
 	}
 	text := l.Text
 	if l.Logged || l.Class == monitor.Boot && s.ui.Color(ui.Stdout) {
-		text = s.painted(ui.Stdout, l)
+		text = console.Paint(s.ui, ui.Stdout, l)
 	}
 	s.w.WriteString(text)
 	switch l.End {
@@ -202,12 +205,12 @@ func (s *annotated) Line(l monitor.Line) {
 				b = append(b, "\x1b["+ui.Yellow+"m"...)
 			}
 			if i == 0 {
-				b = appendAddress(append(b, "  "...), n.Addr)
+				b = console.AppendAddress(append(b, "  "...), n.Addr)
 				b = append(b, ' ')
 			} else {
 				b = append(b, "         in "...)
 			}
-			b = appendFrame(b, &n.Frames[i])
+			b = console.AppendFrame(b, &n.Frames[i])
 			if color {
 				b = append(b, "\x1b[0m"...)
 			}

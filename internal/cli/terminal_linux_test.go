@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,13 +14,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/devtest"
-	"espalier.dev/espalier/internal/elftest"
 )
 
-// session is the real program on a pseudo-terminal of its own.
-type session struct {
+// terminal is the real program on a pseudo-terminal of its own.
+type terminal struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	master *os.File
@@ -34,12 +31,12 @@ type session struct {
 
 // onTerminal starts espalier with a controlling terminal. What it shows is
 // collected; keys can be pressed.
-func onTerminal(t *testing.T, env []string, args ...string) *session {
+func onTerminal(t *testing.T, env []string, args ...string) *terminal {
 	t.Helper()
 	return programOnTerminal(t, "espalier", env, args...)
 }
 
-func programOnTerminal(t *testing.T, program string, env []string, args ...string) *session {
+func programOnTerminal(t *testing.T, program string, env []string, args ...string) *terminal {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -68,7 +65,7 @@ func programOnTerminal(t *testing.T, program string, env []string, args ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{t: t, master: master, before: before, grown: make(chan struct{}, 1)}
+	s := &terminal{t: t, master: master, before: before, grown: make(chan struct{}, 1)}
 	s.cmd = &exec.Cmd{Path: self, Args: append([]string{program}, args...), Stdin: slave, Stdout: slave, Stderr: slave,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Setctty: true}}
 	s.cmd.Env = append([]string{"TERM=xterm", "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, env...)
@@ -99,14 +96,14 @@ func programOnTerminal(t *testing.T, program string, env []string, args ...strin
 	return s
 }
 
-func (s *session) text() string {
+func (s *terminal) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown.String()
 }
 
 // waitFor waits until the terminal has shown text.
-func (s *session) waitFor(text string) {
+func (s *terminal) waitFor(text string) {
 	s.t.Helper()
 	deadline := time.After(30 * time.Second)
 	for !strings.Contains(s.text(), text) {
@@ -118,7 +115,7 @@ func (s *session) waitFor(text string) {
 	}
 }
 
-func (s *session) press(keys string) {
+func (s *terminal) press(keys string) {
 	s.t.Helper()
 	if _, err := io.WriteString(s.master, keys); err != nil {
 		s.t.Fatal(err)
@@ -127,7 +124,7 @@ func (s *session) press(keys string) {
 
 // end waits for the end and returns the exit status. The terminal must be as
 // it was.
-func (s *session) end() int {
+func (s *terminal) end() int {
 	s.t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- s.cmd.Wait() }()
@@ -170,27 +167,48 @@ func TestColourOnTerminal(t *testing.T) {
 	}
 }
 
-// TestEmulateInterrupted: Ctrl-C on a board that runs in real time is heard at
-// once and leaves the terminal alone.
-func TestEmulateInterrupted(t *testing.T) {
+// TestEmulateQuits: Ctrl-C on a board that runs in real time is handled at once;
+// a signal from elsewhere is an interrupt. Both restore the terminal.
+func TestEmulateQuits(t *testing.T) {
 	env := testChipFiles(t)
-	flash, err := image.FromELF(elftest.Hello().Bytes(), image.Inputs{Bootloader: elftest.Bootloader(5)})
-	if err != nil {
-		t.Fatal(err)
+	hello := testFirmware(t, "hello.elf")
+	for _, tc := range []struct {
+		name string
+		args []string
+		end  func(s *terminal)
+		code int
+	}{
+		{"Ctrl-C", nil, func(s *terminal) { s.press("\x03") }, 0},
+		{"Ctrl-C with an expectation", []string{"--expect", "never", "--speed", "1"}, func(s *terminal) { s.press("\x03") }, 1},
+		{"signal", nil, func(s *terminal) { s.cmd.Process.Signal(os.Interrupt) }, 130},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := onTerminal(t, env, append([]string{"emulate", hello}, tc.args...)...)
+			s.waitFor("ESP-ROM:esp32c3-api1-20210207")
+			tc.end(s)
+			if code := s.end(); code != tc.code {
+				t.Errorf("exit %d, want %d; shown:\n%s", code, tc.code, s.text())
+			}
+		})
 	}
-	file := filepath.Join(t.TempDir(), "flash.bin")
-	if err := os.WriteFile(file, flash.Merged(), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	s := onTerminal(t, env, "emulate", file)
-	s.waitFor("ESP-ROM:esp32c3-api1-20210207")
+}
+
+// TestEmulateKeys: the emulated board takes the keys of the monitor, and what is
+// typed reaches the firmware.
+func TestEmulateKeys(t *testing.T) {
+	env := testChipFiles(t)
+	hello := testFirmware(t, "hello.elf")
+	s := onTerminal(t, env, "emulate", hello)
+	s.waitFor("blink 2:")
+	s.press("\x14h")
+	s.waitFor("keys: Ctrl-C quit")
+	s.press("\x14t")
+	s.press("\x12")
+	s.waitFor("] \x1b[0mHello from an ESP32-C3!") // once more, with the time before it
+	s.press("\x14fblink\r")
 	s.press("\x03")
-	if code := s.end(); code != 130 {
-		t.Errorf("exit %d", code)
-	}
-	s.waitFor("interrupted\r\n")
-	if text := s.text(); !strings.HasSuffix(text, "interrupted\r\n") {
-		t.Errorf("after the interrupt: %q", text)
+	if code := s.end(); code != 0 {
+		t.Errorf("exit %d; shown:\n%s", code, s.text())
 	}
 }
 

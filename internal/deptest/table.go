@@ -54,6 +54,7 @@ var packages = []packageRule{
 	{"internal/emuport", []string{"emu", "emu/chip", "emu/c3", "serial"}, "an emulated board as a serial port; it does not depend on the flasher"},
 	{"internal/console", []string{"internal/ui", "monitor", "firmware", "firmware/defmt"}, "lines and reports as text or JSON; it does not depend on a board"},
 	{"internal/exithook", nil, "functions to call at exit; it does not depend on what they undo"},
+	{"internal/session", []string{"internal/console", "internal/ui", "internal/emuport", "internal/exithook", "monitor", "firmware", "serial", "esp/loader", "emu", "emu/..."}, "one board, emulated or real, from its first byte to the exit code; it does not depend on how the firmware was made"},
 	{"firmware", []string{"firmware/defmt"}, "an ELF's symbols, frames and descriptors"},
 	{"firmware/defmt", nil, "defmt's table and frames: bytes in, values out; it does not depend on ELF"},
 	{"monitor", []string{"firmware", "firmware/defmt"}, "bytes to lines"},

@@ -56,8 +56,6 @@ type Port struct {
 	absent emu.Time // until when the device has left the bus; 0: it is there
 	stop   bool     // Options.Output wants Run to return
 	pace   pacer
-
-	instructions, trace uint64
 }
 
 // New powers on an emulated ESP32-C3. The straps of cfg hold for the first boot
@@ -85,7 +83,9 @@ func New(cfg emu.Config, opt Options) (*Port, error) {
 		return nil, err
 	}
 	p.board = board
-	board.SetStrap(emu.StrapFlash)
+	if cfg.Strap != emu.StrapFlash {
+		board.SetStrap(emu.StrapFlash) // an input, and as such part of the trace
+	}
 	return p, nil
 }
 
@@ -100,14 +100,14 @@ func (p *Port) Do(f func(*emu.Board)) {
 }
 
 // Progress returns the instructions that the guest has retired since power-on
-// and the trace hash at the end of the last run.
+// and the trace hash.
 func (p *Port) Progress() (instructions, trace uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.instructions, p.trace
+	return p.board.Instructions(), p.board.Trace()
 }
 
-// now returns the guest time.
+// now is guest time in ticks; mu is held.
 func (p *Port) now() emu.Time { return emu.At(p.board.Now()) }
 
 // frame is how long one byte is on the wire, at the speed of the sender.
@@ -132,10 +132,7 @@ func (p *Port) mismatch() bool {
 
 // run runs the board until until, at the latest; mu is held.
 func (p *Port) run(ctx context.Context, until emu.Time, opts ...emu.Option) emu.Result {
-	r := p.board.Run(ctx, append(opts, emu.Limit(until.Sub(p.now()).Std()))...)
-	p.instructions += r.Instructions
-	p.trace = r.Trace
-	return r
+	return p.board.Run(ctx, append(opts, emu.Limit(until.Sub(p.now()).Std()))...)
 }
 
 // Run lets the guest run until guest time until, or until an option holds or
@@ -143,8 +140,8 @@ func (p *Port) run(ctx context.Context, until emu.Time, opts ...emu.Option) emu.
 // (Options.Pace). The error is that of ctx while waiting; how the run itself
 // ended is in the result. In contrast to Read, the guest runs without a break:
 // equal calls give equal traces.
-func (p *Port) Run(ctx context.Context, until emu.Time, opts ...emu.Option) (emu.Result, error) {
-	r := p.runUntil(ctx, until, opts)
+func (p *Port) Run(ctx context.Context, until time.Duration, opts ...emu.Option) (emu.Result, error) {
+	r := p.runUntil(ctx, emu.At(until), opts)
 	if r.Reason == emu.StopContext {
 		return r, ctx.Err()
 	}
@@ -159,7 +156,7 @@ func (p *Port) runUntil(ctx context.Context, until emu.Time, opts []emu.Option) 
 	for {
 		next := min(until, p.lines.due(p.board))
 		if next <= p.now() {
-			return emu.Result{Reason: emu.StopLimit, Now: p.board.Now(), Trace: p.trace}
+			return emu.Result{Reason: emu.StopLimit, Now: p.board.Now(), Trace: p.board.Trace()}
 		}
 		r := p.run(ctx, next, opts...)
 		if r.Reason != emu.StopLimit || p.now() >= until {

@@ -1,49 +1,50 @@
-package cli
+package session
 
 import "unicode/utf8"
 
-// The keys of a monitor. Everything else goes to the board.
+// The keys of a session on a terminal. All others are sent to the board.
 const (
 	keyMenu  = 0x14 // Ctrl-T
-	keyLeave = 0x03 // Ctrl-C
+	keyQuit  = 0x03 // Ctrl-C
 	keyReset = 0x12 // Ctrl-R
 )
 
-const keyHelp = `keys: Ctrl-C leave, Ctrl-R reset the board; Ctrl-T and then:
-  t  time before each line on or off
+const keyHelp = `keys: Ctrl-C quit, Ctrl-R reset the board; Ctrl-T and then:
+  t  show or hide the time before each line
   f  show only lines with a text or /regex/ (empty: all)
   h  this help
-  r, x  reset, leave
+  r, x  reset, quit
   Ctrl-C, Ctrl-R, Ctrl-T  send that key to the board`
 
-// keyAction is what a key asks for.
-type keyAction uint8
+// action is what a key asks for.
+type action uint8
 
 const (
-	actSend   keyAction = iota // text goes to the board
-	actLeave                   // end
-	actReset                   // reset the board
-	actStamps                  // timestamps on or off
-	actHelp
-	actPrompt // ask for a filter: text is what to show
-	actEcho   // show text: the prompt is being typed into
-	actFilter // text is the new filter
-	actResume // the prompt is over, and all is as before
+	actSend   action = iota // send text to the board
+	actQuit                 // end the session
+	actReset                // reset the board
+	actStamps               // show or hide timestamps
+	actHelp                 // show keyHelp
+	actPrompt               // begin to ask for a filter with text
+	actEcho                 // show text: the prompt is being edited
+	actFilter               // text is the new filter
+	actCancel               // the prompt was cancelled
+	actEnd                  // the input has ended; not a key
 )
 
 type keyEvent struct {
-	act  keyAction
+	act  action
 	text string
 }
 
-// keyReader turns keys into what they ask for. It decides on bytes only.
+// keyReader turns typed bytes into events.
 type keyReader struct {
-	menu   bool
-	prompt bool
+	menu   bool // Ctrl-T was pressed
+	prompt bool // a filter is being edited
 	typed  []byte
 }
 
-// feed takes what was typed.
+// feed takes bytes as a read returns them.
 func (k *keyReader) feed(b []byte) (out []keyEvent) {
 	from := 0
 	send := func(to int) {
@@ -68,8 +69,8 @@ func (k *keyReader) feed(b []byte) (out []keyEvent) {
 			case 'r':
 				out = append(out, keyEvent{act: actReset})
 			case 'x', 'q':
-				out = append(out, keyEvent{act: actLeave})
-			case keyMenu, keyLeave, keyReset:
+				out = append(out, keyEvent{act: actQuit})
+			case keyMenu, keyQuit, keyReset:
 				out = append(out, keyEvent{actSend, string(c)})
 			default:
 				out = append(out, keyEvent{act: actHelp})
@@ -77,9 +78,9 @@ func (k *keyReader) feed(b []byte) (out []keyEvent) {
 		case c == keyMenu:
 			send(i)
 			k.menu = true
-		case c == keyLeave:
+		case c == keyQuit:
 			send(i)
-			out = append(out, keyEvent{act: actLeave})
+			out = append(out, keyEvent{act: actQuit})
 		case c == keyReset:
 			send(i)
 			out = append(out, keyEvent{act: actReset})
@@ -91,15 +92,15 @@ func (k *keyReader) feed(b []byte) (out []keyEvent) {
 	return out
 }
 
-// edit takes a key of the filter's prompt.
+// edit takes a byte of the filter's prompt.
 func (k *keyReader) edit(c byte) []keyEvent {
 	switch {
 	case c == '\r' || c == '\n':
 		k.prompt = false
 		return []keyEvent{{actEcho, "\n"}, {actFilter, string(k.typed)}}
-	case c == keyLeave || c == 0x1b:
+	case c == keyQuit || c == 0x1b:
 		k.prompt = false
-		return []keyEvent{{actEcho, " (as before)\n"}, {act: actResume}}
+		return []keyEvent{{actEcho, " (unchanged)\n"}, {act: actCancel}}
 	case c == 0x7f || c == 0x08:
 		if n := len(k.typed); n > 0 {
 			_, size := utf8.DecodeLastRune(k.typed)

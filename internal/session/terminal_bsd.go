@@ -1,6 +1,6 @@
 //go:build unix && !linux && !solaris && !illumos && !aix
 
-package cli
+package session
 
 import "golang.org/x/sys/unix"
 

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// durationFlag is a flag for a time that is longer than zero; zero, its default,
+// means that the flag was not given.
+type durationFlag struct{ to *time.Duration }
+
+// durationVar defines a flag with a durationFlag.
+func durationVar(f *pflag.FlagSet, to *time.Duration, name, usage string) {
+	f.Var(durationFlag{to}, name, usage)
+}
+
+func (d durationFlag) Set(text string) error {
+	v, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s is not a duration, such as 30s", strconv.Quote(text))
+	case v <= 0:
+		return fmt.Errorf("%s is not longer than 0s", text)
+	}
+	*d.to = v
+	return nil
+}
+
+func (d durationFlag) String() string {
+	if d.to == nil || *d.to == 0 {
+		return ""
+	}
+	return d.to.String()
+}
+
+func (durationFlag) Type() string { return "TIME" }

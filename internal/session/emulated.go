@@ -1,0 +1,175 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/esp/loader"
+	"espalier.dev/espalier/internal/emuport"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/monitor"
+	"espalier.dev/espalier/serial"
+)
+
+// EmulatedConfig describes an emulated board.
+type EmulatedConfig struct {
+	ROM    []byte  // mask ROM, ELF
+	Flash  []byte  // content of the whole flash
+	Speed  float64 // guest time per host time; 0: as fast as possible
+	Strict bool    // stop at the first register that is not modelled
+	USB    bool    // a host is connected to USB-Serial-JTAG, and input goes there
+
+	Environment *Environment // nil: no network, seed 0
+	UI          *ui.UI       // shows notes
+}
+
+// Emulated is an emulated board.
+type Emulated struct {
+	ui      *ui.UI
+	port    *emuport.Port
+	stream  emu.Stream
+	speed   float64
+	around  surroundings
+	deliver Deliver
+	sent    time.Duration // when the last byte that was sent is on the board
+	closed  bool
+}
+
+// OpenEmulated powers on an emulated board. Run's Close closes it. Errors are of
+// the kinds fault.Usage, fault.Port (a forwarded port is in use) and fault.Differ
+// (a recording of another firmware).
+func OpenEmulated(cfg EmulatedConfig) (*Emulated, error) {
+	b := &Emulated{ui: cfg.UI, speed: cfg.Speed, around: surroundings{ui: cfg.UI}, deliver: discard}
+	if cfg.USB {
+		b.stream = emu.USB
+	}
+	if err := b.open(cfg); err != nil {
+		_ = b.around.Close() // err is the cause
+		return nil, err
+	}
+	return b, nil
+}
+
+func discard(monitor.Stream, time.Duration, []byte) bool { return false }
+
+func (b *Emulated) open(cfg EmulatedConfig) error {
+	board := emu.Config{ROM: cfg.ROM, Flash: cfg.Flash, Strict: cfg.Strict, USBHost: cfg.USB}
+	if err := b.around.open(cfg.Environment, board); err != nil {
+		return err
+	}
+	var err error
+	b.port, err = emuport.New(b.around.bed.Config, emuport.Options{
+		Stream: b.stream, Pace: cfg.Speed,
+		Output: func(r emu.Output) bool {
+			return b.deliver(monitor.Stream(r.Stream.String()), r.At.Duration(), r.Data)
+		},
+	})
+	if err != nil {
+		return fault.Wrap(fault.Usage, err, "emulated board")
+	}
+	return b.around.bed.Attach(b.port.Board())
+}
+
+// keyPeriod is how often, on the host's clock, keys are handled.
+const keyPeriod = 10 * time.Millisecond
+
+// Receive implements Board. The guest stops at the instruction after which
+// deliver returned true.
+func (b *Emulated) Receive(ctx context.Context, d time.Duration, deliver Deliver) error {
+	b.deliver = deliver
+	now := b.port.Now()
+	until := now + d
+	if b.speed > 0 {
+		until = min(until, now+max(time.Microsecond, time.Duration(float64(keyPeriod)*b.speed)))
+	}
+	var opts []emu.Option
+	if end, ok := b.around.bed.End(); ok {
+		// To the last instruction of the recording, and then to its last instant.
+		if now >= end.At.Duration() {
+			return ErrEnd
+		}
+		until = min(until, end.At.Duration())
+		instructions, _ := b.port.Progress()
+		if end.Instructions > instructions {
+			opts = append(opts, emu.Instructions(end.Instructions-instructions))
+		}
+	}
+	r, err := b.port.Run(ctx, until, opts...)
+	switch {
+	case err != nil:
+		return err
+	case r.Reason == emu.StopIdle:
+		return ErrIdle
+	}
+	return r.Err
+}
+
+// Send implements Board.
+func (b *Emulated) Send(ctx context.Context, p []byte) error {
+	err := b.port.Write(ctx, p)
+	b.port.Do(func(board *emu.Board) {
+		frame := time.Microsecond // USB
+		if baud := board.Baud(b.stream); baud > 0 {
+			frame = 10 * time.Second / time.Duration(baud)
+		}
+		b.sent = max(b.sent, board.Now()) + frame*time.Duration(len(p))
+	})
+	return err
+}
+
+// sendBuffer is how much input may be on its way to the board, in time on the
+// wire: as with a driver's buffer, the sender waits then.
+const sendBuffer = 100 * time.Millisecond
+
+// Busy reports whether input should wait until earlier input is on the board.
+func (b *Emulated) Busy() bool { return b.sent > b.port.Now()+sendBuffer }
+
+// Reset implements Board.
+func (b *Emulated) Reset(ctx context.Context) error { return loader.Run(ctx, b.port) }
+
+// Now implements Board: guest time.
+func (b *Emulated) Now() time.Duration { return b.port.Now() }
+
+// Progress returns the retired instructions and the trace hash.
+func (b *Emulated) Progress() (instructions, trace uint64) { return b.port.Progress() }
+
+// Port is the board's serial port. It must not be used during a session.
+func (b *Emulated) Port() serial.Port { return b.port }
+
+// Close implements Board: it writes the end of a recording, or compares the run
+// with the recorded one, and closes the network and all files.
+func (b *Emulated) Close() error {
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	err := b.finish()
+	if e := b.around.Close(); err == nil {
+		err = e
+	}
+	if b.ui.Verbose() {
+		for _, u := range b.port.Board().Unmodelled() {
+			b.ui.Debugf("not modelled: %s", u)
+		}
+	}
+	return err
+}
+
+// ParseSpeed reads a speed: a factor of real time, "max" (0), or "" for choice.
+func ParseSpeed(text string, choice float64) (float64, error) {
+	switch text {
+	case "":
+		return choice, nil
+	case "max":
+		return 0, nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v > 0 && v < 1e6) {
+		return 0, fault.New(fault.Usage, fmt.Sprintf("--speed %s: want a number such as 1 or 0.5, or max", text))
+	}
+	return v, nil
+}

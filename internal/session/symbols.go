@@ -1,0 +1,29 @@
+package session
+
+import (
+	"bytes"
+
+	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/ui"
+)
+
+// Symbols opens the ELFs of a firmware and of the mask ROM, which name addresses
+// and decode defmt frames; nil stands for an ELF that there is not. A run without
+// them is only less readable, so one that cannot be read is a note.
+func Symbols(elf, rom []byte, u *ui.UI) *firmware.Symbols {
+	open := func(what string, b []byte) *firmware.ELF {
+		if b == nil {
+			return nil
+		}
+		f, err := firmware.Open(bytes.NewReader(b), firmware.Options{})
+		if err != nil {
+			u.Debugf("no symbols of the %s: %v", what, err)
+			return nil
+		}
+		if _, err := f.Defmt(); err != nil {
+			u.Note("log frames are not decoded: %v", err)
+		}
+		return f
+	}
+	return firmware.NewSymbols(open("firmware", elf), open("mask ROM", rom))
+}

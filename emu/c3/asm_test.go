@@ -79,12 +79,19 @@ func (a *asm) poke(addr, v uint32) {
 	a.sw(t1, t0, 0)
 }
 
-// print writes s to UART0.
+// print writes s, which fits into the FIFO, to UART0 and waits until it is sent.
 func (a *asm) print(s string) {
 	a.li(t0, 0x60000000)
 	for _, c := range []byte(s) {
 		a.addi(t1, zero, int(c))
 		a.sw(t1, t0, 0)
+	}
+	for _, idle := range [][2]uint32{{uartStatus, 0x3ff << 16}, {uartFSMStatus, 0xf << 4}} {
+		a.li(t2, idle[1])
+		poll := a.pc()
+		a.lw(t1, t0, int(idle[0]))
+		a.and(t1, t1, t2)
+		a.branch(1, t1, zero, poll)
 	}
 }
 

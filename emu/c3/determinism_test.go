@@ -20,6 +20,8 @@ func busy(a *asm) {
 	quietWatchdogs(a)
 	a.poke(0x600c0008, 0xd)
 	a.poke(0x600c0058, 1<<10)
+	a.poke(uart0+uartClkDiv, 20) // 1 Mbaud
+	a.poke(uart0+uartIdleConf, 0x100)
 	a.poke(gpioBase+gpEnable, 1<<8)
 	a.poke(sysTimer+0x64, 1)
 	a.poke(intMatrixBase+4*37, 1)
@@ -316,7 +318,7 @@ func TestAnswerFromOutput(t *testing.T) {
 		}
 	}}, echo)
 	res := b.Run(t.Context(), emu.UntilText("!"), emu.Limit(time.Second))
-	if res.Reason != emu.StopText || res.Now > 2*time.Millisecond {
+	if res.Reason != emu.StopText || res.Now > 15*time.Millisecond {
 		t.Fatalf("stopped with %v at %v", res.Reason, res.Now)
 	}
 	again := guest(t, emu.Config{Replay: b.Inputs()}, echo)

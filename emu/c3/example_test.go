@@ -34,9 +34,9 @@ func Example() {
 	result := board.Run(context.Background(), emu.UntilText("OK"), emu.Limit(30*time.Second))
 	fmt.Println(result.Reason, result.Text, result.Instructions)
 	// Output:
-	// 0.000000 uart0 O
-	// 0.000000 uart0 K
-	// text OK 5
+	// 0.000347 uart0 O
+	// 0.000694 uart0 K
+	// text OK 6
 }
 
 // A board that is a computer's peer: it is strapped for download, so the ROM's

@@ -90,6 +90,7 @@ type gpio struct {
 	wired                                uint32 // the net has other sources
 	lazyPads                             uint32 // the output is lazy and not watched
 	rising, falling, lowLevel, highLevel uint32 // interrupt types
+	stale                                bool   // a snapshot was restored, and rewatch not called since
 	depth                                int    // of observers that call each other
 	toCPU, toNMI                         uint32 // interrupt enables
 }
@@ -116,6 +117,7 @@ func newGPIO(c *soc, strap chip.Strap) *gpio {
 	for i := range signal(4) {
 		g.observe(sigFunc97+i, func(high bool) { g.drive(sigFunc97+i, high) })
 	}
+	c.m.OnRun(g.resume)
 	g.strap(strap)
 	return g
 }
@@ -390,16 +392,30 @@ func (g *gpio) state(s *chip.State) {
 	}
 }
 
-// restored derives everything from the registers of a snapshot. Levels, drives
-// and what the observers of input signals know are part of it: nothing changes.
+// restored derives from the registers of a snapshot what is not part of it.
+// Nothing changes: levels, drives and what the observers know are part of it. Who
+// looks at pins may be another user; that is found when the board runs, since
+// guest time is not restored yet.
 func (g *gpio) restored() {
-	g.wired = 0
+	g.stale, g.lazyPads, g.wired = true, 0, 0
 	for n := range uint32(gpPins) {
 		if g.nets.Wired(int(n)) {
 			g.wired |= 1 << n
 		}
 		g.pads[n].now = g.s.Drives[n]
+		g.routePad(n)
 	}
-	g.matrix.watched = [2]uint64{}
-	g.reconfigureAll()
+	for n := range signal(signals) {
+		g.routeInput(n)
+	}
+	g.watched = g.dependents()
+	g.replain()
+}
+
+// resume is called when a run begins.
+func (g *gpio) resume() {
+	if g.stale {
+		g.stale = false
+		g.rewatch()
+	}
 }

@@ -156,7 +156,7 @@ func TestInterruptIsTakenAtOnce(t *testing.T) {
 		a.sw(a2, a1, 0) // must come after the handler
 		a.halt()
 	})
-	res := b.Run(t.Context(), emu.UntilText("!x"), emu.Limit(time.Millisecond))
+	res := b.Run(t.Context(), emu.UntilText("!x"), emu.Limit(20*time.Millisecond))
 	if res.Reason != emu.StopText {
 		t.Errorf("stopped with %v", res.Reason)
 	}

@@ -32,12 +32,12 @@ type matrix struct {
 	s struct {
 		Out, Enabled [2]uint64 // output signals: level; the peripheral's output enable
 		Seen         [2]uint64 // input signals: the level that was last told to the observer
+		Watched      [2]uint64 // output signals with a carrier on which something depends
 	}
 	lazy      [signals]lazyOutput
 	observers [signals]func(high bool)
 
 	carriers  [signals]uint32 // pads that show an output signal
-	watched   [2]uint64       // output signals with a carrier on which something depends
 	from      [signals]int8   // input signals: the pad, or fromLow, fromHigh
 	inverted  [2]uint64       // input signals
 	listeners [gpPins][]signal
@@ -83,7 +83,7 @@ func (g *gpio) lazily(n signal, level func() bool, watch func(on bool)) {
 }
 
 // isWatched reports whether something depends on every change of an output signal.
-func (g *gpio) isWatched(n signal) bool { return has(&g.matrix.watched, n) }
+func (g *gpio) isWatched(n signal) bool { return has(&g.matrix.s.Watched, n) }
 
 // observe calls f when an input signal changes. It is for the making of a chip.
 func (g *gpio) observe(n signal, f func(high bool)) { g.matrix.observers[n] = f }
@@ -107,7 +107,7 @@ func (g *gpio) input(n signal) bool {
 
 // output returns the level of an output signal.
 func (g *gpio) output(n signal) bool {
-	if l := g.matrix.lazy[n].level; l != nil && !has(&g.matrix.watched, n) {
+	if l := g.matrix.lazy[n].level; l != nil && !has(&g.matrix.s.Watched, n) {
 		return l()
 	}
 	return has(&g.matrix.s.Out, n)
@@ -161,7 +161,7 @@ func (g *gpio) routeInput(n signal) {
 // that it knows.
 func (g *gpio) tell(n signal) {
 	high := g.input(n)
-	if has(&g.matrix.s.Seen, n) == high {
+	if g.stale || has(&g.matrix.s.Seen, n) == high {
 		return
 	}
 	if g.depth == maxDepth {
@@ -186,15 +186,7 @@ func (g *gpio) rewatch() {
 	m := &g.matrix
 	g.refreshAll(g.lazyPads)
 	before := g.watched
-	g.watched = g.wired | g.rising | g.falling | g.lowLevel | g.highLevel
-	if g.soc.m.PinsObserved() {
-		g.watched = gpPinMask
-	}
-	for n := range uint32(gpPins) {
-		if len(m.listeners[n]) > 0 || g.get(gpPin0+4*n)&gpWakeup != 0 {
-			g.watched |= 1 << n
-		}
-	}
+	g.watched = g.dependents()
 	fresh := g.watched &^ before // what their input was before is not known
 	g.s.In = g.s.In&^fresh | g.s.Levels&g.ie&fresh
 	var watched [2]uint64
@@ -213,17 +205,17 @@ func (g *gpio) rewatch() {
 			g.lazyPads |= 1 << n
 		}
 	}
-	changed := [2]uint64{watched[0] ^ m.watched[0], watched[1] ^ m.watched[1]}
+	changed := [2]uint64{watched[0] ^ m.s.Watched[0], watched[1] ^ m.s.Watched[1]}
 	for w := range changed {
 		for c := changed[w]; c != 0; c &= c - 1 {
 			n := signal(w*64 + bits.TrailingZeros64(c))
 			l := &m.lazy[n]
 			if l.watch == nil {
-				put(&m.watched, n, has(&watched, n))
+				put(&m.s.Watched, n, has(&watched, n))
 				continue
 			}
 			put(&m.s.Out, n, l.level())
-			put(&m.watched, n, has(&watched, n))
+			put(&m.s.Watched, n, has(&watched, n))
 			l.watch(has(&watched, n))
 			g.refreshAll(m.carriers[n])
 		}
@@ -233,6 +225,20 @@ func (g *gpio) rewatch() {
 	} else {
 		g.kinds[gpIn>>2] &^= varies
 	}
+}
+
+// dependents returns the pads on which something depends.
+func (g *gpio) dependents() uint32 {
+	if g.soc.m.PinsObserved() {
+		return gpPinMask
+	}
+	pads := g.wired | g.rising | g.falling | g.lowLevel | g.highLevel
+	for n := range uint32(gpPins) {
+		if len(g.matrix.listeners[n]) > 0 || g.get(gpPin0+4*n)&gpWakeup != 0 {
+			pads |= 1 << n
+		}
+	}
+	return pads
 }
 
 // refreshAll computes the drive of several pads again.

@@ -24,7 +24,7 @@ func TestUARTReceivesAtBaudRateWithoutLoss(t *testing.T) {
 		t.Errorf("%d bytes after ten frames", n)
 	}
 	c.run(emu.Second)
-	if n := c.r(uart0+0x1c) & 0x3ff; n != uartFIFOSize {
+	if n := c.r(uart0+0x1c) & 0x3ff; n != uartBlock {
 		t.Errorf("FIFO holds %d", n)
 	}
 	var got []byte
@@ -61,6 +61,7 @@ func TestUARTInterrupts(t *testing.T) {
 	c.w(uart0+0x10, full)
 	c.want(uart0+0x8, 0)
 	c.w(uart0, 'x')
+	c.run(400 * emu.Microsecond)
 	if raw := c.r(uart0 + 4); raw&(empty|done) != empty|done {
 		t.Errorf("INT_RAW 0x%x after a byte was sent", raw)
 	}
@@ -75,6 +76,7 @@ func TestUARTLoopbackAndReset(t *testing.T) {
 	for _, b := range []byte("loop") {
 		c.w(uart0, uint32(b))
 	}
+	c.run(1400 * emu.Microsecond)
 	if n := c.r(uart0+0x1c) & 0x3ff; n != 4 {
 		t.Fatalf("%d bytes came back", n)
 	}

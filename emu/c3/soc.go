@@ -210,7 +210,7 @@ func (c *soc) enable(high bool) {
 	}
 	c.resetTo(causePowerOn)
 	for _, u := range c.uarts {
-		u.waiting = nil
+		u.rx.waiting = nil
 	}
 	c.m.Halt(true)
 }
@@ -228,6 +228,13 @@ func (c *soc) Baud(s chip.Stream) int {
 
 // Pin implements chip.Chip.
 func (c *soc) Pin(n int) chip.Level { return c.gpio.pin(n) }
+
+// Drain implements chip.Drainer.
+func (c *soc) Drain() {
+	for _, u := range c.uarts {
+		u.tx.drain()
+	}
+}
 
 // MilliVolts implements chip.Chip.
 func (c *soc) MilliVolts(n int) int { return c.gpio.milliVolts(n) }

@@ -41,6 +41,11 @@ type Chip interface {
 	EFuse() []byte
 }
 
+// Drainer is a Chip that sends, without waiting for the line, what the guest has
+// written to its serial ports. Run calls it when it ends with StopStrict or
+// StopAbsent: the guest wrote that before it did what ended the run.
+type Drainer interface{ Drain() }
+
 // Strap selects what the ROM does after reset.
 type Strap uint8
 

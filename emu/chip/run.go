@@ -19,6 +19,9 @@ func (m *Machine) Run(ctx context.Context, stops Stops) Result {
 		f()
 	}
 	m.loop(ctx, &stops, start, begun)
+	if d, ok := m.chip.(Drainer); ok && (m.reason.reason == StopStrict || m.reason.reason == StopAbsent) {
+		d.Drain()
+	}
 	m.stops = nil
 	return Result{
 		Reason:       m.reason.reason,

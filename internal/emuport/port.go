@@ -75,7 +75,7 @@ func New(cfg emu.Config, opt Options) (*Port, error) {
 		case opt.Output != nil:
 			p.stop = opt.Output(r) || p.stop
 		case r.Stream == opt.Stream:
-			p.wire.send(r.At, p.frame(), r.Data, p.mismatch())
+			p.wire.send(r.Data, p.mismatch())
 		}
 	}
 	board, err := c3.New(cfg)
@@ -109,15 +109,6 @@ func (p *Port) Progress() (instructions, trace uint64) {
 
 // now is guest time in ticks; mu is held.
 func (p *Port) now() emu.Time { return emu.At(p.board.Now()) }
-
-// frame is how long one byte is on the wire, at the speed of the sender.
-func (p *Port) frame() emu.Duration {
-	baud := p.board.Baud(p.opt.Stream)
-	if baud == 0 {
-		return 0 // USB
-	}
-	return emu.Duration(10 * emu.TicksPerSecond / uint64(baud))
-}
 
 // mismatch reports whether the two ends of a UART run at different speeds:
 // beyond 4 % the last bits of a frame are sampled wrongly.
@@ -170,18 +161,13 @@ func (p *Port) runUntil(ctx context.Context, until emu.Time, opts []emu.Option) 
 const slice = 2 * emu.Millisecond
 
 // advance lets the guest run until until, or a little less: to the end of the
-// slice, a change of the reset pin, and for a reader the next arrival. mu is
-// held.
+// slice, a change of the reset pin, and for a reader the next byte. mu is held.
 func (p *Port) advance(ctx context.Context, until emu.Time, reader bool) error {
 	now := p.now()
 	until = min(until, now.Add(slice), p.lines.due(p.board))
 	var opts []emu.Option
 	if reader {
-		if at, ok := p.wire.next(); ok {
-			until = min(until, at)
-		} else {
-			opts = []emu.Option{emu.UntilOutput(func(o emu.Output) bool { return o.Stream == p.opt.Stream })}
-		}
+		opts = []emu.Option{emu.UntilOutput(func(o emu.Output) bool { return o.Stream == p.opt.Stream })}
 	}
 	if until <= now {
 		return nil
@@ -229,7 +215,7 @@ func (p *Port) Read(ctx context.Context, b []byte, timeout time.Duration) (int, 
 		if err := p.check(ctx); err != nil {
 			return 0, err
 		}
-		if n := p.wire.receive(b, p.now()); n > 0 {
+		if n := p.wire.receive(b); n > 0 {
 			return n, nil
 		}
 		if p.now() >= end {
@@ -291,7 +277,6 @@ func (p *Port) SetLines(ctx context.Context, dtr, rts bool) error {
 	if !apply(p.board, dtr, rts) {
 		return nil
 	}
-	p.wire.reset(p.now())
 	if p.opt.Stream == emu.USB && p.opt.Disconnect > 0 {
 		p.disconnect(p.opt.Disconnect)
 	}

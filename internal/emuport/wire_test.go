@@ -1,38 +1,24 @@
 package emuport
 
-import (
-	"testing"
+import "testing"
 
-	"espalier.dev/espalier/emu"
-)
-
-// A chip that sends more than the line carries: the host reads no byte that is
-// older than the queue, and none that a reset has cleared.
+// A host that does not read loses bytes; it does not make the queue grow.
 func TestWireIsBounded(t *testing.T) {
-	const frame = 10 * emu.Microsecond
 	var w wire
 	for range 2 * maxQueue / 1024 {
-		w.send(0, frame, make([]byte, 1024), false)
+		w.send(make([]byte, 1024), false)
 	}
 	if len(w.queue) != maxQueue {
 		t.Errorf("%d bytes are queued, want %d", len(w.queue), maxQueue)
 	}
-
-	now := emu.Time(0).Add(10*frame + 1)
-	w.reset(now)
-	buf := make([]byte, 64)
-	if n := w.receive(buf, now); n != 10 {
-		t.Errorf("%d bytes after a reset, want the 10 that had arrived", n)
+	if w.clear(); len(w.queue) != 0 {
+		t.Error("a cleared wire has bytes")
 	}
-	w.send(now, frame, []byte("x"), false)
-	if at, ok := w.next(); !ok || at != now.Add(frame) {
-		t.Errorf("the next byte arrives at %v, %v; want %v", at, ok, now.Add(frame))
-	}
-
-	w.send(now.Add(emu.Second), frame, make([]byte, 100), false)
-	w.clear()
-	w.send(now, frame, []byte("y"), false)
-	if at, _ := w.next(); at != now.Add(frame) {
-		t.Errorf("a cleared wire delays the next byte until %v", at)
+	w.send([]byte("xy"), false)
+	buf := make([]byte, 1)
+	for _, want := range "xy" {
+		if n := w.receive(buf); n != 1 || buf[0] != byte(want) {
+			t.Errorf("received %q, want %q", buf[:n], want)
+		}
 	}
 }

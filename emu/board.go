@@ -30,7 +30,7 @@ func (b *Board) Run(ctx context.Context, opts ...Option) Result {
 		Instructions: r.Instructions,
 		Trace:        b.m.TraceHash(),
 		Resets:       r.Resets,
-		Unmodelled:   b.m.Accesses(),
+		Unmodelled:   r.Unmodelled,
 	}
 	if st.found != "" && r.Reason == StopOutput {
 		res.Reason, res.Text = StopText, st.found
@@ -119,5 +119,6 @@ func (b *Board) Flash() []byte { return b.m.Chip().Flash() }
 // EFuse returns a copy of the content of the eFuse blocks, for Config.EFuse.
 func (b *Board) EFuse() []byte { return b.m.Chip().EFuse() }
 
-// Unmodelled returns the registers used so far that the board does not model.
+// Unmodelled returns the registers used since power-on that the board does not
+// model, by address; Result.Unmodelled has those of one run.
 func (b *Board) Unmodelled() []Access { return b.m.Accesses() }

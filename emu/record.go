@@ -106,5 +106,6 @@ const (
 	StopIdle         = chip.StopIdle
 	StopStrict       = chip.StopStrict
 	StopAbsent       = chip.StopAbsent
+	StopBreakpoint   = chip.StopBreakpoint
 	StopEbreak       = chip.StopEbreak
 )

@@ -26,8 +26,8 @@ type Result struct {
 	// Resets are the resets of the chip during this call, in order.
 	Resets []Reset
 
-	// Unmodelled are the registers used since power-on that the board does not
-	// model, by address.
+	// Unmodelled are the registers used by this call that the board does not
+	// model, by address; Board.Unmodelled has those since power-on.
 	Unmodelled []Access
 
 	// Err is set for StopContext, StopStrict and StopAbsent.

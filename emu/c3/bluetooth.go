@@ -21,7 +21,7 @@ func newBluetooth(c *soc) *bluetooth {
 
 func (b *bluetooth) write(off, v uint32) {
 	b.block.write(off, v)
-	b.soc.m.Absent("Bluetooth LE controller", b.base+off)
+	b.soc.m.Absent("Bluetooth LE controller", b.name, b.base+off, v)
 }
 
 func (b *bluetooth) state(s *chip.State) { s.Fixed(&b.words) }

@@ -61,6 +61,7 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 	switch k := st.kinds[off>>2]; {
 	case k&known == 0:
 		b.soc.m.Unmodelled(st.name, addr&^3, false, v)
+		b.soc.m.CPU.TimerRead() // it is storage: polling it can be fast-forwarded
 	case k&clocked != 0:
 		b.soc.m.CPU.TimerRead()
 	}

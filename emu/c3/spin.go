@@ -20,7 +20,7 @@ func (b *bus) SpinLoad(addr uint32, size int, _, to uint64) rv32.SpinValue {
 	}
 	d, st, off := b.find(addr)
 	switch k := st.kinds[off>>2]; {
-	case k&known == 0 || k&varies != 0:
+	case k&varies != 0:
 		return rv32.SpinValue{}
 	case k&clocked != 0:
 		return d.(counter).spinLoad(off, b.soc.m.TimeAt(to))

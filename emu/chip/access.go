@@ -6,13 +6,17 @@ import (
 	"slices"
 )
 
-// Access is a register that the guest used although it is not modelled. Such a
-// register behaves as memory: it reads as zero or as what was written last.
+// Access describes the use of one register that the chip does not model. Such a
+// register is storage: it reads as zero or as the value last written.
 type Access struct {
-	Addr   uint32
-	Block  string // name of the hardware block, empty where there is none
+	Addr  uint32
+	Block string // name of the hardware block, empty where there is none
+
+	// Reads and Writes are the accesses that were executed. A polling loop that
+	// was fast-forwarded (rv32.SpinBus) counts the rounds that were executed.
 	Reads  uint64
 	Writes uint64
+
 	// First use: program counter, time, and the value read or written.
 	PC    uint32
 	At    Time
@@ -28,33 +32,101 @@ func (a Access) String() string {
 		a.Addr, block, a.Reads, a.Writes, a.PC, a.At, a.Value)
 }
 
-// accesses collects unmodelled accesses by address. It is off the fast path:
-// modelled registers never come here.
+// accesses counts unmodelled accesses, since power-on and of the current run.
+// Firmware that waits for a bit of a register that is not modelled polls it
+// millions of times a second, so that counting is three loads and an increment:
+// the words of the address space are a table in three levels.
 type accesses struct {
-	byAddr map[uint32]*Access
+	table [1 << 10]*[1 << 10]*[1 << 10]*accessCount
+	used  []*accessCount // in the order of first use
+	run   []*accessCount // those used by the current run
+	epoch uint64         // number of the current run
 }
 
-func (l *accesses) note(block string, addr uint32, write bool, value, pc uint32, at Time) {
-	a := l.byAddr[addr]
-	if a == nil {
-		if l.byAddr == nil {
-			l.byAddr = make(map[uint32]*Access)
-		}
-		a = &Access{Addr: addr, Block: block, PC: pc, At: at, Value: value}
-		l.byAddr[addr] = a
+// accessCount counts the accesses to one word.
+type accessCount struct {
+	before Access // accesses of earlier runs; zero when there are none
+	now    Access // accesses of the run numbered epoch
+	epoch  uint64
+}
+
+// begin starts the counts of a run.
+func (l *accesses) begin() {
+	l.epoch++
+	l.run = l.run[:0]
+}
+
+// count counts an access and returns its register's counts if they are already
+// those of the current run, else nil: then first must be called.
+func (l *accesses) count(addr uint32, write bool) *accessCount {
+	middle := l.table[addr>>22]
+	if middle == nil {
+		return nil
 	}
+	page := middle[addr>>12&0x3ff]
+	if page == nil {
+		return nil
+	}
+	c := page[addr>>2&0x3ff]
+	if c == nil || c.epoch != l.epoch {
+		return nil
+	}
+	c.add(write)
+	return c
+}
+
+func (c *accessCount) add(write bool) {
 	if write {
-		a.Writes++
+		c.now.Writes++
 	} else {
-		a.Reads++
+		c.now.Reads++
 	}
 }
 
-// list returns the accesses by address.
-func (l *accesses) list() []Access {
-	out := make([]Access, 0, len(l.byAddr))
-	for _, a := range l.byAddr {
-		out = append(out, *a)
+// first counts the first access to a register in a run.
+func (l *accesses) first(a Access, write bool) *accessCount {
+	middle := l.table[a.Addr>>22]
+	if middle == nil {
+		middle = new([1 << 10]*[1 << 10]*accessCount)
+		l.table[a.Addr>>22] = middle
+	}
+	page := middle[a.Addr>>12&0x3ff]
+	if page == nil {
+		page = new([1 << 10]*accessCount)
+		middle[a.Addr>>12&0x3ff] = page
+	}
+	c := page[a.Addr>>2&0x3ff]
+	if c == nil {
+		c = &accessCount{}
+		page[a.Addr>>2&0x3ff] = c
+		l.used = append(l.used, c)
+	}
+	c.before, c.now, c.epoch = c.total(), a, l.epoch
+	l.run = append(l.run, c)
+	c.add(write)
+	return c
+}
+
+// total returns the accesses since power-on, with their first use.
+func (c *accessCount) total() Access {
+	if c.before.Reads+c.before.Writes == 0 {
+		return c.now
+	}
+	a := c.before
+	a.Reads += c.now.Reads
+	a.Writes += c.now.Writes
+	return a
+}
+
+// list returns counts by address: of the current or last run, or of all.
+func (l *accesses) list(run bool) []Access {
+	from, get := l.used, (*accessCount).total
+	if run {
+		from, get = l.run, func(c *accessCount) Access { return c.now }
+	}
+	out := make([]Access, 0, len(from))
+	for _, c := range from {
+		out = append(out, get(c))
 	}
 	slices.SortFunc(out, func(a, b Access) int { return cmp.Compare(a.Addr, b.Addr) })
 	return out

@@ -184,20 +184,22 @@ func (m *Machine) EmitPin(pin int, l Level) {
 // Unmodelled records the use of a register that the chip does not model and,
 // on a strict board, ends the run.
 func (m *Machine) Unmodelled(block string, addr uint32, write bool, v uint32) {
-	m.access.note(block, addr, write, v, m.CPU.PC(), m.Now())
+	c := m.access.count(addr, write)
+	if c == nil {
+		c = m.access.first(Access{Addr: addr, Block: block, PC: m.CPU.PC(), At: m.Now(), Value: v}, write)
+	}
 	if m.cfg.Strict {
-		m.stop(stopCause{reason: StopStrict, err: &StrictError{*m.access.byAddr[addr]}})
+		m.stop(stopCause{reason: StopStrict, err: &StrictError{c.now}})
 	}
 }
 
-// Absent ends the run, on a strict board too: the write to addr, which was
-// recorded by Unmodelled, starts a device that the board does not have and that
-// the guest will wait for.
-func (m *Machine) Absent(device string, addr uint32) {
+// Absent ends the run, on a strict board too: the write of v to addr starts a
+// device that the board does not have and that the guest will wait for.
+func (m *Machine) Absent(device, block string, addr, v uint32) {
 	if m.reason.reason == StopStrict {
 		m.reason = stopCause{}
 	}
-	m.stop(stopCause{reason: StopAbsent, err: &AbsentError{device, *m.access.byAddr[addr]}})
+	m.stop(stopCause{reason: StopAbsent, err: &AbsentError{device, Access{Addr: addr, Block: block, Writes: 1, PC: m.CPU.PC(), At: m.Now(), Value: v}}})
 }
 
 // stop ends the run before the next instruction. The first cause wins.
@@ -234,4 +236,4 @@ func (m *Machine) Inputs() []Input { return slices.Clone(m.inputs.done) }
 
 // Accesses returns the registers used since power-on that the chip does not
 // model, by address.
-func (m *Machine) Accesses() []Access { return m.access.list() }
+func (m *Machine) Accesses() []Access { return m.access.list(false) }

@@ -14,6 +14,7 @@ const contextPeriod = 10 * Millisecond
 // or nothing can happen any more. Called again, it continues.
 func (m *Machine) Run(ctx context.Context, stops Stops) Result {
 	m.stops, m.reason, m.resets = &stops, stopCause{}, nil
+	m.access.begin()
 	start, begun := m.Now(), m.Instructions()
 	for _, f := range m.onRun {
 		f()
@@ -30,6 +31,7 @@ func (m *Machine) Run(ctx context.Context, stops Stops) Result {
 		Now:          m.Now(),
 		Instructions: m.Instructions() - begun,
 		Resets:       m.resets,
+		Unmodelled:   m.access.list(true),
 	}
 }
 
@@ -82,9 +84,11 @@ func (m *Machine) loop(ctx context.Context, st *Stops, start Time, begun uint64)
 		exit := m.CPU.Run(until)
 		m.inRun = false
 
-		if exit == rv32.ExitEbreak {
+		switch exit {
+		case rv32.ExitEbreak:
 			m.stop(stopCause{reason: StopEbreak})
-			continue
+		case rv32.ExitBreak:
+			m.stop(stopCause{reason: StopBreakpoint})
 		}
 		if exit == rv32.ExitWFI && m.period == 0 && !m.reset && !m.reason.set && !m.halted {
 			m.sleep(min(m.timers.next(), m.inputs.next()), end)

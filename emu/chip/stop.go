@@ -39,6 +39,9 @@ const (
 	// StopEbreak: the CPU is at an ebreak that CPU.StopOnEbreak or CPU.OnEbreak
 	// has made a stop; it is not executed yet.
 	StopEbreak
+	// StopBreakpoint: the CPU is at an address of CPU.SetBreakpoint; the
+	// instruction there is not executed yet, and the next Run executes it.
+	StopBreakpoint
 )
 
 func (r StopReason) String() string {
@@ -63,6 +66,8 @@ func (r StopReason) String() string {
 		return "absent"
 	case StopEbreak:
 		return "ebreak"
+	case StopBreakpoint:
+		return "breakpoint"
 	}
 	return "unknown"
 }
@@ -75,6 +80,7 @@ type Result struct {
 	Start, Now   Time // guest time at the beginning and at the end of the call
 	Instructions uint64
 	Resets       []Reset
+	Unmodelled   []Access // registers used by the call that the chip does not model
 }
 
 // Reset is a reset of the chip.

@@ -40,6 +40,9 @@ func ParseFlash(b []byte) (*Contents, error) {
 	}
 	c.Table, c.TableOffset = table, at
 	c.Bootloader, c.BootloaderErr = Parse(b[:at])
+	if len(bytes.TrimLeft(b[:at], "\xff\x00")) == 0 || c.Bootloader == nil && len(bytes.TrimLeft(b[:min(at, headerSize)], "\xff\x00")) == 0 {
+		c.Bootloader, c.BootloaderErr = nil, &FormatError{0, fmt.Sprintf("nothing at 0x%x, where the ESP32-C3's bootloader belongs", chip.ESP32C3().BootloaderOffset)}
+	}
 	if c.Bootloader != nil {
 		c.FlashSize = c.Bootloader.Header.Size
 	}

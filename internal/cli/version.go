@@ -10,12 +10,12 @@ import (
 	"espalier.dev/espalier/internal/lock"
 )
 
-// buildInfo is what this binary knows of itself.
+// buildInfo describes this binary.
 type buildInfo struct {
 	Version  string `json:"espalier"`
-	Revision string `json:"revision,omitempty"`
-	Modified bool   `json:"modified,omitempty"`
-	Time     string `json:"time,omitempty"` // of the revision
+	Commit   string `json:"commit,omitempty"`
+	Modified bool   `json:"modified,omitempty"` // built with changes that are not committed
+	Date     string `json:"date,omitempty"`     // of the commit, RFC 3339
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 	Lock     int    `json:"lock"`   // version of espalier.lock that it writes
@@ -35,11 +35,11 @@ func version() buildInfo {
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
-			b.Revision = s.Value
+			b.Commit = s.Value
 		case "vcs.modified":
 			b.Modified = s.Value == "true"
 		case "vcs.time":
-			b.Time = s.Value
+			b.Date = s.Value
 		}
 	}
 	return b
@@ -48,21 +48,21 @@ func version() buildInfo {
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "print what this espalier is",
-		Long: `Print the version, the revision it was built from, the Go that built it, and the
-versions of the formats that it writes.` + exits(),
+		Short: "print version, commit and date",
+		Long: `Print the version, the commit that it was built from and its date, the Go version that
+built it, and the versions of the formats that it writes.` + exits(),
 		Args: args(),
 		RunE: func(*cobra.Command, []string) error {
 			v := version()
 			a.ui.Event("version", v)
 			a.ui.Printf("espalier %s", v.Version)
-			revision := v.Revision
+			commit := v.Commit
 			if v.Modified {
-				revision += " and local changes"
+				commit += " with changes that are not committed"
 			}
 			a.ui.Fields([][2]string{
-				{"revision", revision},
-				{"time", v.Time},
+				{"commit", commit},
+				{"date", v.Date},
 				{"go", v.Go + " " + v.Platform},
 				{"lock", itoa(v.Lock)},
 				{"layout", itoa(v.Layout)},

@@ -38,7 +38,9 @@ func Tree(ctx context.Context, st *store.Store, p *project.Project, pins *lock.F
 func Config(p *project.Project, pins *lock.File) string {
 	var b strings.Builder
 	b.WriteString("# Made by espalier: where a build finds what is locked.\n\n")
-	b.WriteString(buildStd(p))
+	if !pins.Std.Lock.IsZero() { // else the library is ready-made
+		b.WriteString(buildStd(p))
+	}
 	fmt.Fprintf(&b, "[source.espalier-vendor]\ndirectory = %q\n\n", layout.Vendor)
 	b.WriteString("[source.crates-io]\nreplace-with = \"espalier-vendor\"\n\n")
 	for _, r := range registries(pins) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/spf13/cobra"
@@ -13,9 +14,12 @@ import (
 	"espalier.dev/espalier/internal/ui"
 )
 
+// anySupplier is --toolchain without a value.
+const anySupplier = "any"
+
 type lockOptions struct {
 	work      workOptions
-	Toolchain bool
+	Toolchain string
 	Check     bool
 }
 
@@ -34,7 +38,8 @@ one that does not match the manifests is brought up to date, and every version t
 can stay stays.` + exits(fault.Pins, fault.Sandbox),
 		Example: `  espalier lock
   espalier lock --check            exit 6 when anything would change, for CI
-  espalier lock --toolchain        take the newest compiler that the supplier offers`,
+  espalier lock --toolchain        take the newest compiler that fits
+  espalier lock --toolchain=rust   take it from the official Rust distribution`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w, err := a.open(cmd.Context(), o.work)
@@ -55,14 +60,23 @@ can stay stays.` + exits(fault.Pins, fault.Sandbox),
 			if err != nil {
 				return err
 			}
-			made, err := s.Lock(cmd.Context(), w.project, pin.Request{Old: old, Toolchain: o.Toolchain})
+			req := pin.Request{Old: old, Toolchain: o.Toolchain != ""}
+			switch o.Toolchain {
+			case "", anySupplier:
+			case pin.Debian, pin.Rust:
+				req.Supplier = o.Toolchain
+			default:
+				return fault.New(fault.Usage, fmt.Sprintf("--toolchain=%s: want debian or rust", o.Toolchain), "espalier lock --toolchain=rust")
+			}
+			made, err := s.Lock(cmd.Context(), w.project, req)
 			if err != nil {
 				return err
 			}
 			return w.writeLock(old, made)
 		},
 	}
-	cmd.Flags().BoolVar(&o.Toolchain, "toolchain", false, "choose the compiler again, although the locked one would do")
+	cmd.Flags().StringVar(&o.Toolchain, "toolchain", "", "choose the compiler again, from `SUPPLIER` debian or rust if one is named")
+	cmd.Flags().Lookup("toolchain").NoOptDefVal = anySupplier
 	cmd.Flags().BoolVar(&o.Check, "check", false, "write nothing; fail when anything would change")
 	o.work.addSelectionFlags(cmd.Flags())
 	o.work.addSandboxFlag(cmd.Flags())

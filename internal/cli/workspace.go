@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -116,6 +117,7 @@ func (w *workspace) pinSession() (*pin.Session, error) {
 	for _, n := range host.Notes {
 		w.app.ui.Note("%s", n)
 	}
+	home, _ := os.UserHomeDir() // without one, no rustup is looked for
 	return &pin.Session{
 		Store:    w.store,
 		Executor: w.box,
@@ -127,6 +129,9 @@ func (w *workspace) pinSession() (*pin.Session, error) {
 		Lookup:   w.app.lookup,
 		Now:      time.Now,
 		Prefixes: w.project.Espalier.Supply.Prefixes.V,
+		RustDist: w.project.Espalier.Supply.RustDist.V,
+		RustKeys: w.project.Espalier.Supply.RustKeys.V,
+		Home:     home,
 		Sources:  pin.SourcesOf(w.project.Espalier.Supply),
 		CargoEnv: host,
 	}, nil

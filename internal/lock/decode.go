@@ -121,9 +121,9 @@ func (d *decoder) project(root *tomldoc.Node, f *File) {
 func (d *decoder) toolchains(root *tomldoc.Node, f *File) {
 	seen := map[string]bool{}
 	for _, t := range d.Tables(root, "toolchain") {
-		d.Known(t, "toolchain", "host", "supplier", "channel", "rustc", "prune", "rootfs", "index", "package")
+		d.Known(t, "toolchain", "host", "supplier", "channel", "accept", "rustc", "prune", "rootfs", "index", "package")
 		tc := Toolchain{Host: d.text(t, "host", "toolchain"), Supplier: d.text(t, "supplier", "toolchain"), Channel: d.text(t, "channel", "toolchain"),
-			Rustc: d.text(t, "rustc", "toolchain"), Prune: int(d.Int(t, "prune"))}
+			Rustc: d.text(t, "rustc", "toolchain"), Accept: d.String(t, "accept"), Prune: int(d.Int(t, "prune"))}
 		if t.Get("rootfs") != nil {
 			tc.Rootfs = d.digest(t, "rootfs", "toolchain")
 		}

@@ -66,6 +66,9 @@ func Encode(f *File) ([]byte, error) {
 		w.text("host", t.Host)
 		w.text("supplier", t.Supplier)
 		w.text("channel", t.Channel)
+		if t.Accept != "" {
+			w.text("accept", t.Accept)
+		}
 		w.text("rustc", t.Rustc)
 		w.integer("prune", int64(t.Prune))
 		w.digest("rootfs", t.Rootfs)

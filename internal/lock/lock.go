@@ -41,12 +41,13 @@ type Project struct {
 
 // Toolchain pins the compiler for one host platform.
 type Toolchain struct {
-	Host     string       `toml:"host"`     // "linux/amd64"
-	Supplier string       `toml:"supplier"` // "debian:bookworm+bookworm-security"
-	Channel  string       `toml:"channel"`  // what the project asked for, "stable" when nothing
-	Rustc    string       `toml:"rustc"`    // "1.96.0 (ac68faa20 2026-05-25)"
-	Prune    int          `toml:"prune"`    // version of the unpacking and pruning rule
-	Rootfs   store.Digest `toml:"rootfs"`   // REAPI Directory after unpacking and pruning; zero: not assembled yet
+	Host     string       `toml:"host"`             // "linux/amd64"
+	Supplier string       `toml:"supplier"`         // "debian:bookworm+bookworm-security"
+	Channel  string       `toml:"channel"`          // what the project asked for, "stable" when nothing
+	Accept   string       `toml:"accept,omitempty"` // "stable" when the user takes a stable compiler for a nightly channel
+	Rustc    string       `toml:"rustc"`            // "1.96.0 (ac68faa20 2026-05-25)"
+	Prune    int          `toml:"prune"`            // version of the unpacking and pruning rule
+	Rootfs   store.Digest `toml:"rootfs"`           // REAPI Directory after unpacking and pruning; zero: not assembled yet
 	Index    []Evidence   `toml:"index"`
 	Packages []Package    `toml:"package"`
 }
@@ -72,7 +73,7 @@ type Package struct {
 
 // Std pins the standard library's own dependencies.
 type Std struct {
-	Lock store.Digest `toml:"lock"` // std's Cargo.lock as found in rust-src; zero without build-std
+	Lock store.Digest `toml:"lock"` // std's Cargo.lock as found in rust-src; zero when the library is ready-made
 }
 
 // Crate is one registry crate of the project's or std's lock, or of both.

@@ -26,6 +26,7 @@ const (
 type Request struct {
 	Old       *lock.File // nil: there is none
 	Toolchain bool       // choose the compiler again although the old one would do
+	Supplier  string     // Debian or Rust; empty: what the project asks for decides
 }
 
 // Locked is a new lock.
@@ -135,10 +136,14 @@ func (s *Session) lockCrates(ctx context.Context, p *project.Project, f *lock.Fi
 			}
 		}
 		f.Project.CargoLock = p.CargoLock.Digest()
-		std, err := s.stdCrates(ctx, f, tc.Rootfs, library)
-		if err != nil {
-			return nil, err
+		std := &cargo.Lock{} // of a ready-made library
+		if library != "" {
+			var err error
+			if std, err = s.stdCrates(ctx, f, tc.Rootfs, library); err != nil {
+				return nil, err
+			}
 		}
+		var err error
 		if f.Crates, err = union(p.CargoLock, std); err != nil {
 			return nil, err
 		}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
 	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
@@ -18,6 +20,7 @@ import (
 	"espalier.dev/espalier/internal/supply/debian"
 	"espalier.dev/espalier/internal/supply/fetch"
 	"espalier.dev/espalier/internal/supply/git"
+	"espalier.dev/espalier/internal/supply/rustdist"
 )
 
 // Session is what locking and fetching need of the surroundings.
@@ -33,6 +36,9 @@ type Session struct {
 	Now      func() time.Time // the clock that signatures and expiry are checked with
 
 	Prefixes []string // configured places of packages
+	RustDist []string // configured servers of the Rust distribution
+	RustKeys []string // files with OpenPGP keys that may sign its manifests
+	Home     string   // the user's home directory, where rustup may be installed; "" for none
 	Sources  []string // configured sources, one-line style
 	CargoEnv crates.HostCargo
 }
@@ -69,7 +75,35 @@ func (s *Session) supplier() (*debian.Supplier, error) {
 		Prefixes: s.Prefixes,
 		Fetch:    s.network(),
 		Now:      s.Now,
+		Formats:  s.formats(),
 	})
+}
+
+// rust is the official distribution, from the servers that this machine knows.
+func (s *Session) rust() (*rustdist.Supplier, error) {
+	cfg := rustdist.Config{Servers: s.rustServers(), Client: fetch.New(s.network()), Now: s.Now}
+	for _, name := range s.RustKeys {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fault.Wrap(fault.Usage, err, "[supply] rust-keys")
+		}
+		cfg.Keys = append(cfg.Keys, b)
+	}
+	return rustdist.New(cfg)
+}
+
+func (s *Session) rustServers() []string { return rustdist.Servers(s.Lookup, s.Home, s.RustDist) }
+
+// formats are the kinds of packages that a toolchain can have besides
+// Debian's.
+func (s *Session) formats() map[string]debian.Unpacker {
+	return map[string]debian.Unpacker{rustdist.Format: {
+		Unpack: func(ctx context.Context, name string, open func() (io.ReadCloser, error), to debian.Sink) error {
+			return rustdist.Unpack(ctx, name, open, to)
+		},
+		Prefixes: append(s.rustServers(), s.Prefixes...),
+		Hint:     rustdist.NoServerHint,
+	}}
 }
 
 func (s *Session) crates(rootfs store.Digest) *crates.Fetcher {
@@ -120,7 +154,7 @@ func (s *Session) rootfs(ctx context.Context, tc lock.Toolchain) (debian.Rootfs,
 		return sup.Assemble(ctx, s.Store, tc, s.Report)
 	}
 	// A machine without any source can still unpack what it has.
-	return debian.Assemble(ctx, s.Store, fetch.New(s.network()), tc, func(string) []string { return s.Prefixes }, nil, s.Report)
+	return debian.Assemble(ctx, s.Store, fetch.New(s.network()), tc, func(string) []string { return s.Prefixes }, s.formats(), s.Report)
 }
 
 func (s *Session) fetchGit(ctx context.Context, g lock.Git) error {

@@ -15,7 +15,6 @@ import (
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/crates"
-	"espalier.dev/espalier/internal/supply/debian"
 )
 
 // checkRustVersions compares what the locked crates ask for with the chosen
@@ -64,7 +63,7 @@ func (s *Session) checkRustVersions(ctx context.Context, p *project.Project, f *
 // demand raises want to what the locked crates on which the project depends
 // ask for, as far as they are in the store: so a compiler that is too old is
 // refused before it is downloaded.
-func (s *Session) demand(ctx context.Context, p *project.Project, want *debian.Request) error {
+func (s *Session) demand(ctx context.Context, p *project.Project, want *compilerRequest) error {
 	if p.CargoLock == nil {
 		return nil
 	}

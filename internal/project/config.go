@@ -33,14 +33,15 @@ type Flags struct {
 // (.cargo/config.toml, espflash.toml, [package.metadata.espflash]), then the
 // user file, then the default.
 type Config struct {
-	Path   string // of espalier.toml relative to Root; empty when there is none
-	Build  BuildConfig
-	Image  ImageConfig
-	Run    RunConfig
-	Net    NetConfig
-	Faults FaultConfig
-	Supply SupplyConfig
-	Store  config.Value[string] // [store] dir, absolute; empty when there is no cache directory either
+	Path      string // of espalier.toml relative to Root; empty when there is none
+	Build     BuildConfig
+	Image     ImageConfig
+	Run       RunConfig
+	Net       NetConfig
+	Faults    FaultConfig
+	Supply    SupplyConfig
+	Toolchain ToolchainConfig
+	Store     config.Value[string] // [store] dir, absolute; empty when there is no cache directory either
 
 	settings []Setting
 }
@@ -117,8 +118,15 @@ type FaultConfig struct {
 	Seed     config.Value[int64]
 }
 
+// ToolchainConfig is [toolchain]: what rust-toolchain.toml cannot say.
+type ToolchainConfig struct {
+	Accept config.Value[string] // "stable": a stable compiler will do although the toolchain file asks for a nightly
+}
+
 // SupplyConfig is [supply].
 type SupplyConfig struct {
+	RustDist config.Value[[]string] // servers of the Rust distribution, asked before RUSTUP_DIST_SERVER
+	RustKeys config.Value[[]string] // files with OpenPGP keys that must have signed its channel manifests
 	Prefixes config.Value[[]string] // base URLs under which location-independent paths are looked up, in order
 	Sources  []SupplySource         // [[supply.source]], the project's before the user's
 }

@@ -13,7 +13,8 @@ var espalierTables = []struct {
 	{"run", []string{"expect", "fail", "timeout", "for", "log"}, true},
 	{"net", []string{"ssid", "passphrase", "channel", "mode", "hosts", "forward", "serve"}, true},
 	{"faults", []string{"schedule", "seed"}, true},
-	{"supply", []string{"prefixes", "source"}, true},
+	{"supply", []string{"prefixes", "source", "rust-dist", "rust-keys"}, true},
+	{"toolchain", []string{"accept"}, false},
 	{"store", []string{"dir"}, true},
 }
 

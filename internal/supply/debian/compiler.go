@@ -90,6 +90,15 @@ type Request struct {
 	MinFor        string // who asks for it: "esp-hal 1.2.2"
 }
 
+// NotOfferedError says that the archive has no compiler that fits a request,
+// which another supplier may have.
+type NotOfferedError struct{ Err error }
+
+func (e *NotOfferedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the fault with its hints.
+func (e *NotOfferedError) Unwrap() error { return e.Err }
+
 // choose picks the compiler for a request, or says what is offered instead.
 func choose(offers []Compiler, r Request) (Compiler, error) {
 	if len(offers) == 0 {

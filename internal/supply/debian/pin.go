@@ -22,7 +22,7 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 	}
 	c, err := choose(u.offers(), r)
 	if err != nil {
-		return lock.Toolchain{}, err
+		return lock.Toolchain{}, &NotOfferedError{err}
 	}
 	chosen, err := u.toolchain(c, r.Components)
 	if err != nil {

@@ -19,6 +19,8 @@ type Request struct {
 	Components []string // beyond the profile's
 	Targets    []string // triples that need a ready-made standard library
 	Source     bool     // the sources of the standard library, for -Z build-std
+	MinRustc   string   // lowest version that the locked crates accept: "1.95"
+	MinFor     string   // which crate asks for it: "esp-hal 1.2.2"
 }
 
 // Format marks a package of a lock that is a component archive of this

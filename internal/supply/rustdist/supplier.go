@@ -1,9 +1,12 @@
 package rustdist
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,10 +93,14 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 	}
 	m, err := ParseManifest(text)
 	if err != nil {
-		return none, fault.Wrap(fault.Pins, err, ch.path()+" of "+from)
+		return none, fault.Wrap(fault.Pins, err, "reading "+from)
 	}
 	if ch.Date != "" && m.Date != ch.Date {
 		return none, fault.New(fault.Pins, fmt.Sprintf("channel %s: the server answered with the manifest of %s", ch, m.Date))
+	}
+	if have := m.rustc(); older(have, r.MinRustc) {
+		return none, fault.New(fault.Pins, fmt.Sprintf("%s needs rustc %s; channel %s is rustc %s", cmp.Or(r.MinFor, "the project"), r.MinRustc, ch, have),
+			"lock older versions of the crates: cargo update -p NAME --precise VERSION", "or name a newer channel in the toolchain file")
 	}
 	evidence.Date = m.Date + "T00:00:00Z"
 	packages, err := m.choose(r)
@@ -109,7 +116,7 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 // release names what a channel meant on the day of locking: a version for a
 // stable compiler, else the channel with its date.
 func (m *Manifest) release(ch Channel) string {
-	version, _, _ := strings.Cut(m.Packages["rustc"].Version, " ")
+	version := m.rustc()
 	switch {
 	case strings.Contains(version, "-nightly"):
 		return "nightly-" + m.Date
@@ -117,6 +124,27 @@ func (m *Manifest) release(ch Channel) string {
 		return "beta-" + m.Date
 	}
 	return version
+}
+
+// rustc is the compiler's version without its commit: "1.97.0-nightly".
+func (m *Manifest) rustc() string {
+	version, _, _ := strings.Cut(m.Packages["rustc"].Version, " ")
+	return version
+}
+
+// older compares the numbers of two versions; missing ones are zero, and a
+// nightly counts as the release that it will become, as rust-version has no
+// pre-releases.
+func older(have, want string) bool {
+	numbers := func(v string) (n [3]int) {
+		v, _, _ = strings.Cut(v, "-")
+		for i, part := range strings.SplitN(v, ".", 3) {
+			n[i], _ = strconv.Atoi(part)
+		}
+		return n
+	}
+	h, w := numbers(have), numbers(want)
+	return slices.Compare(h[:], w[:]) < 0
 }
 
 // judge compares a manifest with its checksum and signature.

@@ -101,6 +101,7 @@ func (s *Session) formats() map[string]debian.Unpacker {
 		Unpack: func(ctx context.Context, name string, open func() (io.ReadCloser, error), to debian.Sink) error {
 			return rustdist.Unpack(ctx, name, open, to)
 		},
+		Rule:     rustdist.Rule,
 		Prefixes: append(s.rustServers(), s.Prefixes...),
 		Hint:     rustdist.NoServerHint,
 	}}

@@ -48,6 +48,8 @@ func (s *Supplier) Assemble(ctx context.Context, st *store.Store, tc lock.Toolch
 type Unpacker struct {
 	// Unpack writes the content of one package; name is its file name.
 	Unpack func(ctx context.Context, name string, open func() (io.ReadCloser, error), to Sink) error
+	// Rule numbers how packages become files, as PruneVersion does.
+	Rule int
 	// Prefixes lists the locations of packages, in the order in which they
 	// are tried.
 	Prefixes []string
@@ -72,7 +74,7 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 		return Rootfs{}, fault.New(fault.Pins, fmt.Sprintf("the toolchain in espalier.lock was unpacked by rule %d, and this espalier knows rule %d", tc.Prune, PruneVersion),
 			"use the espalier that wrote the lock, or make a new one: espalier lock")
 	}
-	key := memoKey(tc)
+	key := memoKey(tc, formats)
 	if tc.Rootfs.IsZero() { // a new lock over packages that were unpacked before
 		if root, err := st.Memo(ctx, store.DigestOf(key)); err == nil {
 			if _, err := st.TreePath(ctx, root); err == nil {
@@ -100,10 +102,14 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 }
 
 // memoKey names the work of assembling: everything that the tree depends on.
-func memoKey(tc lock.Toolchain) []byte {
+func memoKey(tc lock.Toolchain, formats map[string]Unpacker) []byte {
 	lines := []string{fmt.Sprintf("debian rootfs, rule %d", PruneVersion)}
 	for _, p := range tc.Packages {
-		lines = append(lines, p.Digest.Hash)
+		if p.Format == "" {
+			lines = append(lines, p.Digest.Hash)
+		} else {
+			lines = append(lines, fmt.Sprintf("%s %s, rule %d", p.Digest.Hash, p.Format, formats[p.Format].Rule))
+		}
 	}
 	slices.Sort(lines[1:])
 	return []byte(strings.Join(lines, "\n") + "\n")

@@ -90,7 +90,7 @@ func (c *closure) meeting(group []Relation) []*pkg {
 // AssembleCargo brings the tree of what Cargo returned into being, without
 // standard library and compiler.
 func (s *Supplier) AssembleCargo(ctx context.Context, st *store.Store, part lock.Toolchain, rep progress.Reporter) (store.Digest, error) {
-	key := memoKey(part)
+	key := memoKey(part, s.formats)
 	if root, err := st.Memo(ctx, store.DigestOf(key)); err == nil {
 		if _, err := st.TreePath(ctx, root); err == nil {
 			return root, nil

@@ -184,10 +184,16 @@ func (u *unpacker) entry(ctx context.Context, h *tar.Header, r io.Reader) error 
 	return fmt.Errorf("entry %q is neither a file, a folder nor a symlink (type %q)", h.Name, h.Typeflag)
 }
 
+// librarySource is where rust-src has the workspace of the standard library.
+const librarySource = "lib/rustlib/src/rust/library/"
+
 // destination is where a file of a component goes, "" for what no build reads:
-// documentation, manual pages and shell completions.
+// documentation, manual pages and shell completions. Since 1.86 rust-src also
+// has a copy of the library's crates and a configuration that makes cargo use
+// it; the lock pins the same crates by the checksums of the library's own
+// Cargo.lock, and a build finds all crates in one place.
 func destination(below string) string {
-	for _, dir := range []string{"share/doc/", "share/man/", "share/zsh/", "etc/"} {
+	for _, dir := range []string{"share/doc/", "share/man/", "share/zsh/", "etc/", librarySource + "vendor/", librarySource + ".cargo/"} {
 		if strings.HasPrefix(below, dir) {
 			return ""
 		}

@@ -151,7 +151,8 @@ func nightly(t *testing.T) *dist {
 	d.add("cargo", host, map[string]string{"bin/cargo": "cargo", "etc/bash_completion.d/cargo": "completion"})
 	d.add("rust-std", host, map[string]string{"lib/rustlib/" + host + "/lib/libcore.rlib": "host core"})
 	d.add("rust-std", "riscv32imc-unknown-none-elf", map[string]string{"lib/rustlib/riscv32imc-unknown-none-elf/lib/libcore.rlib": "core"})
-	d.add("rust-src", "*", map[string]string{"lib/rustlib/src/rust/library/Cargo.lock": "version = 4\n", "lib/rustlib/src/rust/library/core/src/lib.rs": "//"})
+	d.add("rust-src", "*", map[string]string{"lib/rustlib/src/rust/library/Cargo.lock": "version = 4\n", "lib/rustlib/src/rust/library/core/src/lib.rs": "//",
+		"lib/rustlib/src/rust/library/vendor/cfg-if/src/lib.rs": "//", "lib/rustlib/src/rust/library/.cargo/config.toml": "[source.crates-io]\nreplace-with = \"vendored-sources\"\n"})
 	d.add("clippy-preview", host, map[string]string{"bin/cargo-clippy": "clippy"})
 	d.add("rustfmt-preview", host, map[string]string{"bin/rustfmt": "fmt"})
 	d.publish("dist/2026-05-20/channel-rust-nightly.toml")

@@ -237,6 +237,10 @@ func TestUnpack(t *testing.T) {
 			}
 		}
 	}
+	at := d.pkgs["rust-src"]["*"] + ".tar.xz"
+	if got, err := unpack(at, d.files[at]); err != nil || len(got) != 2 {
+		t.Errorf("rust-src has %v, %v: want the library without its copy of other crates", got, err)
+	}
 	files := map[string]string{"bin/rustc": "x", "lib/a": "y"}
 	for _, tc := range []struct {
 		name   string

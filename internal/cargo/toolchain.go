@@ -23,8 +23,9 @@ type Toolchain struct {
 
 // ReadToolchain finds the file as rustup does: in every directory from dir
 // upwards the first of rust-toolchain and rust-toolchain.toml. A file above
-// root is named in a note and does not decide.
-func ReadToolchain(l *config.Reader, dir, root string) (Toolchain, error) {
+// top, the repository or the project, is named in a note and does not decide:
+// another clone does not have it.
+func ReadToolchain(l *config.Reader, dir, top string) (Toolchain, error) {
 	none := Toolchain{Channel: config.NewValue("stable", config.Default())}
 	for _, d := range config.Parents(dir) {
 		legacy, modern := filepath.Join(d, "rust-toolchain"), filepath.Join(d, "rust-toolchain.toml")
@@ -38,7 +39,7 @@ func ReadToolchain(l *config.Reader, dir, root string) (Toolchain, error) {
 		default:
 			continue
 		}
-		if !config.Within(d, root) {
+		if !config.Within(d, top) {
 			l.Note(config.Origin{File: path}, "outside the project and not applied; copy it beside Cargo.toml if the build needs it")
 			return none, nil
 		}

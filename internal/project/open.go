@@ -36,7 +36,11 @@ func Open(dir string, opts Options) (*Project, error) {
 		o.Note(config.Origin{}, "packages outside the workspace's directory: the input tree begins at "+
 			filepath.ToSlash(p.Root)+", and the firmware depends on the relative paths between the packages")
 	}
-	if p.Toolchain, err = cargo.ReadToolchain(o.Reader, p.WorkDir, p.Root); err != nil {
+	top := p.Root
+	if r := findRepository(top); r != nil {
+		top = r.top // a clone has the file, too
+	}
+	if p.Toolchain, err = cargo.ReadToolchain(o.Reader, p.WorkDir, top); err != nil {
 		return nil, err
 	}
 	if std := p.Cargo.BuildStd; len(std.V) > 0 && !slices.Contains(std.V, "alloc") && !slices.Contains(std.V, "std") {

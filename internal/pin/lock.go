@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/chipfiles"
@@ -82,6 +83,9 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", t, cargo.DefaultTarget)
 	}
 	hadLock := p.CargoLock != nil
+	if std := p.Cargo.BuildStd; len(std.V) > 0 && !slices.Contains(std.V, "alloc") && !slices.Contains(std.V, "std") {
+		s.Report.Note("%s: build-std lists %s; alloc is built, too", std.Origin.Short(), strings.Join(std.V, ", "))
+	}
 	stale := !hadLock || len(lock.Manifests(p)) > 0
 	if p.CargoLock != nil {
 		if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {

@@ -3,8 +3,6 @@ package project
 import (
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/config"
@@ -42,9 +40,6 @@ func Open(dir string, opts Options) (*Project, error) {
 	}
 	if p.Toolchain, err = cargo.ReadToolchain(o.Reader, p.WorkDir, top); err != nil {
 		return nil, err
-	}
-	if std := p.Cargo.BuildStd; len(std.V) > 0 && !slices.Contains(std.V, "alloc") && !slices.Contains(std.V, "std") {
-		o.Note(std.Origin, "build-std lists "+strings.Join(std.V, ", ")+"; alloc is built, too")
 	}
 	t, err := inputs(o.Reader, p, w)
 	if err != nil {

@@ -35,7 +35,10 @@ func elsewhere(dir string, env ...string) []string {
 // with one bit changed is not.
 func TestReplayElsewhere(t *testing.T) {
 	env := testChipFiles(t)
-	gotool := devtest.Tool(t, "go")
+	gotool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("no go command")
+	}
 	// Everything where another user can read it.
 	dir, err := os.MkdirTemp("", "espalier-elsewhere-")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,7 @@ import (
 	"espalier.dev/espalier/internal/ui"
 )
 
-// app is what every verb is given.
+// app is what every verb needs.
 type app struct {
 	ui     *ui.UI
 	global globals
@@ -27,7 +26,7 @@ type app struct {
 	hooks  exithook.Hooks // undo what must not outlast the process
 }
 
-// globals are the flags that every verb has.
+// globals are the flags of every verb.
 type globals struct {
 	JSON    bool
 	Offline bool
@@ -40,17 +39,16 @@ type globals struct {
 
 func (g *globals) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&g.JSON, "json", false, "print newline-delimited JSON events on stdout")
-	f.BoolVar(&g.Offline, "offline", false, "never use the network")
+	f.BoolVar(&g.Offline, "offline", false, "do not use the network")
 	f.StringVar(&g.Store, "store", "", "keep blobs, trees and results in `DIR`")
 	f.StringVarP(&g.Project, "project", "C", "", "work as if started in `DIR`")
-	f.BoolVar(&g.NoColor, "no-color", false, "never use colour")
+	f.BoolVar(&g.NoColor, "no-color", false, "do not use colour")
 	f.BoolVarP(&g.Quiet, "quiet", "q", false, "print data and errors only")
-	f.BoolVarP(&g.Verbose, "verbose", "v", false, "print more of what happens")
+	f.BoolVarP(&g.Verbose, "verbose", "v", false, "print details")
 }
 
-// newApp makes the app for argv. The global flags are looked up before cobra
-// parses them, so that an error about the flags themselves is already printed
-// as they want it.
+// newApp makes the app for argv. The global flags are parsed here once before
+// cobra does, so that an error about flags is printed as they ask for.
 func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) *app {
 	a := &app{lookup: lookup, stdin: stdin, verbs: verbs()}
 	var early globals
@@ -60,7 +58,7 @@ func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, lookup fun
 	f.SetOutput(io.Discard)
 	f.BoolP("help", "h", false, "")
 	early.addFlags(f)
-	_ = f.Parse(args) // cobra reports what is wrong
+	_ = f.Parse(args) // cobra reports errors
 	a.ui = ui.New(ui.Options{
 		Stdout: stdout, Stderr: stderr, Lookup: lookup,
 		JSON: early.JSON, NoColor: early.NoColor, Quiet: early.Quiet, Verbose: early.Verbose,
@@ -68,38 +66,36 @@ func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, lookup fun
 	return a
 }
 
-// root builds the command tree.
-func (a *app) root() *cobra.Command {
+// newRoot builds the command tree.
+func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "espalier",
-		Short: "embedded Rust for the ESP32-C3, from source to a running board, bit for bit the same",
-		Long: `espalier takes an embedded Rust project for the ESP32-C3 from source to a running
-board, and does exactly the same, bit for bit, on another machine, without a
-network, ten years from now. If there is no board, it brings one.`,
-		Example: `  espalier demo                    a project, a toolchain, a build, a boot: all from nothing
+		Short: "build embedded Rust for the ESP32-C3 reproducibly, and run it",
+		Long: `espalier takes an embedded Rust project for the ESP32-C3 from source to a running board, and does exactly the same,
+bit for bit, on another machine, without a network, ten years from now. Without a board it runs the firmware on an
+emulated one.`,
+		Example: `  espalier demo                    create, lock, build and run a Wi-Fi project
   cd any-esp-hal-project
-  espalier lock                    names become bytes
+  espalier lock                    resolve and pin everything that the build needs
   espalier run                     build, boot on the emulated board, show the log`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cmd.SetOut(a.ui.Writer(ui.Stderr))
 			_ = cmd.Help()
-			return fault.New(fault.Usage, "no verb", "espalier help VERB explains one")
+			return fault.New(fault.Usage, "no verb", "espalier help VERB explains a verb")
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.given = map[string]bool{}
 			cmd.InheritedFlags().Visit(func(f *pflag.Flag) { a.given[f.Name] = true })
-			return a.settle()
+			return completeGlobals(&a.global, a.lookup)
 		},
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	a.global.addFlags(root.PersistentFlags())
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.Wrap(fault.Usage, err, "", cmd.CommandPath()+" --help")
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(groups()...)
-	root.Flags().BoolP("help", "h", false, "explain the verbs")
+	root.Flags().BoolP("help", "h", false, "list the verbs")
 	for _, v := range a.verbs {
 		cmd := v.make(a)
 		cmd.Flags().BoolP("help", "h", false, "explain this verb")
@@ -107,30 +103,30 @@ network, ten years from now. If there is no board, it brings one.`,
 		cmd.DisableFlagsInUseLine = true
 		root.AddCommand(cmd)
 	}
-	setHelp(root, a)
+	setHelp(root, func() int { return a.ui.Width(ui.Stdout) })
 	return root
 }
 
-// settle applies the environment to the global flags that were not given, and
-// changes to the directory of -C.
-func (a *app) settle() error {
-	g := &a.global
-	if v, ok := a.lookup("ESPALIER_OFFLINE"); ok && !g.Offline {
+// completeGlobals applies the environment to the global flags that were not
+// given, and checks the directory of -C.
+func completeGlobals(g *globals, lookup func(string) (string, bool)) error {
+	if v, ok := lookup("ESPALIER_OFFLINE"); ok && !g.Offline {
 		on, err := parseSwitch(v)
 		if err != nil {
 			return fault.Wrap(fault.Usage, err, "environment ESPALIER_OFFLINE")
 		}
 		g.Offline = on
 	}
-	if v, ok := a.lookup("ESPALIER_PROJECT"); ok && g.Project == "" {
+	if v, ok := lookup("ESPALIER_PROJECT"); ok && g.Project == "" {
 		g.Project = v
 	}
-	if g.Project != "" {
-		if st, err := os.Stat(g.Project); err != nil {
-			return fault.Wrap(fault.Usage, err, "opening the project")
-		} else if !st.IsDir() {
-			return fault.New(fault.Usage, fmt.Sprintf("opening the project: %s is not a directory", g.Project))
-		}
+	if g.Project == "" {
+		return nil
+	}
+	if st, err := os.Stat(g.Project); err != nil {
+		return fault.Wrap(fault.Usage, err, "opening the project")
+	} else if !st.IsDir() {
+		return fault.New(fault.Usage, fmt.Sprintf("opening the project: %s is not a directory", g.Project))
 	}
 	return nil
 }
@@ -145,55 +141,12 @@ func parseSwitch(s string) (bool, error) {
 	return false, fmt.Errorf("%q is neither 1 nor 0", s)
 }
 
-// run parses args, runs the verb and returns its error as a fault.
-func (a *app) run(ctx context.Context, args []string) error {
-	root := a.root()
+// dispatch parses args, runs the verb and returns its error with a kind.
+func dispatch(ctx context.Context, a *app, args []string) error {
+	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetOut(a.ui.Writer(ui.Stdout))
 	root.SetErr(a.ui.Writer(ui.Stderr))
 	root.SetIn(a.stdin)
-	return classify(usage(root, root.ExecuteContext(ctx)))
-}
-
-var unknownVerb = regexp.MustCompile(`^unknown command "(.*)" for "(.*)"`)
-
-// usage turns what cobra says about the command line into our words.
-func usage(root *cobra.Command, err error) error {
-	if err == nil {
-		return nil
-	}
-	m := unknownVerb.FindStringSubmatch(err.Error())
-	if m == nil {
-		return err
-	}
-	var hints []string
-	root.SuggestionsMinimumDistance = 2
-	for _, s := range root.SuggestionsFor(m[1]) {
-		hints = append(hints, m[2]+" "+s)
-	}
-	if hints == nil {
-		hints = []string{m[2] + " --help lists the verbs"}
-	}
-	return fault.New(fault.Usage, fmt.Sprintf("unknown verb %s", m[1]), hints...)
-}
-
-// args makes a check for exactly these positional arguments; a name in
-// brackets may be missing.
-func args(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, got []string) error {
-		least := 0
-		for _, n := range names {
-			if !strings.HasPrefix(n, "[") {
-				least++
-			}
-		}
-		hint := "espalier " + cmd.Name() + " --help"
-		if len(got) < least {
-			return fault.New(fault.Usage, fmt.Sprintf("%s: %s is missing", cmd.Name(), names[len(got)]), hint)
-		}
-		if len(got) > len(names) {
-			return fault.New(fault.Usage, fmt.Sprintf("%s: unexpected argument %s", cmd.Name(), got[len(names)]), hint)
-		}
-		return nil
-	}
+	return classify(verbError(root, root.ExecuteContext(ctx)))
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -21,9 +20,9 @@ func (d durationFlag) Set(text string) error {
 	v, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s is not a duration, such as 30s", strconv.Quote(text))
+		return fmt.Errorf("%q is not a duration, such as 30s", text)
 	case v <= 0:
-		return fmt.Errorf("%s is not longer than 0s", text)
+		return fmt.Errorf("%q is not longer than 0s", text)
 	}
 	*d.to = v
 	return nil

@@ -4,13 +4,15 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/ui"
 )
 
-// setHelp gives the tree one form of help: what it is, how it is called,
-// examples, flags, exit statuses. The last ones are part of Long.
-func setHelp(root *cobra.Command, a *app) {
+// setHelp gives all commands one form of help: description, usage, examples,
+// flags, exit codes, wrapped to the width that width returns.
+func setHelp(root *cobra.Command, width func() int) {
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [VERB]",
 		Short: "explain a verb",
@@ -32,25 +34,27 @@ func setHelp(root *cobra.Command, a *app) {
 		},
 	})
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
-		cmd.OutOrStdout().Write([]byte(helpText(cmd)))
+		cmd.OutOrStdout().Write([]byte(helpText(cmd, width())))
 	})
 	root.SetUsageFunc(func(cmd *cobra.Command) error {
-		_, err := cmd.OutOrStderr().Write([]byte(helpText(cmd)))
+		_, err := cmd.OutOrStderr().Write([]byte(helpText(cmd, width())))
 		return err
 	})
 }
 
-func helpText(cmd *cobra.Command) string {
+// exitCodes begins the exit codes at the end of a Long text, see exits.
+const exitCodes = "\n\nExit codes:\n"
+
+// helpText is the help of a command in lines of at most width columns, except
+// for examples and words that are longer.
+func helpText(cmd *cobra.Command, width int) string {
 	var b strings.Builder
 	long := cmd.Long
 	if long == "" {
 		long = cmd.Short
 	}
-	// The exit statuses are the end of Long, so that no verb forgets them, but
-	// they read best at the end of everything.
-	body, statuses, ok := strings.Cut(long, "\n\nExit status:")
-	b.WriteString(strings.TrimSpace(body) + "\n")
-	b.WriteString("\nUsage:\n")
+	description, codes, ok := strings.Cut(long, exitCodes)
+	b.WriteString(ui.Wrap(strings.TrimSpace(description), width) + "\n\nUsage:\n")
 	if cmd.HasAvailableSubCommands() {
 		b.WriteString("  " + cmd.CommandPath() + " VERB [flags]\n")
 	} else {
@@ -59,42 +63,72 @@ func helpText(cmd *cobra.Command) string {
 	if cmd.HasExample() {
 		b.WriteString("\nExamples:\n" + strings.TrimRight(cmd.Example, "\n") + "\n")
 	}
-	if cmd.HasAvailableSubCommands() {
-		for _, g := range cmd.Groups() {
-			var lines []string
-			for _, c := range cmd.Commands() {
-				if c.GroupID == g.ID && c.IsAvailableCommand() {
-					lines = append(lines, "  "+pad(c.Name(), 12)+c.Short)
-				}
-			}
-			if lines != nil {
-				b.WriteString("\n" + g.Title + "\n" + strings.Join(lines, "\n") + "\n")
+	section := func(title, text string) { b.WriteString("\n" + title + "\n" + strings.TrimRight(text, "\n") + "\n") }
+	for _, g := range cmd.Groups() {
+		var list strings.Builder
+		for _, c := range cmd.Commands() {
+			if c.GroupID == g.ID && c.IsAvailableCommand() {
+				list.WriteString(entry("  "+c.Name(), 14, c.Short, width))
 			}
 		}
+		if list.Len() > 0 {
+			section(g.Title, list.String())
+		}
 	}
-	if cmd.HasAvailableLocalFlags() && cmd.HasParent() {
-		b.WriteString("\nFlags:\n" + strings.TrimRight(cmd.LocalFlags().FlagUsagesWrapped(100), "\n") + "\n")
-	}
-	if cmd.HasParent() {
-		b.WriteString("\nFlags of every verb:\n" + strings.TrimRight(cmd.InheritedFlags().FlagUsagesWrapped(100), "\n") + "\n")
-	} else {
-		b.WriteString("\nFlags of every verb:\n" + strings.TrimRight(cmd.PersistentFlags().FlagUsagesWrapped(100), "\n") + "\n")
+	if !cmd.HasParent() {
+		section("Flags of every verb:", flagUsages(cmd.PersistentFlags(), width))
 		b.WriteString("\nespalier help VERB explains a verb.\n")
-		var all []fault.Kind
-		for _, s := range exitStatuses() {
-			all = append(all, s.kind)
+		codes, ok = strings.CutPrefix(exits(allKinds()...), exitCodes)
+	} else {
+		if cmd.HasAvailableLocalFlags() {
+			section("Flags:", flagUsages(cmd.LocalFlags(), width))
 		}
-		_, statuses, ok = strings.Cut(exits(all...), "\n\nExit status:")
+		section("Flags of every verb:", flagUsages(cmd.InheritedFlags(), width))
 	}
 	if ok {
-		b.WriteString("\nExit status:" + strings.TrimRight(statuses, "\n") + "\n")
+		var list strings.Builder
+		for line := range strings.Lines(codes) {
+			code, meaning, _ := strings.Cut(strings.TrimSpace(line), "  ")
+			list.WriteString(entry(strings.Repeat(" ", max(0, 5-len(code)))+code, 7, meaning, width))
+		}
+		section(strings.Trim(exitCodes, "\n"), list.String())
 	}
 	return b.String()
 }
 
-func pad(s string, n int) string {
-	if len(s) >= n {
-		return s + " "
+func allKinds() []fault.Kind {
+	var all []fault.Kind
+	for _, c := range exitTable() {
+		all = append(all, c.kind)
 	}
-	return s + strings.Repeat(" ", n-len(s))
+	return all
+}
+
+// entry is a line of a list: a head, and from column indent on a text that is
+// wrapped.
+func entry(head string, indent int, text string, width int) string {
+	if len(head) >= indent {
+		head += " "
+	}
+	head += strings.Repeat(" ", max(0, indent-len(head)))
+	lines := strings.Split(ui.Wrap(text, max(20, width-indent)), "\n")
+	return head + strings.Join(lines, "\n"+strings.Repeat(" ", indent)) + "\n"
+}
+
+// flagUsages lists flags. Where the names take more than half of the width, the
+// text of a flag is below its name.
+func flagUsages(f *pflag.FlagSet, width int) string {
+	const narrow = 60
+	if width < narrow {
+		var b strings.Builder
+		f.VisitAll(func(f *pflag.Flag) {
+			if f.Hidden {
+				return
+			}
+			name, usage := pflag.UnquoteUsage(f)
+			b.WriteString("  --" + strings.TrimSpace(f.Name+" "+name) + "\n" + entry("", 6, usage, width))
+		})
+		return b.String()
+	}
+	return f.FlagUsagesWrapped(width)
 }

@@ -16,14 +16,14 @@ import (
 	"espalier.dev/espalier/internal/ui"
 )
 
-// Main runs the command line of this process and returns its exit status.
+// Main runs the command line of this process and returns its exit code.
 func Main(args []string) int {
 	return Run(context.Background(), args, os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 }
 
-// Run is Main with everything given. The first interrupt ends the verb's
-// context, so that it can leave things as they should be; the second one ends
-// the process at once, with the terminal restored.
+// Run is Main with explicit streams and environment. The first interrupt cancels
+// the verb's context, so that it can clean up; the second one ends the process at
+// once, after the exit hooks.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) int {
 	return execute(ctx, args, stdin, stdout, stderr, lookup, verbs())
 }
@@ -36,44 +36,20 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	done := make(chan struct{})
+	defer close(done)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup wants it
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it for us
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	defer signal.Stop(signals)
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		select {
-		case <-signals:
-			cancel(errInterrupted)
-		case <-done:
-			return
-		}
-		first := time.Now()
-		for patience := time.After(2 * time.Second); ; {
-			select {
-			case <-signals:
-				if time.Since(first) < sameInterrupt {
-					continue
-				}
-				a.hooks.Run()
-				a.ui.Close()
-				os.Exit(int(fault.Interrupted))
-			case <-patience:
-				a.ui.Note("stopping; interrupt again to end at once")
-			case <-done:
-				return
-			}
-		}
-	}()
+	go handleSignals(a, signals, done, func() { cancel(errInterrupted) })
 
-	err := a.guard(ctx, args)
+	err := recovered(a, func() error { return dispatch(ctx, a, args) })
 	a.ui.Close()
 	if err != nil && context.Cause(ctx) == errInterrupted {
-		// Whatever the verb says about it, this is why it ended.
-		err = errInterrupted
+		err = errInterrupted // the cause of whatever the verb reports
 	}
 	if err == nil && a.ui.Err() != nil {
 		err = fault.Wrap(fault.Usage, a.ui.Err(), "writing standard output")
@@ -82,28 +58,55 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	return int(fault.KindOf(err))
 }
 
-// sameInterrupt is how soon another signal is the same interrupt: programs such
-// as timeout send one to the process and one to its group.
+// sameInterrupt is how soon another signal counts as the same interrupt:
+// timeout(1) signals its child and then the child's process group.
 const sameInterrupt = 250 * time.Millisecond
 
 var errInterrupted = fault.New(fault.Interrupted, "interrupted")
 
-// guard is the boundary at which a bug is caught.
-func (a *app) guard(ctx context.Context, args []string) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = a.bug(r, debug.Stack())
+// handleSignals calls cancel at the first signal and ends the process at the
+// second, unless done is closed before.
+func handleSignals(a *app, signals <-chan os.Signal, done <-chan struct{}, cancel func()) {
+	select {
+	case <-signals:
+		cancel()
+	case <-done:
+		return
+	}
+	first := time.Now()
+	for slow := time.After(2 * time.Second); ; {
+		select {
+		case <-signals:
+			if time.Since(first) < sameInterrupt {
+				continue
+			}
+			a.hooks.Run()
+			a.ui.Close()
+			os.Exit(int(fault.Interrupted))
+		case <-slow:
+			a.ui.Note("stopping; interrupt again to end at once")
+		case <-done:
+			return
 		}
-	}()
-	return a.run(ctx, args)
+	}
 }
 
-// bug makes the error of a panic: what, where, and with -v the whole stack.
-func (a *app) bug(value any, stack []byte) error {
+// recovered calls f and turns a panic, which is a bug, into an error.
+func recovered(a *app, f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = bug(a.ui, r, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// bug is the error of a panic: its value and place, with -v the whole stack.
+func bug(u *ui.UI, value any, stack []byte) error {
 	hints := []string{"this is a bug in espalier: please report it together with the command that caused it"}
-	if a.ui.Verbose() {
-		a.ui.Close()
-		fmt.Fprintf(a.ui.Writer(ui.Stderr), "%s\n", stack)
+	if u.Verbose() {
+		u.Close()
+		fmt.Fprintf(u.Writer(ui.Stderr), "%s\n", stack)
 	} else {
 		hints = append(hints, "the same command with -v prints the whole stack")
 	}
@@ -114,8 +117,8 @@ func (a *app) bug(value any, stack []byte) error {
 	return fault.New(fault.Bug, strings.ReplaceAll(text, "\n", " "), hints...)
 }
 
-// panicSite finds the place of a panic in a stack trace: the first frame of
-// this module below runtime's panic, as a path within the module.
+// panicSite finds the place of a panic in a stack trace: the first frame of this
+// module below runtime's panic, as a path within the module.
 func panicSite(stack string) string {
 	_, here, _, _ := runtime.Caller(0)
 	root := strings.TrimSuffix(here, "internal/cli/main.go")

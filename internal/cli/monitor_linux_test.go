@@ -160,7 +160,7 @@ func TestMonitorWaitsAtLink(t *testing.T) {
 
 // stubborn is a program that reads keys and ignores interrupts.
 func stubborn() int {
-	return execute(context.Background(), []string{"stubborn"}, os.Stdin, os.Stdout, os.Stderr, os.LookupEnv, []verb{{groupHouse, func(a *app) *cobra.Command {
+	return execute(context.Background(), []string{"stubborn"}, os.Stdin, os.Stdout, os.Stderr, os.LookupEnv, []verb{{groupMaintenance, func(a *app) *cobra.Command {
 		return &cobra.Command{Use: "stubborn", RunE: func(*cobra.Command, []string) error {
 			s, err := newSession(a, session.Options{})
 			if err != nil {

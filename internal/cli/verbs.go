@@ -2,28 +2,28 @@ package cli
 
 import "github.com/spf13/cobra"
 
-// The groups of verbs, in the order of the help.
+// Groups of verbs, in the order of the help.
 const (
-	groupStart = "start"
-	groupPin   = "pin"
-	groupMake  = "make"
-	groupRun   = "run"
-	groupBoard = "board"
-	groupLook  = "look"
-	groupProve = "prove"
-	groupHouse = "house"
+	groupStart       = "start"
+	groupPin         = "pin"
+	groupMake        = "make"
+	groupRun         = "run"
+	groupBoard       = "board"
+	groupLook        = "look"
+	groupProve       = "prove"
+	groupMaintenance = "maintenance"
 )
 
 func groups() []*cobra.Group {
 	return []*cobra.Group{
 		{ID: groupStart, Title: "Start:"},
-		{ID: groupPin, Title: "Pin (the only verbs that use the network):"},
+		{ID: groupPin, Title: "Pin:"},
 		{ID: groupMake, Title: "Make:"},
 		{ID: groupRun, Title: "Run:"},
 		{ID: groupBoard, Title: "Board:"},
 		{ID: groupLook, Title: "Look:"},
 		{ID: groupProve, Title: "Prove:"},
-		{ID: groupHouse, Title: "House:"},
+		{ID: groupMaintenance, Title: "Maintenance:"},
 	}
 }
 
@@ -48,10 +48,10 @@ func verbs() []verb {
 		{groupLook, newInspect},
 		{groupLook, newSymbolize},
 		{groupProve, newVerify},
-		{groupHouse, newDoctor},
-		{groupHouse, newGC},
-		{groupHouse, newCompletion},
-		{groupHouse, newVersion},
+		{groupMaintenance, newDoctor},
+		{groupMaintenance, newGC},
+		{groupMaintenance, newCompletion},
+		{groupMaintenance, newVersion},
 	}
 }
 

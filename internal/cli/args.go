@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"espalier.dev/espalier/internal/fault"
+)
+
+// args checks for exactly these positional arguments; a name in brackets may be
+// missing.
+func args(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, got []string) error {
+		required := 0
+		for _, n := range names {
+			if !strings.HasPrefix(n, "[") {
+				required++
+			}
+		}
+		hint := "espalier " + cmd.Name() + " --help"
+		if len(got) < required {
+			return fault.New(fault.Usage, fmt.Sprintf("%s: %s is missing", cmd.Name(), names[len(got)]), hint)
+		}
+		if len(got) > len(names) {
+			return fault.New(fault.Usage, fmt.Sprintf("%s: unexpected argument %s", cmd.Name(), got[len(names)]), hint)
+		}
+		return nil
+	}
+}
+
+// flagError is the error of a flag: "--seed: "x" is not a number".
+func flagError(cmd *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) {
+		cause := bad.Unwrap()
+		var number *strconv.NumError
+		if errors.As(cause, &number) {
+			cause = fmt.Errorf("%q is not a number", bad.GetValue())
+			if errors.Is(number.Err, strconv.ErrRange) {
+				cause = fmt.Errorf("%q is out of range", bad.GetValue())
+			}
+		}
+		err = fmt.Errorf("--%s: %w", bad.GetFlag().Name, cause)
+	}
+	return fault.Wrap(fault.Usage, err, "", cmd.CommandPath()+" --help")
+}
+
+var unknownVerb = regexp.MustCompile(`^unknown command "(.*)" for "(.*)"`)
+
+// verbError replaces cobra's error about an unknown verb by ours, with the
+// verbs of similar names. Other errors are returned as they are.
+func verbError(root *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	m := unknownVerb.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err
+	}
+	var hints []string
+	root.SuggestionsMinimumDistance = 2
+	for _, s := range root.SuggestionsFor(m[1]) {
+		hints = append(hints, m[2]+" "+s)
+	}
+	if hints == nil {
+		hints = []string{m[2] + " --help lists the verbs"}
+	}
+	return fault.New(fault.Usage, fmt.Sprintf("unknown verb %s", m[1]), hints...)
+}

@@ -13,5 +13,5 @@ func Command() *cobra.Command {
 	none := func(string) (string, bool) { return "", false }
 	a := newApp(nil, strings.NewReader(""), io.Discard, io.Discard, none)
 	a.verbs = verbs()
-	return a.root()
+	return newRoot(a)
 }

@@ -17,11 +17,23 @@ import (
 func objdump(t testing.TB, code []byte) map[uint32]string {
 	t.Helper()
 	tool := devtest.Tool(t, "riscv64-unknown-elf-objdump")
-	file := filepath.Join(t.TempDir(), "code.bin")
-	if err := os.WriteFile(file, code, 0o666); err != nil {
+	// Newer versions of objdump need an ELF whose attributes say RV32IMC, and
+	// without symbols, which would mark the bytes as data.
+	gcc := devtest.Tool(t, "riscv64-unknown-elf-gcc")
+	dir := t.TempDir()
+	source, file := filepath.Join(dir, "code.S"), filepath.Join(dir, "code.elf")
+	if err := os.WriteFile(filepath.Join(dir, "code.bin"), code, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(tool, "-D", "-b", "binary", "-m", "riscv:rv32", file).Output()
+	if err := os.WriteFile(source, []byte(".text\n.incbin \"code.bin\"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	link := exec.Command(gcc, "-march=rv32imc_zicsr_zifencei", "-mabi=ilp32", "-nostdlib", "-s", "-Wl,-Ttext=0,-e,0", "-o", file, source)
+	link.Dir = dir
+	if out, err := link.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.Command(tool, "-d", "-z", "-j", ".text", file).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,9 +56,16 @@ var (
 	csrAlias3      = regexp.MustCompile(`^(csrr[wsc])\t([^,]*),([^,]*),(\d+)$`)
 )
 
+// zeroShift is a compressed shift by 0, which older versions of objdump show
+// under the name that it has in RV128.
+var zeroShift = regexp.MustCompile(`^(c\.(?:slli|srli|srai))\t([^,]*),0x0$`)
+
 // canonical undoes what differs between versions of objdump: immediate forms
-// under the name of the register form.
+// under the name of the register form, and shifts by 0.
 func canonical(s string) string {
+	if m := zeroShift.FindStringSubmatch(s); m != nil {
+		return m[1] + "64\t" + m[2]
+	}
 	if m := immediateAlias.FindStringSubmatch(s); m != nil {
 		name := m[1] + "i"
 		if m[1] == "sltu" {

@@ -44,6 +44,17 @@ func TestViolations(t *testing.T) {
 		{"cli", map[string]string{"internal/build/a.go": `import "espalier.dev/espalier/internal/cli"`}, []string{"no package depends on the cli"}},
 		{"test helper", map[string]string{"internal/build/a.go": `import "espalier.dev/espalier/internal/devtest"`}, []string{"it is for tests"}},
 		{"public", map[string]string{"emu/a.go": `import "espalier.dev/espalier/internal/progress"`}, []string{"emu imports internal/progress: other modules"}},
+		{"public, with an entry", map[string]string{"emutest/a.go": `import "espalier.dev/espalier/internal/store"` + `
+type T struct { st *store.Store }
+func (T) get() *store.Store { return nil }
+type hidden struct { St *store.Store }
+func (hidden) Get() *store.Store { return nil }
+func New() T { var s *store.Store; return T{s} }`}, nil},
+		{"internal type in an exported declaration", map[string]string{"emutest/a.go": `import st "espalier.dev/espalier/internal/store"` + `
+func Open() (*st.Store, error) { return nil, nil }
+type T struct { St *st.Store; st *st.Store }
+type I interface { Get(*st.Store) }
+var V = st.Store{}`}, []string{"emutest/a.go:3: Open exposes st.Store", "emutest/a.go:4: T exposes", "emutest/a.go:5: I exposes", "emutest/a.go:6: V exposes"}},
 		{"accepted, but gone", map[string]string{"monitor/a.go": ""}, []string{`accepted violation "monitor -> internal/fault" does not exist`}},
 		{"accepted", map[string]string{"monitor/a.go": `import "espalier.dev/espalier/internal/fault"`}, nil},
 		{"rv32 library", map[string]string{"rv32/a.go": `import "golang.org/x/sys/cpu"`}, []string{"rv32 is standard library only"}},

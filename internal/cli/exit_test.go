@@ -157,3 +157,46 @@ func TestEventsDocument(t *testing.T) {
 		}
 	}
 }
+
+// TestEventFields: names are in one style, and docs/json.md has each of them.
+func TestEventFields(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	style := regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	tag := regexp.MustCompile(`json:"([^",]+)`)
+	names := map[string]string{}
+	for _, dir := range []string{".", "../ui", "../console", "../session"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			for _, m := range tag.FindAllSubmatch(src, -1) {
+				names[string(m[1])] = f
+			}
+		}
+	}
+	if len(names) < 80 {
+		t.Fatalf("only %d names", len(names))
+	}
+	for name, f := range names {
+		if name == "-" {
+			continue
+		}
+		if !style.MatchString(name) {
+			t.Errorf("%s: %s: words in lower case, separated by dashes", f, name)
+		}
+		if !strings.Contains(string(doc), "`"+name+"`") {
+			t.Errorf("%s: docs/json.md has no `%s`", f, name)
+		}
+	}
+}

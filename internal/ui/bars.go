@@ -34,7 +34,7 @@ func newBars(w io.Writer) *bars {
 	}
 }
 
-// add opens a line. mpb is told neither count nor total: the bar reads them
+// add opens a line. mpb gets neither count nor total: the bar reads them
 // from the task when it is drawn. (Telling it means waiting for the goroutine
 // that draws, which waits for the task.)
 func (s *bars) add(t *task) *bar {
@@ -95,7 +95,7 @@ func (t *task) counts() (n, total int64) {
 	return min(t.n, t.total), t.total
 }
 
-// status is what stands behind a bar, in at most width columns: counts, rate,
+// status is what follows a bar, in at most width columns: counts, rate,
 // remaining time, the item.
 func (t *task) status(width int) string {
 	t.mu.Lock()

@@ -50,5 +50,5 @@ func (u *UI) Paint(s Stream, style Style, text string) string {
 
 var sgr = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// stripColor removes colour sequences that somebody else rendered.
+// stripColor removes the colour sequences of another program.
 func stripColor(s string) string { return sgr.ReplaceAllString(s, "") }

@@ -10,7 +10,7 @@ import (
 )
 
 // harmless replaces control characters: names in a table or an error come from
-// files, and a file must not steer the terminal.
+// files, and a file must not control the terminal.
 func harmless(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' {

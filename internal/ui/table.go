@@ -14,7 +14,7 @@ type Table struct {
 }
 
 // Table writes a table to stdout, columns two spaces apart, no rules, nothing
-// behind the last column. With --json it does nothing.
+// after the last column. With --json it does nothing.
 func (u *UI) Table(t Table) {
 	if u.opt.JSON || len(t.Rows) == 0 {
 		return

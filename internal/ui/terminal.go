@@ -11,12 +11,12 @@ package ui
 //     (but for help and completion scripts), each with "version" and "event"
 //     first. Errors are events there and lines on stderr.
 //  5. Bars appear on a terminal only, on stderr, at most ten times a second, and
-//     leave one line per phase behind. Without a terminal a phase is that line.
+//     leave one line for each phase. Without a terminal a phase is that line.
 //  6. Colour is for a terminal only; NO_COLOR (not empty), TERM=dumb and
 //     --no-color switch it off, CLICOLOR_FORCE (not 0) switches it on for pipes,
-//     and off wins. No meaning is in a colour alone.
-//  7. Nothing is asked. A verb that would need an answer says what to pass.
-//  8. Whatever happens, Close leaves the terminal as it was: no bar, no colour,
+//     and off wins. Colour never carries a meaning by itself.
+//  7. Nothing is asked. A verb that needs an answer says which flag gives it.
+//  8. Close always leaves the terminal as it was: no bar, no colour,
 //     the cursor at the start of a line.
 //  9. Times are seconds with one decimal, sizes B, KiB, MiB, GiB, addresses
 //     0x%08x.
@@ -61,7 +61,7 @@ func (u *UI) stream(s Stream) *output {
 	return &u.err
 }
 
-// writer gives a stream to code that writes by itself.
+// writer is a stream as an io.Writer.
 type writer struct {
 	u *UI
 	s Stream
@@ -73,9 +73,9 @@ func (w writer) Write(p []byte) (int, error) {
 	return len(p), w.u.write(w.s, p)
 }
 
-// Writer returns a stream for bytes that are passed on as they are: a
-// compiler's messages, the firmware's output. Bars do not disturb it; while
-// there are any, unfinished lines wait for their end.
+// Writer returns a stream for bytes that are passed on unaltered: a compiler's
+// messages, the firmware's output. While bars are shown, unfinished lines wait
+// for their end.
 func (u *UI) Writer(s Stream) io.Writer { return writer{u, s} }
 
 // write is the only place that writes to a stream. u.mu is held. A stdout that

@@ -52,7 +52,7 @@ func New(opt Options) *UI {
 	return u
 }
 
-// Close takes bars away and ends what was begun. The UI may be used again.
+// Close removes the bars and writes unfinished lines. The UI may be used again.
 func (u *UI) Close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()

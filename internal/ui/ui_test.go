@@ -162,7 +162,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestHarmless: what stands in a file cannot steer the terminal.
+// TestHarmless: control characters in a file do not reach the terminal.
 func TestHarmless(t *testing.T) {
 	s := newStreams(Options{})
 	const evil = "a\x1b]0;title\a\x1b[2Jb\u009b31m\tc"

@@ -7,7 +7,7 @@ import (
 
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/flashing"
 )
 
 type eraseOptions struct {
@@ -22,14 +22,14 @@ func newErase(a *app) *cobra.Command {
 		Use:   "erase [OFFSET SIZE]",
 		Short: "erase partitions, a range, or all of a board's flash",
 		Long: `Erase partitions by the table that is on the board, a range of whole sectors, or
-with --all everything. What is blank already is not touched; the result is proven by
-digests.` + exits(fault.Port, fault.Chip),
+with --all everything. Sectors that are blank already are skipped; digests verify the
+result.` + exits(fault.Port, fault.Chip),
 		Example: `  espalier erase --partition nvs
   espalier erase 0x9000 0x6000
   espalier erase --all`,
 		Args: args("[OFFSET]", "[SIZE]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			return a.erase(cmd.Context(), names, o)
+			return erase(cmd.Context(), a, names, o)
 		},
 	}
 	o.port.addFlags(cmd.Flags())
@@ -40,50 +40,48 @@ digests.` + exits(fault.Port, fault.Chip),
 	return cmd
 }
 
-func (a *app) erase(ctx context.Context, names []string, o eraseOptions) error {
-	named := o.All || len(o.Partition) > 0
-	if named && len(names) != 0 || !named && len(names) != 2 {
-		return fault.New(fault.Usage, "erase: want OFFSET SIZE, or --partition or --all", "espalier erase --help")
-	}
-	if !named {
-		if _, _, err := flashRange(names[0], names[1]); err != nil {
-			return err
-		}
-	}
-	p, l, err := a.connect(ctx, o.port, nil)
+func erase(ctx context.Context, a *app, names []string, o eraseOptions) error {
+	regions, err := o.regions(names)
 	if err != nil {
 		return err
 	}
-	return a.finish(ctx, p, l, o.port, a.eraseOnBoard(ctx, l, names, o))
+	b, err := connectBoard(ctx, a, o.port, nil)
+	if err != nil {
+		return err
+	}
+	return b.Close(ctx, eraseRegions(ctx, a, b.Loader, regions))
 }
 
-func (a *app) eraseOnBoard(ctx context.Context, l *loader.Loader, names []string, o eraseOptions) error {
-	type piece struct {
-		what  string
-		at, n uint32
+func (o eraseOptions) regions(names []string) ([]flashing.Region, error) {
+	named := o.All || len(o.Partition) > 0
+	switch {
+	case named && len(names) != 0, !named && len(names) != 2:
+		return nil, fault.New(fault.Usage, "erase: want OFFSET SIZE, or --partition or --all", "espalier erase --help")
+	case o.All:
+		return []flashing.Region{{All: true}}, nil
+	case !named:
+		r, err := flashing.ParseRange(names[0], names[1])
+		return []flashing.Region{r}, err
 	}
+	var out []flashing.Region
+	for _, p := range o.Partition {
+		out = append(out, flashing.Region{Partition: p})
+	}
+	return out, nil
+}
+
+func eraseRegions(ctx context.Context, a *app, l *loader.Loader, regions []flashing.Region) error {
+	type piece struct{ offset, size uint32 }
 	var pieces []piece
-	wanted := o.Partition
-	if len(wanted) == 0 {
-		wanted = []string{""}
-	}
-	for _, name := range wanted { // all are found before the first is erased
-		at, n, err := a.rangeOnBoard(ctx, l, name, o.All, names)
+	for _, r := range regions { // all are found before the first is erased
+		offset, size, err := r.Resolve(ctx, l)
 		if err != nil {
 			return err
 		}
-		pieces = append(pieces, piece{name, at, n})
+		pieces = append(pieces, piece{offset, size})
 	}
-	for _, e := range pieces {
-		phase := "erase"
-		if e.what != "" {
-			phase += " " + e.what
-		}
-		t := a.ui.Start(phase, progress.Bytes, int64(e.n))
-		last := 0
-		err := l.Erase(ctx, e.at, e.n, func(done int) { t.Add(int64(done - last)); last = done })
-		t.Done(err)
-		if err != nil {
+	for i, p := range pieces {
+		if err := flashing.Erase(ctx, l, regions[i].Partition, p.offset, p.size, a.ui); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ address, flash, security; it is reset for that, twice.` + exits(fault.Port, faul
 				if len(names) > 0 {
 					return fault.New(fault.Usage, "inspect: a FILE or --port, not both")
 				}
-				return a.inspectPort(cmd.Context(), port)
+				return inspectPort(cmd.Context(), a, port)
 			}
 			if len(names) == 0 {
 				return a.inspectProjectLock()

@@ -8,17 +8,16 @@ import (
 	"espalier.dev/espalier/internal/ui"
 )
 
-// inspectPort shows the chip behind a port: what it is, its flash, what is
-// locked.
-func (a *app) inspectPort(ctx context.Context, o portOptions) error {
-	p, l, err := a.connect(ctx, o, nil)
+// inspectPort shows the chip of a board: revision, MAC address, flash, security.
+func inspectPort(ctx context.Context, a *app, o portOptions) error {
+	b, err := connectBoard(ctx, a, o, nil)
 	if err != nil {
 		return err
 	}
-	return a.finish(ctx, p, l, o, a.showChip(ctx, p.Info().Name, l))
+	return b.Close(ctx, showChip(ctx, a, b.Info().Name, b.Loader))
 }
 
-func (a *app) showChip(ctx context.Context, port string, l *loader.Loader) error {
+func showChip(ctx context.Context, a *app, port string, l *loader.Loader) error {
 	s := l.Security()
 	onOff := func(b bool) string {
 		if b {
@@ -56,7 +55,7 @@ func (a *app) showChip(ctx context.Context, port string, l *loader.Loader) error
 		e.Revision = fmt.Sprintf("v%d.%d", id.Revision/100, id.Revision%100)
 		e.Block = fmt.Sprintf("v%d.%d", id.Block/100, id.Block%100)
 		e.Flash, e.FlashSize, e.FlashInside = f.String(), f.Size, id.FlashInside
-		where := "a chip of its own, or unknown"
+		where := "a separate chip, or unknown"
 		if id.FlashInside != 0 {
 			where = "in the package: " + ui.Size(int64(id.FlashInside))
 		}

@@ -72,7 +72,7 @@ func monitorPort(ctx context.Context, a *app, elf string, o monitorOptions) erro
 	if e.ELF == nil {
 		a.ui.Note("no ELF found; addresses will not be symbolised (espalier monitor ELF)")
 	}
-	name, err := a.choosePort(o.Port)
+	name, err := choosePort(a, o.Port)
 	if err != nil {
 		return err
 	}

@@ -26,9 +26,9 @@ func espalierHere(t *testing.T, env []string, args ...string) (code int, stdout,
 	return code, out.String(), errs.String()
 }
 
-// lentBoard runs espalier emulate with args in the background and returns the
+// sharedBoard runs espalier emulate with args in the background and returns the
 // port that it prints, and a function that ends it.
-func lentBoard(t *testing.T, env []string, args ...string) (port string, stop func() int) {
+func sharedBoard(t *testing.T, env []string, args ...string) (port string, stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
@@ -49,8 +49,8 @@ func lentBoard(t *testing.T, env []string, args ...string) (port string, stop fu
 	return strings.TrimSpace(string(line[:n])), stop
 }
 
-// The board behind a port is a board: run --port builds nothing here, writes,
-// resets and watches; the second time it writes nothing.
+// run --port with a file writes it, resets the board and monitors it; the second
+// time nothing is written.
 func TestRunOnPort(t *testing.T) {
 	devtest.Long(t, "real time")
 	env := testChipFiles(t)
@@ -67,7 +67,7 @@ func TestRunOnPort(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			port, _ := lentBoard(t, env, tc.args...)
+			port, _ := sharedBoard(t, env, tc.args...)
 			code, out, errs := espalierHere(t, env, "run", hello, "--port", port, "--expect", "Hello from", "--timeout", "40s")
 			if code != 0 || !strings.Contains(out, "Loaded app from partition") || !strings.Contains(out, "Hello from an ESP32-C3!") || !strings.Contains(errs, ", verified") {
 				t.Fatalf("exit %d\n%s\n%s", code, out, errs)
@@ -76,7 +76,7 @@ func TestRunOnPort(t *testing.T) {
 				return
 			}
 			code, _, errs = espalierHere(t, env, "flash", hello, "--port", port)
-			if code != 0 || !strings.Contains(errs, "the board holds it already") {
+			if code != 0 || !strings.Contains(errs, "flash is up to date") {
 				t.Errorf("again: exit %d\n%s", code, errs)
 			}
 		})
@@ -90,10 +90,14 @@ func TestPortVerbs(t *testing.T) {
 	hello := testFirmware(t, "hello.elf")
 	dir := t.TempDir()
 	saved := filepath.Join(dir, "saved.bin")
-	port, stop := lentBoard(t, env, "--download", "--share", "rfc2217://127.0.0.1:0", "--save-flash", saved, "--speed", "4")
+	port, stop := sharedBoard(t, env, "--download", "--share", "rfc2217://127.0.0.1:0", "--save-flash", saved, "--speed", "4")
 	want := bytes.Repeat([]byte("espalier"), 700)
 	file := filepath.Join(dir, "data")
 	if err := os.WriteFile(file, want, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	large := filepath.Join(dir, "large")
+	if err := os.WriteFile(large, make([]byte, 100<<10), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
@@ -105,7 +109,10 @@ func TestPortVerbs(t *testing.T) {
 		{[]string{"flash", file}, 2, "neither an ELF nor an image"},
 		{[]string{"flash", file, "--at", "nvs"}, 0, "wrote 8.0 KiB of 8.0 KiB"},
 		{[]string{"flash", file, "--at", "0x9010"}, 2, "would be erased"},
-		{[]string{"flash", file, "--at", "0x3ff000"}, 2, "bootloader would be overwritten"},
+		{[]string{"flash", file, "--at", "0x3ff000"}, 2, "does not fit partition factory"},
+		{[]string{"flash", file, "--at", "0x3ff000", "--force"}, 2, "bootloader would be overwritten"},
+		{[]string{"flash", large, "--at", "nvs"}, 2, "does not fit partition nvs: 102400 bytes from 0x9000, 77824 too many; it would overwrite partition phy_init and partition factory"},
+		{[]string{"flash", large, "--at", "0xa000"}, 2, "does not fit partition nvs"},
 		{[]string{"flash", file, "--at", "0"}, 2, "is no bootloader"},
 		{[]string{"flash", file, "--at", "attic"}, 2, "no partition called attic"},
 		{[]string{"flash", hello, "--erase-data", "attic"}, 2, "no partition called attic"},
@@ -114,7 +121,7 @@ func TestPortVerbs(t *testing.T) {
 		{[]string{"erase", "0x9000", "0x10"}, 2, "not whole sectors"},
 		{[]string{"erase", "0x9000"}, 2, "want OFFSET SIZE"},
 		{[]string{"read-flash", "--partition", "nvs", filepath.Join(dir, "nvs")}, 0, ""},
-		{[]string{"flash", hello, "--erase-data", "nvs"}, 0, "the board holds it already"},
+		{[]string{"flash", hello, "--erase-data", "nvs"}, 0, "flash is up to date"},
 		{[]string{"read-flash", "0x9000", "0x1000", filepath.Join(dir, "erased")}, 0, ""},
 		{[]string{"erase", "--partition", "factory"}, 0, ""},
 	} {
@@ -152,7 +159,7 @@ func TestPortVerbs(t *testing.T) {
 func TestReadFlashInterrupted(t *testing.T) {
 	devtest.Long(t, "real time")
 	env := testChipFiles(t)
-	port, _ := lentBoard(t, env, "--download", "--share", "rfc2217://127.0.0.1:0")
+	port, _ := sharedBoard(t, env, "--download", "--share", "rfc2217://127.0.0.1:0")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "board.bin")
 	if err := os.WriteFile(file, []byte("older"), 0o666); err != nil {
@@ -213,7 +220,7 @@ func TestCargoRunner(t *testing.T) {
 	cargo := devtest.Tool(t, "cargo")
 	env := testChipFiles(t)
 	hello := testFirmware(t, "hello.elf")
-	port, _ := lentBoard(t, env, "--download", "--pty")
+	port, _ := sharedBoard(t, env, "--download", "--pty")
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +279,7 @@ func TestServePort(t *testing.T) {
 	devtest.Long(t, "real time")
 	env := testChipFiles(t)
 	hello := testFirmware(t, "hello.elf")
-	here, _ := lentBoard(t, env, "--download", "--pty")
+	here, _ := sharedBoard(t, env, "--download", "--pty")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r, w := io.Pipe()
@@ -312,7 +319,7 @@ func TestServePort(t *testing.T) {
 func TestRunProjectOnPort(t *testing.T) {
 	dir, env := spineProject(t)
 	board := testChipFiles(t)
-	port, _ := lentBoard(t, board, "--download", "--pty")
+	port, _ := sharedBoard(t, board, "--download", "--pty")
 	env = append(env, "ESPALIER_PORT="+port)
 	run := func(expect string) string {
 		t.Helper()
@@ -331,7 +338,7 @@ func TestRunProjectOnPort(t *testing.T) {
 	if out := run("mini: generated, 4711"); !strings.Contains(out, ", verified") || strings.Contains(out, "flasher stub runs") {
 		t.Errorf("more than the edit was written:\n%s", out)
 	}
-	if out := run("mini: generated, 4711"); !strings.Contains(out, "the board holds it already") {
+	if out := run("mini: generated, 4711"); !strings.Contains(out, "flash is up to date") {
 		t.Errorf("it is written again:\n%s", out)
 	}
 }

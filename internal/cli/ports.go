@@ -1,16 +1,15 @@
 package cli
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/ports"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/serial"
 )
@@ -24,52 +23,66 @@ func newPorts(a *app) *cobra.Command {
 	var o portsOptions
 	cmd := &cobra.Command{
 		Use:   "ports",
-		Short: "the boards that are connected",
-		Long: `List the serial ports of this machine, boards first, and what is probably behind
-each. --use remembers one for this project, by the serial number of its USB device,
-so that another name tomorrow does not matter. A port that you may not open is
-marked, and what would change that is printed, to be pasted.` + exits(fault.Port),
+		Short: "list serial ports; remember one for the project",
+		Long: `List the serial ports of this machine, boards first, with the probable chip of each.
+--use remembers one for this project, by the serial number of its USB device, so that
+the device may change its name. A port that you may not open is marked, and the
+command that changes this is printed.` + exits(fault.Port),
 		Example: `  espalier ports
   espalier ports --use /dev/ttyACM0`,
 		Args: args(),
 		RunE: func(*cobra.Command, []string) error {
 			switch {
 			case o.Forget:
-				return a.forgetPort()
+				return ports.Forget(a.projectDir())
 			case o.Use != "":
-				return a.usePort(o.Use)
+				return usePort(a, o.Use)
 			}
-			return a.ports()
+			return listPorts(a)
 		},
 	}
 	cmd.Flags().StringVar(&o.Use, "use", "", "remember `PORT` for this project")
-	cmd.Flags().BoolVar(&o.Forget, "forget", false, "forget what was remembered")
+	cmd.Flags().BoolVar(&o.Forget, "forget", false, "forget the remembered port")
 	cmd.MarkFlagsMutuallyExclusive("use", "forget")
 	return cmd
 }
 
-func (a *app) ports() error {
+func listPorts(a *app) error {
 	list, err := serial.List()
 	if err != nil {
 		return fault.Wrap(fault.Port, err, "listing serial ports")
 	}
-	return a.showPorts(list, serial.Access)
+	showPorts(a, list, serial.Access)
+	return nil
+}
+
+// portEvent is the event "port".
+type portEvent struct {
+	Name         string `json:"name"`
+	Kind         string `json:"kind"`
+	USB          string `json:"usb,omitempty"`
+	Serial       string `json:"serial,omitempty"`
+	Manufacturer string `json:"manufacturer,omitempty"`
+	Product      string `json:"product,omitempty"`
+	Likely       bool   `json:"likely"`
+	Remembered   bool   `json:"remembered"`
+	Denied       bool   `json:"denied"`
 }
 
 // showPorts lists ports, and what keeps the user from opening them.
-func (a *app) showPorts(list []serial.Info, access func(serial.Info) *serial.PermissionError) error {
-	was, saved := a.rememberedPort()
+func showPorts(a *app, list []serial.Info, access func(serial.Info) *serial.PermissionError) {
+	if len(list) == 0 {
+		a.ui.Note("no serial ports")
+		a.ui.Hints("connect a board with a data cable", "without one: espalier run uses the emulated board")
+		return
+	}
+	was, saved := ports.Recall(a.projectDir())
 	var denied []serial.Info
 	var remedies []string
 	t := ui.Table{Head: []string{"Port", "Board", "USB", "Serial number", ""}}
 	for _, i := range list {
-		mark := ""
-		if saved && was.is(i) {
-			mark = "remembered"
-		}
 		d := access(i)
 		if d != nil {
-			mark = strings.TrimPrefix(mark+", no permission", ", ")
 			denied = append(denied, i)
 			for _, h := range d.Hints() {
 				if !slices.Contains(remedies, h) {
@@ -77,75 +90,44 @@ func (a *app) showPorts(list []serial.Info, access func(serial.Info) *serial.Per
 				}
 			}
 		}
-		usb := ""
+		e := portEvent{i.Name, i.Kind.String(), "", i.Serial, i.Manufacturer, i.Product, i.Likely(), saved && was.Matches(i), d != nil}
 		if i.VID != 0 {
-			usb = fmt.Sprintf("%04x:%04x", i.VID, i.PID)
+			e.USB = fmt.Sprintf("%04x:%04x", i.VID, i.PID)
 		}
-		what := i.Product
-		if i.Chip != "" {
-			what = i.Chip
-		}
-		if what == "" {
-			what = i.Kind.String()
-		}
-		t.Rows = append(t.Rows, []string{i.Name, what, usb, i.Serial, mark})
-		a.ui.Event("port", struct {
-			Name         string `json:"name"`
-			Kind         string `json:"kind"`
-			USB          string `json:"usb,omitempty"`
-			Serial       string `json:"serial,omitempty"`
-			Manufacturer string `json:"manufacturer,omitempty"`
-			Product      string `json:"product,omitempty"`
-			Likely       bool   `json:"likely"`
-			Remembered   bool   `json:"remembered"`
-			Denied       bool   `json:"denied"`
-		}{i.Name, i.Kind.String(), usb, i.Serial, i.Manufacturer, i.Product, i.Likely(), saved && was.is(i), d != nil})
-	}
-	if len(list) == 0 {
-		a.ui.Note("no serial ports")
-		a.ui.Hints("connect a board with a data cable", "without one: espalier run uses the emulated board")
-		return nil
+		a.ui.Event("port", e)
+		t.Rows = append(t.Rows, []string{i.Name, cmp.Or(i.Chip, i.Product, i.Kind.String()), e.USB, i.Serial, e.marks()})
 	}
 	a.ui.Table(t)
 	if len(denied) > 0 {
-		what := denied[0].Name
+		which := denied[0].Name
 		if len(denied) > 1 {
-			what = fmt.Sprintf("%d of these ports", len(denied))
+			which = fmt.Sprintf("%d of these ports", len(denied))
 		}
-		a.ui.Note("you may not open %s", what)
+		a.ui.Note("you may not open %s", which)
 		a.ui.Hints(remedies...)
 	}
-	return nil
 }
 
-func (a *app) usePort(name string) error {
-	path, err := a.savedPortPath()
-	if err != nil {
-		return err
+func (e portEvent) marks() string {
+	var marks []string
+	if e.Remembered {
+		marks = append(marks, "remembered")
 	}
-	s := savedPort{Name: name}
-	if list, err := serial.List(); err == nil {
-		if i := slices.IndexFunc(list, func(i serial.Info) bool { return i.Name == name }); i >= 0 {
-			s = savedPort{Name: name, VID: list[i].VID, PID: list[i].PID, Serial: list[i].Serial}
-		}
+	if e.Denied {
+		marks = append(marks, "no permission")
 	}
-	b, err := json.Marshal(s)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o777)
-	}
-	if err == nil {
-		err = writeChanged(path, append(b, '\n'))
-	}
-	return fault.Wrap(fault.Usage, err, "remembering the port")
+	return strings.Join(marks, ", ")
 }
 
-func (a *app) forgetPort() error {
-	path, err := a.savedPortPath()
+// usePort remembers a port for the project.
+func usePort(a *app, name string) error {
+	list, err := serial.List()
 	if err != nil {
+		a.ui.Debugf("listing serial ports: %v", err)
+	}
+	if err := ports.Remember(a.projectDir(), name, list); err != nil {
 		return err
 	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return fault.Wrap(fault.Usage, err, "forgetting the port")
-	}
+	a.ui.Note("%s is the port of this project from now on", name)
 	return nil
 }

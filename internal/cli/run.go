@@ -132,5 +132,5 @@ func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 	if err != nil {
 		return err
 	}
-	return runOnPort(ctx, a, j, emulation{ROM: f.rom, ELF: f.bytes}, flashOptions{work: o.work, port: o.port}, s)
+	return runOnPort(ctx, a, j, f.rom, flashOptions{work: o.work, port: o.port}, s)
 }

@@ -5,54 +5,52 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/session"
-	"espalier.dev/espalier/serial"
 )
 
 // runOnPort writes a firmware to a real board, resets it, and monitors it.
-func runOnPort(ctx context.Context, a *app, j flashJob, e emulation, o flashOptions, s *session.Session) error {
-	p, l, err := a.connect(ctx, o.port, j.stub)
+func runOnPort(ctx context.Context, a *app, j flashJob, rom []byte, o flashOptions, s *session.Session) error {
+	b, err := connectBoard(ctx, a, o.port, j.stub)
 	if err != nil {
 		return err
 	}
-	if err := a.write(ctx, l, j, o); err != nil {
-		return a.finish(ctx, p, l, o.port, err)
-	}
-	how, err := o.port.after()
-	if err == nil {
-		err = portFault(l.Leave(ctx, how))
-	}
+	p, err := b.Start(ctx, writeBoard(ctx, a, b, j, o))
 	if err != nil {
-		leaveSane(p)
 		return err
-	}
-	if k, ok := p.(*serial.ReconnectingPort); ok {
-		p = k.Current() // the session waits for it by itself, and handles keys meanwhile
 	}
 	s.FromReset = true
-	return portFault(s.Run(ctx, session.NewSerial(p, nil), session.Symbols(e.ELF, e.ROM, a.ui)))
+	return portFault(s.Run(ctx, session.NewSerial(p, nil), session.Symbols(j.elf, rom, a.ui)))
 }
 
 // runFileOnPort is runOnPort for an ELF or image.
 func runFileOnPort(cmd *cobra.Command, a *app, name string, o runOptions) error {
-	ctx := cmd.Context()
 	s, err := newSession(a, o.session)
 	if err != nil {
 		return err
 	}
 	flash := flashOptions{work: o.work, port: o.port}
-	j, err := a.flashFile(ctx, name, flash)
+	j, err := flashFile(cmd.Context(), a, name, flash)
 	if err != nil {
 		return err
 	}
-	var e emulation
-	if b, err := a.readInput(ctx, name); err == nil && image.Identify(b) == image.ELF {
-		e.ELF = b
+	return runOnPort(cmd.Context(), a, j, symbolROM(cmd.Context(), a), flash, s)
+}
+
+// flashAndMonitor is flash --monitor: it goes on until it is interrupted.
+func flashAndMonitor(ctx context.Context, a *app, j flashJob, o flashOptions) error {
+	s, err := newSession(a, session.Options{KeepGoing: true})
+	if err != nil {
+		return err
 	}
-	if rom, err := a.chipFiles(chipfiles.Paths{}).ROM(ctx, chipfiles.EmulatedRevision); err == nil {
-		e.ROM = rom
+	return runOnPort(ctx, a, j, symbolROM(ctx, a), o, s)
+}
+
+// symbolROM reads the mask ROM for the names of its functions; nil without one.
+func symbolROM(ctx context.Context, a *app) []byte {
+	rom, err := a.chipFiles(chipfiles.Paths{}).ROM(ctx, chipfiles.EmulatedRevision)
+	if err != nil {
+		a.ui.Debugf("addresses of the mask ROM will not be symbolised: %v", err)
 	}
-	return runOnPort(ctx, a, j, e, flash, s)
+	return rom
 }

@@ -81,7 +81,7 @@ func (a *app) servePort(ctx context.Context, name string, o servePortOptions) er
 	if err := checkListen(o.Listen); err != nil {
 		return err
 	}
-	name, err := a.choosePort(name)
+	name, err := choosePort(a, name)
 	if err != nil {
 		return err
 	}

@@ -31,11 +31,11 @@ func newSymbolize(a *app) *cobra.Command {
 	var o symbolizeOptions
 	cmd := &cobra.Command{
 		Use:   "symbolize [LOG | ADDRESS...]",
-		Short: "name the addresses of a log, or of a list",
+		Short: "functions and source lines for the addresses in a log, or in a list",
 		Long: `Read the log of a board, from a file or standard input, and print the same lines,
 each followed by the functions and source lines at the code addresses in it, with
-every inlined call; frames of defmt become lines; a crash gets its report. With
-addresses instead (0x42001234), print what is there.
+every inlined call; defmt frames become lines; a crash gets its report. With
+addresses instead (0x42001234 or 42001234), print the functions at them.
 
 The firmware is the ELF that made the log: --elf, or the only one that espalier
 build has left in target/espalier.` + exits(),
@@ -43,7 +43,7 @@ build has left in target/espalier.` + exits(),
   ssh lab cat /dev/ttyACM0 | espalier symbolize --elf blinky.elf
   espalier symbolize 0x42001234 0x40380010 --elf blinky.elf`,
 		Args: logOrAddresses,
-		RunE: func(cmd *cobra.Command, names []string) error { return a.symbolize(cmd.Context(), names, o) },
+		RunE: func(cmd *cobra.Command, names []string) error { return symbolize(cmd.Context(), a, names, o) },
 	}
 	cmd.Flags().StringVar(&o.ELF, "elf", "", "ELF `FILE` with the symbols")
 	cmd.Flags().StringVar(&o.ROM, "rom", "", "mask ROM as an ELF `FILE` (default: the locked one)")
@@ -56,17 +56,17 @@ func logOrAddresses(_ *cobra.Command, names []string) error {
 		return nil
 	}
 	for _, n := range names {
-		if _, ok := parseAddress(n); !ok {
+		if _, ok := addressArgument(n); !ok {
 			return fault.New(fault.Usage, fmt.Sprintf("symbolize: unexpected argument %s", n), "either one log or addresses such as 0x42001234")
 		}
 	}
 	return nil
 }
 
-func (a *app) symbolize(ctx context.Context, names []string, o symbolizeOptions) error {
+func symbolize(ctx context.Context, a *app, names []string, o symbolizeOptions) error {
 	var addrs []uint32
 	for _, n := range names {
-		if v, ok := parseAddress(n); ok {
+		if v, ok := addressArgument(n); ok {
 			addrs = append(addrs, v)
 		}
 	}
@@ -105,7 +105,7 @@ func (a *app) symbolize(ctx context.Context, names []string, o symbolizeOptions)
 	err = pump(ctx, in, func(p []byte, more bool) error {
 		m.Write(monitor.UART0, 0, p)
 		if !more {
-			return w.Flush() // somebody may be looking at a slow stream
+			return w.Flush() // a slow stream is shown line by line
 		}
 		return nil
 	})
@@ -119,11 +119,27 @@ func (a *app) symbolize(ctx context.Context, names []string, o symbolizeOptions)
 	return err
 }
 
-// parseAddress reads 0x and up to eight hex digits.
+// addressArgument reads an argument that is an address and not the name of a file.
+func addressArgument(s string) (uint32, bool) {
+	if v, ok := parseAddress(s); ok {
+		if _, err := os.Stat(s); err != nil {
+			return v, true
+		}
+	}
+	return 0, false
+}
+
+// parseAddress reads an address as logs and debuggers print it: 0x and up to
+// eight hex digits, or eight without 0x; a colon or comma may follow, and of
+// PC:SP, as in a backtrace, it takes the first.
 func parseAddress(s string) (uint32, bool) {
-	h, ok := strings.CutPrefix(s, "0x")
-	v, err := strconv.ParseUint(h, 16, 32)
-	return uint32(v), ok && err == nil
+	s, _, _ = strings.Cut(strings.TrimRight(s, ",;"), ":")
+	digits, prefixed := strings.CutPrefix(strings.ToLower(s), "0x")
+	if !prefixed && len(digits) != 8 {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(digits, 16, 32)
+	return uint32(v), err == nil
 }
 
 // pump reads in until it ends or ctx does, and hands on what comes. more says

@@ -41,6 +41,7 @@ type options struct {
 	verbose         bool
 	inert           []string
 	engine          rv32.Engine
+	jumper          bool
 	fresh           bool
 }
 
@@ -53,6 +54,7 @@ func run() error {
 	inert := flag.String("inert", "", "blocks that are plain memory while a test runs, separated by commas")
 	reference := flag.Bool("reference", false, "use the reference engine")
 	fresh := flag.Bool("fresh", false, "boot a board for each test")
+	open := flag.Bool("no-jumper", false, "do not join GPIO2 and GPIO3, as the tests need it")
 	limit := flag.Duration("timeout", 20*time.Minute, "of wall time")
 	flag.Parse()
 	var o options
@@ -72,7 +74,7 @@ func run() error {
 	if *reference {
 		o.engine = rv32.EngineReference
 	}
-	o.verbose, o.fresh = *verbose, *fresh
+	o.verbose, o.fresh, o.jumper = *verbose, *fresh, !*open
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
 	reports := make([]report, flag.NArg())
@@ -118,7 +120,11 @@ func (o *options) program(ctx context.Context, path string) (rep report) {
 		return rep
 	}
 	r := embedtest.Runner{Fresh: o.fresh, Board: func(output func(emu.Output)) (*emu.Board, error) {
-		return c3.New(emu.Config{ROM: o.rom, Flash: flash.Merged(), Engine: o.engine, Output: output})
+		b, err := c3.New(emu.Config{ROM: o.rom, Flash: flash.Merged(), Engine: o.engine, Output: output})
+		if err == nil && o.jumper {
+			b.Join(2, 3)
+		}
+		return b, err
 	}}
 	if len(o.inert) > 0 {
 		r.Prepare = func(b *emu.Board) error { return b.Inert(o.inert...) }

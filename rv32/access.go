@@ -6,6 +6,12 @@ import "encoding/binary"
 // missed, or there is none (reference engine). Plain memory may be misaligned,
 // the Bus may not.
 func (c *CPU) load(addr uint32, size uint32) (v uint32, ok bool) {
+	c.fault = CauseLoad
+	if c.guard.data || c.guard.pmp {
+		if !c.permitted(trigLoad, addr, size) {
+			return 0, false
+		}
+	}
 	mp := c.mem.at(addr)
 	off := addr % PageSize
 	switch {
@@ -44,6 +50,12 @@ func (c *CPU) load(addr uint32, size uint32) (v uint32, ok bool) {
 
 // store is a data store of the low size bytes of v, like load.
 func (c *CPU) store(addr uint32, size uint32, v uint32) bool {
+	c.fault = CauseStore
+	if c.guard.data || c.guard.pmp {
+		if !c.permitted(trigStore, addr, size) {
+			return false
+		}
+	}
 	mp := c.mem.at(addr)
 	off := addr % PageSize
 	switch {

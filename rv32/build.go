@@ -26,7 +26,7 @@ func (c *CPU) build(pc uint32) *block {
 	links := 1
 	seen := map[uint32]bool{}
 	for b.n < maxBlock {
-		if len(c.breaks) != 0 && c.breaks[pc] {
+		if len(c.breaks) != 0 && c.breaks[pc] || c.guard.execute && c.watchesCode(pc) {
 			if b.n == 0 {
 				b.put(Inst{Op: opBreakpoint}, pc, 2)
 				b.cover(c, pc, 2)
@@ -34,7 +34,7 @@ func (c *CPU) build(pc uint32) *block {
 			}
 			break
 		}
-		word, _, ok := c.mem.fetch(pc)
+		word, _, ok := c.fetch(pc)
 		if !ok {
 			break
 		}

@@ -52,6 +52,7 @@ const (
 	ExitBreak       // at a breakpoint, not executed yet; the next Run passes it
 	ExitEbreak      // at an ebreak, not executed, with StopOnEbreak set
 	ExitYield       // the Bus asked for it with Yield
+	exitSwitch      // a performance counter needs the other engine
 )
 
 func (e Exit) String() string {
@@ -93,15 +94,21 @@ type CPU struct {
 	base   uint64 // block engine: cycles + what is left of its budget
 	mem    Memory
 	// attn makes both engines consult boundary before the next instruction.
-	attn    bool
-	waiting bool
-	irq     uint8
-	mode    Mode
-	yield   bool
-	traced  bool
-	csr     CSRs
-	hash    uint64
-	trapped bool // the instruction just executed trapped
+	attn     bool
+	waiting  bool
+	irq      uint8
+	mode     Mode
+	yield    bool
+	traced   bool
+	csr      CSRs
+	hash     uint64
+	trapped  bool // the instruction just executed trapped
+	guard    guards
+	pmp      []pmpEntry // in the order of their numbers
+	fault    uint32     // cause of a load or store that was refused
+	mcount   counterMode
+	ucount   counterMode
+	counting bool // the running engine counts events
 
 	bus     Bus
 	csrBus  CSRBus
@@ -266,16 +273,24 @@ func mix(h uint64, a, b uint32) uint64 {
 func (c *CPU) Run(until uint64) Exit {
 	c.until = until
 	c.attn = true
-	if c.engine == EngineReference || c.Hooks != nil {
-		return c.runReference()
+	for {
+		exit := exitNone
+		c.counting = c.counts()
+		if c.engine == EngineReference || c.Hooks != nil || c.counting {
+			exit = c.runReference()
+		} else {
+			exit = c.runBlocks()
+		}
+		if exit != exitSwitch {
+			return exit
+		}
 	}
-	return c.runBlocks()
 }
 
 // Step takes the interrupt that is due, in no time, or else executes one
 // instruction. A breakpoint at the instruction does not stop it.
 func (c *CPU) Step() Exit {
-	c.until = c.cycles + 1
+	c.until, c.counting = c.cycles+1, c.counts()
 	c.hasBreak, c.passed, c.passedPC = true, c.cycles, c.pc
 	pc, at := c.pc, c.cycles
 	if e := c.boundary(); e != exitNone {
@@ -310,6 +325,10 @@ func (c *CPU) boundary() Exit {
 		}
 		if c.cycles >= c.until {
 			return ExitBudget
+		}
+		if c.counting != c.counts() {
+			c.attn = true
+			return exitSwitch
 		}
 		if c.waiting {
 			if c.irq == 0 {

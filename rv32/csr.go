@@ -15,12 +15,15 @@ func (c *CPU) quickCount(w uint64) bool {
 	if Op(w) != OpCSRRS || uint8(w>>16) != 0 || c.mode != Machine {
 		return false
 	}
-	base := c.csr.MpccrBase
+	base, mode := c.csr.MpccrBase, c.mcount
 	switch w >> 52 {
 	case csrMpccr:
 	case csrUpccr:
-		base = c.csr.UpccrBase
+		base, mode = c.csr.UpccrBase, c.ucount
 	default:
+		return false
+	}
+	if mode != countCycles {
 		return false
 	}
 	c.TimerRead()
@@ -95,8 +98,17 @@ func (c *CPU) csrInst(in Inst) bool {
 }
 
 const (
-	csrMpccr = 0x7e2
-	csrUpccr = 0x802
+	csrPmpcfg0  = 0x3a0
+	csrPmpaddr0 = 0x3b0
+	csrTdata1   = 0x7a1
+	csrTdata2   = 0x7a2
+	csrTcontrol = 0x7a5
+	csrMpcer    = 0x7e0
+	csrMpcmr    = 0x7e1
+	csrMpccr    = 0x7e2
+	csrUpcer    = 0x800
+	csrUpcmr    = 0x801
+	csrUpccr    = 0x802
 )
 
 // csrWord returns where a CSR that is plain storage lives, and the bits of it
@@ -105,10 +117,10 @@ func (c *CPU) csrWord(n uint16) (*uint32, uint32) {
 	s := &c.csr
 	const all = 0xffffffff
 	switch {
-	case n >= 0x3a0 && n <= 0x3a3:
-		return &s.Pmpcfg[n&3], all
-	case n >= 0x3b0 && n <= 0x3bf:
-		return &s.Pmpaddr[n&15], all
+	case n >= csrPmpcfg0 && n < csrPmpcfg0+pmpEntries/4:
+		return &s.Pmpcfg[n-csrPmpcfg0], all
+	case n >= csrPmpaddr0 && n < csrPmpaddr0+pmpEntries:
+		return &s.Pmpaddr[n-csrPmpaddr0], all
 	}
 	switch n {
 	case 0x000:
@@ -130,21 +142,17 @@ func (c *CPU) csrWord(n uint16) (*uint32, uint32) {
 	case 0x344:
 		return &s.Mip, all
 	case 0x7a0:
-		return &s.Tselect, all
-	case 0x7a1:
-		return &s.Tdata1, all
-	case 0x7a2:
-		return &s.Tdata2, all
-	case 0x7a5:
-		return &s.Tcontrol, all
-	case 0x7e0:
-		return &s.Mpcer, all
-	case 0x7e1:
-		return &s.Mpcmr, all
-	case 0x800:
-		return &s.Upcer, all
-	case 0x801:
-		return &s.Upcmr, all
+		return &s.Tselect, triggers - 1
+	case csrTcontrol:
+		return &s.Tcontrol, tcontrolWritable
+	case csrMpcer:
+		return &s.Mpcer, eventsAll
+	case csrMpcmr:
+		return &s.Mpcmr, counterOn | counterStop
+	case csrUpcer:
+		return &s.Upcer, eventsAll
+	case csrUpcmr:
+		return &s.Upcmr, counterOn | counterStop
 	}
 	return nil, 0
 }
@@ -163,10 +171,10 @@ func (c *CPU) CSR(n uint16) (v uint32, ok bool) {
 		return 1, true
 	case 0xf14:
 		return 0, true
-	case csrMpccr:
-		return c.csr.MpccrBase + uint32(c.cycles), true
-	case csrUpccr:
-		return c.csr.UpccrBase + uint32(c.cycles), true
+	case csrMpccr, csrUpccr:
+		return c.counter(n), true
+	case csrTdata1, csrTdata2:
+		return c.triggerCSR(n), true
 	}
 	if p, _ := c.csrWord(n); p != nil {
 		return *p, true
@@ -192,11 +200,19 @@ func (c *CPU) SetCSR(n uint16, v uint32) (ok bool) {
 		}
 	case 0x301:
 		return true
-	case csrMpccr:
-		c.csr.MpccrBase = v - uint32(c.cycles)
+	case csrMpccr, csrUpccr:
+		c.setCounter(n, v)
 		return true
-	case csrUpccr:
-		c.csr.UpccrBase = v - uint32(c.cycles)
+	case csrMpcer, csrMpcmr, csrUpcer, csrUpcmr:
+		p, mask := c.csrWord(n)
+		c.recount(func() { *p = v & mask })
+		return true
+	case csrTdata1, csrTdata2:
+		c.setTriggerCSR(n, v)
+		return true
+	}
+	if n >= csrPmpcfg0 && n < csrPmpcfg0+pmpEntries/4 || n >= csrPmpaddr0 && n < csrPmpaddr0+pmpEntries {
+		c.setPMP(n, v)
 		return true
 	}
 	if p, mask := c.csrWord(n); p != nil {

@@ -150,6 +150,9 @@ func randomInst(r *rand.Rand) (w uint32, size int) {
 	case 14:
 		return iType(small(), 8, 0, r.Uint32()&1, 0x67), 4
 	case 15:
+		if r.IntN(8) == 0 {
+			return guardCSR(r), 4
+		}
 		csr := []uint32{0x300, 0x305, 0x340, 0x341, 0x342, 0x343, 0x7e2, 0x802, 0x803, 0x805, 0xf14, 0xc00, 0x301}[r.IntN(13)]
 		f3 := []uint32{1, 2, 3, 5, 6, 7}[r.IntN(6)]
 		if csr == 0x305 {
@@ -172,6 +175,29 @@ func randomInst(r *rand.Rand) (w uint32, size int) {
 	}
 }
 
+// guardCSR is a write to what refuses accesses, triggers and PMP, or chooses
+// what the performance counters count.
+func guardCSR(r *rand.Rand) uint32 {
+	base := []uint32{8, 9, 2}[r.IntN(3)] // registers that hold addresses of memory
+	switch r.IntN(8) {
+	case 0:
+		return iType(0x7a0, r.Uint32()&7, 5, 0, 0x73) // csrrwi tselect
+	case 1:
+		return iType(csrTcontrol, 8, 5, 0, 0x73)
+	case 2:
+		return iType(csrTdata2, base, 1, 0, 0x73)
+	case 3:
+		return iType(csrTdata1, 11+r.Uint32()&1, 1, 0, 0x73)
+	case 4:
+		return iType(csrPmpcfg0+r.Uint32()&1, 11+r.Uint32()&1, 1, 0, 0x73)
+	case 5:
+		return iType(csrPmpaddr0+r.Uint32()&7, 11+r.Uint32()&1, 1, 0, 0x73)
+	case 6:
+		return iType(csrMpcer, r.Uint32()&31, 5, 0, 0x73)
+	}
+	return iType(csrUpcer, 11+r.Uint32()&1, 1, 0, 0x73)
+}
+
 type world struct {
 	c   *CPU
 	ram *Bank
@@ -191,6 +217,8 @@ func newWorld(e Engine, traced bool, program []byte) *world {
 	m.Map(romAt, rom, 0, PageSize, Read|Exec)
 	c.Reset(ramAt)
 	c.SetCSR(0x305, romAt)
+	c.SetCSR(csrPmpaddr0+15, 0xffffffff) // the last entry opens everything to user mode
+	c.SetCSR(csrPmpcfg0+3, (pmpNAPOT|7)<<24)
 	c.SetReg(8, ramAt)
 	c.SetReg(9, aliasAt)
 	c.SetReg(10, busAt)

@@ -40,7 +40,7 @@ func (c *CPU) slowLoad(b *block, i uint, left int64, addr, size uint32) (uint32,
 	c.pc, c.cycles = me.pc, c.base-uint64(left+b.n-int64(me.done))
 	v, ok := c.load(addr, size)
 	if !ok {
-		c.exception(CauseLoad, addr)
+		c.exception(c.fault, addr)
 		return 0, i, trapped
 	}
 	if c.attn {
@@ -48,7 +48,7 @@ func (c *CPU) slowLoad(b *block, i uint, left int64, addr, size uint32) (uint32,
 		c.cycles++
 		return v, i, stop
 	}
-	if mp := c.mem.at(addr); mp.perm&Read != 0 {
+	if mp := c.mem.at(addr); mp.perm&Read != 0 && c.cachesLoads(addr) {
 		c.mem.rd[addr>>pageShift%tlbSize] = translation{addr &^ (PageSize - 1), mp.bytes()}
 	}
 	return v, i, goOn
@@ -66,7 +66,7 @@ const (
 // are to variables that share a page with code, as where the code that a
 // program keeps in RAM ends and its data begins.
 func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uint, outcome) {
-	if e := &c.mem.mixed[addr>>pageShift%mixedSize]; e.tag == addr&^(PageSize-size) && e.code.free(addr) {
+	if e := &c.mem.mixed[addr>>pageShift%mixedSize]; e.tag == addr&^(PageSize-size) && e.free(addr) {
 		switch p := e.page[addr%PageSize:]; size {
 		case 1:
 			p[0] = byte(v)
@@ -80,7 +80,7 @@ func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uin
 	me := &b.meta[i]
 	c.pc, c.cycles = me.pc, c.base-uint64(left+b.n-int64(me.done))
 	if !c.store(addr, size, v) {
-		c.exception(CauseStore, addr)
+		c.exception(c.fault, addr)
 		return i, trapped
 	}
 	if c.attn {
@@ -89,11 +89,15 @@ func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uin
 		return i, stop
 	}
 	if mp := c.mem.at(addr); mp.perm&Write != 0 {
+		watched, ok := c.cachesStores(addr)
+		if !ok {
+			return i, goOn
+		}
 		t := translation{addr &^ (PageSize - 1), mp.bytes()}
-		if code := &mp.bank.code[mp.page]; code.lines == 0 {
+		if code := &mp.bank.code[mp.page]; code.lines|watched == 0 {
 			c.mem.wr[addr>>pageShift%tlbSize] = t
 		} else {
-			c.mem.mixed[addr>>pageShift%mixedSize] = mixedPage{t, code}
+			c.mem.mixed[addr>>pageShift%mixedSize] = mixedPage{t, code, watched}
 		}
 	}
 	return i, goOn
@@ -161,7 +165,7 @@ func (c *CPU) budget() int64 {
 
 // fetchFault is the trap of an instruction that cannot be fetched.
 func (c *CPU) fetchFault() {
-	_, at, _ := c.mem.fetch(c.pc)
+	_, at, _ := c.fetch(c.pc)
 	c.exception(CauseFetch, at)
 }
 

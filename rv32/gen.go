@@ -199,9 +199,9 @@ func (c *CPU) execute(in *Inst, next uint32) {
 		fmt.Fprintf(&b, "case Op%s:\n", r.name)
 		switch {
 		case r.load != "":
-			fmt.Fprintf(&b, "addr := %s\nv, ok := c.load(addr, %d)\nif !ok {\nc.exception(CauseLoad, addr)\nreturn\n}\n%s = %s\n", subst("$a + $i", "in"), r.size, subst("$d", "in"), r.load)
+			fmt.Fprintf(&b, "addr := %s\nv, ok := c.load(addr, %d)\nif !ok {\nc.exception(c.fault, addr)\nreturn\n}\n%s = %s\n", subst("$a + $i", "in"), r.size, subst("$d", "in"), r.load)
 		case r.size != 0:
-			fmt.Fprintf(&b, "addr := %s\nif !c.store(addr, %d, %s) {\nc.exception(CauseStore, addr)\nreturn\n}\n", subst("$a + $i", "in"), r.size, subst("$b", "in"))
+			fmt.Fprintf(&b, "addr := %s\nif !c.store(addr, %d, %s) {\nc.exception(c.fault, addr)\nreturn\n}\n", subst("$a + $i", "in"), r.size, subst("$b", "in"))
 		default:
 			b.WriteString(subst(r.do, "in") + "\n")
 		}

@@ -26,12 +26,6 @@ type bankCode struct {
 	lines  uint64 // bit n: line n holds decoded bytes
 }
 
-// free reports whether nothing was decoded from the line of addr, but something
-// was from its page.
-func (bc *bankCode) free(addr uint32) bool {
-	return bc.lines != 0 && bc.lines>>(addr%PageSize>>lineShift)&1 == 0
-}
-
 // NewBank returns zeroed memory of size bytes, rounded up to PageSize.
 func NewBank(size int) *Bank {
 	return BankOf(make([]byte, (size+PageSize-1)&^(PageSize-1)))
@@ -79,7 +73,15 @@ type translation struct {
 // bytes.
 type mixedPage struct {
 	translation
-	code *bankCode
+	code    *bankCode
+	watched uint64 // lines that a debug trigger covers
+}
+
+// free reports whether nothing was decoded from the line of addr and no trigger
+// covers it, but something of its page needs attention.
+func (p *mixedPage) free(addr uint32) bool {
+	lines := p.code.lines | p.watched
+	return lines != 0 && lines>>(addr%PageSize>>lineShift)&1 == 0
 }
 
 const (
@@ -159,12 +161,17 @@ func (m *Memory) set(base, size uint32, to func(i uint32) mapping) {
 			continue
 		}
 		*old = now
-		m.evict(&m.rd, addr)
-		m.evict(&m.wr, addr)
-		if e := &m.mixed[addr>>pageShift%mixedSize]; e.tag == addr {
-			*e = mixedPage{translation: translation{tag: noTag}}
-		}
+		m.evictAll(addr)
 		m.dropPage(addr)
+	}
+}
+
+// evictAll takes the page at addr from all look-aside tables.
+func (m *Memory) evictAll(addr uint32) {
+	m.evict(&m.rd, addr)
+	m.evict(&m.wr, addr)
+	if e := &m.mixed[addr>>pageShift%mixedSize]; e.tag == addr {
+		*e = mixedPage{translation: translation{tag: noTag}}
 	}
 }
 

@@ -21,7 +21,11 @@ func (c *CPU) runReference() Exit {
 // step executes the instruction at pc, which retires or traps.
 func (c *CPU) step() {
 	c.trapped = false
-	word, at, ok := c.mem.fetch(c.pc)
+	if c.guard.execute && c.fires(trigExecute, c.pc, 2) {
+		c.exception(CauseBreak, c.pc)
+		return
+	}
+	word, at, ok := c.fetch(c.pc)
 	if !ok {
 		c.exception(CauseFetch, at)
 		return
@@ -34,5 +38,8 @@ func (c *CPU) step() {
 	c.execute(&in, pc+size)
 	if c.traced && !c.trapped {
 		c.hash = mix(c.hash, pc, c.x[in.Rd])
+	}
+	if c.counts() && !c.trapped {
+		c.count(&in, size, pc+size)
 	}
 }

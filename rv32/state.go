@@ -30,10 +30,11 @@ type CSRs struct {
 	Ustatus                                       uint32 // CSR 0, written by the mask ROM
 	Pmpcfg                                        [4]uint32
 	Pmpaddr                                       [16]uint32
-	Tselect, Tdata1, Tdata2, Tcontrol             uint32
+	Tselect, Tcontrol                             uint32
+	Tdata1, Tdata2                                [triggers]uint32 // writable bits; see triggerCSR
 	Mpcer, Mpcmr, Upcer, Upcmr                    uint32
-	// MpccrBase and UpccrBase are added to the cycle counter to give the two
-	// performance counters.
+	// MpccrBase and UpccrBase are the two performance counters, less the cycle
+	// counter where they count cycles.
 	MpccrBase, UpccrBase uint32
 }
 
@@ -62,4 +63,10 @@ func (c *CPU) SetState(s State) {
 	c.pc, c.cycles, c.mode, c.waiting, c.irq, c.csr, c.hash = s.PC&^1, s.Cycles, s.Mode, s.Waiting, s.IRQ, s.CSR, s.Hash
 	c.spin = spinState{}
 	c.attn = true
+	c.mcount, c.ucount = modeOf(c.csr.Mpcer, c.csr.Mpcmr), modeOf(c.csr.Upcer, c.csr.Upcmr)
+	before := c.guard
+	c.reguard()
+	if before != (guards{}) || c.guard != (guards{}) {
+		c.reprotect()
+	}
 }

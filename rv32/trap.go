@@ -44,7 +44,10 @@ func (c *CPU) enter(cause, value, vector uint32) {
 		st |= mstatusMPIE
 	}
 	s.Mstatus = st | uint32(c.mode)<<11
-	c.mode = Machine
+	if s.Tcontrol != 0 {
+		s.Tcontrol = s.Tcontrol & tcontrolMTE / tcontrolMTE * tcontrolMPTE // machine mode's triggers are off in a handler
+	}
+	c.setMode(Machine)
 	pc := c.pc
 	c.pc = vector
 	if c.OnTrap != nil {
@@ -54,7 +57,10 @@ func (c *CPU) enter(cause, value, vector uint32) {
 
 func (c *CPU) mret() {
 	s := c.csr.Mstatus
-	c.mode = Mode(s >> 11 & 3)
+	c.setMode(Mode(s >> 11 & 3))
+	if t := c.csr.Tcontrol; t != 0 {
+		c.csr.Tcontrol = t&tcontrolMPTE | t&tcontrolMPTE/tcontrolMPTE*tcontrolMTE
+	}
 	st := s&^(mstatusMIE|mstatusMPP) | mstatusMPIE
 	if s&mstatusMPIE != 0 {
 		st |= mstatusMIE

@@ -72,7 +72,7 @@ func TestExceptions(t *testing.T) {
 				s := c.State()
 				s.CSR.Mstatus = mstatusMIE
 				if tt.user {
-					s.Mode = User
+					s.Mode, s.CSR.Pmpaddr[0], s.CSR.Pmpcfg[0] = User, 0xffffffff, pmpNAPOT|7
 				}
 				c.SetState(s)
 				var seen Trap
@@ -155,6 +155,7 @@ func TestWFI(t *testing.T) {
 		}
 		s := c.State()
 		s.Mode, s.CSR.Mstatus, s.IRQ = User, mstatusTW, 0
+		s.CSR.Pmpaddr[0], s.CSR.Pmpcfg[0] = 0xffffffff, pmpNAPOT|7
 		c.SetState(s)
 		c.Run(1002)
 		if v, _ := c.CSR(0x342); v != CauseIllegal {
@@ -236,7 +237,7 @@ func TestCSRs(t *testing.T) {
 		set, get uint32
 	}{
 		{0x305, 0x40380123, 0x40380101}, {0x301, 0, misaC3}, {0x300, 0xffffffff, 0x00201888}, {0x300, 0x1000, 0}, {0x300, 0x800, 0x1800},
-		{0x341, 0x1003, 0x1002}, {0x342, 0xffffffff, 0x8000001f}, {0x340, 0xdeadbeef, 0xdeadbeef}, {0x000, 5, 5}, {0x7a1, 7, 7},
+		{0x341, 0x1003, 0x1002}, {0x342, 0xffffffff, 0x8000001f}, {0x340, 0xdeadbeef, 0xdeadbeef}, {0x000, 5, 5}, {0x7a1, 7, trigConst | 7}, {0x7a0, 9, 1}, {0x7a5, 0xffffffff, 0x88},
 		{0x3a2, 9, 9}, {0x3bf, 10, 10}, {0x802, 77, 77}, {0x7e2, 78, 78},
 	} {
 		if ok := c.SetCSR(tt.n, tt.set); !ok {

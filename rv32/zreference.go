@@ -68,7 +68,7 @@ func (c *CPU) execute(in *Inst, next uint32) {
 		addr := x[in.Rs1] + in.Imm
 		v, ok := c.load(addr, 1)
 		if !ok {
-			c.exception(CauseLoad, addr)
+			c.exception(c.fault, addr)
 			return
 		}
 		x[in.Rd] = uint32(int8(v))
@@ -76,7 +76,7 @@ func (c *CPU) execute(in *Inst, next uint32) {
 		addr := x[in.Rs1] + in.Imm
 		v, ok := c.load(addr, 2)
 		if !ok {
-			c.exception(CauseLoad, addr)
+			c.exception(c.fault, addr)
 			return
 		}
 		x[in.Rd] = uint32(int16(v))
@@ -84,7 +84,7 @@ func (c *CPU) execute(in *Inst, next uint32) {
 		addr := x[in.Rs1] + in.Imm
 		v, ok := c.load(addr, 4)
 		if !ok {
-			c.exception(CauseLoad, addr)
+			c.exception(c.fault, addr)
 			return
 		}
 		x[in.Rd] = v
@@ -92,7 +92,7 @@ func (c *CPU) execute(in *Inst, next uint32) {
 		addr := x[in.Rs1] + in.Imm
 		v, ok := c.load(addr, 1)
 		if !ok {
-			c.exception(CauseLoad, addr)
+			c.exception(c.fault, addr)
 			return
 		}
 		x[in.Rd] = v
@@ -100,26 +100,26 @@ func (c *CPU) execute(in *Inst, next uint32) {
 		addr := x[in.Rs1] + in.Imm
 		v, ok := c.load(addr, 2)
 		if !ok {
-			c.exception(CauseLoad, addr)
+			c.exception(c.fault, addr)
 			return
 		}
 		x[in.Rd] = v
 	case OpSB:
 		addr := x[in.Rs1] + in.Imm
 		if !c.store(addr, 1, x[in.Rs2]) {
-			c.exception(CauseStore, addr)
+			c.exception(c.fault, addr)
 			return
 		}
 	case OpSH:
 		addr := x[in.Rs1] + in.Imm
 		if !c.store(addr, 2, x[in.Rs2]) {
-			c.exception(CauseStore, addr)
+			c.exception(c.fault, addr)
 			return
 		}
 	case OpSW:
 		addr := x[in.Rs1] + in.Imm
 		if !c.store(addr, 4, x[in.Rs2]) {
-			c.exception(CauseStore, addr)
+			c.exception(c.fault, addr)
 			return
 		}
 	case OpBEQ:

@@ -135,6 +135,11 @@ RVTEST_CODE_BEGIN
 	la t0, from_user
 	la t1, handler_address
 	sw t0, 0(t1)
+	/* without an entry of the PMP, user mode may not even fetch */
+	li a0, -1
+	csrw pmpaddr0, a0
+	li a0, 0x1f
+	csrw pmpcfg0, a0
 	IN_USER(60, 8, 0, ecall)
 	IN_USER(61, 2, 0x34002573, csrr a0, mscratch)
 	IN_USER(62, 2, 0x30200073, mret)

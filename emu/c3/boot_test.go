@@ -258,3 +258,30 @@ func TestROMLoaderAnswers(t *testing.T) {
 		})
 	}
 }
+
+// A data watchpoint that firmware arms is a breakpoint exception: esp-hal's
+// stack guard is one.
+func TestWatchpointTraps(t *testing.T) {
+	flash := app(t, func(a *asm) {
+		a.li(t0, 0x42010200)
+		a.csrw(0x305, t0) // mtvec
+		a.li(t0, 8)
+		a.csrw(0x7a5, t0) // tcontrol.mte
+		a.li(a0, 0x3fc90000)
+		a.csrw(0x7a2, a0)
+		a.li(t0, 0x20000042) // machine mode, store, exact address
+		a.csrw(0x7a1, t0)
+		a.print("armed ")
+		a.sw(t1, a0, 0)
+		a.print("unnoticed")
+		a.halt()
+		for a.pc() < 0x42010200 {
+			a.addi(zero, zero, 0)
+		}
+		a.print("trapped")
+		a.halt()
+	})
+	b, con := boot(t, emu.Config{Flash: flash})
+	b.Run(t.Context(), emu.UntilText("trapped"), emu.Limit(time.Second))
+	inOrder(t, con.text(emu.UART0), "armed trapped")
+}

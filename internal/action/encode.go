@@ -50,7 +50,7 @@ func Put(ctx context.Context, st *store.Store, step Step) (store.Digest, error) 
 	return st.PutBytes(ctx, m.action)
 }
 
-// outputPath is where an output lies in the REAPI working directory.
+// outputPath is where an output is in the REAPI working directory.
 func outputPath(name string) string {
 	if rest, ok := strings.CutPrefix(name, "/"); ok {
 		return rest

@@ -26,7 +26,7 @@ type Change struct {
 	Old, New string
 }
 
-// Explain tells what makes two steps different actions, down to the files of
+// Explain lists what makes two steps different actions, down to the files of
 // their input trees, in a fixed order. Trees that the store no longer has are
 // compared by digest only. Equal steps have no changes.
 func Explain(ctx context.Context, st *store.Store, old, new Step) ([]Change, error) {

@@ -26,7 +26,7 @@ type Step struct {
 	Network  bool              // the step sees the host's network; never cached
 }
 
-// Result is what a step left behind.
+// Result is the outcome of a step.
 type Result struct {
 	Digest   store.Digest            // of the Action
 	ExitCode int                     // of the command

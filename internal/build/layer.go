@@ -7,11 +7,11 @@ import (
 	"espalier.dev/espalier/internal/cargo"
 )
 
-// ownUnits decides what of the first step's target folder is no part of the
+// ownUnits decides what of the first step's target directory is not part of the
 // dependency layer: everything that cargo made of the user's own packages
 // (fingerprints, build script runs, compiled crates, finished programs).
-// Cargo compares times with <=, so own units that are left behind could be
-// taken for fresh ones (docs/step.md, condition 5).
+// Cargo compares times with <=, so own units that remain could be
+// considered fresh (docs/step.md, condition 5).
 type ownUnits struct {
 	packages map[string]bool // "hello": names of .fingerprint/<name>-<hash>, build/<name>-<hash>
 	crates   map[string]bool // "hello", "libhello": names of deps/<name>-<hash>[.ext], and uplifted <name>[.ext]
@@ -24,7 +24,7 @@ func newOwnUnits(own []cargo.Package) ownUnits {
 		for _, t := range p.Targets {
 			crate := strings.ReplaceAll(t.Name, "-", "_")
 			if t.Kind == cargo.KindCustomBuild {
-				continue // its crates lie in build/<package>-<hash>
+				continue // its crates are in build/<package>-<hash>
 			}
 			for _, name := range []string{crate, "lib" + crate, t.Name} {
 				u.crates[name] = true
@@ -56,7 +56,7 @@ func (u ownUnits) keep(name string, info fs.FileInfo) bool {
 			return !u.crates[stem]
 		}
 	}
-	// Uplifted files lie beside deps: <triple>/<profile>/hello, hello.d.
+	// Uplifted files are beside deps: <triple>/<profile>/hello, hello.d.
 	if base := elem[len(elem)-1]; !info.IsDir() && len(elem) > 1 && len(elem) <= 3 {
 		return !u.crates[stripExt(base)]
 	}

@@ -24,7 +24,7 @@ const (
 // layerOutput is where the first step leaves the dependency layer.
 const layerOutput = layout.Target
 
-// Materials are the trees that the pins stand for.
+// Materials are the trees of the pinned inputs.
 type Materials struct {
 	Rootfs store.Digest // the toolchain and what it needs of a system
 	Vendor store.Digest // registry crates of both locks

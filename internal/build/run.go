@@ -35,10 +35,10 @@ type Runner struct {
 	Scratch bool
 }
 
-// Output is what a plan made.
+// Output is the result of a plan.
 type Output struct {
 	ELF      store.Digest
-	Bytes    []byte // of the ELF; with secrets it is nowhere else
+	Bytes    []byte // of the ELF; with secrets they are in no store
 	Hermetic bool   // made in the full sandbox, and without secrets
 	Steps    []StepResult
 }
@@ -53,7 +53,7 @@ type StepResult struct {
 // the chip's flash has at most 16 MB.
 const largestELF = 1 << 30
 
-// Run makes the firmware of a plan: at once when the application is in the
+// Run makes the firmware of a plan: from the cache when the application is in the
 // cache, else on the dependency layer, which is made first when it is missing.
 func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
 	if r.Scratch {
@@ -113,7 +113,7 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 func (r Runner) finish(ctx context.Context, pl Plan, step action.Step, before []StepResult) (Output, error) {
 	outputs := r.Store
 	if len(pl.Secrets) > 0 {
-		// The secrets are in what comes out: it never gets near the store.
+		// The output contains the secrets: it never reaches the store.
 		dir, err := os.MkdirTemp("", "espalier-secret-")
 		if err != nil {
 			return Output{}, fault.Wrap(fault.Usage, err, "building with secrets")
@@ -184,7 +184,7 @@ func (r Runner) warnings(pl Plan, step action.Step) func(string) {
 	return r.show(pl)
 }
 
-// show is where messages go, with the user's own paths in them.
+// show is where messages go, with paths of the sandbox replaced by the user's.
 func (r Runner) show(pl Plan) func(string) {
 	if r.Messages == nil {
 		return nil
@@ -212,8 +212,8 @@ func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messag
 		return fault.New(fault.Pins, "Cargo.lock does not match the manifests: "+userPaths(strings.TrimPrefix(plain(status.errors[0]), "error: "), pl.root),
 			"espalier lock   # updates Cargo.lock with the pinned cargo; every version that can stay stays")
 	case len(status.errors) > 0:
-		// Cargo itself refused, the compiler was not asked. Its words are the
-		// cause; they may be several lines.
+		// Cargo failed before it called the compiler. Its message is the cause;
+		// it may have several lines.
 		if out.show != nil {
 			out.show(strings.Join(status.errors, "\n") + "\n")
 		}
@@ -236,7 +236,7 @@ func (r Runner) replay(ctx context.Context, pl Plan, step action.Step, res actio
 		if log.IsZero() {
 			return
 		}
-		// What was said then is not worth a failure now.
+		// A log that cannot be read does not fail the build.
 		if f, err := r.Store.Get(ctx, log); err == nil {
 			io.Copy(w, f)
 			f.Close()

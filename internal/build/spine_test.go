@@ -106,7 +106,7 @@ func (b *bench) open() *project.Project {
 	return p
 }
 
-// lock locks the project as it stands, with a date; another date is another
+// lock locks the project with a date; another date is another
 // layer.
 func (b *bench) lock(date int64) pin.Locked {
 	b.t.Helper()
@@ -442,7 +442,7 @@ func TestConditions(t *testing.T) {
 		}
 	})
 
-	// 4. Vendored crates are not newer than the layer, or lie below CARGO_HOME,
+	// 4. Vendored crates are not newer than the layer, or are below CARGO_HOME,
 	// where cargo does not look at their times.
 	t.Run("4 newer crates", func(t *testing.T) {
 		for _, c := range []struct {
@@ -498,7 +498,7 @@ func TestConditions(t *testing.T) {
 	})
 }
 
-// vendoredAt is a step whose crates lie elsewhere.
+// vendoredAt is a step whose crates are elsewhere.
 func vendoredAt(s action.Step, dir string) action.Step {
 	// After the build's own configuration, which it overrides.
 	at := slices.Index(s.Argv, "/cargo/espalier.toml") + 1

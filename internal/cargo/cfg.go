@@ -9,7 +9,7 @@ import (
 type cfgSet map[string]bool
 
 // targetCfg is the set for a triple. For riscv32imc-unknown-none-elf it is
-// what rustc 1.95 prints, for others what the triple's words tell.
+// what rustc 1.95 prints, for others what follows from the parts of the triple.
 func targetCfg(triple string) cfgSet {
 	s := cfgSet{"debug_assertions": true, `panic="unwind"`: true}
 	words := strings.Split(triple, "-")

@@ -118,8 +118,8 @@ func ReadConfig(r *config.Reader, dir, root, want string) (Config, error) {
 }
 
 // ownPaths refuses sources that the configuration brings in by path: they would
-// be the user's own packages without standing in any manifest, so that neither
-// the lock nor the input tree could know them.
+// be the user's own packages without being in any manifest, so neither the lock
+// nor the input tree would have them.
 func ownPaths(v *configValue) error {
 	if p := v.get("paths"); p != nil {
 		return p.node.Errorf("paths: overrides by path are not supported")
@@ -241,7 +241,7 @@ func (v *configValue) tableOrNil() map[string]*configValue {
 	return v.table
 }
 
-// commaList is a list; a string stands for its comma-separated words.
+// commaList is a list; a string is a comma-separated list.
 func (v *configValue) commaList(r *tomldoc.Reader, key string) config.Value[[]string] {
 	if v != nil && v.node.Kind == tomldoc.String {
 		return config.NewValue(strings.FieldsFunc(v.node.Text, func(c rune) bool { return c == ',' || c == ' ' }), v.origin())

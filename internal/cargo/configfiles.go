@@ -31,7 +31,7 @@ func (l configReader) files(member, root string) (merged *configValue, files, ou
 		}
 		for _, f := range read {
 			if !config.Within(f, root) {
-				return nil, nil, nil, config.Failf(nil, "%s includes %s, which lies outside the project", l.Show(path), l.Show(f))
+				return nil, nil, nil, config.Failf(nil, "%s includes %s, which is outside the project", l.Show(path), l.Show(f))
 			}
 		}
 		files = append(files, read...)

@@ -125,8 +125,8 @@ func registryIndex(s string) (string, bool) {
 
 // parseGitSource splits "git+<url>?<ref>#<commit>". Version 4 of the lock
 // percent-encodes the reference; earlier ones write it raw, in which a "%" or
-// "+" stands for itself. Both are undone by the same rule, because a raw
-// reference that happens to be valid percent-encoding cannot be told apart:
+// "+" is literal. Both are decoded by the same rule, because a raw
+// reference that happens to be valid percent-encoding cannot be distinguished:
 // cargo itself decodes any version with the URL standard's form decoder.
 func parseGitSource(s string) (GitSource, bool) {
 	rest, ok := strings.CutPrefix(s, "git+")

@@ -179,7 +179,7 @@ func (m *manifest) dependency(e tomldoc.Key) (Dependency, error) {
 	return b, nil
 }
 
-// plainDependency reads an entry as it stands; a path is made absolute from dir.
+// plainDependency reads an entry without inheritance; a path is made absolute from dir.
 func plainDependency(e tomldoc.Key, dir string) (Dependency, error) {
 	v := e.Value
 	d := Dependency{Name: e.Name, Package: e.Name, Origin: config.At(v.File(), e.Pos)}

@@ -104,7 +104,7 @@ func (l *loader) packages(w *workspace) ([]Package, error) {
 }
 
 // collision refuses two packages of one name and version: Cargo.lock has no
-// place to tell them apart (rust-lang/cargo#10353).
+// key to distinguish them (rust-lang/cargo#10353).
 func (l *loader) collision(all []Package) error {
 	first := map[[2]string]Package{}
 	for _, p := range all {

@@ -99,8 +99,8 @@ func CheckURLSecrets(l *config.Reader, n *tomldoc.Node, key string, hint string)
 }
 
 const (
-	loginHint = "cargo login --registry NAME   # keeps a token in cargo's own credentials.toml; leave the address as everybody may see it"
-	sshHint   = `git = "ssh://git@HOST/PATH"   # an address as everybody may see it; the login comes from your SSH agent`
+	loginHint = "cargo login --registry NAME   # keeps a token in cargo's own credentials.toml; leave the address public"
+	sshHint   = `git = "ssh://git@HOST/PATH"   # an address without a password; the login comes from your SSH agent`
 )
 
 func secretFault(l *config.Reader, n *tomldoc.Node, text string, hints ...string) error {

@@ -11,7 +11,7 @@ import (
 )
 
 // Toolchain is what rust-toolchain(.toml) asks for. The zero request
-// with channel "stable" stands for no file.
+// with channel "stable" means that there is no file.
 type Toolchain struct {
 	Channel    config.Value[string] // as written: "stable", "1.97.1", "nightly-2025-01-01"; "stable" by default
 	Components []string

@@ -19,7 +19,7 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-var refresh = flag.Bool("refresh", false, "write the golden files anew")
+var refresh = flag.Bool("refresh", false, "rewrite the golden files")
 
 func dig(s string, size int64) store.Digest {
 	d := store.DigestOf([]byte(s))
@@ -119,7 +119,7 @@ func checkGolden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), string(got)); d != "" {
-		t.Errorf("%s (-) differs; go test -refresh writes it anew:\n%s", name, d)
+		t.Errorf("%s (-) differs; go test -refresh rewrites it:\n%s", name, d)
 	}
 }
 
@@ -177,8 +177,8 @@ func TestDecodeFaults(t *testing.T) {
 		{"path that climbs", "path = \"pool/main/g", "path = \"pool/../../g", "is not clean"},
 		{"absolute path", "path = \"pool/main/g", "path = \"/pool/main/g", "is not relative"},
 		{"crate twice", "name = \"smoltcp\"\nversion = \"0.12.0\"\n", "name = \"cfg-if\"\nversion = \"1.0.4\"\n", "crate cfg-if 1.0.4  appears twice"},
-		{"for nobody", "for = [\"std\"]", "for = []", "for must be"},
-		{"for somebody", "for = [\"std\"]", "for = [\"me\"]", "for must be"},
+		{"for nothing", "for = [\"std\"]", "for = []", "for must be"},
+		{"for something else", "for = [\"std\"]", "for = [\"me\"]", "for must be"},
 		{"short commit", "commit = \"" + commit + "\"", "commit = \"0123456\"", `commit "0123456": want a full object id`},
 		{"ref", "ref = \"branch=main\"", "ref = \"main\"", `ref "main": want rev=`},
 		{"size missing", "/63000000\"", "\"", "digest of rustc-web has no size"},
@@ -238,7 +238,7 @@ func TestWrite(t *testing.T) {
 	}
 	left, _ := os.ReadDir(dir)
 	if len(left) != 1 {
-		t.Errorf("left behind: %v", left)
+		t.Errorf("files are left: %v", left)
 	}
 	f.Crates[0].For = nil
 	if err := Write(path, f); fault.KindOf(err) != fault.Bug {

@@ -1,9 +1,8 @@
-// Package pin turns names into pins and pins into bytes: it asks the
-// suppliers what a project's names mean today (Lock), and brings everything
-// that a lock names into the store (Fetch). These are the only two things in
-// espalier that use the network for inputs, and everything that comes is
-// believed by content alone.
+// Package pin resolves the names of a project to pins (Lock) and fetches what
+// pins name (Fetch, Pins). These are the only operations of espalier that use
+// the network for inputs. Everything that is fetched is verified by content.
 //
-// A project and an older lock come in, a new lock goes out. What a pin means
-// for a build is internal/build's business; the file is internal/lock's.
+// A project and an older lock come in, a new lock goes out; no file of the
+// project is written. What a pin means for a build is internal/build's part,
+// the format of the file internal/lock's.
 package pin

@@ -205,7 +205,7 @@ func (s *Session) epoch(p *project.Project, old *lock.File) int64 {
 	return s.Now().Unix()
 }
 
-// sizes fills in what Cargo.lock does not tell.
+// sizes fills in the sizes that Cargo.lock does not have.
 func (s *Session) sizes(list []lock.Crate) {
 	for i := range list {
 		if d, err := s.Store.Complete(list[i].Digest); err == nil {

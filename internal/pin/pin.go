@@ -23,7 +23,7 @@ import (
 	"espalier.dev/espalier/internal/supply/rustdist"
 )
 
-// Session is what locking and fetching need of the surroundings.
+// Session is what locking and fetching need besides the project.
 type Session struct {
 	Store    *store.Store
 	Executor action.Executor
@@ -226,7 +226,7 @@ func (s *Session) job(ctx context.Context, p *project.Project, f *lock.File, car
 	return j, nil
 }
 
-// keep tells the store which things this lock needs.
+// keep registers what this lock needs as a root of the store, so that gc keeps it.
 func (s *Session) keep(ctx context.Context, p *project.Project, f *lock.File) error {
 	name := p.Workspace + "/" + lock.FileName
 	r := store.Root{Name: name, Origin: name}

@@ -110,17 +110,17 @@ func TestReusable(t *testing.T) {
 		host   string
 		reused bool
 	}{
-		"same":            {func(*Request, *compilerRequest) {}, "linux/amd64", true},
-		"no lock":         {func(r *Request, _ *compilerRequest) { r.Old = nil }, "linux/amd64", false},
-		"--toolchain":     {func(r *Request, _ *compilerRequest) { r.Toolchain = true }, "linux/amd64", false},
-		"other machine":   {func(*Request, *compilerRequest) {}, "linux/arm64", false},
-		"other channel":   {func(_ *Request, w *compilerRequest) { w.Channel = "1.95" }, "linux/amd64", false},
-		"old enough":      {func(_ *Request, w *compilerRequest) { w.MinRustc = "1.96" }, "linux/amd64", true},
-		"too old":         {func(_ *Request, w *compilerRequest) { w.MinRustc = "1.97" }, "linux/amd64", false},
-		"has it anyway":   {func(_ *Request, w *compilerRequest) { w.Components = []string{"rust-src", "cargo"} }, "linux/amd64", true},
-		"has the package": {func(_ *Request, w *compilerRequest) { w.Components = []string{"rustfmt"} }, "linux/amd64", true},
-		"lacks a package": {func(_ *Request, w *compilerRequest) { w.Components = []string{"clippy"} }, "linux/amd64", false},
-		"nobody has it":   {func(_ *Request, w *compilerRequest) { w.Components = []string{"miri"} }, "linux/amd64", false},
+		"same":               {func(*Request, *compilerRequest) {}, "linux/amd64", true},
+		"no lock":            {func(r *Request, _ *compilerRequest) { r.Old = nil }, "linux/amd64", false},
+		"--toolchain":        {func(r *Request, _ *compilerRequest) { r.Toolchain = true }, "linux/amd64", false},
+		"other machine":      {func(*Request, *compilerRequest) {}, "linux/arm64", false},
+		"other channel":      {func(_ *Request, w *compilerRequest) { w.Channel = "1.95" }, "linux/amd64", false},
+		"old enough":         {func(_ *Request, w *compilerRequest) { w.MinRustc = "1.96" }, "linux/amd64", true},
+		"too old":            {func(_ *Request, w *compilerRequest) { w.MinRustc = "1.97" }, "linux/amd64", false},
+		"has it anyway":      {func(_ *Request, w *compilerRequest) { w.Components = []string{"rust-src", "cargo"} }, "linux/amd64", true},
+		"has the package":    {func(_ *Request, w *compilerRequest) { w.Components = []string{"rustfmt"} }, "linux/amd64", true},
+		"lacks a package":    {func(_ *Request, w *compilerRequest) { w.Components = []string{"clippy"} }, "linux/amd64", false},
+		"no supplier has it": {func(_ *Request, w *compilerRequest) { w.Components = []string{"miri"} }, "linux/amd64", false},
 	} {
 		r, w := Request{Old: &lock.File{Toolchains: []lock.Toolchain{tc}}}, want
 		c.req(&r, &w)

@@ -93,8 +93,7 @@ type RunConfig struct {
 	Log     config.Value[string]        // file; relative to the directory that was opened
 }
 
-// NetConfig is [net]: the access point of the emulated board and the network
-// behind it. SSID and passphrase are those that the firmware is built with,
+// NetConfig is [net]: the access point of the emulated board and its network. SSID and passphrase are those that the firmware is built with,
 // where the project says them in [env] or [build.env].
 type NetConfig struct {
 	SSID       config.Value[string]
@@ -106,7 +105,7 @@ type NetConfig struct {
 	Serve      config.Value[string]   // folder; relative to the directory that was opened
 }
 
-// DefaultSSID and DefaultPassphrase are those of a network that nobody named.
+// DefaultSSID and DefaultPassphrase are those of a network that is not configured.
 const (
 	DefaultSSID       = "espalier"
 	DefaultPassphrase = "a trellis in the air"

@@ -185,7 +185,7 @@ func (p *Project) sources(own cargo.Package, target cargo.Target, all bool) []st
 		skipDir = append(skipDir, prefix+d)
 	}
 	prefixes := []string{prefix}
-	for _, t := range own.Targets { // crate roots behind a link to another folder
+	for _, t := range own.Targets { // crate roots that a link to another directory leads to
 		at := links.Resolve(t.Path)
 		if at != t.Path && !skipFile[at] && !strings.HasPrefix(at, prefix) {
 			prefixes = append(prefixes, path.Dir(at)+"/")

@@ -16,7 +16,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// tricky is Rust source in which env! stands where it counts and where it does
+// tricky is Rust source with env! where it counts and where it does
 // not. It compiles but for the missing variables.
 const tricky = `#!/usr/bin/env rustx
 //! env!("DOC")
@@ -128,7 +128,7 @@ func TestCheckEnv(t *testing.T) {
 		{"build script prints another", app + "fn a() { env!(\"VER\"); }\n-- build.rs --\nfn main(){ println!(\"cargo::rustc-env=REV={}\", 1); }\n", Flags{}, "VER", ""},
 		{"build script computes names", app + "fn a() { env!(\"VER\"); }\n-- build.rs --\nfn main(){ println!(\"cargo::rustc-env={}={}\", 1, 2); }\n", Flags{}, "", ""},
 		{"under a feature", app + "#[cfg(feature = \"wifi\")]\nconst S: &str = env!(\"SSID\");\n", Flags{}, "", ""},
-		{"behind a feature", app + "#[cfg(feature = \"wifi\")]\nconst S: &str = \"\";\nconst T: &str = env!(\"SSID\");\n", Flags{}, "src/main.rs:5:17", ""},
+		{"after a feature", app + "#[cfg(feature = \"wifi\")]\nconst S: &str = \"\";\nconst T: &str = env!(\"SSID\");\n", Flags{}, "src/main.rs:5:17", ""},
 		{"other architecture", app + "#[cfg(target_arch = \"xtensa\")]\nfn f() { env!(\"SSID\"); }\n", Flags{}, "", ""},
 		{"example not built", app + "-- examples/e.rs --\nfn a() { env!(\"SSID\"); }\n", Flags{}, "", ""},
 		{"example built", app + "-- examples/e.rs --\nfn a() { env!(\"SSID\"); }\n", Flags{Example: "e"}, "examples/e.rs:1:10", ""},

@@ -183,7 +183,7 @@ func (m *wild) try(i, j int) bool {
 	return j == len(s)
 }
 
-// set matches s[j] with the bracket expression at p[i] and tells where it
+// set matches s[j] with the bracket expression at p[i] and returns where it
 // ends. An unclosed one matches nothing.
 func set(p string, i int, s string, j int) (ok bool, next int) {
 	if j >= len(s) || s[j] == '/' {

@@ -73,7 +73,7 @@ func (r *repository) readIndex() (err error) {
 		return err
 	}
 	defer f.Close()
-	// The decoder reads what anybody may have written into a clone.
+	// The decoder reads untrusted bytes: a clone can contain anything.
 	defer func() {
 		if p := recover(); p != nil {
 			err = errors.New("malformed index")

@@ -61,7 +61,7 @@ func run(t testing.TB, dir, prog string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// realCargo is cargo itself, not rustup's stand-in, which would read the
+// realCargo is cargo itself, not rustup's proxy, which would read the
 // project's rust-toolchain.toml and look for updates.
 func realCargo(t testing.TB) string {
 	t.Helper()

@@ -250,7 +250,7 @@ func (x *layers) file(s spec, flagBase string, root string) config.Value[string]
 	if _, err := os.Stat(abs); errors.Is(err, fs.ErrNotExist) {
 		x.bad(s, node, "%s: no such file", x.l.Show(abs))
 	} else if !config.Within(abs, root) {
-		x.bad(s, node, "%s lies outside the project; copy it into it", filepath.ToSlash(abs))
+		x.bad(s, node, "%s is outside the project; copy it into the project", filepath.ToSlash(abs))
 	}
 	v.V = abs
 	return v

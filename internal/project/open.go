@@ -102,7 +102,7 @@ type opening struct {
 func begin(dir string, opts Options) (*opening, error) {
 	abs, err := filepath.Abs(dir)
 	if err == nil {
-		abs, err = filepath.EvalSymlinks(abs) // what getcwd tells cargo
+		abs, err = filepath.EvalSymlinks(abs) // what cargo gets from getcwd
 	}
 	if err != nil {
 		return nil, config.Failf(nil, "opening %s: %w", dir, config.Pathless(err))

@@ -7,7 +7,7 @@ import (
 	"espalier.dev/espalier/internal/config"
 )
 
-// Options narrow what Open finds by itself. The zero value asks for nothing.
+// Options select among what Open finds. The zero value selects nothing.
 type Options struct {
 	Package string // -p: the workspace member to build
 	Flags   Flags  // what the command line says about settings
@@ -39,7 +39,7 @@ type Project struct {
 	Root      string // top of the input tree: workspace root, or the common root with path dependencies outside it
 	Workspace string // directory of the workspace's Cargo.toml, Cargo.lock and espalier.lock
 	Member    string // directory of the package that is built; Workspace while the choice is open
-	WorkDir   string // cargo's working directory: Member, or Workspace when Member is behind a symbolic link
+	WorkDir   string // cargo's working directory: Member, or Workspace when a symbolic link leads to Member
 	Package   string // its name; empty while the choice is open (see Selected)
 
 	Files     []File    // the input tree, sorted by path
@@ -87,7 +87,7 @@ type File struct {
 
 // Ignored is a path that .gitignore kept out of the input tree.
 type Ignored struct {
-	Path string        // a directory ends in "/" and stands for all below it
+	Path string        // a directory ends in "/" and means everything below it
 	By   config.Origin // the pattern's line; File "cargo" for a target directory and for cargo's credentials
 }
 

@@ -15,7 +15,7 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// The crates in the machine's cargo home are manifests that nobody here wrote:
+// The crates in the machine's cargo home are manifests that were not written for this test:
 // targets must be what cargo makes of them, from the published manifest and
 // from the author's own.
 func TestTargetsOfPublishedCrates(t *testing.T) {

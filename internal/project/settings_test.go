@@ -56,7 +56,7 @@ func TestLayers(t *testing.T) {
 	}
 	env := map[string]string{"ESPALIER_TIMEOUT": "1m", "ESPALIER_FLASH_SIZE": "16mb", "ESPALIER_EXPECT": "one, two"}
 	guest := 7 * time.Second
-	p, err := Open(dir, Options{UserFile: user, Lookup: func(n string) (string, bool) { v, ok := env[n]; return v, ok },
+	p, err := Open(dir, Options{UserFile: user, CacheDir: filepath.Dir(dir), Lookup: func(n string) (string, bool) { v, ok := env[n]; return v, ok },
 		Flags: Flags{Profile: "release", For: &guest, Features: []string{"c"}}})
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestLayers(t *testing.T) {
 }
 
 // The emulated access point has the credentials that the firmware is built
-// with, unless somebody says otherwise.
+// with, unless [net] says otherwise.
 func TestCredentials(t *testing.T) {
 	const cargo = "-- .cargo/config.toml --\n[env]\nSSID = \"a\"\nPASSWORD = \"first one\"\n"
 	for _, c := range []struct{ name, files, ssid, pass, origin string }{
@@ -142,9 +142,9 @@ func TestEspalierFaults(t *testing.T) {
 		{"renamed net mode", "[net]\nmode = \"island\"\n", `espalier.toml:2:8: net.mode: "island" is now called "isolated"`},
 		{"mode", "[image]\nflash-mode = \"spi\"\n", `espalier.toml:2:14: image.flash-mode: "spi" is not one of qio, qout, dio, dout`},
 		{"no such table", "[image]\npartition-table = \"x.csv\"\n", "x.csv: no such file"},
-		{"table outside", "[image]\npartition-table = \"/etc/hosts\"\n", "lies outside the project"},
+		{"table outside", "[image]\npartition-table = \"/etc/hosts\"\n", "is outside the project"},
 		{"rustflags", "[build.env]\nRUSTFLAGS = \"x\"\n", "espalier.toml:2:1: build.env cannot set RUSTFLAGS: it would replace"},
-		{"secret with value", "[build.env]\nP = { value = \"x\", secret = true }\n", "a secret must not stand in a file"},
+		{"secret with value", "[build.env]\nP = { value = \"x\", secret = true }\n", "a secret must not be in a file"},
 		{"empty table", "[build.env]\nP = { }\n", "want a string, {from-env = true} or {secret = true}"},
 		{"variable's key", "[build.env]\nP = { from_env = true }\n", `did you mean "from-env"?`},
 		{"source", "[[supply.source]]\nuri = \"https://x.example.invalid\"\n", "espalier.toml:1:10: [[supply.source]] needs uri and suites"},

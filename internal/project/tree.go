@@ -18,9 +18,9 @@ import (
 // below a scope, but not
 //
 //   - version control folders, cargo's target directories and credentials,
-//     espalier.lock, and what editors and desktops leave behind;
+//     espalier.lock, and files of editors and desktops;
 //   - what .gitignore excludes, unless git tracks it, or it is a file that
-//     cargo or espalier reads by its name, or it lies in an own package or a
+//     cargo or espalier reads by its name, or it is in an own package or a
 //     .cargo folder, or own sources name it in a string, or build.include
 //     lists it.
 //
@@ -32,7 +32,7 @@ type tree struct {
 	scopes   []string        // absolute directories that are walked
 	keepFile map[string]bool // absolute: ignored or not, an input
 	keepDir  map[string]bool // absolute: entered although ignored
-	keepAll  []string        // the same, to ask what lies below a directory
+	keepAll  []string        // the same, to ask what is below a directory
 	include  *ignoreRules    // build.include, relative to root
 	targets  map[string]bool // absolute: cargo's target directories
 	repos    map[string]*repository
@@ -50,7 +50,7 @@ type walkState struct {
 	repo    *repository
 }
 
-// Names that are inputs wherever they stand, because cargo, rustup, espalier
+// Names that are inputs wherever they are, because cargo, rustup, espalier
 // or a widely used macro (toml-cfg, dotenv) reads them by name.
 func keptName(name string) bool {
 	switch name {
@@ -60,7 +60,7 @@ func keptName(name string) bool {
 	return false
 }
 
-// litter is what editors and desktops leave behind.
+// litter reports names of temporary files of editors and desktops.
 func litter(name string) bool {
 	return strings.HasPrefix(name, ".#") || strings.HasSuffix(name, "~") || name == ".DS_Store" || name == "Thumbs.db" ||
 		strings.HasPrefix(name, ".") && (strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, ".swo"))

@@ -298,7 +298,7 @@ func TestTreeFaults(t *testing.T) {
 	}
 }
 
-// A path dependency outside extends the tree, but not to what lies between.
+// A path dependency outside extends the tree, but not to what is between.
 func TestOutsidePathDependency(t *testing.T) {
 	dir := unpack(t, `
 -- fw/app/Cargo.toml --

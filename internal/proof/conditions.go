@@ -14,8 +14,7 @@ import (
 	"espalier.dev/espalier/internal/sandbox"
 )
 
-// ConditionsOf are the words by which a text shows under which conditions it
-// was made: the first build's and those of a build with other conditions.
+// ConditionsOf are the strings by which a text shows the conditions of its build: the first build's and those of a build with other conditions.
 func ConditionsOf(other sandbox.Perturb) []Condition {
 	return []Condition{
 		{What: "the host name", First: "espalier", Second: other.Hostname},

@@ -12,7 +12,7 @@ import (
 
 // Difference is one section in which two ELF files differ.
 type Difference struct {
-	Section string `json:"section"`          // "(header)" for what lies outside of sections
+	Section string `json:"section"`          // "(header)" for bytes outside of sections
 	SizeA   int64  `json:"size-a"`           // bytes; -1: the section is missing
 	SizeB   int64  `json:"size-b"`           //
 	Offset  int64  `json:"offset"`           // of the first differing byte in the section
@@ -96,7 +96,7 @@ func CompareELF(a, b io.ReaderAt) ([]Difference, error) {
 }
 
 // compareFiles finds what no section shows: the ELF header, program headers,
-// section headers, padding, bytes behind the end.
+// section headers, padding, bytes after the end.
 func compareFiles(a, b io.ReaderAt) (Difference, bool, error) {
 	d := Difference{Section: "(header)", Offset: -1, Cause: "headers or padding: the linker was called in another way"}
 	bufA, bufB := make([]byte, chunk), make([]byte, chunk)
@@ -216,7 +216,7 @@ func symbolAt(f *elf.File, addr uint64) string {
 }
 
 // explain fills in the likely causes. The order matters: a moved string in
-// .rodata explains every address behind it.
+// .rodata explains every address after it.
 func explain(list []Difference) {
 	moved := slices.ContainsFunc(list, func(d Difference) bool {
 		return strings.HasPrefix(d.Section, ".rodata") && (d.SizeA != d.SizeB || looksLikePath(d.TextA+d.TextB))

@@ -8,7 +8,7 @@ import (
 	"espalier.dev/espalier/internal/elftest"
 )
 
-// program is an ELF with a text, a name, a date and what lies behind them.
+// program is an ELF with a text, a name, a date and what follows them.
 func program(change func(*elftest.File)) []byte {
 	f := elftest.File{
 		Entry: 0x42000020,

@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// Condition is something that two builds did not have in common, and the word
-// by which each shows it: the host name "espalier", then "elsewhere".
+// Condition is a condition in which two builds differed, and the string by
+// which each shows it: the host name "espalier", then "elsewhere".
 type Condition struct {
 	What          string // "the host name"
 	First, Second string

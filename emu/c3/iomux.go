@@ -12,7 +12,7 @@ const (
 	ioWPD     = 1 << 7
 	ioWPU     = 1 << 8
 	ioIE      = 1 << 9
-	ioReset   = 0xb00
+	ioDrive   = 2 << 10 // FUN_DRV after reset
 
 	rtcUSBConf       = 0xec
 	ioMuxKeepAtReset = 1 << 18 // RTC_CNTL_USB_CONF IO_MUX_RESET_DISABLE
@@ -30,10 +30,24 @@ func newIOMux(g *gpio) *iomux {
 	m := &iomux{gpio: g}
 	table := []reg{{ioPinCtrl, "PIN_CTRL", 0x7ff}, {0xfc, "DATE", 0x2006050}}
 	for n := range uint32(gpPins) {
-		table = append(table, reg{ioPin0 + 4*n, "GPIO", ioReset})
+		table = append(table, reg{ioPin0 + 4*n, "GPIO", ioReset(n)})
 	}
 	m.block = newBlock("IO_MUX", 0x60009000, table)
 	return m
+}
+
+// ioReset returns the register of pad n after reset, TRM table 5.11-1, column
+// reset.
+func ioReset(n uint32) uint32 {
+	switch {
+	case n == 0, n == 1, n == 11, n == 18, n == 19:
+		return ioDrive
+	case n == 9, n >= 12 && n <= 17, n == 20:
+		return ioDrive | ioIE | ioWPU
+	case n == 21:
+		return ioDrive | ioWPU
+	}
+	return ioDrive | ioIE
 }
 
 func (m *iomux) pad(n uint32) uint32 { return m.words[(ioPin0>>2)+n] }

@@ -38,6 +38,11 @@ func (b *bus) SpinStore(addr uint32, size int, _ uint32, _, _ uint64) bool {
 	return st.kinds[off>>2]&latch != 0
 }
 
+// spinConstant is the answer for a register that only events change.
+func spinConstant(v uint32) rv32.SpinValue {
+	return rv32.SpinValue{OK: true, Lo: v, Hi: v, Latched: true}
+}
+
 // spinValue returns the bounds of one half of a count that shows latched now
 // and is at most last later. A half that wraps in between has no bounds; a
 // counter that counts down is not fast-forwarded.

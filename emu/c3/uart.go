@@ -199,8 +199,7 @@ func (u *uart) read(off uint32) uint32 {
 // spinLoad implements counter: these registers change when a frame begins or ends,
 // never in between.
 func (u *uart) spinLoad(off uint32, _ chip.Time) rv32.SpinValue {
-	v := u.read(off)
-	return rv32.SpinValue{OK: true, Lo: v, Hi: v, Latched: true}
+	return spinConstant(u.read(off))
 }
 
 // status returns STATUS: the fill of the FIFOs and the levels of the signals.

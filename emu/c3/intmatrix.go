@@ -19,6 +19,7 @@ const (
 	srcEFuse          = 24
 	srcUSBSerialJTAG  = 26
 	srcRTC            = 27
+	srcRMT            = 28
 	srcTIMG0T0        = 32
 	srcTIMG0WDT       = 33
 	srcTIMG1T0        = 34

@@ -35,6 +35,7 @@ type soc struct {
 	rtc       *rtc
 	efuse     *efuse
 	gpio      *gpio
+	rmt       *rmt
 	assist    *assistDebug
 	sensitive *storage
 	system    *system
@@ -113,6 +114,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.uarts[0] = newUART(c, "UART0", 0x60000000, chip.UART0, srcUART0)
 	c.uarts[1] = newUART(c, "UART1", 0x60010000, chip.UART1, srcUART1)
 	c.usb = newUSBSerialJTAG(c)
+	c.rmt = newRMT(c)
 	c.extmem = newExtmem(c)
 	c.gdma = newGDMA(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
@@ -126,7 +128,7 @@ func (c *soc) build(cfg *emu.Config) error {
 
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(),
+		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(), c.rmt,
 		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(), newBluetooth(c),
 	}
 	for _, d := range newPHY() {
@@ -152,6 +154,7 @@ func peripheralResets(c *soc, hash, adc, spi2 device) (r [2][32][]device) {
 	r[0][2] = []device{c.uarts[0]}
 	r[0][5] = []device{c.uarts[1]}
 	r[0][6] = []device{spi2}
+	r[0][9] = []device{c.rmt}
 	r[0][13] = []device{c.timgs[0]}
 	r[0][15] = []device{c.timgs[1]}
 	r[0][14] = []device{c.efuse}

@@ -34,7 +34,6 @@ func unmodelled() []*storage {
 	}{
 		{"I2C0", 0x60013000, []reg{{0x08, "SR", 0xc000}, {0x20, "INT_RAW", 2}}},
 		{"UHCI0", 0x60014000, nil},
-		{"RMT", 0x60016000, nil},
 		{"LEDC", 0x60019000, nil},
 		{"TWAI", 0x6002b000, nil},
 		{"I2S0", 0x6002d000, nil},

@@ -11,6 +11,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/monitor"
 )
 
 // addSessionFlags defines the flags of run, emulate and monitor that say how a
@@ -43,6 +44,14 @@ func configureSession(cmd *cobra.Command, o *session.Options, p *project.Project
 	}
 	if !given("log") && c.Log.V != "" {
 		o.Log = filepath.Join(p.Root, filepath.FromSlash(c.Log.V))
+	}
+	for _, r := range []struct {
+		flag  string
+		value config.Value[[]string]
+	}{{"expect", c.Expect}, {"fail", c.Fail}} {
+		if _, err := monitor.ParseRules(r.value.V); err != nil && !given(r.flag) {
+			return fault.Wrap(fault.Usage, err, r.value.Origin.String())
+		}
 	}
 	for _, d := range []struct {
 		key   string

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/monitor"
+	"espalier.dev/espalier/serial"
 )
 
 // Deliver takes bytes that a board has sent on a stream. p is valid during the
@@ -47,6 +48,9 @@ var ErrEnd = errors.New("the output ended")
 type reconnecter interface {
 	// Reconnects reports whether the port can come back as itself.
 	Reconnects() bool
+	// Closed reports whether the other end has closed the port, which is the end
+	// of the output and no error.
+	Closed(*serial.GoneError) bool
 	// Reconnect waits for the port, until ctx ends.
 	Reconnect(ctx context.Context) error
 	// Name is the port's name.

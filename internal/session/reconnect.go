@@ -14,6 +14,9 @@ func (r *run) vanished(ctx, inner context.Context, gone *serial.GoneError) error
 	u := r.s.UI
 	port, ok := r.board.(reconnecter)
 	if !ok || !port.Reconnects() {
+		if ok && port.Closed(gone) {
+			gone = &serial.GoneError{Name: gone.Name}
+		}
 		if gone.Err != nil {
 			return gone
 		}

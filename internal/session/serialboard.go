@@ -89,6 +89,13 @@ func (s *Serial) Reconnects() bool {
 	return i.Kind != serial.Network
 }
 
+// Closed reports whether the other end has closed the port. A read of a
+// pseudo-terminal whose other end closes meanwhile fails with EIO; one that
+// begins later finds the end of the file.
+func (s *Serial) Closed(gone *serial.GoneError) bool {
+	return gone.Err == nil || s.port.Info().Kind == serial.Terminal
+}
+
 // Reconnect closes the port and opens it again.
 func (s *Serial) Reconnect(ctx context.Context) error {
 	was := s.port.Info()

@@ -97,6 +97,22 @@ func TestReconnectEnds(t *testing.T) {
 	}
 }
 
+// hungUp is a pseudo-terminal whose other end closes during a read.
+type hungUp struct{ vanishing }
+
+func (*hungUp) Info() serial.Info {
+	return serial.Info{Name: "/dev/pts/7", Kind: serial.Terminal}
+}
+
+// The other end of a pseudo-terminal closes: that is the end of the output.
+func TestHangUp(t *testing.T) {
+	s, p := newTestSession(t, Options{})
+	err := s.Run(t.Context(), NewSerial(&hungUp{vanishing{reads: []string{"up\n"}}}, nil), nil)
+	if err != nil || p.out.String() != "up\n" {
+		t.Errorf("%v, %q", err, p.out.String())
+	}
+}
+
 // quiet is a port on which nothing arrives and whose lines must not be used.
 type quiet struct {
 	serial.Port

@@ -92,7 +92,7 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	if err == nil {
 		// It is about to be mounted: it has to be unpacked. Whether it is whole
 		// the sandbox finds out.
-		if _, ok := r.Store.Presumed(res.Trees[layerOutput]); !ok {
+		if _, ok := r.Store.Unverified(res.Trees[layerOutput]); !ok {
 			_, err = r.Store.TreePath(ctx, res.Trees[layerOutput])
 		}
 	}

@@ -85,7 +85,7 @@ func (r Runner) Units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.Digest, error) {
 	units, err := r.Units(ctx, pl, layer)
 	if err == nil && !units.IsZero() {
-		if _, ok := r.Store.Presumed(units); !ok {
+		if _, ok := r.Store.Unverified(units); !ok {
 			_, err = r.Store.TreePath(ctx, units)
 		}
 	}

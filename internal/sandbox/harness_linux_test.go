@@ -17,12 +17,12 @@ import (
 
 func TestMain(m *testing.M) {
 	Init()
-	if name := os.Getenv(sceneEnv); strings.HasPrefix(name, "filtered") {
+	if name := os.Getenv(restrictionEnv); strings.HasPrefix(name, "filtered") {
 		if err := enterFiltered(); err != nil {
 			panic(err)
 		}
 	} else if name != "" {
-		if err := enterScene(name); err != nil {
+		if err := restrict(name); err != nil {
 			panic(err)
 		}
 	}

@@ -72,10 +72,10 @@ func TestInherited(t *testing.T) {
 			}
 		})
 	}
-	if os.Getenv(sceneEnv) == "" {
-		play(t, "inherited", "^TestInherited$", nil)
+	if os.Getenv(restrictionEnv) == "" {
+		runRestricted(t, "inherited", "^TestInherited$", nil)
 		if os.Geteuid() == 0 {
-			play(t, "inherited-nobody", "^TestInherited$", nil)
+			runRestricted(t, "inherited-nobody", "^TestInherited$", nil)
 		}
 	}
 }
@@ -204,8 +204,8 @@ func ignore(this unix.Errno, err error) error {
 
 // A step started under nohup(1) can be hung up.
 func TestNoHUP(t *testing.T) {
-	if os.Getenv(sceneEnv) != "" {
-		t.Skip("inside a scene")
+	if os.Getenv(restrictionEnv) != "" {
+		t.Skip("already on a restricted machine")
 	}
 	nohup, err := exec.LookPath("nohup")
 	must(t, err)

@@ -29,17 +29,17 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, opts 
 	// network does cannot be taken back: these look first.
 	if !l.NoSandbox && !private(step) {
 		r, err := l.runOnce(ctx, st, step, opts, true)
-		if !errors.Is(err, errDoubt) {
+		if !errors.Is(err, errUnverified) {
 			return r, err
 		}
 	}
 	return l.runOnce(ctx, st, step, opts, false)
 }
 
-// runOnce runs a step once. With presume it may start before its input trees
-// have been compared with their seals; the error is errDoubt when that turned
+// runOnce runs a step once. With optimistic it may start before its input trees
+// have been compared with their seals; the error is errUnverified when that turned
 // out to be wrong. Nothing of such a run has been seen by anyone then.
-func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, opts action.RunOptions, presume bool) (action.Result, error) {
+func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, opts action.RunOptions, optimistic bool) (action.Result, error) {
 	digest, err := action.Digest(ctx, st, step)
 	if err != nil {
 		return action.Result{}, err
@@ -50,14 +50,14 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 	}
 	defer s.remove()
 	j := &job{Local: l, step: step, keep: opts.Keep, scratch: s}
-	presumed, err := j.resolve(ctx, st, presume)
+	unverified, err := j.resolve(ctx, st, optimistic)
 	if err != nil {
 		return action.Result{}, err
 	}
 	run, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	b := confirm(st, presumed, stop)
-	defer b.holds() // nothing reads the trees any more when this returns
+	b := confirm(st, unverified, stop)
+	defer b.verified() // nothing reads the trees any more when this returns
 	logs, err := j.openStreams(opts, b)
 	if err != nil {
 		return action.Result{}, err
@@ -66,11 +66,11 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 	code, _, err := j.runAny(run)
 	j.closeStdio()
 	logErr := logs.close()
-	if !b.holds() {
+	if !b.verified() {
 		if ctx.Err() != nil {
 			return action.Result{}, endedBy(ctx)
 		}
-		return action.Result{}, errDoubt
+		return action.Result{}, errUnverified
 	}
 	if err != nil {
 		return action.Result{}, err
@@ -122,8 +122,8 @@ func (j *job) runAny(ctx context.Context) (int, string, error) {
 }
 
 // resolve finds the folders of the input trees and returns those that are
-// still to be compared with their seals: none unless presume is set.
-func (j *job) resolve(ctx context.Context, st *store.Store, presume bool) (presumed []store.Digest, err error) {
+// still to be compared with their seals: none unless optimistic is set.
+func (j *job) resolve(ctx context.Context, st *store.Store, optimistic bool) (unverified []store.Digest, err error) {
 	j.trees = map[string]string{}
 	var check errgroup.Group
 	var mu sync.Mutex
@@ -138,11 +138,11 @@ func (j *job) resolve(ctx context.Context, st *store.Store, presume bool) (presu
 			mu.Unlock()
 			continue
 		}
-		if dir, ok := st.Presumed(in.Tree); ok && presume {
+		if dir, ok := st.Unverified(in.Tree); ok && optimistic {
 			mu.Lock()
 			j.trees[in.Path] = dir
 			mu.Unlock()
-			presumed = append(presumed, in.Tree)
+			unverified = append(unverified, in.Tree)
 			continue
 		}
 		check.Go(func() error {
@@ -153,7 +153,7 @@ func (j *job) resolve(ctx context.Context, st *store.Store, presume bool) (presu
 			return err
 		})
 	}
-	return presumed, check.Wait()
+	return unverified, check.Wait()
 }
 
 // logs are the two output streams of a step.
@@ -168,7 +168,7 @@ type logStream struct {
 }
 
 // openStreams makes the command's standard input and output.
-func (j *job) openStreams(opts action.RunOptions, b *belief) (*logs, error) {
+func (j *job) openStreams(opts action.RunOptions, b *verification) (*logs, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, fault.Wrap(fault.Sandbox, err, "opening the null device")
@@ -209,7 +209,7 @@ func (j *job) closeStdio() {
 }
 
 // The caller gets nothing of a run whose inputs turn out to be damaged.
-func (s *logStream) copy(w io.Writer, b *belief) {
+func (s *logStream) copy(w io.Writer, b *verification) {
 	buf := make([]byte, 32<<10)
 	var fileErr error
 	for {
@@ -220,7 +220,7 @@ func (s *logStream) copy(w io.Writer, b *belief) {
 				_, fileErr = s.file.Write(buf[:n])
 				s.size += int64(n)
 			}
-			if w != nil && !b.holds() {
+			if w != nil && !b.verified() {
 				w = nil
 			}
 			if w != nil {

@@ -177,7 +177,7 @@ func TestDamagedInput(t *testing.T) {
 			must(t, err)
 			defer st.Close()
 			for _, in := range step.Inputs {
-				dir, ok := st.Presumed(in.Tree)
+				dir, ok := st.Unverified(in.Tree)
 				if !ok {
 					t.Fatalf("%s is not in the store", in.Path)
 				}

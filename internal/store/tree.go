@@ -61,10 +61,10 @@ func (s *Store) TreePath(ctx context.Context, root Digest) (string, error) {
 	return s.treePath(root), nil
 }
 
-// Presumed returns the folder of a tree that was good when it was sealed, and
+// Unverified returns the folder of a tree that was good when it was sealed, and
 // has not been looked at since. Who uses it has to Confirm it, before anything
 // that depends on it counts.
-func (s *Store) Presumed(root Digest) (folder string, ok bool) {
+func (s *Store) Unverified(root Digest) (folder string, ok bool) {
 	if checkHash(root.Hash) != nil {
 		return "", false
 	}
@@ -144,7 +144,7 @@ func (s *Store) recheck(ctx context.Context, root Digest) error {
 	return s.hashFolder(ctx, root)
 }
 
-// lockTree makes sure that one process at a time decides about a doubtful
+// lockTree makes sure that one process at a time decides about an unverified
 // folder: two would move each other's repaired one to quarantine.
 func (s *Store) lockTree(ctx context.Context, root Digest) (unlock func(), err error) {
 	if s.readOnly {

@@ -184,7 +184,7 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	})
 	fetching.Done(err)
 	if err == nil {
-		err = furnish(ctx, tree.Source("espalier"), seen)
+		err = fixUp(ctx, tree.Source("espalier"), seen)
 	}
 	var root store.Digest
 	if err == nil {
@@ -238,7 +238,7 @@ func wrapPins(err error, text string) error {
 	return fault.Wrap(k, err, text)
 }
 
-// witness remembers which of the names that furnish cares about exist, and
+// witness remembers which of the names that fixUp needs exist, and
 // counts files. It is safe for concurrent use.
 type witness struct {
 	mu    sync.Mutex

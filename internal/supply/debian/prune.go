@@ -8,7 +8,7 @@ import (
 
 // PruneVersion numbers the rule by which packages become a tree: what is left
 // out (pruned), how paths are rewritten (linkTarget) and what is added
-// (furnish). The tree's digest depends on it, so it is in the lock.
+// (fixUp). The tree's digest depends on it, so it is in the lock.
 const PruneVersion = lock.DebianPrune
 
 // prunedDirs hold nothing that a compiler reads.

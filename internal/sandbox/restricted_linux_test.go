@@ -17,20 +17,20 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// A scene is a machine that forbids something. The test binary executes itself
-// again inside it and runs TestScene (or other tests) there.
-const sceneEnv = "ESPALIER_SANDBOX_TEST_SCENE"
+// Some tests need a machine that forbids something: the test binary executes
+// itself again, restricts itself (restrict) and runs TestRestricted or other tests.
+const restrictionEnv = "ESPALIER_SANDBOX_TEST_RESTRICTION"
 
 const nobody = 65534
 
-// foreign is a tree of the user who made the scene, below $TMPDIR.
+// foreign is a tree of another user, below $TMPDIR.
 const foreign = "foreign"
 
-// scene makes a child of this test binary play a scene.
-func scene(t *testing.T, name, tests string, attr *syscall.SysProcAttr) *exec.Cmd {
+// restricted returns a command that runs tests under a restriction.
+func restricted(t *testing.T, name, tests string, attr *syscall.SysProcAttr) *exec.Cmd {
 	t.Helper()
-	if os.Getenv(sceneEnv) != "" {
-		t.Skip("inside a scene")
+	if os.Getenv(restrictionEnv) != "" {
+		t.Skip("already on a restricted machine")
 	}
 	root := rootfs(t)
 	tmp := t.TempDir()
@@ -43,22 +43,22 @@ func scene(t *testing.T, name, tests string, attr *syscall.SysProcAttr) *exec.Cm
 	must(t, copyTree(filepath.Join(root, "inside"), filepath.Join(tmp, "inside"), copyOptions{}))
 	must(t, copyTree(folder(t, map[string]string{"old": "old", "folder/a": "a"}), filepath.Join(tmp, foreign), copyOptions{}))
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run="+tests, "-test.v")
-	cmd.Env = append(os.Environ(), sceneEnv+"="+name, "TMPDIR="+tmp, insideEnv+"="+filepath.Join(tmp, "inside"))
+	cmd.Env = append(os.Environ(), restrictionEnv+"="+name, "TMPDIR="+tmp, insideEnv+"="+filepath.Join(tmp, "inside"))
 	cmd.SysProcAttr = attr
 	return cmd
 }
 
-// play runs the scene to its end.
-func play(t *testing.T, name, tests string, attr *syscall.SysProcAttr) {
+// runRestricted runs tests under a restriction to their end.
+func runRestricted(t *testing.T, name, tests string, attr *syscall.SysProcAttr) {
 	t.Helper()
-	out, err := scene(t, name, tests, attr).CombinedOutput()
+	out, err := restricted(t, name, tests, attr).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// enterScene changes this process as the scene says. TestMain calls it.
-func enterScene(name string) error {
+// restrict changes this process as the name says. TestMain calls it.
+func restrict(name string) error {
 	tmp := os.Getenv("TMPDIR")
 	user := strings.HasSuffix(name, "-nobody")
 	if os.Getenv(inheritedEnv) != "" { // executed again
@@ -155,43 +155,49 @@ func enterFiltered() error {
 
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Getenv(sceneEnv) != "" {
-		t.Skip("inside a scene")
+	if os.Getenv(restrictionEnv) != "" {
+		t.Skip("already on a restricted machine")
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("needs root to build the scene")
+		t.Skip("needs root to restrict the machine")
 	}
 }
 
-// Everything works for a user without any right, on a store of somebody else.
+// Everything works for a user without any right, on a store of another user.
 func TestAsNobody(t *testing.T) {
 	needRoot(t)
-	play(t, "plain", "^(TestScene|TestInside|TestFilesInside|TestWritesAreDiscarded|TestCallFilter|TestNothingSurvives|TestCancel|TestShell|TestKeepTarget|TestRunWithStore|TestOutputsInOtherPlaces|TestProbe|TestNoSandboxWithoutRoot)$",
+	runRestricted(t, "plain", "^(TestRestricted|TestInside|TestFilesInside|TestWritesAreDiscarded|TestCallFilter|TestNothingSurvives|TestCancel|TestShell|TestKeepTarget|TestRunWithStore|TestOutputsInOtherPlaces|TestProbe|TestNoSandboxWithoutRoot)$",
 		&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
 }
 
 func TestForbidden(t *testing.T) {
 	needRoot(t)
 	mounts := func() *syscall.SysProcAttr { return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} }
-	t.Run("chroot as user", func(t *testing.T) { play(t, "chroot-nobody", "^TestScene$", mounts()) })
-	t.Run("chroot as root", func(t *testing.T) { play(t, "chroot-root", "^(TestScene|TestInside|TestCancel)$", mounts()) })
-	t.Run("masked proc as user", func(t *testing.T) { play(t, "masked-nobody", "^TestScene$", mounts()) })
-	t.Run("masked proc as root", func(t *testing.T) { play(t, "masked-root", "^TestScene$", mounts()) })
-	t.Run("filtered", func(t *testing.T) {
-		play(t, "filtered", "^TestScene$", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
+	t.Run("chroot as user", func(t *testing.T) { runRestricted(t, "chroot-nobody", "^TestRestricted$", mounts()) })
+	t.Run("chroot as root", func(t *testing.T) {
+		runRestricted(t, "chroot-root", "^(TestRestricted|TestInside|TestCancel)$", mounts())
 	})
-	t.Run("filtered as root", func(t *testing.T) { play(t, "filtered-root", "^(TestScene|TestNoSandboxInContainer)$", nil) })
-	t.Run("layered as root", func(t *testing.T) { play(t, "layered-root", "^(TestScene|TestRunWithStore)$", mounts()) })
-	t.Run("layered as user", func(t *testing.T) { play(t, "layered-nobody", "^(TestScene|TestRunWithStore)$", mounts()) })
+	t.Run("masked proc as user", func(t *testing.T) { runRestricted(t, "masked-nobody", "^TestRestricted$", mounts()) })
+	t.Run("masked proc as root", func(t *testing.T) { runRestricted(t, "masked-root", "^TestRestricted$", mounts()) })
+	t.Run("filtered", func(t *testing.T) {
+		runRestricted(t, "filtered", "^TestRestricted$", &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
+	})
+	t.Run("filtered as root", func(t *testing.T) {
+		runRestricted(t, "filtered-root", "^(TestRestricted|TestNoSandboxInContainer)$", nil)
+	})
+	t.Run("layered as root", func(t *testing.T) { runRestricted(t, "layered-root", "^(TestRestricted|TestRunWithStore)$", mounts()) })
+	t.Run("layered as user", func(t *testing.T) {
+		runRestricted(t, "layered-nobody", "^(TestRestricted|TestRunWithStore)$", mounts())
+	})
 	t.Run("one user", func(t *testing.T) {
-		play(t, "one-user", "^(TestScene|TestNoSandboxWithOneUser)$", &syscall.SysProcAttr{
+		runRestricted(t, "one-user", "^(TestRestricted|TestNoSandboxWithOneUser)$", &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 			UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
 			GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
 		})
 	})
 	t.Run("limit", func(t *testing.T) {
-		play(t, "limit", "^TestScene$", &syscall.SysProcAttr{
+		runRestricted(t, "limit", "^TestRestricted$", &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: 7, HostID: os.Geteuid(), Size: 1}},
 			GidMappings: []syscall.SysProcIDMap{{ContainerID: 7, HostID: os.Getegid(), Size: 1}},
@@ -200,9 +206,9 @@ func TestForbidden(t *testing.T) {
 	})
 }
 
-// TestScene is what is true inside each scene.
-func TestScene(t *testing.T) {
-	name := os.Getenv(sceneEnv)
+// TestRestricted checks a run and Probe under each restriction.
+func TestRestricted(t *testing.T) {
+	name := os.Getenv(restrictionEnv)
 	want, known := map[string]struct{ cause, hint string }{
 		"plain":          {},
 		"chroot-nobody":  {"this is a chroot", "outside of the chroot"},
@@ -217,7 +223,7 @@ func TestScene(t *testing.T) {
 		"limit":          {"user.max_user_namespaces is 0", "sudo sysctl -w user.max_user_namespaces="},
 	}[name]
 	if !known {
-		t.Skip("no scene")
+		t.Skip("not the machine of this test")
 	}
 	r := run(t, Local{}, map[string]string{"rootfs": rootfs(t), "target": folder(t, map[string]string{"old": "old", "folder/a": "a"})}, nil, "rewrite")
 	report := Probe(t.Context())
@@ -244,8 +250,8 @@ func TestScene(t *testing.T) {
 
 // TestNoSandboxInContainer is what remains for root in an ordinary container.
 func TestNoSandboxInContainer(t *testing.T) {
-	if os.Getenv(sceneEnv) != "filtered-root" {
-		t.Skip("no scene")
+	if os.Getenv(restrictionEnv) != "filtered-root" {
+		t.Skip("not the machine of this test")
 	}
 	if s := run(t, Local{NoSandbox: true}, map[string]string{"rootfs": rootfs(t)}, nil, "look").seen(t); s.UID != 1000 {
 		t.Errorf("user %d", s.UID)
@@ -253,8 +259,8 @@ func TestNoSandboxInContainer(t *testing.T) {
 }
 
 func TestNoSandboxWithOneUser(t *testing.T) {
-	if os.Getenv(sceneEnv) != "one-user" {
-		t.Skip("no scene")
+	if os.Getenv(restrictionEnv) != "one-user" {
+		t.Skip("not the machine of this test")
 	}
 	r := run(t, Local{NoSandbox: true}, map[string]string{"rootfs": rootfs(t)}, nil, "true")
 	if fault.KindOf(r.err) != fault.Sandbox || !strings.Contains(r.err.Error(), "one user only") || len(fault.Hints(r.err)) == 0 {
@@ -283,7 +289,7 @@ func TestInIDMap(t *testing.T) {
 // TestKilledLauncher kills espalier itself in the middle of a step.
 func TestKilledLauncher(t *testing.T) {
 	tok := token(t)
-	cmd := scene(t, "sleeper", "^TestSleeper$", nil)
+	cmd := restricted(t, "sleeper", "^TestSleeper$", nil)
 	base := t.TempDir()
 	cmd.Env = append(cmd.Env, "SLEEPER_TOKEN="+tok, "SLEEPER_BASE="+base)
 	ready := make(chan struct{})
@@ -316,7 +322,7 @@ func TestKilledLauncher(t *testing.T) {
 }
 
 func TestSleeper(t *testing.T) {
-	if os.Getenv(sceneEnv) != "sleeper" {
+	if os.Getenv(restrictionEnv) != "sleeper" {
 		t.Skip("only for TestKilledLauncher")
 	}
 	runContext(t, t.Context(), Local{Scratch: os.Getenv("SLEEPER_BASE")}, map[string]string{"rootfs": rootfs(t)}, nil,

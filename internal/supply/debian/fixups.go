@@ -29,11 +29,11 @@ var (
 	toolsOfRustup = []string{"rustc", "cargo", "rustdoc", "rustfmt", "cargo-fmt", "cargo-clippy", "clippy-driver"}
 )
 
-// furnish adds what maintainer scripts would have made and a build needs: the
+// fixUp adds what maintainer scripts would have made and a build needs: the
 // usr-merge links, accounts, mount points, and the names under which tools
 // look for each other. seen has all names of the packages, so the result does
 // not depend on the order in which they were unpacked.
-func furnish(ctx context.Context, to Sink, seen *witness) error {
+func fixUp(ctx context.Context, to Sink, seen *witness) error {
 	for _, d := range mountPoints {
 		if err := to.Dir(d); err != nil {
 			return err

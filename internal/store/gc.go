@@ -31,7 +31,8 @@ type Report struct {
 }
 
 // GC removes what nothing needs from the store in dir. It runs alone: a store
-// that another process has open, or this one, is a fault, or is waited for. A
+// that another process has open, or this one, is a fault, or is waited for. Only
+// a dry run goes on beside others, and does not count their unfinished files. A
 // pinned byte is never removed; a root that cannot be read stops everything.
 // It may be killed at any moment.
 func GC(ctx context.Context, dir string, p Policy) (Report, error) {
@@ -45,12 +46,15 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 		return Report{}, s.writing("its lock", err)
 	}
 	defer s.Close()
-	if p.Wait {
+	alone := true
+	if p.Wait && !p.DryRun {
 		err = waitLock(ctx, s.lock, true)
-	} else if alone, lockErr := tryLock(s.lock, true); lockErr != nil {
-		err = lockErr
-	} else if !alone {
-		err = s.inUse()
+	} else if alone, err = tryLock(s.lock, true); err == nil && !alone {
+		if p.DryRun { // beside the others, as one more reader
+			err = waitLock(ctx, s.lock, false)
+		} else {
+			err = s.inUse()
+		}
 	}
 	if err != nil {
 		return Report{}, err
@@ -58,7 +62,7 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 	if err := s.create(); err != nil {
 		return Report{}, s.writing("its folders", err)
 	}
-	g := &collector{s: s, p: p, now: time.Now(), live: map[string]bool{}, liveResults: map[string]bool{}, walked: map[string]bool{}}
+	g := &collector{s: s, p: p, alone: alone, now: time.Now(), live: map[string]bool{}, liveResults: map[string]bool{}, walked: map[string]bool{}}
 	if err := g.mark(ctx); err != nil {
 		return Report{}, fmt.Errorf("nothing was removed: %w", err)
 	}
@@ -69,6 +73,7 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 type collector struct {
 	s      *Store
 	p      Policy
+	alone  bool // no other process has the store open
 	now    time.Time
 	report Report
 
@@ -261,6 +266,9 @@ func (g *collector) sweep(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if !g.alone {
+		return nil // downloads and temporary files may be another process's
 	}
 	for folder, count := range map[string]*int{partialDir: &g.report.Partials, quarantineDir: &g.report.Quarantined, tempDir: &g.report.Temporary} {
 		entries, err := os.ReadDir(g.s.path(folder))

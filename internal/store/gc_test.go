@@ -269,3 +269,22 @@ func TestGCStopsAtAnUnreadableRoot(t *testing.T) {
 		}
 	}
 }
+
+// A dry run counts beside a process that has the store open, and counts no file
+// that this one is writing.
+func TestDryRunBesideOthers(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	d := mustPut(t, s, []byte("needed by nothing"))
+	unfinished := s.path(tempDir, "unfinished")
+	if err := os.WriteFile(unfinished, []byte("x"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r, err := GC(t.Context(), dir, Policy{DryRun: true})
+	if err != nil || r.Blobs != 1 || r.Freed != d.Size || r.Temporary != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if !s.Has(d) {
+		t.Error("a dry run removed a blob")
+	}
+}

@@ -29,7 +29,7 @@ func resetLine(line string) (cause uint32, name string, ok bool) {
 type resetKind uint8
 
 const (
-	deliberate resetKind = iota // power, deep sleep, the host's reset
+	deliberate resetKind = iota // power on, deep sleep, reset by the host
 	software
 	watchdog
 	supply
@@ -47,8 +47,8 @@ func kindOfReset(cause uint32) resetKind {
 	return deliberate
 }
 
-// whoseWatchdog explains a watchdog cause.
-func whoseWatchdog(cause uint32) string {
+// watchdogOf explains a watchdog cause.
+func watchdogOf(cause uint32) string {
 	switch cause {
 	case 0x07, 0x0b:
 		return "the watchdog of timer group 0"
@@ -74,7 +74,7 @@ func bootLine(line string, booting bool) bool {
 		if strings.HasPrefix(line, "ESP-ROM:") {
 			return true
 		}
-		if strings.HasPrefix(line, "Expected: ") {
+		if strings.HasPrefix(line, "Expected: ") || strings.HasPrefix(line, "Invalid image block") {
 			return booting
 		}
 		tag, ok := bootTag(line)
@@ -102,8 +102,8 @@ func bootLine(line string, booting bool) bool {
 }
 
 // bannerTail reports whether the first line of a session is the end of what the
-// mask ROM prints before the cause of a reset: whoever attaches may come in the
-// middle of it.
+// mask ROM prints before the cause of a reset: a session may begin in the middle
+// of it.
 func bannerTail(line string) bool {
 	if strings.HasPrefix(line, "Build:") {
 		return true
@@ -140,14 +140,22 @@ func bootTag(line string) (string, bool) {
 	return tag, strings.HasPrefix(tag, "boot.") || strings.HasPrefix(tag, "bootloader_") || strings.HasPrefix(tag, "secure_boot")
 }
 
-// bootFailure recognises the lines with which ROM and bootloader give up and
-// says what they mean.
+// bootFailure recognises the last lines of a boot that the mask ROM or the
+// bootloader gives up, and returns their meaning.
 func bootFailure(line string, booting bool) (meaning string, ok bool) {
 	if !booting {
 		return "", false
 	}
-	if strings.HasPrefix(line, "invalid header: 0x") {
-		return "the ROM finds no bootloader at the beginning of the flash", true
+	for _, f := range [...][2]string{
+		{"invalid header: 0x", "the ROM finds no bootloader at the beginning of the flash"},
+		{"Checksum failure. Calculated", "the ROM refuses the bootloader: it is damaged (wrong checksum)"},
+		{"Invalid image block, can't boot", "the ROM refuses the bootloader: it is damaged (a segment with an impossible length)"},
+		{"ets_loader.c ", "the ROM refuses the bootloader: it is damaged or cut short"},
+		{"ets_main.c ", "the ROM cannot start the bootloader"},
+	} {
+		if strings.HasPrefix(line, f[0]) {
+			return f[1], true
+		}
 	}
 	if !strings.HasPrefix(line, "E (") {
 		return "", false

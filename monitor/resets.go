@@ -77,7 +77,7 @@ func (c *recogniser) savedPC(l lineInfo) (mine bool, done *Report) {
 func describeReset(cause uint32, name string) string {
 	switch kindOfReset(cause) {
 	case watchdog:
-		return fmt.Sprintf("%s reset the chip (%s): the program hung or never fed it", whoseWatchdog(cause), name)
+		return fmt.Sprintf("%s reset the chip (%s): the program hung or never fed it", watchdogOf(cause), name)
 	case supply:
 		return fmt.Sprintf("the chip was reset because its supply or clock failed (%s)", name)
 	}

@@ -63,6 +63,9 @@ func verbError(root *cobra.Command, err error) error {
 	if m == nil {
 		return err
 	}
+	if err, ok := otherWord(m[1]); ok {
+		return err
+	}
 	var hints []string
 	root.SuggestionsMinimumDistance = 2
 	for _, s := range root.SuggestionsFor(m[1]) {

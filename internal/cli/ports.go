@@ -22,8 +22,9 @@ type portsOptions struct {
 func newPorts(a *app) *cobra.Command {
 	var o portsOptions
 	cmd := &cobra.Command{
-		Use:   "ports",
-		Short: "list serial ports; remember one for the project",
+		Use:     "ports",
+		Aliases: []string{"list-ports"},
+		Short:   "list serial ports; remember one for the project",
 		Long: `List the serial ports of this machine, boards first, with the probable chip of each.
 --use remembers one for this project, by the serial number of its USB device, so that
 the device may change its name. A port that you may not open is marked, and the

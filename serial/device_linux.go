@@ -128,10 +128,10 @@ const (
 	lineSpeed    = 0x4c490000 // and DTR in bit 1, RTS in bit 0
 	lineSpeedDTR = 2
 	lineSpeedRTS = 1
-	// A program that does not know of lines is found out by its silence; one
-	// that has confirmed before is waited for, or a sequence of steps would stop
-	// in the middle, with the chip held in reset.
-	lineTimeout = 500 * time.Millisecond
+	// A program that does not know this convention never confirms. One that has
+	// confirmed before gets longer: otherwise a reset sequence would end in the
+	// middle, with the chip held in reset.
+	lineTimeout = 3 * time.Second // a busy machine answers late
 	lineCertain = 10 * time.Second
 )
 

@@ -9,7 +9,7 @@ import (
 // Words of other tools are no verbs of ours, and lead to one that exists.
 func TestOtherWords(t *testing.T) {
 	a := newApp(nil, strings.NewReader(""), new(bytes.Buffer), new(bytes.Buffer), lookupIn(nil))
-	root := a.root()
+	root := newRoot(a)
 	for word, command := range otherWords() {
 		if cmd, _, err := root.Find([]string{word}); err == nil && cmd != root {
 			t.Errorf("%s is a verb", word)

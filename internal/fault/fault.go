@@ -33,7 +33,7 @@ const (
 type Error struct {
 	Kind  Kind
 	Text  string   // one line, lower case, "operation object: cause"
-	Hints []string // each stands alone and can be pasted
+	Hints []string // each is complete and can be pasted
 	Err   error    // cause, may be nil; its text is appended to Text
 }
 
@@ -70,7 +70,7 @@ func Wrap(k Kind, err error, text string, hints ...string) error {
 }
 
 // KindOf returns the kind of the outermost fault in err's chain, OK for nil
-// and Bug for an error that nobody classified.
+// and Bug for an unclassified error.
 func KindOf(err error) Kind {
 	if err == nil {
 		return OK

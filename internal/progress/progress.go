@@ -33,7 +33,7 @@ type Task interface {
 	Detail(summary string) // one phrase for the closing line, e.g. "90 packages, 229 MB"
 }
 
-// Discard reports to nobody.
+// Discard reports nothing.
 var Discard Reporter = discard{}
 
 type discard struct{}

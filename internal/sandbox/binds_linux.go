@@ -75,7 +75,7 @@ func bind(from, to string, readOnly bool) error {
 	return remount(top, unix.MS_NOSUID|unix.MS_NODEV)
 }
 
-// baseOf returns the last name of the path that a descriptor path stands for.
+// baseOf returns the last name of the path that a descriptor path refers to.
 func baseOf(fdName string) string {
 	p, err := os.Readlink(fdName)
 	if err != nil {

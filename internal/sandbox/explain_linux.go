@@ -13,7 +13,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// facts are the switches of the machine that forbid sandboxes. "" stands for a
+// facts are the switches of the machine that forbid sandboxes. "" means a
 // switch that this kernel does not have.
 type facts struct {
 	usernsClone    string // kernel.unprivileged_userns_clone (Debian's and hardened kernels)

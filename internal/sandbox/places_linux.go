@@ -87,7 +87,7 @@ func (j *job) treeMount(p layout.Place, m mode, attempt int) (treeMount, error) 
 		tm.Lower, tm.Upper = "", tm.Lower
 		return tm, nil
 	case !m.overlay || !m.userNS || !ownedByUs(tm.Lower) || !keepsAttributes(up) || p.Input == "src" && j.ownSrc:
-		// Files of somebody else cannot be copied up in a user namespace that
+		// Files of another user cannot be copied up in a user namespace that
 		// has one user only; without a user namespace the command is user
 		// 1000 and must own what it may write to.
 		if err := os.Remove(up); err != nil {
@@ -123,7 +123,7 @@ func (j *job) treeMount(p layout.Place, m mode, attempt int) (treeMount, error) 
 }
 
 // inMemory reports whether what the command writes to a place can go to
-// memory: little is written to /src and /cargo, and nobody wants it afterwards
+// memory: little is written to /src and /cargo, and it is not needed afterwards
 // unless the step says so.
 func (j *job) inMemory(p layout.Place, lower string, m mode) bool {
 	if !m.overlay || !m.userNS || lower == "" || p.Input != "src" && p.Input != "cargo" ||
@@ -167,8 +167,8 @@ func memoryNeeded(dir string) (int64, error) {
 	return n, err
 }
 
-// memoryAvailable is what programs can have without swapping, 0 when nobody
-// says.
+// memoryAvailable is what programs can have without swapping, 0 when
+// /proc/meminfo does not say.
 func memoryAvailable() int64 {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

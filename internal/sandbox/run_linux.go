@@ -257,7 +257,7 @@ func (l *logs) remove() {
 	l.err.file.Close()
 }
 
-// put stores the stream; the zero digest stands for nothing written.
+// put stores the stream; the zero digest means that nothing was written.
 func (s *logStream) put(ctx context.Context, st *store.Store) (store.Digest, error) {
 	if s.size == 0 {
 		return store.Digest{}, nil

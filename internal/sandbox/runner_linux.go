@@ -19,7 +19,7 @@ import (
 // command as its child, reaps whatever becomes orphaned, and ends when the
 // command has ended; the kernel then kills every other process of the PID
 // namespace. It must not be the command itself: process 1 ignores signals
-// without a handler, and nobody would reap.
+// without a handler, and orphans would not be reaped.
 
 // stageError is a failed stage.
 type stageError struct {
@@ -215,7 +215,7 @@ func (r *runner) start() (int, error) {
 	}
 	// Only the locked thread is restricted so far; the rest of this process
 	// must not be reachable from the child: not dumpable means that /proc/1
-	// belongs to nobody in here and that no memory can be read.
+	// has no owner in here and that no memory can be read.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return 0, &stageError{stagePrivilege, "not dumpable", err}
 	}

@@ -19,7 +19,7 @@ import (
 // A run's temporary folder is <base>/run-<n>, and <base>/run-<n>.lock is a
 // file that the run holds locked. The kernel lets go of the lock when the
 // process dies, however it dies, so a lock that can be taken marks a folder
-// that nobody uses.
+// that is not in use.
 
 // scratch is the temporary folder of one run.
 type scratch struct {
@@ -83,7 +83,7 @@ func newScratch(base string) (*scratch, error) {
 	return nil, fail(errors.New("no free name"))
 }
 
-// tryLock takes the lock of f if nobody has it and if f still has its name.
+// tryLock takes the lock of f if it is free and if f still has its name.
 func tryLock(f *os.File) bool {
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

@@ -10,7 +10,7 @@ import (
 )
 
 // Sentinels for errors.Is. What is missing or corrupt can be brought back by
-// whoever knows where it came from; the store does not.
+// the caller, who knows where it came from; the store does not.
 var (
 	ErrMissing = errors.New("not in the store")
 	ErrCorrupt = errors.New("damaged in the store")

@@ -245,7 +245,7 @@ func (g *collector) sweep(ctx context.Context) error {
 	}
 	if locks, _ := filepath.Glob(g.s.path(sealDir, "*.lock")); !g.p.DryRun {
 		for _, path := range locks {
-			os.Remove(path) // nobody can hold it while gc is alone
+			os.Remove(path) // no process can hold it while gc is alone
 		}
 	}
 	err = g.each(sealDir, func(e fs.DirEntry, _ fs.FileInfo) error {
@@ -290,7 +290,7 @@ func (g *collector) sweep(ctx context.Context) error {
 }
 
 // remove deletes a file or a folder. A folder loses its name first, so that
-// nobody can ever find a half of it.
+// no reader can ever find a half of it.
 func (g *collector) remove(ctx context.Context, name string, count *int) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)

@@ -78,7 +78,7 @@ func linkCount(info fs.FileInfo) uint64 {
 	return 1
 }
 
-// fileID tells which file a name stands for; false when the system does not.
+// fileID tells which file a name refers to; false when the system does not.
 func fileID(info fs.FileInfo) ([2]uint64, bool) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return [2]uint64{uint64(st.Dev), st.Ino}, true

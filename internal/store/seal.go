@@ -20,7 +20,7 @@ import (
 // A seal says how an unpacked tree looked to stat(2) right after it was known
 // to be good. As long as every file, directory and symlink still looks so, no
 // write has gone through the file system: a write moves mtime and ctime, a new
-// or removed name moves those of its directory, and nobody can set a ctime.
+// or removed name moves those of its directory, and no program can set a ctime.
 // What a seal cannot see, a bit that flips on the disk, VerifyTree and every
 // verifying Reader do.
 type seal struct {

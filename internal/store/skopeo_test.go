@@ -10,7 +10,7 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// The store is an OCI image layout for a tool that nobody here wrote, also
+// The store is an OCI image layout for an independent tool, also
 // with all that else lies in it; and what that tool writes into it stays.
 func TestSkopeoSharesTheStore(t *testing.T) {
 	skopeo := devtest.Tool(t, "skopeo")

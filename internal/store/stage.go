@@ -24,7 +24,7 @@ import (
 var treeTime = time.Unix(1, 0)
 
 // stage is a tree while it is made: a model of nodes in memory and, unless
-// dir is empty, the files in a folder that nobody else writes to. Symlinks
+// dir is empty, the files in a folder that nothing else writes to. Symlinks
 // reach the disk last, so that no write can ever go through one.
 type stage struct {
 	s     *Store
@@ -106,7 +106,7 @@ func (g *stage) mkdir(path string) error {
 func (g *stage) host(path string) string { return filepath.Join(g.dir, filepath.FromSlash(path)) }
 
 func conflict(path string, a, b *node) error {
-	// The same two sources give the same text, whoever came first.
+	// The same two sources give the same text, in either order.
 	if b.source < a.source {
 		a, b = b, a
 	}

@@ -95,7 +95,7 @@ func (s *Store) share(ctx context.Context) error {
 	if isReadOnly(err) && s.exists() {
 		s.readOnly = true
 		if s.lock, err = os.Open(s.path(lockName)); err != nil {
-			return nil // nobody who could run gc has ever opened it
+			return nil // no process that could run gc has ever opened it
 		}
 	}
 	if err != nil {
@@ -223,7 +223,7 @@ func removeTree(path string) error {
 	return os.RemoveAll(path)
 }
 
-// quarantine moves a damaged thing out of the way so that nobody is served it
+// quarantine moves a damaged thing out of the way so that it is never served
 // again. It is best effort: the caller has already refused the bytes.
 func (s *Store) quarantine(path string) {
 	if s.readOnly {

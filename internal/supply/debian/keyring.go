@@ -180,7 +180,7 @@ func (k *keyring) verify(text []byte, signatures []*packet.Signature, now time.T
 	return "", errors.New("it is not signed")
 }
 
-// missingKeyError says that nobody known has signed.
+// missingKeyError says that no known key has signed.
 type missingKeyError struct{ keys, files []string }
 
 func (e *missingKeyError) Error() string {

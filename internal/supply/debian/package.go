@@ -26,7 +26,7 @@ type pkg struct {
 // String is "name version" for people.
 func (p *pkg) String() string { return p.Name + " " + p.Version }
 
-// provided is one name that a package stands for.
+// provided is one name that a package provides.
 type provided struct {
 	by      *pkg
 	version string // "" satisfies no versioned dependency
@@ -124,7 +124,7 @@ func (u *universe) put(p *pkg) {
 	}
 	groups, err := ParseRelations(p.Provides)
 	if err != nil {
-		return // a name that nobody can depend on
+		return // a name that nothing can depend on
 	}
 	for _, g := range groups {
 		v := ""

@@ -37,7 +37,7 @@ type release struct {
 }
 
 // splitClearsigned separates a clear-signed document from its signatures.
-// Unsigned bytes before or behind the signed text are refused: a reader that
+// Unsigned bytes before or after the signed text are refused: a reader that
 // skips them can be made to read other text than was signed.
 func splitClearsigned(b []byte) (text, canonical []byte, sigs []*packet.Signature, err error) {
 	if !bytes.HasPrefix(b, []byte("-----BEGIN PGP SIGNED MESSAGE-----")) {
@@ -48,7 +48,7 @@ func splitClearsigned(b []byte) (text, canonical []byte, sigs []*packet.Signatur
 		return nil, nil, nil, errors.New("the clear signature is damaged or cut off")
 	}
 	if len(bytes.TrimSpace(rest)) > 0 {
-		return nil, nil, nil, errors.New("there is text behind the signature")
+		return nil, nil, nil, errors.New("there is text after the signature")
 	}
 	sigs, err = readSignatures(block.ArmoredSignature.Body)
 	return block.Plaintext, block.Bytes, sigs, err

@@ -166,7 +166,7 @@ func (u *universe) satisfying(r Relation) []*pkg {
 		}
 	}
 	for _, v := range u.virtual[r.Name] {
-		// Only the candidate of a provider stands for the name, as in apt.
+		// Only the candidate of a provider has the name, as in apt.
 		if v.satisfies(r) && u.candidate(v.by.Name) == v.by {
 			list = append(list, v.by)
 		}

@@ -49,7 +49,7 @@ type Supplier struct {
 }
 
 // Discover reads apt's sources, keys, proxies and logins below root ("/" for
-// the machine). It asks nobody. No sources at all is not an error yet: a lock
+// the machine). It makes no connection. No sources at all is not an error yet: a lock
 // can be fetched through prefixes alone.
 func Discover(root string, cfg Config) (*Supplier, error) {
 	if cfg.Host == "" {

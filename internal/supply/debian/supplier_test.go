@@ -185,9 +185,9 @@ func TestBadInput(t *testing.T) {
 		{"changed after signing", func(m *mirror) {
 			m.files["dists/"+suite+"/InRelease"] = bytes.Replace(release(m), []byte("Origin: Test"), []byte("Origin: Evil"), 1)
 		}, fault.Pins, []string{"changed after signing"}, ""},
-		{"text behind the signature", func(m *mirror) {
+		{"text after the signature", func(m *mirror) {
 			m.files["dists/"+suite+"/InRelease"] = append(release(m), "SHA256:\n"...)
-		}, fault.Pins, []string{"text behind the signature"}, ""},
+		}, fault.Pins, []string{"text after the signature"}, ""},
 		{"text before the signature", func(m *mirror) {
 			m.files["dists/"+suite+"/InRelease"] = append([]byte("SHA256:\n"), release(m)...)
 		}, fault.Pins, []string{"not clear-signed"}, ""},

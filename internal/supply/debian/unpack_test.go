@@ -78,7 +78,7 @@ func TestPruned(t *testing.T) {
 	}
 }
 
-// paper is a sink that keeps what it is told.
+// paper is a sink that keeps what it receives.
 type paper struct {
 	mu      sync.Mutex
 	entries map[string]string

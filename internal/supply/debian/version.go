@@ -51,7 +51,7 @@ func checkVersion(v string) error {
 }
 
 // upstreamOf returns the upstream part of a version, without the suffixes
-// that repacking leaves behind: "1.96.0+dfsg1-1~deb12u2" gives "1.96.0".
+// that repacking leaves: "1.96.0+dfsg1-1~deb12u2" gives "1.96.0".
 func upstreamOf(v string) string {
 	_, upstream, _ := splitVersion(v)
 	if i := strings.IndexAny(upstream, "+~"); i >= 0 {

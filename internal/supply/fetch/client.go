@@ -28,7 +28,7 @@ type Config struct {
 	Backoff time.Duration // before the first retry, doubled each time; default 300 ms
 	Stall   time.Duration // a transfer without a byte for so long is broken; default 30 s
 
-	Offline bool   // ask nobody
+	Offline bool   // make no connection
 	Command string // what to type when something is missing; default "espalier fetch"
 }
 
@@ -216,7 +216,7 @@ func NotFound(err error) bool {
 	return errors.Is(err, os.ErrNotExist) || errors.As(err, &status) && (status.code == 404 || status.code == 410)
 }
 
-// join puts a path behind a prefix. An empty prefix means that the path is an
+// join appends a path to a prefix. An empty prefix means that the path is an
 // address already.
 func join(prefix, path string) (*url.URL, error) {
 	text := path

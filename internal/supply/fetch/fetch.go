@@ -212,7 +212,7 @@ func (c *Client) from(ctx context.Context, st *store.Store, f *File, u *url.URL,
 			ranges = false
 			continue
 		case errors.Is(err, errStale):
-			continue // what an earlier time left behind was wrong; it is gone now
+			continue // what an earlier run left was wrong; it is gone now
 		case !transient(err) || try >= c.cfg.Retries:
 			return err
 		}

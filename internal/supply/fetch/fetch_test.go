@@ -52,7 +52,7 @@ func content(n int) []byte {
 	return b
 }
 
-// counter counts what a task is told.
+// counter counts what a task reports.
 type counter struct {
 	n atomic.Int64
 }
@@ -258,7 +258,7 @@ func TestMirrors(t *testing.T) {
 	data := content(5000)
 	lost := serve(t, http.NotFound)
 	wrong := serve(t, func(w http.ResponseWriter, r *http.Request) { w.Write(content(4999)) })
-	down := func() string { // a port that nobody listens on
+	down := func() string { // a port without a listener
 		s := httptest.NewServer(http.NotFoundHandler())
 		defer s.Close()
 		return s.URL + "/"
@@ -280,7 +280,7 @@ func TestMirrors(t *testing.T) {
 	}
 }
 
-// What an interrupted process left behind is used by the next one.
+// What an interrupted process left is used by the next one.
 func TestResumeAcrossProcesses(t *testing.T) {
 	data := content(200_000)
 	dir := t.TempDir()

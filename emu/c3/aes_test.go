@@ -132,8 +132,12 @@ func TestAESByDMA(t *testing.T) {
 			}
 			return cipher.NewCBCEncrypter(b, iv).CryptBlocks
 		}},
-		{"OFB", aesOFB, func(b cipher.Block, iv []byte, _ bool) func(dst, src []byte) { return cipher.NewOFB(b, iv).XORKeyStream }},
-		{"CTR", aesCTR, func(b cipher.Block, iv []byte, _ bool) func(dst, src []byte) { return cipher.NewCTR(b, iv).XORKeyStream }},
+		{"OFB", aesOFB, func(b cipher.Block, iv []byte, _ bool) func(dst, src []byte) {
+			return cipher.NewOFB(b, iv).XORKeyStream
+		}},
+		{"CTR", aesCTR, func(b cipher.Block, iv []byte, _ bool) func(dst, src []byte) {
+			return cipher.NewCTR(b, iv).XORKeyStream
+		}},
 		{"CFB128", aesCFB128, func(b cipher.Block, iv []byte, decrypt bool) func(dst, src []byte) {
 			if decrypt {
 				return cipher.NewCFBDecrypter(b, iv).XORKeyStream

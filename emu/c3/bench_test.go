@@ -113,7 +113,7 @@ func benchmarkToggle(b *testing.B, cfg emu.Config, wire bool) {
 		n += board.Run(b.Context(), emu.Instructions(1_000_000)).Instructions
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/(float64(n)*16/17), "ns/write")
-	b.ReportMetric(float64((board.Now() - start).Nanoseconds())/float64(b.Elapsed().Nanoseconds()), "guest/wall")
+	b.ReportMetric(float64((board.Now()-start).Nanoseconds())/float64(b.Elapsed().Nanoseconds()), "guest/wall")
 }
 
 func BenchmarkToggle(b *testing.B) { benchmarkToggle(b, emu.Config{}, false) }

@@ -132,6 +132,7 @@ func (w *workspace) pinSession() (*pin.Session, error) {
 		RustDist: w.project.Espalier.Supply.RustDist.V,
 		RustKeys: w.project.Espalier.Supply.RustKeys.V,
 		Home:     home,
+		GitDir:   w.project.GitDir,
 		Sources:  pin.SourcesOf(w.project.Espalier.Supply),
 		CargoEnv: host,
 	}, nil

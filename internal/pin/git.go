@@ -47,8 +47,11 @@ func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.Fil
 				return nil, err
 			}
 		} else {
-			var err error
-			if pin, err = s.git().Fetch(ctx, git.Source{URL: src.URL, Ref: src.Ref, Commit: src.Commit}, used[src]); err != nil {
+			fetcher, err := s.git()
+			if err != nil {
+				return nil, err
+			}
+			if pin, err = fetcher.Fetch(ctx, git.Source{URL: src.URL, Ref: src.Ref, Commit: src.Commit}, used[src]); err != nil {
 				return nil, err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/gitconfig"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
@@ -38,7 +39,8 @@ type Session struct {
 	Prefixes []string // configured places of packages
 	RustDist []string // configured servers of the Rust distribution
 	RustKeys []string // files with OpenPGP keys that may sign its manifests
-	Home     string   // the user's home directory, where rustup may be installed; "" for none
+	Home     string   // the user's home directory: git's configuration, netrc, rustup; "" for none
+	GitDir   string   // of the project's repository, for conditions of git's configuration; "" for none
 	Sources  []string // configured sources, one-line style
 	CargoEnv crates.HostCargo
 }
@@ -120,8 +122,16 @@ func (s *Session) crates(rootfs store.Digest) *crates.Fetcher {
 	}
 }
 
-func (s *Session) git() *git.Fetcher {
-	return &git.Fetcher{Store: s.Store, Offline: s.Offline, Report: s.Report}
+// git fetches commits with the user's own git configuration: replaced
+// addresses, HTTP settings and logins. What they are does not reach the lock.
+func (s *Session) git() (*git.Fetcher, error) {
+	f := &git.Fetcher{Store: s.Store, Offline: s.Offline, Report: s.Report}
+	if s.Offline {
+		return f, nil
+	}
+	c, err := gitconfig.Read(gitconfig.Source{Lookup: s.Lookup, Home: s.Home, GitDir: s.GitDir})
+	f.Access = git.Access{Config: c, Lookup: s.Lookup, Home: s.Home}
+	return f, err
 }
 
 // Fetch brings everything that f names into the store. What is there already
@@ -162,7 +172,11 @@ func (s *Session) fetchGit(ctx context.Context, g lock.Git) error {
 	if _, err := s.Store.TreePath(ctx, g.Tree); err == nil {
 		return nil
 	}
-	got, err := s.git().Fetch(ctx, git.Source{URL: g.URL, Ref: g.Ref, Commit: g.Commit}, members(g))
+	fetcher, err := s.git()
+	if err != nil {
+		return err
+	}
+	got, err := fetcher.Fetch(ctx, git.Source{URL: g.URL, Ref: g.Ref, Commit: g.Commit}, members(g))
 	if err != nil {
 		return err
 	}

@@ -119,9 +119,13 @@ func (s *Session) heads(ctx context.Context, p *project.Project, pinned []lock.G
 
 // head brings today's commit of a reference with all its packages.
 func (s *Session) head(ctx context.Context, src cargo.GitSource) (lock.Git, git.Packages, error) {
-	commit, err := s.git().Head(ctx, src.URL, src.Ref)
+	fetcher, err := s.git()
 	if err != nil {
 		return lock.Git{}, git.Packages{}, err
 	}
-	return s.git().FetchAll(ctx, git.Source{URL: src.URL, Ref: src.Ref, Commit: commit})
+	commit, err := fetcher.Head(ctx, src.URL, src.Ref)
+	if err != nil {
+		return lock.Git{}, git.Packages{}, err
+	}
+	return fetcher.FetchAll(ctx, git.Source{URL: src.URL, Ref: src.Ref, Commit: commit})
 }

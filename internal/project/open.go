@@ -36,7 +36,7 @@ func Open(dir string, opts Options) (*Project, error) {
 	}
 	top := p.Root
 	if r := findRepository(top); r != nil {
-		top = r.top // a clone has the file, too
+		top, p.GitDir = r.top, r.gitDir // a clone has the file, too
 	}
 	if p.Toolchain, err = cargo.ReadToolchain(o.Reader, p.WorkDir, top); err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ type Project struct {
 	Untracked []string  // files in the tree that git does not track; empty outside a repository
 	Ignored   []Ignored // what .gitignore kept out of the tree
 	Head      Head      // the commit that is checked out
+	GitDir    string    // of the repository around the project, empty outside of one
 
 	Own       []cargo.Package // workspace members and path dependencies, sorted by Dir
 	CargoLock *cargo.Lock     // nil when there is no Cargo.lock yet

@@ -37,6 +37,7 @@ type Fetcher struct {
 	Offline bool
 	Report  progress.Reporter
 	TempDir string // for the object database while it is read; the system's when empty
+	Access         // the user's own git configuration and logins; zero for none
 }
 
 // maxSubmodules bounds recursion; a repository can name itself.
@@ -94,8 +95,14 @@ func (f *Fetcher) Head(ctx context.Context, repo, ref string) (string, error) {
 	if f.Offline {
 		return "", offline(Source{URL: repo, Ref: ref})
 	}
-	remote := gogit.NewRemote(nil, &config.RemoteConfig{Name: "origin", URLs: []string{repo}})
-	refs, err := remote.ListContext(ctx, &gogit.ListOptions{PeelingOption: gogit.AppendPeeled})
+	var refs []*plumbing.Reference
+	err := f.connect(ctx, repo, func(c connection) (err error) {
+		remote := gogit.NewRemote(nil, &config.RemoteConfig{Name: "origin", URLs: []string{c.address}})
+		refs, err = remote.ListContext(ctx, &gogit.ListOptions{
+			PeelingOption: gogit.AppendPeeled, Auth: c.auth, CABundle: c.ca, InsecureSkipTLS: c.insecure, ProxyOptions: c.proxy,
+		})
+		return err
+	})
 	if err != nil {
 		return "", failed(repo, err)
 	}
@@ -149,7 +156,7 @@ func (f *Fetcher) expand(ctx context.Context, repo, prefix string) (string, erro
 		return "", err
 	}
 	defer done()
-	if err := fetchRefs(ctx, r, repo, "+refs/*:refs/*", 0); err != nil {
+	if err := f.fetchRefs(ctx, r, repo, "+refs/*:refs/*", 0); err != nil {
 		return "", failed(repo, err)
 	}
 	h, err := r.ResolveRevision(plumbing.Revision(prefix))
@@ -173,36 +180,38 @@ func (f *Fetcher) open() (*gogit.Repository, func(), error) {
 	return r, func() { os.RemoveAll(dir) }, nil
 }
 
-func fetchRefs(ctx context.Context, r *gogit.Repository, repo, spec string, depth int) error {
-	remote, err := r.CreateRemoteAnonymous(&config.RemoteConfig{Name: "anonymous", URLs: []string{repo}})
-	if err != nil {
+func (f *Fetcher) fetchRefs(ctx context.Context, r *gogit.Repository, repo, spec string, depth int) error {
+	return f.connect(ctx, repo, func(c connection) error {
+		remote, err := r.CreateRemoteAnonymous(&config.RemoteConfig{Name: "anonymous", URLs: []string{c.address}})
+		if err != nil {
+			return err
+		}
+		err = remote.FetchContext(ctx, &gogit.FetchOptions{
+			RefSpecs: []config.RefSpec{config.RefSpec(spec)},
+			Depth:    depth,
+			Tags:     gogit.NoTags,
+			Auth:     c.auth, CABundle: c.ca, InsecureSkipTLS: c.insecure, ProxyOptions: c.proxy,
+		})
+		if errors.Is(err, gogit.NoErrAlreadyUpToDate) {
+			return nil
+		}
 		return err
-	}
-	err = remote.FetchContext(ctx, &gogit.FetchOptions{
-		RefSpecs: []config.RefSpec{config.RefSpec(spec)},
-		Depth:    depth,
-		Tags:     gogit.NoTags,
 	})
-	if errors.Is(err, gogit.NoErrAlreadyUpToDate) {
-		return nil
-	}
-	return err
 }
 
 // download brings the objects of one commit: alone where the server permits
-// it, then the branch or tag that held it, then everything.
-func download(ctx context.Context, r *gogit.Repository, src Source) (*object.Commit, error) {
+// it, then the branch or tag that held it, then everything. The error is that
+// of the last attempt, which asks for most and so says most.
+func (f *Fetcher) download(ctx context.Context, r *gogit.Repository, src Source) (*object.Commit, error) {
 	hash := plumbing.NewHash(src.Commit)
-	var first error
+	var last error
 	try := func(spec string, depth int) (*object.Commit, bool) {
-		if err := fetchRefs(ctx, r, src.URL, spec, depth); err != nil {
-			if first == nil {
-				first = err
-			}
+		if last = f.fetchRefs(ctx, r, src.URL, spec, depth); last != nil {
 			return nil, false
 		}
 		c, err := r.CommitObject(hash)
 		if err != nil {
+			last = fmt.Errorf("the server has no commit %s", src.Commit)
 			return nil, false
 		}
 		return c, true
@@ -226,10 +235,7 @@ func download(ctx context.Context, r *gogit.Repository, src Source) (*object.Com
 			return c, nil
 		}
 	}
-	if first != nil {
-		return nil, first
-	}
-	return nil, fmt.Errorf("commit %s is not there", src.Commit)
+	return nil, last
 }
 
 // writer writes a commit and its submodules into a tree.
@@ -247,7 +253,7 @@ func (w *writer) commit(ctx context.Context, src Source, prefix string) error {
 		return err
 	}
 	defer done()
-	c, err := download(ctx, r, src)
+	c, err := w.fetcher.download(ctx, r, src)
 	if err != nil {
 		return failed(src.URL, err)
 	}
@@ -340,7 +346,11 @@ func failed(repo string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return fault.Wrap(fault.Pins, err, "git "+redact(repo))
+	kind := fault.KindOf(err)
+	if kind == fault.Bug {
+		kind = fault.Pins
+	}
+	return fault.Wrap(kind, err, "git "+redact(repo))
 }
 
 // redact removes a password from a URL.

@@ -54,13 +54,12 @@ func all(errs ...error) error {
 	if len(found) < 2 {
 		return errors.Join(found...)
 	}
-	text := fmt.Sprintf("%d problems:", len(found))
-	var hints []string
+	var lines, hints []string
 	for _, err := range found {
-		text += "\n  " + err.Error()
+		lines = append(lines, err.Error())
 		hints = append(hints, fault.Hints(err)...)
 	}
-	return fault.New(fault.KindOf(found[0]), text, hints...)
+	return fault.New(fault.KindOf(found[0]), strings.Join(lines, "\n"), hints...)
 }
 
 // Lock resolves and pins the names of a project, for all packages of its

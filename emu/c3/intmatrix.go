@@ -16,6 +16,7 @@ const (
 	srcSPI2           = 19
 	srcUART0          = 21
 	srcUART1          = 22
+	srcLEDC           = 23
 	srcEFuse          = 24
 	srcUSBSerialJTAG  = 26
 	srcRTC            = 27

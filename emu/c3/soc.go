@@ -36,6 +36,8 @@ type soc struct {
 	efuse     *efuse
 	gpio      *gpio
 	rmt       *rmt
+	ledc      *ledc
+	sdm       *sdm
 	assist    *assistDebug
 	sensitive *storage
 	system    *system
@@ -115,6 +117,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.uarts[1] = newUART(c, "UART1", 0x60010000, chip.UART1, srcUART1)
 	c.usb = newUSBSerialJTAG(c)
 	c.rmt = newRMT(c)
+	c.ledc, c.sdm = newLEDC(c), newSDM(c)
 	c.extmem = newExtmem(c)
 	c.gdma = newGDMA(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
@@ -128,7 +131,7 @@ func (c *soc) build(cfg *emu.Config) error {
 
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, newGPIOSD(), c.rmt,
+		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, c.sdm, c.rmt, c.ledc,
 		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(), newBluetooth(c),
 	}
 	for _, d := range newPHY() {
@@ -155,6 +158,7 @@ func peripheralResets(c *soc, hash, adc, spi2 device) (r [2][32][]device) {
 	r[0][5] = []device{c.uarts[1]}
 	r[0][6] = []device{spi2}
 	r[0][9] = []device{c.rmt}
+	r[0][11] = []device{c.ledc}
 	r[0][13] = []device{c.timgs[0]}
 	r[0][15] = []device{c.timgs[1]}
 	r[0][14] = []device{c.efuse}

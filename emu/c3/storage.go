@@ -17,12 +17,6 @@ func newSensitive() *storage {
 	return d
 }
 
-// newGPIOSD is GPIO_SD, the sigma-delta part of GPIO at +F00; its clock gate
-// is all that is known.
-func newGPIOSD() *storage {
-	return &storage{newBlock("GPIO_SD", 0x60004f00, []reg{{0x20, "CLOCK_GATE", 0}, {0x28, "SIGMADELTA_VERSION", 0x2006230}})}
-}
-
 // unmodelled are the blocks that exist on the chip and not on this board.
 // Registers that a driver waits for have the value that lets it go on; their
 // use is recorded like that of all others.
@@ -34,7 +28,6 @@ func unmodelled() []*storage {
 	}{
 		{"I2C0", 0x60013000, []reg{{0x08, "SR", 0xc000}, {0x20, "INT_RAW", 2}}},
 		{"UHCI0", 0x60014000, nil},
-		{"LEDC", 0x60019000, nil},
 		{"TWAI", 0x6002b000, nil},
 		{"I2S0", 0x6002d000, nil},
 		{"DEDIC_GPIO", 0x600cf000, nil},

@@ -58,7 +58,7 @@ func (b *Board) Send(s Stream, p []byte) {
 	b.Inject(Input{Kind: InputSerial, Port: s, Data: p})
 }
 
-// SetPin drives a pin from outside, or lets go of it with Floating, now.
+// SetPin drives a pin from outside, or releases it with Floating, now.
 func (b *Board) SetPin(n int, l Level) {
 	b.Inject(Input{Kind: InputPin, Pin: n, Level: l})
 }
@@ -96,21 +96,21 @@ func (b *Board) PlugUSB(present bool) {
 // Reset pulses the reset pin with the straps set to s, now.
 func (b *Board) Reset(s Strap) { b.Inject(Input{Kind: InputReset, Strap: s}) }
 
-// SetStrap sets the strapping pins; the chip looks at its next reset.
+// SetStrap sets the strapping pins; the chip samples them at its next reset.
 func (b *Board) SetStrap(s Strap) { b.Inject(Input{Kind: InputStrap, Strap: s}) }
 
 // SetEnable holds the chip in reset with Low and starts it with High.
 func (b *Board) SetEnable(l Level) { b.Inject(Input{Kind: InputEnable, Level: l}) }
 
 // Baud returns the bits per second that the guest has configured for a serial
-// port, 0 where there is no such thing (USB).
+// port, 0 for USB.
 func (b *Board) Baud(s Stream) int { return b.m.Chip().Baud(s) }
 
 // Inputs returns the inputs that were delivered so far, for Config.Replay.
 func (b *Board) Inputs() []Input { return b.m.Inputs() }
 
-// Pin returns the level that can be measured at pin n, Floating for a pin that
-// nobody drives or that does not exist.
+// Pin returns the level that can be measured at pin n, Floating for a pin that is
+// not driven or does not exist.
 func (b *Board) Pin(n int) Level { return b.m.Chip().Pin(n) }
 
 // Flash returns a copy of the flash content, EFuse of the eFuse blocks.

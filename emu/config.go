@@ -5,8 +5,9 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// Config describes a board and what is on it. ROM and Flash are copied; the
-// caller's slices are not written to. Board.Flash gives the content back.
+// Config describes a board and its contents. ROM and Flash are copied; the
+// caller's slices are not written to. Board.Flash returns the content of the
+// flash.
 type Config struct {
 	// ROM is the chip's mask ROM: the vendor's ELF or a flat dump.
 	ROM []byte
@@ -24,14 +25,14 @@ type Config struct {
 	// all zero is 02:00:00:00:00:01.
 	MAC [6]byte
 
-	// Strap says what the strapping pins select at power-on.
+	// Strap is the boot mode that the strapping pins select at power-on.
 	Strap Strap
 
-	// Seed starts the hardware random number generator.
+	// Seed seeds the hardware random number generator.
 	Seed uint64
 
-	// USBHost says that a host is connected to USB-Serial-JTAG at power-on: it
-	// sends start-of-frame packets and takes what the guest writes. Without a
+	// USBHost connects a host to USB-Serial-JTAG at power-on: it sends
+	// start-of-frame packets and reads what the guest writes. Without a
 	// host, the endpoint fills up and stays full, as on a board that is
 	// powered through other pins.
 	USBHost bool
@@ -43,13 +44,14 @@ type Config struct {
 	// modelled, with a *StrictError.
 	Strict bool
 
-	// Radio is what the antenna reaches; nil is a board that nobody hears. What
-	// is behind it is not part of a snapshot.
+	// Radio is the medium that the antenna reaches, such as radio.Medium.Antenna;
+	// nil is a board whose frames no station receives. The state of the medium is
+	// not part of a snapshot.
 	Radio Radio
 
 	// Output receives what the guest writes to its serial ports, as it is
 	// written and on the goroutine that called Run. The Data of the record is
-	// only valid during the call. It must not call Run.
+	// only valid during the call. It may call Inject, but not Run.
 	Output func(Output)
 
 	// Pin receives every change of a pin that is driven by the guest, as it

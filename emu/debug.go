@@ -7,7 +7,7 @@ import (
 )
 
 // CPU returns the processor, for debuggers: registers, breakpoints, memory.
-// While Run is executing it belongs to the board.
+// It must not be used while Run is executing.
 func (b *Board) CPU() *rv32.CPU { return b.m.CPU }
 
 // Inert makes the named blocks plain memory from now on: no side effect, no

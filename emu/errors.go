@@ -2,7 +2,7 @@ package emu
 
 import "fmt"
 
-// FlashSizeError says that a flash image has a size that no flash chip has.
+// FlashSizeError reports a flash image with a size that no flash chip has.
 type FlashSizeError struct{ Size int }
 
 func (e *FlashSizeError) Error() string {
@@ -10,12 +10,12 @@ func (e *FlashSizeError) Error() string {
 		e.Size, 1<<20, 2<<20, 4<<20, 8<<20, 16<<20)
 }
 
-// ROMError says that the bytes given as mask ROM are not one.
+// ROMError reports bytes that are not a mask ROM of the chip.
 type ROMError struct{ Reason string }
 
 func (e *ROMError) Error() string { return "mask ROM: " + e.Reason }
 
-// EFuseSizeError says that eFuse content has the wrong length.
+// EFuseSizeError reports eFuse content of the wrong length.
 type EFuseSizeError struct{ Size, Want int }
 
 func (e *EFuseSizeError) Error() string {

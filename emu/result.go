@@ -2,7 +2,7 @@ package emu
 
 import "time"
 
-// Result is what a call of Run has to say.
+// Result describes one call of Run.
 type Result struct {
 	Reason StopReason
 
@@ -14,8 +14,8 @@ type Result struct {
 	Now     time.Duration
 	Elapsed time.Duration
 
-	// Instructions is how many instructions this call retired, those that
-	// trapped included. A spin loop that was fast-forwarded counts as if it had
+	// Instructions is the number of instructions that this call retired, those
+	// that trapped included. A spin loop that was fast-forwarded counts as if it had
 	// been executed.
 	Instructions uint64
 

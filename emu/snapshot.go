@@ -7,21 +7,21 @@ import (
 	"espalier.dev/espalier/emu/chip"
 )
 
-// SnapshotError says why a snapshot cannot be restored on a board. The board
-// is as it was before.
+// SnapshotError reports a snapshot that cannot be restored on a board. The board
+// is unchanged.
 type SnapshotError struct{ Reason string }
 
 func (e *SnapshotError) Error() string { return "restoring snapshot: " + e.Reason }
 
 // Snapshot returns the whole state of the board: a board with the same ROM and
-// flash size that restores it goes on exactly as this one. Only the list of
-// unmodelled accesses is not part of it.
+// flash size that restores it continues exactly as this one. The counts of
+// unmodelled accesses and the state of Config.Radio are not part of it.
 func (b *Board) Snapshot() []byte {
 	p := chip.Save(b.m.State)
 	return binary.LittleEndian.AppendUint32(p, crc32.ChecksumIEEE(p))
 }
 
-// Restore takes the state of a snapshot. The error is a *SnapshotError.
+// Restore sets the state of the board to that of a snapshot. The error is a *SnapshotError.
 func (b *Board) Restore(snapshot []byte) error {
 	n := len(snapshot) - 4
 	if n < 0 || crc32.ChecksumIEEE(snapshot[:n]) != binary.LittleEndian.Uint32(snapshot[n:]) {

@@ -2,9 +2,9 @@ package chip
 
 import "slices"
 
-// Input is something that happens to the board from outside at an instant of
-// guest time. The inputs of a run together with the bytes of the Config
-// determine it: Board.Inputs records them, Config.Replay plays them back.
+// Input is an event from outside at an instant of guest time. The inputs of a run
+// together with its configuration determine it: Machine.Inputs returns them, and
+// Config.Replay delivers them again.
 type Input struct {
 	At   Time
 	Kind InputKind
@@ -24,23 +24,24 @@ type Input struct {
 	Strap Strap
 }
 
-// InputKind says what an Input is.
+// InputKind is the kind of an Input.
 type InputKind uint8
 
 // Kinds of input.
 const (
 	// InputSerial: bytes arrive on a serial port.
 	InputSerial InputKind = iota
-	// InputPin: something outside drives a pin low or high, or lets go of it.
+	// InputPin: something outside drives a pin low or high, or releases it.
 	InputPin
 	// InputUSBHost: a host is plugged in (High) or removed (Low).
 	InputUSBHost
 	// InputReset: the strapping pins are set and the reset pin is pulsed.
 	InputReset
-	// InputStrap: the strapping pins are set; the chip looks at its next reset.
+	// InputStrap: the strapping pins are set; the chip samples them at its next
+	// reset.
 	InputStrap
-	// InputEnable: the reset pin is held low (Low), so that time passes and
-	// nothing happens, or let go (High), which starts the chip.
+	// InputEnable: the reset pin is held low (Low), which holds the chip in reset,
+	// or released (High), which starts it.
 	InputEnable
 	// InputVoltage: a voltage is connected to a pin by a resistance, in the place
 	// of what InputPin or InputVoltage did before; the zero Source removes it.

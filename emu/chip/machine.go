@@ -6,9 +6,9 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// Machine is what a chip package builds on: the CPU, guest time, deadlines and
-// the ways out of the chip. Its methods are for devices, which call them from
-// register accesses, timers and inputs; users of a board have a *Board.
+// Machine is what a chip package builds on: CPU, guest time, timers, inputs and
+// outputs. Its methods are for devices, which call them from register accesses,
+// timers and inputs; users of a board have an *emu.Board.
 type Machine struct {
 	CPU *rv32.CPU
 
@@ -25,12 +25,12 @@ type Machine struct {
 	stops  *Stops // of the running Run, nil between runs
 	reason stopCause
 	period uint64 // CPU clock to switch to after this instruction, 0: none
-	reset  bool   // a device asked for a reset
+	reset  bool   // a device requested a reset
 	halted bool   // the chip sleeps: time passes without instructions
 	inRun  bool
 }
 
-// stopCause is a reason to stop that came up while the CPU was running.
+// stopCause is why the run ends.
 type stopCause struct {
 	set    bool
 	reason StopReason
@@ -40,7 +40,7 @@ type stopCause struct {
 // clock converts between CPU cycles and guest time. The CPU clock may change;
 // time is continuous.
 type clock struct {
-	Base   Time   // time at BaseCycle
+	Base   Time   // time at Cycle
 	Cycle  uint64 // cycle count at Base
 	Period uint64 // ticks per CPU cycle
 	Idle   uint64 // cycles that passed without instructions
@@ -128,7 +128,7 @@ func (m *Machine) applyPeriod() {
 	m.period = 0
 }
 
-// RequestReset asks for Chip.Reset before the next instruction.
+// RequestReset has Chip.Reset called before the next instruction.
 func (m *Machine) RequestReset() {
 	m.reset = true
 	if m.inRun {
@@ -136,8 +136,8 @@ func (m *Machine) RequestReset() {
 	}
 }
 
-// Halt stops the CPU after the instruction that is being executed, or lets it
-// go on: the chip sleeps, and only timers and inputs happen.
+// Halt stops the CPU after the instruction that is being executed, or resumes it.
+// While it is stopped the chip sleeps: only timers fire and inputs arrive.
 func (m *Machine) Halt(on bool) {
 	m.halted = on
 	if on && m.inRun {
@@ -174,7 +174,7 @@ func (m *Machine) Emit(s Stream, p ...byte) {
 	}
 }
 
-// EmitPin says that the guest drives a pin to another level.
+// EmitPin reports that the guest drives a pin to another level.
 func (m *Machine) EmitPin(pin int, l Level) {
 	if m.cfg.Pin != nil {
 		m.cfg.Pin(PinChange{At: m.Now(), Pin: pin, Level: l})
@@ -214,7 +214,8 @@ func (m *Machine) stop(c stopCause) {
 	}
 }
 
-// TimeAt returns the guest time of a CPU cycle, if the CPU clock stays.
+// TimeAt returns the guest time of a CPU cycle, provided that the CPU clock does
+// not change before it.
 func (m *Machine) TimeAt(cycle uint64) Time { return m.clock.at(cycle) }
 
 // Chip returns the chip that was given to NewMachine.

@@ -25,7 +25,7 @@ func (s Stream) String() string {
 	return "unknown"
 }
 
-// Output is what the guest wrote to a serial port: Data left the chip at At.
+// Output is what the guest wrote to a serial port; Data left the chip at At.
 // Bytes come as they are written, usually one at a time from a UART and up to
 // 64 at a time from USB.
 type Output struct {
@@ -34,8 +34,8 @@ type Output struct {
 	Data   []byte
 }
 
-// PinChange says that the guest drives a pin to another level since At, or
-// let go of it (Floating).
+// PinChange reports that the guest drives a pin to another level from At on, or
+// releases it (Floating).
 type PinChange struct {
 	At    Time
 	Pin   int

@@ -1,10 +1,10 @@
 package chip
 
-// Radio is what a chip's antenna reaches: the air. emu/radio provides one. All
-// methods are called on the goroutine of Run, with guest times that do not go
-// backwards, and return at once.
+// Radio is the medium that a chip's antenna reaches; emu/radio implements one. All
+// methods are called on the goroutine of Run, with guest times that never
+// decrease, and return at once.
 type Radio interface {
-	// Tune says on which channel of the 2.4 GHz band the chip listens, 1 to
+	// Tune sets the channel of the 2.4 GHz band on which the chip receives, 1 to
 	// 14, or 0 when its receiver is off or between channels.
 	Tune(now Time, channel int)
 
@@ -16,12 +16,12 @@ type Radio interface {
 	// Next returns when Receive must be called next; it may have passed.
 	Next() Time
 
-	// Receive returns the next frame that has arrived on the channel that the
-	// chip listens to, for whomever it is.
+	// Receive returns the next frame that has arrived on the channel that the chip
+	// is tuned to, whatever its destination address.
 	Receive(now Time) (f RadioRX, ok bool)
 }
 
-// RadioTX is a frame on its way into the air.
+// RadioTX is a frame that the chip transmits.
 type RadioTX struct {
 	// Frame is an IEEE 802.11 MPDU without FCS. It is only valid during the
 	// call.
@@ -30,20 +30,20 @@ type RadioTX struct {
 	Channel int
 	// Rate is in units of 500 kbit/s; a rate of 802.11n is rounded.
 	Rate int
-	// WaitACK says that the sender waits for an acknowledgement.
+	// WaitACK: the sender waits for an acknowledgement.
 	WaitACK bool
 }
 
-// RadioRX is a frame that an antenna has heard.
+// RadioRX is a frame that the chip receives.
 type RadioRX struct {
 	// Frame is an IEEE 802.11 MPDU without FCS. The chip may change it.
 	Frame []byte
-	// Channel is where it was heard, Level how well, in dBm.
+	// Channel is that of the reception, Level its signal level in dBm.
 	Channel int
 	Level   int8
 }
 
-// noRadio is a board without an antenna: nobody hears it.
+// noRadio is the medium of a board without one: no frame is acknowledged.
 type noRadio struct{}
 
 func (noRadio) Tune(Time, int)               {}
@@ -53,7 +53,7 @@ func (noRadio) Transmit(now Time, f RadioTX) (Time, bool) {
 	return now.Add(300 * Microsecond), false
 }
 
-// Radio returns what the antenna reaches.
+// Radio returns the medium that the antenna reaches, never nil.
 func (m *Machine) Radio() Radio {
 	if m.cfg.Radio == nil {
 		return noRadio{}

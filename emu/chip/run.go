@@ -6,7 +6,7 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// contextPeriod is how much guest time passes at most between two looks at the
+// contextPeriod is how much guest time passes at most between two checks of the
 // context: some milliseconds of wall time in a compute-bound guest.
 const contextPeriod = 10 * Millisecond
 

@@ -8,9 +8,9 @@ import (
 	"reflect"
 )
 
-// State reads or writes the state of a device, in one walk that serves both
-// directions: a device lists its fields once and a snapshot can neither forget
-// one nor mix up their order.
+// State saves or restores the state of a device in one walk that serves both: a
+// device lists its fields once, so that a snapshot has all of them in the same
+// order.
 type State struct {
 	buf     bytes.Buffer
 	loading bool
@@ -83,8 +83,8 @@ func (s *State) words(w []uint32) {
 	}
 }
 
-// Expect saves a value and, when loading, demands the same one: what says that
-// a snapshot belongs to this kind of board.
+// Expect saves a value and, when loading, requires the same one: it identifies
+// the kind of board that a snapshot belongs to.
 func (s *State) Expect(what string, value uint64) {
 	v := value
 	s.Fixed(&v)

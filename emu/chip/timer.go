@@ -1,9 +1,9 @@
 package chip
 
 // Timer is a deadline of a device. The zero deadline state is stopped. Timers
-// are made once, when the board is built; two that are due at the same
-// instant fire in the order in which they were made, which is the same in
-// every run and after a snapshot.
+// are made once, when the chip is built; two that are due at the same instant
+// fire in the order in which they were made, which is the same in every run and
+// after a snapshot.
 type Timer struct {
 	queue *timers
 	id    int
@@ -57,7 +57,7 @@ func (t *Timer) When() Time {
 type timers struct {
 	all  []*Timer
 	heap []*Timer
-	// changed is told when the earliest deadline may have moved.
+	// changed is called when the earliest deadline may have moved.
 	changed func()
 }
 

@@ -4,13 +4,12 @@ import "math/bits"
 
 // trace is the running hash of everything the guest does that can be seen from
 // outside the CPU: each write to a device with its value and time, each
-// deadline that fires, each input, each reset. Reads need no place in it: what
-// they return decides registers and later writes, and Board.trace adds the
-// registers when it is asked.
+// deadline that fires, each input, each reset. Reads are not part of it: what they
+// return decides registers and later writes, and TraceHash adds the registers.
 type trace uint64
 
 // mix folds a value in. It is a multiply-and-fold step with odd constants, not
-// a cryptographic hash: it tells two runs apart, it does not resist an enemy.
+// a cryptographic hash: it distinguishes runs, but can be forged.
 func (t *trace) mix(a, b uint64) {
 	hi, lo := bits.Mul64(uint64(*t)^a^0x9e3779b97f4a7c15, b^0xd6e8feb86659fd93)
 	*t = trace(hi ^ lo ^ bits.RotateLeft64(uint64(*t), 23) ^ a*0xff51afd7ed558ccd)

@@ -108,7 +108,7 @@ func gap(pos int, addr, page uint32) int {
 
 // descriptorFirst returns the flash pieces with the one that holds the
 // descriptor in front and the ELF's SHA-256 written into it. The descriptor of
-// esp-bootloader-esp-idf before 0.5 (.rodata_desc) is left as it is: it stands
+// esp-bootloader-esp-idf before 0.5 (.rodata_desc) is left as it is: it comes
 // first by its address, and no tool fills it in.
 func descriptorFirst(p *program) ([]piece, error) {
 	flash := slices.Clone(p.flash)

@@ -19,7 +19,7 @@ type Contents struct {
 	Apps          []AppSlot // one for each partition of type app, in the table's order
 }
 
-// AppSlot is what stands in an app partition.
+// AppSlot is the content of an app partition.
 type AppSlot struct {
 	Partition partition.Entry
 	Image     *Image // nil when the partition is blank or holds no image

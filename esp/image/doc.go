@@ -1,4 +1,4 @@
-// Package image makes and reads what stands in an ESP32-C3's flash: the
+// Package image makes and reads the content of an ESP32-C3's flash: the
 // application image that the second-stage bootloader loads, the bootloader's
 // own header, and the merged image of a whole flash. An ELF, a bootloader and
 // a partition table come in as bytes and values; a Flash goes out, byte for

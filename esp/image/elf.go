@@ -137,7 +137,7 @@ func readMetadata(b []byte, f *elf.File) metadata {
 	return out
 }
 
-// sectionBytes returns a section's bytes in the file, as they stand there.
+// sectionBytes returns a section's bytes in the file.
 func sectionBytes(b []byte, s *elf.Section) ([]byte, bool) {
 	if s.Type == elf.SHT_NOBITS || s.Offset > uint64(len(b)) || s.FileSize > uint64(len(b))-s.Offset {
 		return nil, false
@@ -188,7 +188,7 @@ func collect(b []byte, f *elf.File) (*program, error) {
 		}
 		data, ok := sectionBytes(b, s)
 		if !ok {
-			return nil, &FormatError{int(min(s.Offset, uint64(len(b)))), fmt.Sprintf("damaged ELF file: section %s reaches behind the end", s.Name)}
+			return nil, &FormatError{int(min(s.Offset, uint64(len(b)))), fmt.Sprintf("damaged ELF file: section %s ends after the end of the file", s.Name)}
 		}
 		addr := loadAddress(c, f, uint32(s.Addr))
 		_, r, ok := c.Region(addr)
@@ -213,7 +213,7 @@ func collect(b []byte, f *elf.File) (*program, error) {
 }
 
 // loadAddress is where the bootloader must put a section that runs at vaddr. A
-// load address in flash is none: it marks data that the program copies itself.
+// load address in flash does not count: it marks data that the program copies.
 func loadAddress(c chip.Chip, f *elf.File, vaddr uint32) uint32 {
 	for _, h := range f.Progs {
 		if h.Type != elf.PT_LOAD || uint64(vaddr) < h.Vaddr || uint64(vaddr) >= h.Vaddr+h.Memsz {

@@ -73,7 +73,7 @@ type NoDescriptorError struct {
 
 func (e *NoDescriptorError) Error() string {
 	if e.Misplaced {
-		return "the application descriptor does not stand at the start of the image, where the bootloader looks for it"
+		return "the application descriptor is not at the start of the image, where the bootloader looks for it"
 	}
 	return "no application descriptor: the bootloader would refuse this program"
 }
@@ -207,7 +207,7 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("byte 0x%x: %s", e.Offset, e.Text)
 }
 
-// Hints returns nothing: what such bytes should have been, nobody knows.
+// Hints returns nothing: what such bytes should have been is not known.
 func (e *FormatError) Hints() []string { return nil }
 
 // placeError is a section at an address where nothing can be loaded.

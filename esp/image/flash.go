@@ -20,7 +20,7 @@ type Inputs struct {
 	IgnoreDescriptor bool   // allow a program without application descriptor
 }
 
-// Part is something that stands at an offset in flash.
+// Part is the content of a range of flash.
 type Part struct {
 	Name   string // "bootloader", "partition-table", "app"
 	Offset uint32

@@ -18,8 +18,8 @@ const (
 	ELF              // any ELF, also for other machines
 	Single           // one image: an application or a bootloader
 	WholeFlash       // bootloader, partition table and more, merged
-	TableBinary      // a partition table as it stands in flash
-	TableCSV         // a partition table as people write it
+	TableBinary      // a partition table in its binary form
+	TableCSV         // a partition table in its CSV form
 )
 
 // String names the kind for people.
@@ -64,7 +64,7 @@ func tableInside(b []byte) bool {
 	usual := int(chip.ESP32C3().TableOffset)
 	at, _, err := findTable(b)
 	if err != nil {
-		// A damaged table at its usual place, behind a bootloader that fits
+		// A damaged table at its usual place, after a bootloader that fits
 		// before it, is still a flash.
 		if len(b) <= usual || !partition.IsBinary(b[usual:]) {
 			return false

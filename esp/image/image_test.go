@@ -167,7 +167,7 @@ func TestRefusedELF(t *testing.T) {
 		{"leaves its memory", with(func(f *elftest.File) { f.Sections[2].Addr = 0x3fcd_fff0 }), Inputs{}, new(*ChipError), "section .data is placed at 0x3fcdfff0"},
 		{"nothing to load", with(func(f *elftest.File) { f.Sections = f.Sections[7:]; f.Symbols = nil }), Inputs{}, new(*FormatError), "no section to load"},
 		{"no descriptor", with(func(f *elftest.File) { f.Sections[4].Name = ".rodata0" }), Inputs{}, new(*NoDescriptorError), "no application descriptor: the bootloader would refuse this program"},
-		{"descriptor elsewhere", with(func(f *elftest.File) { f.Sections[4].Addr, f.Sections[5].Addr = 0x3c00_0120+0x8f4, 0x3c00_0020 }), Inputs{}, new(*NoDescriptorError), "does not stand at the start of the image"},
+		{"descriptor elsewhere", with(func(f *elftest.File) { f.Sections[4].Addr, f.Sections[5].Addr = 0x3c00_0120+0x8f4, 0x3c00_0020 }), Inputs{}, new(*NoDescriptorError), "is not at the start of the image"},
 		{"descriptor without magic", with(func(f *elftest.File) { f.Sections[4].Data = make([]byte, 256) }), Inputs{}, new(*NoDescriptorError), "no application descriptor"},
 		{"overlap", with(func(f *elftest.File) { f.Sections[1].Addr = 0x4038_02fc }), Inputs{}, new(*OverlapError), "sections .trap and .rwtext overlap at 0x403802fc"},
 		{"unaligned", with(func(f *elftest.File) { f.Sections[2].Addr = 0x3fc8_0426 }), Inputs{}, new(*FormatError), "section .data: the address 0x3fc80426 is not a multiple of 4"},

@@ -24,7 +24,7 @@ type Image struct {
 	checksumAt int
 }
 
-// Parse reads the image at the start of b; b may go on behind it. A wrong
+// Parse reads the image at the start of b; b may be longer. A wrong
 // checksum or digest is reported in the Image, a structure that cannot be
 // followed is a *FormatError.
 func Parse(b []byte) (*Image, error) {

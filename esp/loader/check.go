@@ -9,7 +9,7 @@ import (
 	"espalier.dev/espalier/esp/partition"
 )
 
-// Part is something that is to stand at an offset in flash. It owns the whole
+// Part is what is to be at an offset in flash. It owns the whole
 // sectors of 4 KiB that it touches: the rest of its last one becomes 0xff.
 type Part struct {
 	Name   string
@@ -94,13 +94,13 @@ func checkBootloader(s State, p Part, refuse func(Refusal)) {
 	if err != nil {
 		refuse(Refusal{
 			Reason: fmt.Sprintf("%s is no bootloader: %v", p.Name, err),
-			Would:  "the ROM would print \"invalid header\" and reset for ever"})
+			Would:  "the ROM would print \"invalid header\" and reset forever"})
 		return
 	}
 	if why := img.Problems(); len(why) > 0 {
 		refuse(Refusal{
 			Reason: p.Name + ": " + strings.Join(why, ", "),
-			Would:  "the ROM would refuse it and reset for ever"})
+			Would:  "the ROM would refuse it and reset forever"})
 	}
 	checkRevision(s, p.Name, img.Header, "its own start", refuse)
 	if size := img.Header.Size; size != 0 && s.Flash.Size != 0 && size > s.Flash.Size {
@@ -122,7 +122,7 @@ func checkTable(s State, p Part, refuse func(Refusal)) {
 	if err != nil {
 		refuse(Refusal{
 			Reason: fmt.Sprintf("%s: %v", p.Name, err),
-			Would:  "the bootloader would find no app and reset for ever"})
+			Would:  "the bootloader would find no app and reset forever"})
 		return
 	}
 	if s.Flash.Size == 0 {
@@ -143,13 +143,13 @@ func checkApp(s State, p Part, refuse func(Refusal)) {
 	if err != nil {
 		refuse(Refusal{
 			Reason: fmt.Sprintf("%s is no whole image: %v", p.Name, err),
-			Would:  "the bootloader would refuse it and reset for ever"})
+			Would:  "the bootloader would refuse it and reset forever"})
 		return
 	}
 	if why := img.Problems(); len(why) > 0 {
 		refuse(Refusal{
 			Reason: p.Name + ": " + strings.Join(why, ", "),
-			Would:  "the bootloader would refuse it and reset for ever"})
+			Would:  "the bootloader would refuse it and reset forever"})
 	}
 	checkRevision(s, p.Name, img.Header, "the bootloader's check", refuse)
 	if d := img.Descriptor; d != nil {
@@ -170,7 +170,7 @@ func checkApp(s State, p Part, refuse func(Refusal)) {
 func blockRefusal(name, bound string, want, have uint16) Refusal {
 	return Refusal{
 		Reason: fmt.Sprintf("%s wants an eFuse block revision of %s v%s, the chip has v%s", name, bound, version(want), version(have)),
-		Would:  "the bootloader would refuse it and reset for ever",
+		Would:  "the bootloader would refuse it and reset forever",
 		Hint:   "if the number is absurd, the app descriptor is not where the linker script puts it: espalier inspect shows it"}
 }
 
@@ -180,11 +180,11 @@ func checkRevision(s State, name string, h image.Header, who string, refuse func
 	case rev < h.MinRev:
 		refuse(Refusal{
 			Reason: fmt.Sprintf("%s is for chip revision v%s and later, this is v%s", name, version(h.MinRev), version(rev)),
-			Would:  "it would fail at " + who + " and reset for ever"})
+			Would:  "it would fail at " + who + " and reset forever"})
 	case h.MaxRev != 0 && h.MaxRev != 0xffff && rev > h.MaxRev:
 		refuse(Refusal{
 			Reason: fmt.Sprintf("%s is for chip revisions up to v%s, this is v%s", name, version(h.MaxRev), version(rev)),
-			Would:  "it would fail at " + who + " and reset for ever",
+			Would:  "it would fail at " + who + " and reset forever",
 			Hint:   "a newer bootloader knows newer chips: espalier update"})
 	}
 }

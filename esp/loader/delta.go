@@ -117,7 +117,7 @@ func (d *delta) add(from, to int) {
 	d.runs = addRun(d.runs, d.addr+uint32(from*sector), uint32((to-from)*sector))
 }
 
-// addRun appends a range that lies behind the others.
+// addRun appends a range that starts after the others end.
 func addRun(runs []Range, at, size uint32) []Range {
 	if n := len(runs); n > 0 && runs[n-1].Offset+runs[n-1].Size == at {
 		runs[n-1].Size += size

@@ -1,4 +1,4 @@
-// Package loader speaks with the serial loader in the ESP32-C3's mask ROM, and
+// Package loader talks to the serial loader in the ESP32-C3's mask ROM, and
 // with the flasher stub that it can be given, from the host's side of a
 // serial.Port.
 //

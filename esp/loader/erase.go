@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Erase makes a range of flash 0xff, in whole sectors, and proves it. Sectors
-// that are blank already are not touched. progress, when set, is told how many
+// Erase makes a range of flash 0xff, in whole sectors, and verifies it. Sectors
+// that are blank already are not touched. progress, when set, receives how many
 // bytes are done.
 func (l *Loader) Erase(ctx context.Context, addr, size uint32, progress func(done int)) error {
 	if l.security.SecureDownload() {
@@ -75,12 +75,12 @@ const eraseChunk = 256 << 10
 
 // eraseRun erases by beginning to write nothing: ROM and stub both know that.
 func (l *Loader) eraseRun(ctx context.Context, r Range) error {
-	patience := timeFor(timeErasePM, r.Size)
+	timeout := timeFor(timeErasePM, r.Size)
 	if l.stub {
-		_, err := l.link.once(ctx, opEraseRegion, words(r.Offset, r.Size), 0, patience)
+		_, err := l.link.once(ctx, opEraseRegion, words(r.Offset, r.Size), 0, timeout)
 		return err
 	}
-	_, err := l.link.once(ctx, opFlashBegin, words(r.Size, 0, romBlock, r.Offset, 0), 0, patience)
+	_, err := l.link.once(ctx, opFlashBegin, words(r.Size, 0, romBlock, r.Offset, 0), 0, timeout)
 	return err
 }
 

@@ -75,7 +75,7 @@ func (e *ConnectError) Download() bool { return strings.Contains(e.Boot, "DOWNLO
 
 // Hints says what to do about it.
 func (e *ConnectError) Hints() []string {
-	button := "hold BOOT, press RESET, let go of BOOT, and try again with --before no-reset"
+	button := "hold BOOT, press RESET, release BOOT, and try again with --before no-reset"
 	switch {
 	case e.NoLines:
 		return []string{"this port has no modem lines, so it cannot reset the chip: " + button}

@@ -77,20 +77,20 @@ func (l *link) drain(ctx context.Context, quiet time.Duration) error {
 // once sends a command and waits for its answer. Answers of other commands,
 // and what is none, is passed over. Errors: *TimeoutError, *CommandError, those
 // of the port.
-func (l *link) once(ctx context.Context, op opcode, data []byte, sum uint32, patience time.Duration) (response, error) {
+func (l *link) once(ctx context.Context, op opcode, data []byte, sum uint32, timeout time.Duration) (response, error) {
 	if err := l.send(ctx, request(op, data, sum)); err != nil {
 		return response{}, err
 	}
-	return l.answer(ctx, op, patience)
+	return l.answer(ctx, op, timeout)
 }
 
-func (l *link) answer(ctx context.Context, op opcode, patience time.Duration) (response, error) {
-	deadline := l.port.Now() + patience
+func (l *link) answer(ctx context.Context, op opcode, timeout time.Duration) (response, error) {
+	deadline := l.port.Now() + timeout
 	for {
 		f, err := l.frame(ctx, deadline)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			l.tracef(op, "no answer")
-			return response{}, &TimeoutError{Command: op.String(), After: patience}
+			return response{}, &TimeoutError{Command: op.String(), After: timeout}
 		}
 		if err != nil {
 			return response{}, err
@@ -119,10 +119,10 @@ const attempts = 4
 
 // command is once for commands that may be repeated: after a failure the two
 // ends find each other again with SYNC.
-func (l *link) command(ctx context.Context, op opcode, data []byte, patience time.Duration) (response, error) {
+func (l *link) command(ctx context.Context, op opcode, data []byte, timeout time.Duration) (response, error) {
 	var last error
 	for range attempts {
-		r, err := l.once(ctx, op, data, 0, patience)
+		r, err := l.once(ctx, op, data, 0, timeout)
 		if err == nil || !recoverable(err) {
 			return r, err
 		}

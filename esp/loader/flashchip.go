@@ -74,7 +74,7 @@ func (l *Loader) FlashID(ctx context.Context) (FlashID, error) {
 }
 
 // readFlashID asks until an answer makes sense. A chip of an unknown size is
-// believed when it says so every time.
+// accepted when it says so every time.
 func (l *Loader) readFlashID(ctx context.Context) error {
 	for range attempts {
 		id, err := l.jedec(ctx)

@@ -18,9 +18,9 @@ type Options struct {
 	// It is set when there is something to transfer, and means nothing on
 	// USB-Serial-JTAG.
 	Baud int
-	// Stub is the flasher stub; nil speaks with the ROM only.
+	// Stub is the flasher stub; nil uses the ROM's loader only.
 	Stub *Stub
-	// Event, when set, is told what happens, one line each: reset strategies,
+	// Event, when set, receives one line for each event: reset strategies,
 	// retries, speeds.
 	Event func(text string)
 }
@@ -142,13 +142,13 @@ func bootMode() *regexp.Regexp {
 func (l *Loader) synchronise(ctx context.Context) error {
 	var last error
 	for n := range 7 {
-		patience := timeSync
+		timeout := timeSync
 		if n == 0 {
 			// The ROM measures the speed by the first one and answers the next.
-			patience = timeSync / 3
+			timeout = timeSync / 3
 		}
 		heard := l.link.heard
-		r, err := l.link.once(ctx, opSync, syncData(), 0, patience)
+		r, err := l.link.once(ctx, opSync, syncData(), 0, timeout)
 		if err == nil {
 			l.link.status, l.stub = r.bytes, r.bytes == 2
 			return l.link.drain(ctx, quiet)
@@ -280,7 +280,7 @@ func (l *Loader) readTwice(ctx context.Context, addr uint32) (uint32, error) {
 	return v, err
 }
 
-// SetBaud changes the speed of both ends. On USB-Serial-JTAG there is none.
+// SetBaud changes the speed of both ends. USB-Serial-JTAG has no speed.
 func (l *Loader) SetBaud(ctx context.Context, baud int) error {
 	if baud == 0 || baud == l.baud || l.fixed || l.port.Info().Kind == serial.USBJTAG {
 		return nil

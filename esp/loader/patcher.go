@@ -6,11 +6,11 @@ import "context"
 // chip's RAM to rewrite flash from what flash holds: what moved within the flash
 // need not go over the wire again. It calls the mask ROM for everything that is
 // work (inflating, reading, erasing, writing) and then goes back to the ROM's
-// loader, so it can be called again and the loader's commands prove its work.
+// loader, so it can be called again and the loader's commands verify its work.
 //
-// It believes nothing: the patch carries an Adler-32 that the ROM checks before
-// the first sector is erased, the host has proven by a digest that flash holds
-// what the patch was made for, and the result is proven as everything is.
+// It trusts no input: the patch has an Adler-32 that the ROM checks before the
+// first sector is erased, the host has verified by a digest that flash holds what
+// the patch was made for, and the result is verified like every write.
 
 // Entries of the mask ROM that every revision of the chip has at the same
 // place (ESP-IDF, esp32c3.rom.ld).

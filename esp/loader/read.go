@@ -16,7 +16,7 @@ const (
 	slowRead     = 64
 	readBlock    = sector
 	readInFlight = 64
-	readChunk    = 64 << 10 // proven by a digest each
+	readChunk    = 64 << 10 // verified by a digest each
 )
 
 // Read returns a range of flash, as ReadTo writes it.
@@ -29,9 +29,9 @@ func (l *Loader) Read(ctx context.Context, addr, size uint32, progress func(done
 	return out.Bytes(), nil
 }
 
-// ReadTo writes a range of flash to to, in pieces of which each is proven by a
+// ReadTo writes a range of flash to to, in pieces of which each is verified by a
 // digest that the chip computes before it is written: what has been written is
-// right also when an error follows. progress, when set, is told how many bytes
+// right also when an error follows. progress, when set, receives how many bytes
 // are there. Errors are those of Write, but for refusals, *SecureDownloadError,
 // and that of to.
 func (l *Loader) ReadTo(ctx context.Context, to io.Writer, addr, size uint32, progress func(done int)) error {

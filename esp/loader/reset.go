@@ -133,7 +133,7 @@ const (
 )
 
 // watchdogReset lets the RTC watchdog reset the chip: the way for ports without
-// modem lines, and out of the download mode that a USB reset leaves behind.
+// modem lines, and out of the download mode that remains after a USB reset.
 func (l *Loader) watchdogReset(ctx context.Context) error {
 	for _, w := range [][2]uint32{
 		{rtcWDTProtect, rtcWDTKey},
@@ -186,7 +186,7 @@ func (l *Loader) Leave(ctx context.Context, how After) error {
 		err = l.watchdogReset(ctx)
 	}
 	if err == nil {
-		// The firmware speaks at the speed that every firmware starts with.
+		// Every firmware starts at this speed.
 		err = l.setBaud(ctx, serial.DefaultBaud)
 	}
 	return err

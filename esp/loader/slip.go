@@ -28,7 +28,7 @@ func appendSLIP(dst, p []byte) []byte {
 	return append(dst, slipEnd)
 }
 
-// unslip finds frames in a byte stream. What stands between frames, such as the
+// unslip finds frames in a byte stream. What is between frames, such as the
 // text of a boot, is kept for the person who must find out what went on.
 type unslip struct {
 	frame  []byte

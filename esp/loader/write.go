@@ -31,14 +31,14 @@ type WriteOptions struct {
 	// Full writes everything instead of what differs.
 	Full bool
 	// Known, when set, is asked what the flash of this board probably holds:
-	// what was written last. It is believed only as far as the chip's digests
+	// what was written last. It is used only as far as the chip's digests
 	// agree; then nothing has to be searched, and what has merely moved is not
 	// sent again.
 	Known func(Identity) []Part
 	// NoPatch keeps the patcher off the chip: only the mask ROM's own commands
 	// are used, and the stub's where there is one.
 	NoPatch bool
-	// Progress, when set, is told how far it is: Done of Total bytes.
+	// Progress, when set, receives the progress: done of total bytes.
 	Progress func(part string, phase Phase, done, total int)
 }
 
@@ -65,10 +65,10 @@ type Summary struct {
 // 6 KiB itself, and what it gains is larger blocks.
 const stubFrom = 192 << 10
 
-// patience is how many times in a row a part may fail without getting on.
-const patience = 4
+// maxStuck is how many times in a row a part may fail without progress.
+const maxStuck = 4
 
-// Write makes the flash hold parts, and proves it by digests that the chip
+// Write makes the flash hold parts, and verifies it by digests that the chip
 // computes. Sectors that hold what they should are not touched, and none that
 // no part covers. It may be ended at any time: the next Write finishes.
 //
@@ -299,7 +299,7 @@ func (w *writer) prepare(ctx context.Context, todo, send int) error {
 	})
 }
 
-// finish writes a job's runs and proves them; what does not prove right is
+// finish writes a job's runs and verifies them; what does not verify is
 // written again.
 func (w *writer) finish(ctx context.Context, j *job) error {
 	stuck, before := 0, total(j.runs)+1
@@ -337,7 +337,7 @@ func (w *writer) finish(ctx context.Context, j *job) error {
 		} else {
 			w.l.careful++
 		}
-		if stuck >= patience {
+		if stuck >= maxStuck {
 			if err != nil {
 				return err
 			}
@@ -459,9 +459,9 @@ func (l *Loader) writeRun(ctx context.Context, addr uint32, data []byte, progres
 // putBlock sends a block, and again when the chip says that it came damaged:
 // it did nothing with it then. A block that was not answered may have been
 // written, and a deflated one cannot be repeated, so that is for the caller.
-func (l *Loader) putBlock(ctx context.Context, op opcode, data []byte, sum uint32, patience time.Duration) error {
+func (l *Loader) putBlock(ctx context.Context, op opcode, data []byte, sum uint32, timeout time.Duration) error {
 	for n := 0; ; n++ {
-		_, err := l.link.once(ctx, op, data, sum, patience)
+		_, err := l.link.once(ctx, op, data, sum, timeout)
 		var c *CommandError
 		if n < 3 && errors.As(err, &c) && (c.Code == 0x07 || c.Code == 0xc1) {
 			l.event("%v", err)

@@ -21,7 +21,7 @@ const (
 // IsBinary reports whether b starts like a table in binary form.
 func IsBinary(b []byte) bool { return len(b) >= 2 && b[0] == 0xaa && b[1] == 0x50 }
 
-// Binary encodes the table as it stands in flash: one 32-byte entry per
+// Binary encodes the table in its binary form: one 32-byte entry per
 // partition, an entry with the MD5 of those before it, 0xff up to BinarySize.
 // The table must have passed Check.
 func (t Table) Binary() []byte {
@@ -68,7 +68,7 @@ func decode(b []byte) (Table, error) {
 	for off := 0; ; off += entrySize {
 		switch {
 		case off >= BinarySize || off == len(b) && off > 0:
-			return t, &FormatError{off, "no end marker behind the last entry"}
+			return t, &FormatError{off, "no end marker after the last entry"}
 		case len(b)-off < entrySize:
 			return t, &FormatError{off, fmt.Sprintf("%d bytes where an entry has %d", len(b)-off, entrySize)}
 		}
@@ -87,7 +87,7 @@ func decode(b []byte) (Table, error) {
 			// Only the end marker may follow.
 			rest := b[off+entrySize:]
 			if len(rest) < entrySize || bytes.Count(rest[:entrySize], []byte{0xff}) != entrySize {
-				return t, &FormatError{off + entrySize, "no end marker behind the md5 entry"}
+				return t, &FormatError{off + entrySize, "no end marker after the md5 entry"}
 			}
 			return t, nil
 		case raw[0] != 0xaa || raw[1] != 0x50:

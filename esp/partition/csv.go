@@ -20,7 +20,7 @@ func Parse(b []byte) (Table, error) {
 //
 //	name, type, subtype, offset, size, flags
 //
-// Lines that start with # are comments. An empty offset means "behind the
+// Lines that start with # are comments. An empty offset means "after the
 // partition of the line before, aligned"; a negative size means "up to this
 // offset". Numbers are decimal, 0x, 0o or 0b, with an optional K or M. Errors
 // are *SyntaxError for what cannot be read and those of Table.Check for the
@@ -108,7 +108,7 @@ func (p *row) entry(prevEnd uint64) (Entry, error) {
 	if n := len(p.fields); n > columns {
 		for i := columns; i < n; i++ {
 			if p.fields[i] != "" {
-				return e, p.fail(i, fmt.Sprintf("%d fields; a partition has %d", n, columns), "comments stand on lines of their own, starting with #")
+				return e, p.fail(i, fmt.Sprintf("%d fields; a partition has %d", n, columns), "comments are lines of their own, starting with #")
 			}
 		}
 	}
@@ -252,7 +252,7 @@ func number(s string) (int64, bool) {
 		}
 	}
 	base := 0
-	// "010" is ten for everybody but Go.
+	// "010" is ten to every reader of a CSV, and eight to Go.
 	if t := strings.TrimLeft(s, "+-"); len(t) > 1 && t[0] == '0' && t[1] >= '0' && t[1] <= '9' {
 		base = 10
 	}

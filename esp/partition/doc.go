@@ -1,6 +1,6 @@
 // Package partition reads and writes ESP-IDF partition tables: the CSV that
-// people write and the binary that stands in flash. In comes either form, out
-// comes a Table whose rules have been checked, or an error that names the line
+// people write and the binary form in flash. The input is either form, the output
+// is a Table whose rules have been checked, or an error that names the line
 // and column, or the partitions, at fault. It knows no files and nothing of
 // images.
 //

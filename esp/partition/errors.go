@@ -15,7 +15,7 @@ type SyntaxError struct {
 func (e *SyntaxError) Error() string { return atLine(e) }
 
 // Position returns line and column, and the text without them, for callers
-// that print them behind a file name.
+// that print them after a file name.
 func (e *SyntaxError) Position() (line, col int, text string) { return e.Line, e.Col, e.Text }
 
 // Hints returns what to do about it.
@@ -115,7 +115,7 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("partition table, byte 0x%x: %s", e.Offset, e.Text)
 }
 
-// Hints returns nothing: what such bytes should have been, nobody knows.
+// Hints returns nothing: what such bytes should have been is not known.
 func (e *FormatError) Hints() []string { return nil }
 
 // DigestError is a binary table whose MD5 does not match its entries.

@@ -169,7 +169,7 @@ func TestRefusedBinary(t *testing.T) {
 		{"blank", bytes.Repeat([]byte{0xff}, BinarySize), "byte 0x0: blank"},
 		{"cut in an entry", Default(0).Binary()[:48], "byte 0x20: 16 bytes where an entry has 32"},
 		{"cut after the entries", Default(0).Binary()[:96], "byte 0x60: no end marker"},
-		{"cut after the md5", Default(0).Binary()[:128], "no end marker behind the md5 entry"},
+		{"cut after the md5", Default(0).Binary()[:128], "no end marker after the md5 entry"},
 		{"changed", change(func(b []byte) []byte { b[0x25]++; return b }), "md5 mismatch"},
 		{"mark", change(func(b []byte) []byte { b[0x21] = 0; return b }), "byte 0x20: aa 00 is not the mark"},
 		{"name", change(func(b []byte) []byte { b[12] = 0xc0; return b }), "is not UTF-8"},

@@ -14,7 +14,7 @@ const (
 	MaxAppSize   = 16 << 20  // the bootloader's limit for one image
 	LargestFlash = 16 << 20  // of any flash chip that an ESP32-C3 can address
 	MaxName      = 16        // bytes; a name of 16 has no terminating NUL
-	DefaultTable = 0x8000    // where the table stands unless configured otherwise
+	DefaultTable = 0x8000    // where the table is unless configured otherwise
 	defaultCap   = 16384_000 // the default table's app partition never exceeds this (16 * 1000 KiB)
 )
 
@@ -36,7 +36,7 @@ func (e Entry) String() string {
 	return fmt.Sprintf("%s (0x%x-0x%x)", e.Name, e.Offset, e.End())
 }
 
-// Table is a partition table. Entries stand in the order of the file.
+// Table is a partition table. Entries are in the order of the file.
 type Table struct {
 	Entries []Entry
 }
@@ -94,7 +94,7 @@ func (t Table) App(name string) (Entry, error) {
 	return Entry{}, &NoPartitionError{Have: t.names()}
 }
 
-// Offset returns where the table itself stands: where its own entry says (a
+// Offset returns where the table itself is: where its own entry says (a
 // table may list itself and the bootloader), else one sector before the first
 // partition.
 func (t Table) Offset() uint32 {

@@ -220,8 +220,8 @@ func TestStorms(t *testing.T) {
 	}
 }
 
-// A run with faults can be written down, and played again without the air, the
-// network and the faults.
+// A run with faults can be recorded and replayed without the radio environment,
+// the network and the faults.
 func TestRecordAndReplay(t *testing.T) {
 	var file bytes.Buffer
 	var rec *recording.Recorder
@@ -305,7 +305,7 @@ func TestWiresharkReadsTLS(t *testing.T) {
 		c.Capture = func(at emu.Time, b []byte) { p.Frame(0, at, b) }
 		c.Keys = p.TLSKeys
 	}})
-	b.Run(context.Background(), emu.UntilText("that is all"), emu.Limit(10*time.Second))
+	b.Run(context.Background(), emu.UntilText("all hosts requested"), emu.Limit(10*time.Second))
 	if p.Err() != nil {
 		t.Fatal(p.Err())
 	}
@@ -336,7 +336,7 @@ func BenchmarkHTTP(b *testing.B) {
 // A TLS client in Rust with the root of the network compiled in: it sets its clock,
 // accepts valid certificates and refuses the others.
 func TestTLSClient(t *testing.T) {
-	const last = "that is all"
+	const last = "all hosts requested"
 	run := func(t *testing.T, s setup) (string, uint64) {
 		s.firmware, s.seed = "https-client", 1
 		b := power(t, s)
@@ -368,13 +368,13 @@ func TestTLSClient(t *testing.T) {
 		}}
 		text, trace := run(t, serve)
 		inOrder(t, text,
-			"the time is 1767225600\n",
-			"GET https://espalier.lan/\n", "espalier.lan is who it says", ok, "\r\n\r\na page of my own\n",
+			"Unix time 1767225600\n",
+			"GET https://espalier.lan/\n", "espalier.lan: certificate verified", ok, "\r\n\r\na page of my own\n",
 			"GET https://untrusted.espalier.lan/\nuntrusted.espalier.lan: Tls(InvalidCertificate)\n",
 			"GET https://wrong-name.espalier.lan/\nwrong-name.espalier.lan: Tls(InvalidCertificate)\n",
 			"GET https://expired.espalier.lan/\nexpired.espalier.lan: Tls(InvalidCertificate)\n",
-			"GET https://www.example.com/\n", "www.example.com is who it says", ok, "This is not www.example.com.", last)
-		if strings.Count(text, "is who it says") != 2 || strings.Count(text, ok) != 2 {
+			"GET https://www.example.com/\n", "www.example.com: certificate verified", ok, "This is not www.example.com.", last)
+		if strings.Count(text, "certificate verified") != 2 || strings.Count(text, ok) != 2 {
 			t.Errorf("unexpected answer:\n%s", text)
 		}
 		inOrder(t, strings.Join(log, "\n"), "GET https://espalier.lan/: 200", "GET https://www.example.com/: 200")

@@ -15,7 +15,7 @@ import (
 
 // rootName is the name of the root certificate and the seed of its key: the key
 // is public.
-const rootName = "espalier island root"
+const rootName = "espalier isolated network root"
 
 // Hosts whose certificates a client must refuse.
 const (

@@ -1,6 +1,6 @@
 //! Joins a Wi-Fi network and fetches a page over HTTP, with async tasks: one
-//! keeps the connection to the access point, one moves packets, and main does
-//! what the firmware is for.
+//! keeps the connection to the access point, one moves packets, and main fetches
+//! the page.
 
 #![no_std]
 #![no_main]
@@ -24,7 +24,7 @@ const SSID: &str = env!("SSID");
 const PASSWORD: &str = env!("PASSWORD");
 
 const HOST: &str = "www.mobile-j.de";
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(30);
 
 // The second-stage bootloader looks for this descriptor at the start of the
@@ -37,7 +37,7 @@ async fn main(spawner: Spawner) -> ! {
 
     let peripherals = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
 
-    // The driver needs a heap, and threads; the first block is RAM that the
+    // The Wi-Fi driver needs a heap and threads; the first block is RAM that the
     // bootloader no longer uses.
     esp_alloc::heap_allocator!(#[ram(reclaimed)] size: 64 * 1024);
     esp_alloc::heap_allocator!(size: 64 * 1024);
@@ -53,8 +53,8 @@ async fn main(spawner: Spawner) -> ! {
         RESOURCES.init(StackResources::new()),
         seed,
     );
-    spawner.spawn(network(runner).expect("a task of its own"));
-    spawner.spawn(station(wifi).expect("a task of its own"));
+    spawner.spawn(network(runner).expect("spawning the network task"));
+    spawner.spawn(station(wifi).expect("spawning the station task"));
 
     loop {
         stack.wait_config_up().await;
@@ -105,7 +105,7 @@ async fn station(mut wifi: WifiController<'static>) {
             Ok(joined) => {
                 println!("joined on channel {}", joined.channel);
                 if let Ok(left) = wifi.wait_for_disconnect_async().await {
-                    println!("the network is gone: {:?}", left.reason);
+                    println!("disconnected: {:?}", left.reason);
                 }
             }
             Err(err) => println!("not joined: {err:?}"),
@@ -123,7 +123,7 @@ async fn network(mut runner: Runner<'static, Interface>) -> ! {
 /// Fetches the page and prints it.
 async fn fetch(stack: Stack<'_>) -> Result<(), &'static str> {
     let query = stack.dns_query(HOST, DnsQueryType::A);
-    let addresses = with_timeout(PATIENCE, query)
+    let addresses = with_timeout(TIMEOUT, query)
         .await
         .map_err(|_| "no answer to a name")?
         .map_err(|_| "no such host")?;
@@ -132,7 +132,7 @@ async fn fetch(stack: Stack<'_>) -> Result<(), &'static str> {
 
     let (mut incoming, mut outgoing) = ([0; 4096], [0; 1024]);
     let mut socket = TcpSocket::new(stack, &mut incoming, &mut outgoing);
-    socket.set_timeout(Some(PATIENCE));
+    socket.set_timeout(Some(TIMEOUT));
     socket
         .connect((address, 80))
         .await

@@ -35,7 +35,7 @@ esp_bootloader_esp_idf::esp_app_desc!();
 fn main() -> ! {
     let peripherals = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
 
-    // The driver needs a heap, and threads; the first block is RAM that the
+    // The Wi-Fi driver needs a heap and threads; the first block is RAM that the
     // bootloader no longer uses.
     esp_alloc::heap_allocator!(#[ram(reclaimed)] size: 64 * 1024);
     esp_alloc::heap_allocator!(size: 64 * 1024);
@@ -86,8 +86,8 @@ fn scan(wifi: &mut WifiController) {
     }
 }
 
-/// Fetches the page and prints it, after joining the network where that is
-/// still to be done.
+/// Fetches the page and prints it; joins the network before if the station is
+/// not connected.
 fn visit(wifi: &mut WifiController, network: &mut Network) -> Result<(), net::Error> {
     if wifi.ap_info().is_err() {
         println!("joining {SSID}");

@@ -13,7 +13,7 @@ use smoltcp::{
 
 use crate::radio::{Link, tick};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a page could not be fetched.
 pub enum Error {
@@ -30,8 +30,8 @@ impl fmt::Display for Error {
         match self {
             Error::Join(ConnectionError::Failed(info)) => write!(f, "not joined: {:?}", info.reason),
             Error::Join(err) => write!(f, "not joined: {err:?}"),
-            Error::Link => f.write_str("the network is gone"),
-            Error::Timeout(what) => write!(f, "no {what} for {} s", PATIENCE.as_secs()),
+            Error::Link => f.write_str("the network is down"),
+            Error::Timeout(what) => write!(f, "no {what} for {} s", TIMEOUT.as_secs()),
             Error::Unknown => f.write_str("no such host"),
             Error::Refused => f.write_str("connection refused"),
             Error::Reset => f.write_str("connection reset"),
@@ -51,7 +51,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// The seed makes ports and sequence numbers hard to guess.
+    /// The seed makes port and sequence numbers hard to guess.
     pub fn new(station: Station, seed: u64) -> Self {
         let mut config = Config::new(EthernetAddress(station.mac_address()).into());
         config.random_seed = seed;
@@ -68,7 +68,7 @@ impl Network {
         Network { link, interface, sockets, dhcp, dns, tcp, port }
     }
 
-    /// Forgets the lease: the link is a new one.
+    /// Drops the lease, for a new connection to the access point.
     pub fn restart(&mut self) {
         self.address(None);
         self.sockets.get_mut::<dhcpv4::Socket>(self.dhcp).reset();
@@ -102,7 +102,7 @@ impl Network {
         }
     }
 
-    /// Asks the name server for the address of a host.
+    /// Resolves a host name with the name server of the lease.
     pub fn resolve(&mut self, host: &str) -> Result<Ipv4Addr, Error> {
         let query = self
             .sockets
@@ -130,7 +130,7 @@ impl Network {
         }
     }
 
-    /// Fetches the root page of a host and hands it over as it comes in.
+    /// Fetches the root page of a host and passes it to show as it arrives.
     pub fn get(
         &mut self,
         address: Ipv4Addr,
@@ -138,7 +138,7 @@ impl Network {
         mut show: impl FnMut(&str),
     ) -> Result<(), Error> {
         let result = self.request(address, host, &mut show);
-        // Whatever happened, the next request finds a socket that is free.
+        // The socket is closed in any case, so that the next request can use it.
         self.sockets.get_mut::<tcp::Socket>(self.tcp).abort();
         self.poll();
         result
@@ -184,7 +184,7 @@ impl Network {
                 });
                 start = Instant::now();
             } else if !socket.may_recv() {
-                // CloseWait: the server has said all. Anything else: it broke off.
+                // CloseWait: the server has sent everything. Any other state: a reset.
                 let complete = socket.state() == tcp::State::CloseWait;
                 return if complete { Ok(()) } else { Err(Error::Reset) };
             } else {
@@ -212,9 +212,9 @@ impl Network {
     }
 }
 
-/// Sleeps for a moment, unless patience has run out.
+/// Sleeps for one tick; an error when TIMEOUT has passed since start.
 fn pause(start: Instant, what: &'static str) -> Result<(), Error> {
-    if start.elapsed() > PATIENCE {
+    if start.elapsed() > TIMEOUT {
         return Err(Error::Timeout(what));
     }
     tick();

@@ -1,5 +1,4 @@
-//! What lies between esp-radio, which is asynchronous, and a program that is
-//! not.
+//! Adapters from esp-radio, which is asynchronous, to a program that is not.
 
 use core::{
     pin::pin,
@@ -14,8 +13,8 @@ use smoltcp::{
     time::Instant,
 };
 
-/// How long this thread sleeps between two looks at something that may have
-/// happened. The driver's own threads run in the meantime.
+/// The interval at which this thread polls the driver, whose own threads run in
+/// between.
 const TICK: Duration = Duration::from_millis(1);
 
 /// Lets the other threads run.
@@ -23,7 +22,7 @@ pub fn sleep(duration: Duration) {
     CurrentThreadHandle::get().delay(duration);
 }
 
-/// Sleeps for a moment.
+/// Sleeps for one tick.
 pub fn tick() {
     sleep(TICK);
 }
@@ -40,7 +39,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The station's interface as smoltcp wants it.
+/// The station's interface as a smoltcp device.
 pub struct Link(pub Interface);
 
 impl Device for Link {

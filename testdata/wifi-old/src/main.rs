@@ -1,5 +1,5 @@
-//! Joins a Wi-Fi network with the crates of an older line, as programs of that
-//! time do it: poll in a loop, wait in a loop.
+//! Joins a Wi-Fi network and fetches a page with esp-hal 1.0 and esp-radio 0.17,
+//! whose blocking API programs of that time poll in a loop.
 
 #![no_std]
 #![no_main]
@@ -27,6 +27,7 @@ use smoltcp::{
 
 const SSID: &str = env!("SSID");
 const PASSWORD: &str = env!("PASSWORD");
+/// How many bytes of the page are printed: the console is slow.
 const SHOWN: usize = 600;
 
 esp_bootloader_esp_idf::esp_app_desc!();
@@ -69,7 +70,7 @@ fn main() -> ! {
     loop {
         match fetch(&mut device) {
             Ok(()) => println!("done"),
-            Err(what) => println!("failed: {what}"),
+            Err(cause) => println!("failed: {cause}"),
         }
         wait(Duration::from_secs(5));
         if !matches!(wifi.is_connected(), Ok(true)) {
@@ -116,20 +117,20 @@ fn fetch(device: &mut WifiDevice) -> Result<(), &'static str> {
                 list.clear();
                 let _ = list.push(IpCidr::Ipv4(lease.address));
             });
-            let Some(router) = lease.router else { return Err("no router") };
+            let Some(router) = lease.router else { return Err("the DHCP lease names no router") };
             let _ = iface.routes_mut().add_default_ipv4_route(router);
             println!("got ip {}", lease.address);
             break router;
         }
         if start.elapsed() > Duration::from_secs(20) {
-            return Err("no lease");
+            return Err("no DHCP lease within 20 s");
         }
     };
 
     let socket = sockets.get_mut::<tcp::Socket>(tcp);
     socket
         .connect(iface.context(), (IpAddress::from(router), 80), 49152)
-        .map_err(|_| "connect")?;
+        .map_err(|_| "opening the connection")?;
     let mut total = 0;
     let mut request: Vec<u8> = b"GET / HTTP/1.0\r\nHost: espalier.lan\r\n\r\n".to_vec();
     let start = Instant::now();
@@ -137,12 +138,11 @@ fn fetch(device: &mut WifiDevice) -> Result<(), &'static str> {
         iface.poll(now(), device, &mut sockets);
         let socket = sockets.get_mut::<tcp::Socket>(tcp);
         if !request.is_empty() && socket.can_send() {
-            socket.send_slice(&request).map_err(|_| "send")?;
+            socket.send_slice(&request).map_err(|_| "sending the request")?;
             request.clear();
         }
         if socket.can_recv() {
             let _ = socket.recv(|bytes| {
-                // The console is slow: it gets the beginning.
                 let shown = &bytes[..bytes.len().min(SHOWN.saturating_sub(total))];
                 print!("{}", core::str::from_utf8(shown).unwrap_or("(not text)"));
                 total += bytes.len();
@@ -156,7 +156,7 @@ fn fetch(device: &mut WifiDevice) -> Result<(), &'static str> {
             return Ok(());
         }
         if start.elapsed() > Duration::from_secs(20) {
-            return Err("no answer");
+            return Err("no complete response within 20 s");
         }
     }
 }

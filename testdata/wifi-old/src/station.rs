@@ -1,5 +1,5 @@
-//! What the programs of this package have in common: joining the network, and
-//! an interface with a lease on top of it.
+//! Joining the Wi-Fi network, and a network interface that has an address by
+//! DHCP, for the programs in bin/.
 
 use esp_hal::time::{Duration, Instant};
 use esp_println::println;
@@ -13,7 +13,7 @@ use smoltcp::{
 pub const SSID: &str = env!("SSID");
 pub const PASSWORD: &str = env!("PASSWORD");
 
-/// Returns when the station is associated.
+/// Connects to the access point; retries until the station is associated.
 pub fn join(wifi: &mut WifiController) {
     loop {
         println!("connect: {:?}", wifi.connect());
@@ -34,14 +34,14 @@ pub fn join(wifi: &mut WifiController) {
     }
 }
 
-/// An interface without an address, and the socket that will ask for one.
+/// Returns an interface without an address and the DHCP socket that requests one.
 pub fn interface(device: &mut WifiDevice, sockets: &mut SocketSet) -> (Interface, SocketHandle) {
     let config = Config::new(EthernetAddress(device.mac_address()).into());
     let iface = Interface::new(config, device, now());
     (iface, sockets.add(dhcpv4::Socket::new()))
 }
 
-/// Lets the network stack work, and takes a lease when there is one: then it
+/// Polls the network stack. When DHCP has a new lease, it sets the address and
 /// returns the router.
 pub fn poll(iface: &mut Interface, device: &mut WifiDevice, sockets: &mut SocketSet, dhcp: SocketHandle) -> Option<Ipv4Address> {
     iface.poll(now(), device, sockets);

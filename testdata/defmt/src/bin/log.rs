@@ -1,5 +1,5 @@
-//! Logs every kind of argument that defmt knows, between plain text, and ends
-//! with a panic.
+//! Logs every kind of argument of defmt, mixed with plain text, and ends with a
+//! panic.
 
 #![no_std]
 #![no_main]

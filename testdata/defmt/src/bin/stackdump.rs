@@ -1,5 +1,5 @@
 //! Panics a few frames deep without frame pointers: esp-backtrace prints the
-//! stack, and only the debug information knows who called whom.
+//! stack, and the callers can only be found with the debug information.
 
 #![no_std]
 #![no_main]

@@ -1,4 +1,4 @@
-//! Loads from an address where nothing is: a load access fault.
+//! Loads from an unmapped address, which causes a load access fault.
 
 #![no_std]
 #![no_main]

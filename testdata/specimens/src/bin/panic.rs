@@ -1,4 +1,4 @@
-//! Panics a few frames deep: the report must name message, place and callers.
+//! Panics a few frames deep: reports must show message, location and callers.
 
 #![no_std]
 #![no_main]

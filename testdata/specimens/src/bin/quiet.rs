@@ -1,4 +1,4 @@
-//! Says one line and then nothing for ever: what a timeout is for.
+//! Prints one line and then nothing, for tests of timeouts.
 
 #![no_std]
 #![no_main]

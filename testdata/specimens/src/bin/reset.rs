@@ -1,4 +1,4 @@
-//! Resets itself by software twice, then stays: counts in RTC memory.
+//! Resets itself by software twice, counting in an RTC register, then stops.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
-//! A station with nothing to do: it saves power, keeps its lease, answers who
-//! asks, and joins again when it has lost the network.
+//! An idle station in power save mode: it renews its lease, responds to ARP and
+//! ping, and reconnects when the connection is lost.
 
 #![no_std]
 #![no_main]

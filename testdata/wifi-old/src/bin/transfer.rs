@@ -1,4 +1,4 @@
-//! Sends a megabyte over TCP, receives one, and says how long each took.
+//! Sends 1 MiB over TCP, receives 1 MiB, and prints the duration of each.
 
 #![no_std]
 #![no_main]
@@ -70,11 +70,11 @@ fn main() -> ! {
     let mut net = Net { iface: &mut iface, device: &mut device, sockets: &mut sockets, socket };
     match net.send(router) {
         Ok(took) => println!("sent {SIZE} bytes in {} us", took.as_micros()),
-        Err(what) => println!("sending failed: {what}"),
+        Err(cause) => println!("sending failed: {cause}"),
     }
     match net.receive(router) {
         Ok((bytes, took)) => println!("received {bytes} bytes in {} us", took.as_micros()),
-        Err(what) => println!("receiving failed: {what}"),
+        Err(cause) => println!("receiving failed: {cause}"),
     }
     println!("done");
     loop {
@@ -99,17 +99,17 @@ impl<'s> Net<'_, '_, 's> {
         let socket = self.sockets.get_mut::<tcp::Socket>(self.socket);
         socket
             .connect(self.iface.context(), (IpAddress::from(to), port), from)
-            .map_err(|_| "connect")?;
+            .map_err(|_| "opening the connection")?;
         let start = Instant::now();
         while !self.poll().may_send() {
             if start.elapsed() > Duration::from_secs(5) {
-                return Err("no connection");
+                return Err("no connection within 5 s");
             }
         }
         Ok(())
     }
 
-    /// Sends SIZE bytes; the time ends with the last acknowledgement.
+    /// Sends SIZE bytes and returns the time until the last acknowledgement.
     fn send(&mut self, to: Ipv4Address) -> Result<Duration, &'static str> {
         self.connect(to, DISCARD, 49152)?;
         let start = Instant::now();
@@ -117,13 +117,13 @@ impl<'s> Net<'_, '_, 's> {
         loop {
             let socket = self.poll();
             while left > 0 && socket.can_send() {
-                left -= socket.send_slice(&CHUNK[..left.min(CHUNK.len())]).map_err(|_| "send")?;
+                left -= socket.send_slice(&CHUNK[..left.min(CHUNK.len())]).map_err(|_| "writing to the socket")?;
             }
             if left == 0 && socket.send_queue() == 0 {
                 break;
             }
             if start.elapsed() > Duration::from_secs(30) {
-                return Err("too slow");
+                return Err("not complete within 30 s");
             }
         }
         let took = start.elapsed();
@@ -132,23 +132,23 @@ impl<'s> Net<'_, '_, 's> {
         Ok(took)
     }
 
-    /// Asks for SIZE bytes and takes them; the time is from the request to the
-    /// end of the connection.
+    /// Requests and receives SIZE bytes. Returns their number and the time from
+    /// the request to the end of the connection.
     fn receive(&mut self, from: Ipv4Address) -> Result<(usize, Duration), &'static str> {
         self.connect(from, HTTP, 49153)?;
         let start = Instant::now();
-        self.poll().send_slice(REQUEST).map_err(|_| "send")?;
+        self.poll().send_slice(REQUEST).map_err(|_| "writing to the socket")?;
         let mut total = 0;
         loop {
             let socket = self.poll();
             while socket.can_recv() {
-                total += socket.recv(|bytes| (bytes.len(), bytes.len())).map_err(|_| "receive")?;
+                total += socket.recv(|bytes| (bytes.len(), bytes.len())).map_err(|_| "reading from the socket")?;
             }
             if !socket.may_recv() {
                 return Ok((total, start.elapsed()));
             }
             if start.elapsed() > Duration::from_secs(30) {
-                return Err("too slow");
+                return Err("not complete within 30 s");
             }
         }
     }

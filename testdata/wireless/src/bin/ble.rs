@@ -1,4 +1,4 @@
-//! Advertises a Bluetooth LE peripheral, with the current host crate.
+//! Advertises a Bluetooth LE peripheral with the trouble-host crate.
 
 #![no_std]
 #![no_main]
@@ -58,10 +58,10 @@ async fn main(_spawner: Spawner) -> ! {
                     let _ = advertiser.accept().await;
                     println!("connected");
                 }
-                Err(_) => println!("no advertising"),
+                Err(_) => println!("advertising failed"),
             }
         }
     })
     .await;
-    panic!("the Bluetooth host has ended");
+    panic!("the Bluetooth host task returned");
 }

@@ -1,5 +1,5 @@
-//! Fetches a page over TLS 1.3 from a server whose certificate it checks
-//! against a root of its own, and does not talk to those it must not trust.
+//! Fetches a page over TLS 1.3 from each of several hosts, verifying their
+//! certificates against one root, and expects some of them to be rejected.
 
 #![no_std]
 #![no_main]
@@ -38,11 +38,12 @@ use static_cell::StaticCell;
 const SSID: &str = env!("SSID");
 const PASSWORD: &str = env!("PASSWORD");
 
-/// The only authority that this program trusts.
+/// The only certificate authority that this program trusts.
 static ROOT: &[u8] = include_bytes!("../../root.der");
 
-/// The time server, and the hosts to visit: the first and the last are genuine.
-const TIME: &str = "espalier.lan";
+/// The NTP server, and the hosts to request: only the first and the last have a
+/// valid certificate.
+const TIME_SERVER: &str = "espalier.lan";
 const HOSTS: [&str; 5] = [
     "espalier.lan",
     "untrusted.espalier.lan",
@@ -51,7 +52,7 @@ const HOSTS: [&str; 5] = [
     "www.example.com",
 ];
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
@@ -82,12 +83,12 @@ async fn main(spawner: Spawner) -> ! {
         RESOURCES.init(StackResources::new()),
         seed,
     );
-    spawner.spawn(network(runner).expect("a task of its own"));
+    spawner.spawn(network(runner).expect("spawning the network task"));
 
-    wifi.connect_async().await.expect("the access point");
+    wifi.connect_async().await.expect("connecting to the access point");
     stack.wait_config_up().await;
     if let Err(err) = set_clock(stack).await {
-        println!("no time of day: {err}");
+        println!("setting the clock: {err}");
     }
     for host in HOSTS {
         println!("GET https://{host}/");
@@ -95,7 +96,7 @@ async fn main(spawner: Spawner) -> ! {
             println!("{host}: {err:?}");
         }
     }
-    println!("that is all");
+    println!("all hosts requested");
     loop {
         Timer::after_secs(60).await;
     }
@@ -107,16 +108,17 @@ async fn network(mut runner: Runner<'static, Interface>) -> ! {
     runner.run().await
 }
 
-/// The time of day: seconds since 1970 at power-on, 0 as long as it is unknown.
+/// The wall clock, for the validity of certificates.
 struct Clock;
 
+/// Unix time at power-on in seconds, 0 while it is unknown.
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 
 impl TlsClock for Clock {
     fn now() -> Option<u64> {
         let epoch = u64::from(EPOCH.load(Ordering::Relaxed));
-        // Without a clock it is 1970, and no certificate valid: None would
-        // accept those that have expired.
+        // While the time is unknown this returns 1970, so that no certificate
+        // is valid: with None the verifier would accept expired ones.
         Some(
             epoch
                 + if epoch > 0 {
@@ -128,36 +130,37 @@ impl TlsClock for Clock {
     }
 }
 
-/// Asks a time server (RFC 4330), again when a packet is lost.
+/// Requests the time from the NTP server (RFC 4330), with retries because
+/// packets can be lost.
 async fn set_clock(stack: Stack<'_>) -> Result<(), &'static str> {
     const SINCE_1900: u32 = 2_208_988_800;
-    let address = resolve(stack, TIME).await.ok_or("no address")?;
+    let address = resolve(stack, TIME_SERVER).await.ok_or("no address of the time server")?;
     let (mut rx_meta, mut tx_meta) = ([PacketMetadata::EMPTY; 1], [PacketMetadata::EMPTY; 1]);
     let (mut rx, mut tx) = ([0; 48], [0; 48]);
     let mut socket = UdpSocket::new(stack, &mut rx_meta, &mut rx, &mut tx_meta, &mut tx);
-    socket.bind(0).map_err(|_| "no port")?;
+    socket.bind(0).map_err(|_| "no free UDP port")?;
     for _ in 0..5 {
         let mut packet = [0; 48];
         packet[0] = 4 << 3 | 3; // version 4, client
         socket
             .send_to(&packet, (address, 123))
             .await
-            .map_err(|_| "not sent")?;
-        let answer = with_timeout(Duration::from_secs(1), socket.recv_from(&mut packet)).await;
-        if let Ok(Ok((48, _))) = answer {
+            .map_err(|_| "sending the request failed")?;
+        let reply = with_timeout(Duration::from_secs(1), socket.recv_from(&mut packet)).await;
+        if let Ok(Ok((48, _))) = reply {
             let seconds = u32::from_be_bytes([packet[40], packet[41], packet[42], packet[43]]);
             let now = seconds.wrapping_sub(SINCE_1900);
             EPOCH.store(now - Instant::now().as_secs() as u32, Ordering::Relaxed);
-            println!("the time is {now}");
+            println!("Unix time {now}");
             return Ok(());
         }
     }
-    Err("no answer")
+    Err("no reply from the time server")
 }
 
 async fn resolve(stack: Stack<'_>, host: &str) -> Option<IpAddress> {
     let query = stack.dns_query(host, DnsQueryType::A);
-    with_timeout(PATIENCE, query)
+    with_timeout(TIMEOUT, query)
         .await
         .ok()?
         .ok()?
@@ -165,13 +168,13 @@ async fn resolve(stack: Stack<'_>, host: &str) -> Option<IpAddress> {
         .copied()
 }
 
-/// What the handshake needs: random numbers and a judge of certificates.
-struct Trust {
+/// The random numbers and the certificate verifier of a TLS handshake.
+struct Provider {
     random: Trng,
     verifier: CertVerifier<'static, Aes128GcmSha256, Clock, 1024>,
 }
 
-impl CryptoProvider for Trust {
+impl CryptoProvider for Provider {
     type CipherSuite = Aes128GcmSha256;
     type Signature = &'static [u8];
 
@@ -188,7 +191,7 @@ impl CryptoProvider for Trust {
 enum Error {
     Unknown,
     Unreachable,
-    #[allow(dead_code, reason = "is printed")]
+    #[allow(dead_code, reason = "printed by Debug")]
     Tls(TlsError),
 }
 
@@ -203,25 +206,25 @@ async fn fetch(stack: Stack<'_>, host: &str) -> Result<(), Error> {
     let address = resolve(stack, host).await.ok_or(Error::Unknown)?;
     let (mut rx, mut tx) = ([0; 4096], [0; 1024]);
     let mut socket = TcpSocket::new(stack, &mut rx, &mut tx);
-    socket.set_timeout(Some(PATIENCE));
+    socket.set_timeout(Some(TIMEOUT));
     socket
         .connect((address, 443))
         .await
         .map_err(|_| Error::Unreachable)?;
 
-    // A record of a server has up to 16 KiB, those of this program are short.
+    // Received TLS records have up to 16 KiB; those that this program sends are short.
     let (mut incoming, mut outgoing) = (vec![0; 16640], vec![0; 2048]);
     let mut tls: TlsConnection<_, Aes128GcmSha256> =
         TlsConnection::new(socket, &mut incoming, &mut outgoing);
     let config = TlsConfig::new().with_server_name(host);
-    let trust = Trust {
+    let provider = Provider {
         random: Trng::try_new().expect("the radio is a source of entropy"),
         verifier: CertVerifier::new(Certificate::X509(ROOT)),
     };
     let start = Instant::now();
-    tls.open(TlsContext::new(&config, trust)).await?;
+    tls.open(TlsContext::new(&config, provider)).await?;
     println!(
-        "{host} is who it says, after {} ms",
+        "{host}: certificate verified, handshake took {} ms",
         start.elapsed().as_millis()
     );
 

@@ -144,7 +144,7 @@ func readCIE(c *cursor, eh bool) *frameCIE {
 	return cie
 }
 
-// pointer reads an address of an FDE; here is where it stands, 0 for a size.
+// pointer reads an address of an FDE; here is its own address, 0 for a size.
 func (cie *frameCIE) pointer(c *cursor, here uint32) (uint32, bool) {
 	var v uint32
 	switch cie.pointerForm & 0x0f {

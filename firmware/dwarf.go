@@ -53,7 +53,7 @@ type walker struct {
 	logs   map[string]statement
 }
 
-// statement is where a log statement of defmt stands.
+// statement is the place of a log statement of defmt.
 type statement struct {
 	file  int32 // index of a path, -1 if unknown
 	line  int
@@ -303,7 +303,7 @@ func hasCode(e *dwarf.Entry) bool {
 }
 
 // function adds a function with code of its own; -1 for anything else, whose
-// children then belong to nobody.
+// children then have no parent.
 func (w *walker) function(e *dwarf.Entry, parent, depth int32) (int32, error) {
 	if !hasCode(e) {
 		return -1, nil

@@ -97,7 +97,7 @@ func (s *lineSections) files5(c *cursor, offSize int, compDir string, paths *pat
 }
 
 // entries5 reads one table and calls entry for each row. An entry format that
-// takes no bytes cannot be repeated for ever.
+// takes no bytes cannot be repeated endlessly.
 func (s *lineSections) entries5(c *cursor, offSize int, entry func(name string, dir uint64)) {
 	format := make([][2]uint64, c.fixed(1))
 	for i := range format {

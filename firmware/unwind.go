@@ -45,7 +45,7 @@ const maxUnwind = 128
 // the memory is not known.
 //
 // Functions that never return, such as those that begin a panic, do not save
-// their return address: for the compiler nobody needs it. There the callers
+// their return address: the compiler assumes that it is not needed. There the callers
 // are searched for one whose frame fits the stack, see lostCaller.
 func (e *ELF) Unwind(s Stack) []uint32 {
 	if !e.Executable(s.PC) || s.Memory == nil {
@@ -67,7 +67,7 @@ func (e *ELF) Unwind(s Stack) []uint32 {
 			for _, p := range path {
 				out = append(out, p.ret)
 			}
-			// Of the registers only these are known behind the gap.
+			// Of the registers only these are known after the gap.
 			last := path[len(path)-1]
 			r = Registers{PC: last.ret}
 			r.Set(2, last.sp)

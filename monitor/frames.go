@@ -162,7 +162,7 @@ func (u *unframer) packet(b []byte) bool {
 		return u.frame(b, f)
 	}
 	if u.bare {
-		// Text may stand before the first frame.
+		// Text may precede the first frame.
 		if i := bytes.LastIndexByte(b, '\n'); i >= 0 && i+1 < len(b) {
 			if f, ok := u.unpack(b[i+1:]); ok {
 				return u.text(b[:i+1]) && u.frame(b[i+1:], f)

@@ -69,7 +69,7 @@ func (c *recogniser) first(text string) {
 	}
 }
 
-// core takes the line "panicked at …" or an exception that stands alone.
+// core takes the line "panicked at …" or an exception on a line of its own.
 func (c *recogniser) core(text string) {
 	p, ok := parsePanic(text)
 	if !ok {
@@ -127,7 +127,7 @@ func (c *recogniser) say(text string) {
 }
 
 // infoLine takes a line of "PanicInfo { … }" as esp-backtrace printed it until
-// 2023; the message stands alone on the line after "message: Some(".
+// 2023; the message is alone on the line after "message: Some(".
 func (c *recogniser) infoLine(text string) {
 	switch {
 	case text == "}":

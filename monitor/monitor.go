@@ -21,7 +21,7 @@ type Options struct {
 	KeepGoing  bool              // a crash is reported and remembered, but ends nothing
 	Timeless   bool              // the times of Write mean nothing, as in a log that was kept: many resets are no loop
 	AllowReset bool              // a watchdog reset is reported, but is no failure
-	Raw, Log   io.Writer         // get every byte unaltered, as it comes; nil: nobody
+	Raw, Log   io.Writer         // get every byte unaltered, as it arrives; nil: not written
 }
 
 // Monitor watches the streams of one board. It is not safe for concurrent
@@ -197,7 +197,7 @@ func (m *Monitor) Flush(at time.Duration) (done bool) {
 	return m.Done()
 }
 
-// Timeout says that the host's patience (--timeout) is over.
+// Timeout says that the host's timeout (--timeout) has passed.
 func (m *Monitor) Timeout(at time.Duration) {
 	if m.Done() {
 		return

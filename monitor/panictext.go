@@ -17,7 +17,7 @@ type panicText struct {
 //	panicked at src/main.rs:12:5:          (since Rust 1.73; the message follows)
 //	panicked at 'message', src/main.rs:12:5
 //
-// wherever it stands in the line: custom handlers put words before it.
+// anywhere in the line: custom handlers put words before it.
 func parsePanic(line string) (panicText, bool) {
 	_, rest, ok := strings.Cut(line, "panicked at ")
 	if !ok {

@@ -109,7 +109,7 @@ func (s *splitter) keep(at time.Duration, p []byte, emit func(piece) bool) bool 
 		return true
 	}
 	if cap(s.buf) > 2*MaxLine {
-		s.buf = nil // a huge write must not stay for ever
+		s.buf = nil // a huge write must not keep its memory
 	}
 	s.buf = append(s.buf[:0], all...)
 	return true

@@ -291,7 +291,7 @@ func (d *Decoder) element(list *arg, last int32, f *format, enum bool) (int32, e
 	return at, nil
 }
 
-// interned reads an index and returns the string it stands for.
+// interned reads an index and returns the string with that index.
 func (d *Decoder) interned() (*format, error) {
 	i, ok := d.u16()
 	if !ok {

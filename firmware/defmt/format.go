@@ -67,7 +67,7 @@ const (
 	hUnknown
 )
 
-// hint is a display hint, the part behind the colon.
+// hint is a display hint, the part after the colon.
 type hint struct {
 	kind      hintKind
 	alternate bool   // #
@@ -110,7 +110,7 @@ const (
 	maxPad  = 1 << 10
 )
 
-// parseFormat reads a format string that stands for a type, and may be an
+// parseFormat reads a format string that describes a type, and may be an
 // enum: one format per variant, separated by bars.
 func parseFormat(s string) *format {
 	f := &format{source: s}
@@ -122,7 +122,7 @@ func parseFormat(s string) *format {
 	return f.parse()
 }
 
-// parseString reads a format string as it stands.
+// parseString reads a format string without changes.
 func parseString(s string) *format { return (&format{source: s}).parse() }
 
 func (f *format) parse() *format {
@@ -206,7 +206,7 @@ func literal(s string) (text, rest string, ok bool) {
 	return text, rest, true
 }
 
-// parseParam reads what stands between braces: [index] [=type] [:hint].
+// parseParam reads the text between braces: [index] [=type] [:hint].
 func parseParam(s string) (p fragment, indexed, ok bool) {
 	i := 0
 	for i < len(s) && s[i] >= '0' && s[i] <= '9' {

@@ -1,10 +1,10 @@
 package defmt
 
-// Unpack appends the bytes of one rzCOBS packet to dst. packet is what stands
+// Unpack appends the bytes of one rzCOBS packet to dst. packet is the bytes
 // between two zero bytes; a damaged one gives ErrMalformed.
 //
 // The encoding (reverse-zero-compressing COBS, as the crate rzcobs documents
-// it) is read from its end: a control byte follows the bytes it speaks of.
+// it) is read from its end: a control byte follows the bytes it describes.
 // 0x01-0x7f: seven bytes, a set bit is a zero that was left out; 0x80-0xfe:
 // 7 to 133 bytes and a zero before them; 0xff: 134 bytes.
 func Unpack(dst, packet []byte) ([]byte, error) {

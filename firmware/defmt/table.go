@@ -45,7 +45,7 @@ var levelNames = [...]string{"", "TRACE", "DEBUG", "INFO", "WARN", "ERROR"}
 // String returns the name as it is shown, "" for NoLevel.
 func (l Level) String() string { return levelNames[min(int(l), len(levelNames)-1)] }
 
-// Location is where a log statement stands.
+// Location is the place of a log statement.
 type Location struct {
 	File   string // shortened for people
 	Path   string // as the compiler wrote it
@@ -77,7 +77,7 @@ type Table struct {
 	entries   map[uint16]*entry
 	byIndex   []*entry // the same
 	timestamp *format
-	flags     map[string][]flag // by what a hint says behind its prefix
+	flags     map[string][]flag // by the text of a hint after its prefix
 }
 
 // Version is the version of the wire format: "3" or "4".
@@ -86,7 +86,7 @@ func (t *Table) Version() string { return t.version }
 // Encoding is how frames lie in the byte stream.
 func (t *Table) Encoding() Encoding { return t.encoding }
 
-// entry is the string that an index stands for, nil if there is none.
+// entry is the string with an index, nil if there is none.
 func (t *Table) entry(i uint16) *entry {
 	if int(i) < len(t.byIndex) {
 		return t.byIndex[i]

@@ -126,7 +126,7 @@ type positioned interface {
 	Position() (line, col int, text string)
 }
 
-// atFile puts a file's name before an error, and line and column behind the
+// atFile puts a file's name before an error, and line and column after the
 // name where there are any: "partitions.csv:3:7: unknown type".
 func atFile(name string, err error) error {
 	var p positioned

@@ -122,7 +122,7 @@ func (a *app) inspectImage(name string, b []byte) error {
 	a.ui.Fields(append([][2]string{{"file", name}}, e.pairs(img)...)...)
 	a.section(e.table())
 	if extra := len(b) - img.Size; extra > 0 {
-		a.ui.Note("%s: %d bytes behind the image", name, extra)
+		a.ui.Note("%s: %d bytes after the image", name, extra)
 	}
 	return problems(e)
 }

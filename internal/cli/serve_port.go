@@ -21,12 +21,12 @@ func newServePort(a *app) *cobra.Command {
 	var o servePortOptions
 	cmd := &cobra.Command{
 		Use:   "serve-port [PORT]",
-		Short: "lend a board's port to another machine",
+		Short: "share a board's serial port over the network",
 		Long: `Let others use a serial port of this machine: with rfc2217:// including speed and
 modem lines, so that they can reset and flash the board, with tcp:// as bare bytes.
 One client at a time. The address is printed. A port that vanishes is waited for.
 
-Whoever can connect can replace the firmware: there is no password. The default
+Every client that can connect can replace the firmware: there is no password. The default
 address is reachable from this machine only; use a tunnel to go further.` + exits(fault.Port),
 		Example: `  espalier serve-port /dev/ttyUSB0 --listen rfc2217://127.0.0.1:4000
   espalier flash --port rfc2217://127.0.0.1:4000     elsewhere, through a tunnel`,

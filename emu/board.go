@@ -71,6 +71,12 @@ func (b *Board) SetVoltage(n, milliVolts int, ohms uint32) {
 	b.Inject(Input{Kind: InputVoltage, Pin: n, Source: Source{MilliVolts: int32(milliVolts), Ohms: ohms}})
 }
 
+// SetTemperature sets the temperature of the chip in thousandths of a degree
+// Celsius, now.
+func (b *Board) SetTemperature(milliCelsius int) {
+	b.Inject(Input{Kind: InputTemperature, MilliCelsius: int32(milliCelsius)})
+}
+
 // Join connects two pins by a wire, now.
 func (b *Board) Join(n, other int) { b.Inject(Input{Kind: InputJoin, Pin: n, Other: other}) }
 

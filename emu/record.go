@@ -93,6 +93,8 @@ const (
 	InputVoltage = chip.InputVoltage
 	InputJoin    = chip.InputJoin
 	InputCut     = chip.InputCut
+	// InputTemperature: see chip.InputTemperature.
+	InputTemperature = chip.InputTemperature
 )
 
 // Reasons to stop, see chip.StopReason.

@@ -35,6 +35,8 @@ type soc struct {
 	rtc       *rtc
 	efuse     *efuse
 	gpio      *gpio
+	analog    *analog
+	adc       *saradc
 	rmt       *rmt
 	ledc      *ledc
 	sdm       *sdm
@@ -127,11 +129,13 @@ func (c *soc) build(cfg *emu.Config) error {
 	spi1.xts = c.xts
 	enc, exp, sign := newAES(c), newRSA(c), newDS(c)
 
+	c.adc = adc
 	c.wifi = newWiFiMAC(c, ctrl, cfg.Seed)
 
+	c.analog = newAnalog(c.wifi.synthesize)
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, newAnalog(c.wifi.synthesize), c.assist, c.sensitive, c.sdm, c.rmt, c.ledc,
+		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, c.analog, c.assist, c.sensitive, c.sdm, c.rmt, c.ledc,
 		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(), newBluetooth(c),
 	}
 	for _, d := range newPHY() {
@@ -189,6 +193,8 @@ func (c *soc) Input(in chip.Input) {
 		c.gpio.outside(in.Pin, in.Level.Source(outsideOhms))
 	case chip.InputVoltage:
 		c.gpio.outside(in.Pin, in.Source)
+	case chip.InputTemperature:
+		c.adc.s.MilliCelsius = in.MilliCelsius
 	case chip.InputJoin:
 		c.gpio.join(in.Pin, in.Other)
 	case chip.InputCut:

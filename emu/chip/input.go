@@ -16,6 +16,8 @@ type Input struct {
 	Pin int
 	// Other is the pin to join with Pin (InputJoin).
 	Other int
+	// MilliCelsius is the temperature of the chip (InputTemperature).
+	MilliCelsius int32
 	// Source is what the pin is connected to (InputVoltage).
 	Source Source
 	// Level is the new level or presence (InputPin, InputUSBHost, InputEnable).
@@ -50,6 +52,8 @@ const (
 	InputJoin
 	// InputCut: the wires of a pin are removed.
 	InputCut
+	// InputTemperature: the chip has another temperature; at power-on it has 25 degrees.
+	InputTemperature
 )
 
 // Level is what a pin is driven to.

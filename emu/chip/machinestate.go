@@ -45,7 +45,7 @@ func (q *inputs) state(s *State) {
 				in = (*list)[i]
 			}
 			pin, other := int64(in.Pin), int64(in.Other)
-			s.Fixed(&in.At, &in.Kind, &in.Port, &in.Level, &in.Strap, &pin, &other, &in.Source)
+			s.Fixed(&in.At, &in.Kind, &in.Port, &in.Level, &in.Strap, &pin, &other, &in.Source, &in.MilliCelsius)
 			s.Bytes(&in.Data)
 			in.Pin, in.Other = int(pin), int(other)
 			if s.loading {

@@ -64,4 +64,6 @@ type input struct {
 	Other      int    `json:"other,omitempty"`
 	MilliVolts int32  `json:"millivolts,omitempty"`
 	Ohms       uint32 `json:"ohms,omitempty"`
+	// Of InputTemperature.
+	MilliCelsius int32 `json:"millicelsius,omitempty"`
 }

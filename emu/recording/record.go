@@ -63,7 +63,7 @@ func (r *Recorder) Finish(inputs []chip.Input, end End) error {
 	for _, in := range inputs {
 		r.write(line{At: in.At, Input: &input{
 			Kind: in.Kind, Port: in.Port, Data: in.Data, Pin: in.Pin, Level: in.Level, Strap: in.Strap,
-			Other: in.Other, MilliVolts: in.Source.MilliVolts, Ohms: in.Source.Ohms,
+			Other: in.Other, MilliVolts: in.Source.MilliVolts, Ohms: in.Source.Ohms, MilliCelsius: in.MilliCelsius,
 		}})
 	}
 	r.write(line{End: &end})

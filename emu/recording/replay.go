@@ -56,7 +56,7 @@ func Read(r io.Reader) (*Recording, error) {
 			in := l.Input
 			rec.Inputs = append(rec.Inputs, chip.Input{
 				At: l.At, Kind: in.Kind, Port: in.Port, Data: in.Data, Pin: in.Pin, Level: in.Level, Strap: in.Strap,
-				Other: in.Other, Source: chip.Source{MilliVolts: in.MilliVolts, Ohms: in.Ohms},
+				Other: in.Other, Source: chip.Source{MilliVolts: in.MilliVolts, Ohms: in.Ohms}, MilliCelsius: in.MilliCelsius,
 			})
 		case l.RX != nil || l.TX != "" || l.Idle:
 			if l.At < last {

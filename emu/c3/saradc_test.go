@@ -1,0 +1,136 @@
+package c3
+
+import (
+	"testing"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/chip"
+)
+
+const adcBase = 0x60040000
+
+// sar writes a register of the converters by the analog I2C master.
+func (c *testChip) sar(reg, v uint32) { c.w(0x6000e000, anaWrite|v<<16|reg<<8|sarSlave) }
+
+// oneshot converts as a driver does.
+func (c *testChip) oneshot(channel, atten uint32) uint32 {
+	c.w(adcBase+adcIntClr, adcInt1Done)
+	c.w(adcBase+adcOnetime, adcOnetimeSAR1|channel<<25|atten<<23)
+	c.w(adcBase+adcOnetime, adcOnetimeSAR1|channel<<25|atten<<23|adcOnetimeStart)
+	if c.r(adcBase+adcIntRaw)&adcInt1Done != 0 {
+		c.t.Error("done at once")
+	}
+	c.run(20 * emu.Microsecond)
+	if c.r(adcBase+adcIntRaw)&adcInt1Done == 0 {
+		c.t.Error("never done")
+	}
+	return c.r(adcBase+adcSAR1Data) & 0xfff
+}
+
+func TestADCOneShot(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	c.pad(2, 0)
+	// Calibration: the code at ground with INITIAL_CODE 0 is the one to take off.
+	c.sar(sarCalibrate, sarSAR1Ground)
+	initial := c.oneshot(15, 3)
+	c.sar(sarCalibrate, 0)
+	c.sar(0, initial&0xff)
+	c.sar(1, initial>>8)
+	for _, k := range []struct {
+		mv    int
+		atten uint32
+		want  uint32
+	}{{0, 3, 0}, {400, 0, 2000}, {550, 1, 2000}, {750, 2, 2000}, {1370, 3, 2000}, {685, 3, 1000}, {3300, 0, 4095}, {2500, 3, 3649}} {
+		c.board.SetVoltage(2, k.mv, 100)
+		c.run(emu.Microsecond)
+		if got := c.oneshot(2, k.atten); got != k.want {
+			t.Errorf("%d mV at attenuation %d: %d, want %d", k.mv, k.atten, got, k.want)
+		}
+	}
+	// A potentiometer of 20 kOhm against the pad's pull-up.
+	c.board.SetVoltage(2, 1000, 10_000)
+	c.pad(2, ioWPU)
+	c.run(emu.Microsecond)
+	if mv := c.board.MilliVolts(2); mv < 1400 || mv > 1430 {
+		t.Errorf("%d mV with the pull-up", mv)
+	}
+	if got := c.oneshot(4, 3); got != 0 {
+		t.Errorf("a channel that is not connected reads %d", got)
+	}
+}
+
+func TestADCThreshold(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	c.sar(0, 1000&0xff)
+	c.sar(1, 1000>>8)
+	c.w(adcBase+adcThres, 1<<31)
+	c.w(adcBase+adcThres0, 1|1500<<5|500<<18)
+	for _, k := range []struct {
+		mv   int
+		want uint32
+	}{{685, 0}, {200, 1 << 27}, {1300, 1 << 29}} {
+		c.board.SetVoltage(1, k.mv, 10)
+		c.run(emu.Microsecond)
+		c.w(adcBase+adcIntClr, ^uint32(0))
+		c.oneshot(1, 3)
+		if got := c.r(adcBase+adcIntRaw) &^ adcInt1Done; got != k.want {
+			t.Errorf("%d mV: INT_RAW 0x%x, want 0x%x", k.mv, got, k.want)
+		}
+	}
+}
+
+// The digital controller samples a pattern of two channels into a list.
+func TestADCByDMA(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	c.sar(0, 1000&0xff)
+	c.sar(1, 1000>>8)
+	c.pad(0, 0)
+	c.pad(3, 0)
+	c.board.SetVoltage(0, 685, 10)
+	c.board.SetVoltage(3, 1370, 10)
+	c.run(emu.Microsecond)
+	const desc, buf = 0x3fc90000, 0x3fc91000
+	mem := c.m.CPU.Memory()
+	mem.Write(desc, []byte{0x40, 0, 0, 0x80, 0, 0x10, 0xc9, 0x3f, 0, 0, 0, 0}) // 64 bytes, owned by DMA
+	const gd = 0x6003f000
+	c.w(gd+0x70+0x30, 8)                  // IN_PERI_SEL: ADC
+	c.w(gd+0x70+0x10, desc&0xfffff|1<<22) // IN_LINK start
+	c.w(adcBase+adcCtrl, 0x40038240&^(7<<15)|1<<15)
+	c.w(adcBase+adcPattern1, (0<<2|3)<<18|(3<<2|3)<<12)
+	c.w(adcBase+adcDMAConf, 8|adcDMATrans)
+	c.w(adcBase+adcCtrl2, adcTimerEn|50<<12)
+	start := c.m.Now()
+	for c.r(gd)&2 == 0 { // IN_SUC_EOF of channel 0
+		if c.run(10 * emu.Microsecond); c.m.Now().Sub(start) > chip.Second {
+			t.Fatalf("no packet; GDMA 0x%x", c.r(gd))
+		}
+	}
+	var p [32]byte
+	mem.Read(buf, p[:])
+	for i := range 8 {
+		v := le32(p[4*i:])
+		want := uint32(1000)
+		if i%2 == 1 {
+			want = 2000 | 3<<13
+		}
+		if v != want {
+			t.Errorf("sample %d is 0x%x, want 0x%x", i, v, want)
+		}
+	}
+}
+
+func TestTemperature(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	if c.r(adcBase+adcTSens)&0xff != 0 {
+		t.Error("a value without power")
+	}
+	c.w(adcBase+adcTSens, 0x18000|adcTSensPower)
+	for _, milli := range []int{25_000, 60_000, 20_000} {
+		c.board.SetTemperature(milli)
+		c.run(emu.Microsecond)
+		raw := float64(c.r(adcBase+adcTSens) & 0xff)
+		if got := raw*0.4386 + 27.88 - 20.52; got < float64(milli)/1000-0.5 || got > float64(milli)/1000+0.5 {
+			t.Errorf("%d: measured %.1f degrees", milli, got)
+		}
+	}
+}

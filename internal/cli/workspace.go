@@ -210,6 +210,9 @@ func (w *workspace) firmware(ctx context.Context) (*firmware, error) {
 	if _, err := w.project.Artifact(); err != nil {
 		return nil, err
 	}
+	if err := w.project.CheckEnv(); err != nil {
+		return nil, err
+	}
 	pins, err := w.pins(ctx)
 	if err != nil {
 		return nil, err

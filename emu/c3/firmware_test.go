@@ -56,3 +56,18 @@ func TestEspHalHelloOnUSB(t *testing.T) {
 		t.Error("the program wrote to UART0 too")
 	}
 }
+
+// A stack overflow meets esp-hal's stack guard, a debug trigger, and the panic
+// names it.
+func TestStackGuardFires(t *testing.T) {
+	var consoles []string
+	for _, engine := range []rv32.Engine{rv32.EngineBlock, rv32.EngineReference} {
+		b, con := boot(t, emu.Config{Flash: firmware(t, "overflow.elf"), Engine: engine})
+		b.Run(t.Context(), emu.UntilText("called by"), emu.Limit(2*time.Second))
+		inOrder(t, con.text(emu.UART0), "recursing", "Detected a write to the main stack's guard value")
+		consoles = append(consoles, con.text(emu.UART0))
+	}
+	if consoles[0] != consoles[1] {
+		t.Error("the engines differ")
+	}
+}

@@ -31,8 +31,8 @@ func open(t testing.TB) *store.Store {
 	return st
 }
 
-// tree makes a tree: "path" file, "path*" executable, "path@" symlink,
-// "path/" directory.
+// tree makes a tree in the store: "path" is a file, "path*" executable, "path@"
+// a symlink, "path/" a directory.
 func tree(t testing.TB, st *store.Store, files map[string]string) store.Digest {
 	t.Helper()
 	b, err := st.NewTree()
@@ -62,9 +62,9 @@ func tree(t testing.TB, st *store.Store, files map[string]string) store.Digest {
 	return d
 }
 
-// sample has what usually goes wrong in such encodings: names that sort
+// sample is a step with the corner cases of such encodings: names that sort
 // differently as text and as bytes, an empty file and an empty directory,
-// links that dangle, empty values.
+// dangling links, empty values.
 func sample(t testing.TB, st *store.Store) Step {
 	return Step{
 		Name: "sample",
@@ -81,8 +81,8 @@ func sample(t testing.TB, st *store.Store) Step {
 	}
 }
 
-// Computed by BuildGrid 0.4.4 (TestBuildGridAgrees): a change of these numbers
-// is a change of every action's identity, and needs a new Layout.
+// Computed by BuildGrid 0.4.4 (TestBuildGridAgrees). A change of these values
+// changes the identity of every action, and requires a new layout version.
 const (
 	goldenAction = "sha256:173f9fc4b993bce334cc70dfe29cb0f0bf0c818ea291e742b1c4cbe8bf07c9f5/230"
 	goldenRoot   = "sha256:e9f52782d92b1acfbf795eb7b213109b4265fe52a8103629a140a0644126928b/237"
@@ -166,8 +166,8 @@ func TestBuildGridAgrees(t *testing.T) {
 	}
 }
 
-// interpreter returns the Python that has BuildGrid: the one that its program
-// names in its first line.
+// interpreter returns the Python interpreter that has BuildGrid installed, from
+// the first line of its script.
 func interpreter(t *testing.T, script string) string {
 	t.Helper()
 	b, err := os.ReadFile(script)
@@ -206,7 +206,7 @@ func TestGetIsTheInverseOfPut(t *testing.T) {
 	if _, err := Get(t.Context(), st, store.DigestOf([]byte("no such action"))); !errors.Is(err, store.ErrMissing) {
 		t.Errorf("missing: %v", err)
 	}
-	for name, change := range map[string]func(*repb.Action){ // the generated message, which has a salt
+	for name, change := range map[string]func(*repb.Action){ // the generated message type has the field salt
 		"salt":     func(a *repb.Action) { a.Salt = []byte("x") },
 		"layout":   func(a *repb.Action) { a.Platform.Properties[3].Value = "99" },
 		"no root":  func(a *repb.Action) { a.InputRootDigest = nil },

@@ -12,12 +12,12 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// maxMessage bounds an Action or Command message.
+// maxMessage bounds the size of an Action or Command message, in bytes.
 const maxMessage = 16 << 20
 
-// Get reads back a step that Put wrote. Its Name, which is not part of the
-// identity, is empty, and one with Secrets comes back with Network. An Action that espalier could not have written, such as
-// one of another layout, is an error.
+// Get reads a step that Put wrote. Its Name, which is not part of the identity,
+// is empty; for a step with Secrets, Network is set. An Action that espalier
+// cannot have written, such as one of another layout version, is an error.
 func Get(ctx context.Context, st *store.Store, digest store.Digest) (Step, error) {
 	fail := func(err error) (Step, error) { return Step{}, fmt.Errorf("reading action %s: %w", digest, err) }
 	var a reapi.Action
@@ -55,7 +55,7 @@ func Get(ctx context.Context, st *store.Store, digest store.Digest) (Step, error
 		return fail(err)
 	}
 	if again.Hash != digest.Hash {
-		return fail(fmt.Errorf("it has parts that a step of layout %d does not have", layout.Version))
+		return fail(fmt.Errorf("it has fields that a step of layout %d does not have", layout.Version))
 	}
 	return step, nil
 }
@@ -68,7 +68,7 @@ func read(ctx context.Context, st *store.Store, d store.Digest, m reapi.Message)
 	return reapi.Unmarshal(b, m)
 }
 
-// decode is encode without the input root.
+// decode is the inverse of encode, without the input root.
 func decode(a *reapi.Action, c *reapi.Command) (Step, error) {
 	step := Step{Argv: c.Arguments, Env: map[string]string{}, Platform: map[string]string{}, Network: a.DoNotCache}
 	for _, v := range c.EnvironmentVariables {

@@ -20,11 +20,11 @@ import (
 const (
 	PropertyLayout = "layout"           // layout.Version as a decimal number
 	PropertyDir    = "workingDirectory" // Step.Dir
-	PropertyOS     = "OSFamily"         // "linux" unless the step says otherwise; from REAPI's platform.md
-	PropertyISA    = "ISA"              // from REAPI's platform.md; the step says it
+	PropertyOS     = "OSFamily"         // "linux" unless the step sets it; defined in REAPI's platform.md
+	PropertyISA    = "ISA"              // defined in REAPI's platform.md; set by the step
 )
 
-// outDir is the output folder of the layout, seen from the input root.
+// outDir is the output directory of the layout, relative to the input root.
 const outDir = "out"
 
 // Digest returns the identity of a step: the digest of the Action message
@@ -50,7 +50,7 @@ func Put(ctx context.Context, st *store.Store, step Step) (store.Digest, error) 
 	return st.PutBytes(ctx, m.action)
 }
 
-// outputPath is where an output is in the REAPI working directory.
+// outputPath is the path of an output relative to the REAPI working directory.
 func outputPath(name string) string {
 	if rest, ok := strings.CutPrefix(name, "/"); ok {
 		return rest
@@ -61,7 +61,7 @@ func outputPath(name string) string {
 // outputName is the inverse of outputPath.
 func outputName(p string) (string, error) {
 	if !fs.ValidPath(p) || p == "." || p == outDir {
-		return "", fmt.Errorf("output path %q is not a path below a place of the layout", p)
+		return "", fmt.Errorf("output path %q is not below a directory of the layout", p)
 	}
 	if out, ok := strings.CutPrefix(p, outDir+"/"); ok {
 		return out, nil
@@ -71,11 +71,11 @@ func outputName(p string) (string, error) {
 
 type messages struct{ action, command []byte }
 
-// encode makes the one encoding of a step. The working directory of the REAPI
-// Command stays empty, which means the input root: output paths are relative
-// to it, and "../out/x" is refused by some servers. Where the process really
-// starts is a place of the layout, so it is a platform property like the
-// layout itself.
+// encode makes the canonical encoding of a step. The working directory of the
+// REAPI Command is empty, which means the input root: output paths are relative
+// to it, and some servers reject "../out/x". The directory where the process
+// starts is part of the layout, so it is a platform property like the layout
+// itself.
 func encode(ctx context.Context, compose func(context.Context, map[string]store.Digest) (store.Digest, error), step Step) (*messages, error) {
 	if err := step.check(); err != nil {
 		return nil, err
@@ -126,12 +126,12 @@ func platform(step Step) *reapi.Platform {
 	return p
 }
 
-// private reports whether results must not be kept: the network is no input,
-// and the values of secrets, which are not part of the identity either, may be
-// in the outputs.
+// private reports whether results must not be stored: network responses are not
+// part of the identity; nor are the values of secrets, which may be in the
+// outputs.
 func (s Step) private() bool { return s.Network || len(s.Secrets) > 0 }
 
-// check refuses what two machines could understand differently.
+// check rejects values that two machines could interpret differently.
 func (s Step) check() error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("step %s: "+format, append([]any{s.Name}, args...)...)

@@ -26,24 +26,25 @@ type Executor interface {
 	Run(ctx context.Context, st *store.Store, step Step, opts RunOptions) (Result, error)
 }
 
-// RunOptions is what one run of a step needs besides the step. None of it is
-// part of the step's identity. The zero value discards the output streams and
-// imports all outputs into the store of the inputs.
+// RunOptions are the parameters of one run of a step. They are not part of the
+// step's identity. The zero value discards the output streams and imports all
+// outputs into the store of the inputs.
 type RunOptions struct {
 	// Stdout and Stderr receive the output of the command while it runs; nil
-	// discards. The whole output is stored in any case and named by the Result,
-	// except that of a step with a network or with secrets: its result is never
-	// kept, and it may contain a password. When a writer returns an error it
+	// discards it. The complete output is also stored and named by the Result,
+	// except for a step with network or secrets: its result is never stored,
+	// and its output may contain a password. A writer that returns an error
 	// receives no more output; the step continues.
 	Stdout, Stderr io.Writer
 
 	// Outputs is the store that receives the outputs; nil is the store of the
-	// inputs. What a step with secrets makes must not stay in a store that
-	// others read.
+	// inputs. Outputs of a step with secrets must not go to a store that others
+	// can read.
 	Outputs *store.Store
 
-	// Keep selects the files that are imported of a directory output, by the
-	// output's name; a missing entry keeps all. Whatever a filter depends on
-	// belongs in the step's platform, because results are shared by digest.
+	// Keep filters the files that are imported of a directory output, by the
+	// output's name; a missing entry keeps all. Everything that a filter
+	// depends on must be in the step's platform, because results are shared by
+	// digest.
 	Keep map[string]func(path string, info fs.FileInfo) bool
 }

@@ -11,24 +11,25 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// maxFiles is how many differing paths Explain names per input tree; one more
-// Change counts the rest.
+// maxFiles is the maximum number of differing paths that Explain lists per
+// input tree; one more Change has the number of the others.
 const maxFiles = 20
 
 // Change is one difference between two steps.
 type Change struct {
-	// What differs: "argument 3", "environment CARGO_HOME", "working directory",
-	// "output firmware", "platform ISA", "network or secrets", "input vendor", or a path in
-	// an input tree such as "src/src/main.rs".
+	// What names the part that differs: "argument 3", "environment CARGO_HOME",
+	// "working directory", "output firmware", "platform ISA", "network or
+	// secrets", "input vendor", or a path in an input tree such as
+	// "src/src/main.rs".
 	What string
-	// Old and New are the values, "" for absent ones. Files show as their
-	// digest, executable ones with "executable " before it.
+	// Old and New are the values, "" when absent. The value of a file is its
+	// digest, with the prefix "executable " for executable files.
 	Old, New string
 }
 
-// Explain lists what makes two steps different actions, down to the files of
-// their input trees, in a fixed order. Trees that the store no longer has are
-// compared by digest only. Equal steps have no changes.
+// Explain lists the differences between two steps, down to the files of their
+// input trees, in a fixed order. Trees that are no longer in the store are
+// compared by digest only. Equal steps have no differences.
 func Explain(ctx context.Context, st *store.Store, old, new Step) ([]Change, error) {
 	var changes []Change
 	add := func(what, old, new string) {
@@ -121,7 +122,8 @@ func at(list []string, i int) string {
 	return ""
 }
 
-// value quotes, so that an empty variable is not taken for an absent one.
+// value returns a variable quoted, so that an empty one differs from an absent
+// one.
 func value(m map[string]string, key string) string {
 	if v, there := m[key]; there {
 		return strconv.Quote(v)

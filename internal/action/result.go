@@ -11,10 +11,10 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// Save files a result under its Digest. A result with another exit code than 0
-// is an error; one that is not hermetic goes to an area that is never shared.
-// A step with a network or with secrets says do_not_cache in its Action; when
-// that is in the store, Save refuses.
+// Save stores a result under its Digest. A result with an exit code other than
+// 0 is an error; one that is not hermetic is stored in a separate area that is
+// never shared. The Action of a step with network or secrets has do_not_cache
+// set; when it is in the store, Save returns an error.
 func Save(ctx context.Context, st *store.Store, r Result) error {
 	var a reapi.Action
 	err := read(ctx, st, r.Digest, &a)
@@ -22,7 +22,7 @@ func Save(ctx context.Context, st *store.Store, r Result) error {
 		return err
 	}
 	if a.DoNotCache {
-		return fmt.Errorf("action %s had a network or a secret: its result is not kept", r.Digest)
+		return fmt.Errorf("action %s uses the network or secrets: its result must not be stored", r.Digest)
 	}
 	p, err := ToProto(ctx, st, r)
 	if err != nil {
@@ -31,9 +31,10 @@ func Save(ctx context.Context, st *store.Store, r Result) error {
 	return st.PutResult(ctx, r.Digest, p, r.Hermetic)
 }
 
-// Load returns the result of an action with Cached set. With hermetic, only a
-// result of a complete sandbox will do. The error is store.ErrMissing when
-// there is none, or when something that it names is gone: the step has to run.
+// Load returns the result of an action with Cached set. If hermetic, it ignores
+// results that were made without the complete sandbox. The error is
+// store.ErrMissing when there is no result, or when an output that it names is
+// not in the store: the step has to run.
 func Load(ctx context.Context, st *store.Store, action store.Digest, hermetic bool) (Result, error) {
 	p, isHermetic, err := st.Result(ctx, action, hermetic)
 	if err != nil {
@@ -48,9 +49,9 @@ func Load(ctx context.Context, st *store.Store, action store.Digest, hermetic bo
 }
 
 // ToProto returns a result as an REAPI ActionResult. Output paths are those of
-// the Command, below "out". Directories bear their Tree message, which is what
-// servers and other clients know, and which is stored on the way, and the
-// digest of their root Directory.
+// the Command, below "out". Directories have the digest of their root Directory
+// and of their Tree message, which other clients and servers expect; ToProto
+// stores the latter.
 func ToProto(ctx context.Context, st *store.Store, r Result) (*reapi.ActionResult, error) {
 	p := &reapi.ActionResult{ExitCode: int32(r.ExitCode)}
 	for _, name := range slices.Sorted(maps.Keys(r.Outputs)) {
@@ -78,10 +79,10 @@ func ToProto(ctx context.Context, st *store.Store, r Result) (*reapi.ActionResul
 	return p, nil
 }
 
-// FromProto is the inverse of ToProto; Digest, Hermetic and Cached are the
-// caller's to set. A directory that only has a Tree message, as most servers
-// send it, gets its Directory messages into the store; the message itself has
-// to be there.
+// FromProto is the inverse of ToProto; the caller sets Digest, Hermetic and
+// Cached. If a directory only has a Tree message, as with most servers, its
+// Directory messages are written to the store; the Tree message itself must be
+// in the store.
 func FromProto(ctx context.Context, st *store.Store, p *reapi.ActionResult) (Result, error) {
 	r := Result{ExitCode: int(p.ExitCode), Outputs: map[string]store.Digest{}, Trees: map[string]store.Digest{}}
 	name := func(p string) (string, error) {

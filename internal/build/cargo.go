@@ -12,8 +12,8 @@ import (
 	"espalier.dev/espalier/internal/project"
 )
 
-// environment is the whole environment of a build step. Nothing of the
-// caller's is in it but the variables that espalier.toml declares.
+// environment returns the complete environment of a build step. Of the caller's
+// environment it contains only the variables that espalier.toml declares.
 func environment(p *project.Project, pins *lock.File) (env, secrets map[string]string, err error) {
 	if err := p.CheckEnvValues(); err != nil {
 		return nil, nil, err
@@ -26,12 +26,12 @@ func environment(p *project.Project, pins *lock.File) (env, secrets map[string]s
 		"CARGO_TARGET_DIR":  layout.Target,
 		"CARGO_INCREMENTAL": "0",
 		"CARGO_NET_OFFLINE": "true",
-		// Colours are always in the messages: whether they are shown is decided
-		// where they are printed, so that it cannot change a step.
+		// Messages always contain colours. Whether they are shown is decided
+		// when they are printed, so that it does not change a step.
 		"CARGO_TERM_COLOR":         "always",
 		"CARGO_TERM_PROGRESS_WHEN": "never",
-		// A stable compiler has to accept -Zbuild-std; the distribution's has no
-		// prebuilt core for the chip.
+		// A stable compiler has to accept -Zbuild-std: the distribution has no
+		// prebuilt core for the target.
 		"RUSTC_BOOTSTRAP":   "1",
 		"SOURCE_DATE_EPOCH": strconv.FormatInt(pins.Project.SourceDateEpoch, 10),
 		"TZ":                "UTC",
@@ -95,8 +95,9 @@ func profile(p *project.Project) string {
 	return p.Profile
 }
 
-// platform is what a step asks of the machine that runs it. The recipe number
-// changes when the meaning of the plan does, although no command line shows it.
+// platform returns the requirements of a step on the machine that runs it. The
+// recipe number is increased when the meaning of a plan changes without a
+// change of the command line.
 func platform(recipe string) map[string]string {
 	return map[string]string{"OSFamily": "linux", "ISA": "x86-64", "recipe": recipe}
 }

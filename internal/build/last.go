@@ -9,22 +9,23 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// LastBuild names the steps of the newest build of a project, for Why.
+// LastBuild records the steps of the most recent build of a project, for Why.
 type LastBuild struct {
 	Steps []LastStep `json:"steps"`
 }
 
-// LastStep is one of them.
+// LastStep is a step of a LastBuild.
 type LastStep struct {
 	Name   string       `json:"name"`
 	Action store.Digest `json:"action"`
 }
 
-// lastBuildFile is the record's name in the directory of a project's builds.
+// lastBuildFile is the name of the record in the directory of a project's
+// builds.
 const lastBuildFile = "last-build.json"
 
-// WriteLastBuild records the steps of a build in dir. The record only serves
-// explanations, so a caller may ignore the error.
+// WriteLastBuild records the steps of a build in dir. The record is only used
+// for explanations, so a caller may ignore the error.
 func WriteLastBuild(dir string, out Output) error {
 	var l LastBuild
 	for _, s := range out.Steps {
@@ -40,7 +41,7 @@ func WriteLastBuild(dir string, out Output) error {
 	return atomicfile.WriteChanged(filepath.Join(dir, lastBuildFile), append(b, '\n'), 0o644)
 }
 
-// ReadLastBuild reads the record of dir.
+// ReadLastBuild reads the record in dir.
 func ReadLastBuild(dir string) (LastBuild, error) {
 	var l LastBuild
 	b, err := os.ReadFile(filepath.Join(dir, lastBuildFile))
@@ -53,7 +54,7 @@ func ReadLastBuild(dir string) (LastBuild, error) {
 	return l, nil
 }
 
-// action is the digest of the step of a name; zero when there was none.
+// action returns the digest of the step with a name; zero when there is none.
 func (l LastBuild) action(name string) store.Digest {
 	for _, s := range l.Steps {
 		if s.Name == name {

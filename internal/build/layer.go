@@ -7,11 +7,11 @@ import (
 	"espalier.dev/espalier/internal/cargo"
 )
 
-// ownUnits decides what of the first step's target directory is not part of the
-// dependency layer: everything that cargo made of the user's own packages
-// (fingerprints, build script runs, compiled crates, finished programs).
-// Cargo compares times with <=, so own units that remain could be
-// considered fresh (docs/step.md, condition 5).
+// ownUnits is the set of files in the first step's target directory that are
+// excluded from the dependency layer: everything that cargo made for the user's
+// own packages (fingerprints, build script runs, compiled crates, linked
+// programs). Cargo compares times with <=, so it could take own units that
+// remain for fresh (docs/step.md, condition 5).
 type ownUnits struct {
 	packages map[string]bool // "hello": names of .fingerprint/<name>-<hash>, build/<name>-<hash>
 	crates   map[string]bool // "hello", "libhello": names of deps/<name>-<hash>[.ext], and uplifted <name>[.ext]
@@ -34,9 +34,9 @@ func newOwnUnits(own []cargo.Package) ownUnits {
 	return u
 }
 
-// keep is a store.ImportOptions filter; name is relative to /target. Profiles
-// are the folders release (host) and <triple>/release; what build scripts leave
-// further down is theirs, whatever its names.
+// keep is a store.ImportOptions filter; name is relative to /target. Profile
+// directories are release (host) and <triple>/release; deeper files are outputs
+// of build scripts and kept whatever their names.
 func (u ownUnits) keep(name string, info fs.FileInfo) bool {
 	elem := strings.Split(strings.TrimSuffix(name, "/"), "/")
 	for at, dir := range elem {
@@ -56,7 +56,7 @@ func (u ownUnits) keep(name string, info fs.FileInfo) bool {
 			return !u.crates[stem]
 		}
 	}
-	// Uplifted files are beside deps: <triple>/<profile>/hello, hello.d.
+	// Uplifted files are next to deps: <triple>/<profile>/hello, hello.d.
 	if base := elem[len(elem)-1]; !info.IsDir() && len(elem) > 1 && len(elem) <= 3 {
 		return !u.crates[stripExt(base)]
 	}

@@ -17,8 +17,8 @@ type info struct {
 func (i info) IsDir() bool        { return i.dir }
 func (i info) ModTime() time.Time { return time.Time{} }
 
-// The names are those of cargo 1.96; "/" at the end is a folder. The own
-// packages' names are beginnings of registry crates' names.
+// The names are those of cargo 1.96; names that end in "/" are directories. The
+// own packages' names are prefixes of registry crates' names.
 func TestOwnUnits(t *testing.T) {
 	u := newOwnUnits([]cargo.Package{
 		{Name: "app", Targets: []cargo.Target{{Kind: cargo.KindBin, Name: "app"}, {Kind: cargo.KindBin, Name: "two-words"}, {Kind: cargo.KindExample, Name: "blinky"}, {Kind: cargo.KindCustomBuild, Name: "build-script-build"}}},
@@ -66,7 +66,7 @@ func TestOwnUnits(t *testing.T) {
 		"release/build/app-" + h + "/build-script-build":                         false,
 		"release/build/app-" + h + "/out/x":                                      false,
 		"release/build/cfg-if-" + h + "/build-script-build":                      true,
-		"release/build/other-" + h + "/out/build/app-" + h + "/x":                true, // a script's own files
+		"release/build/other-" + h + "/out/build/app-" + h + "/x":                true, // output of a build script
 		"release/build/other-" + h + "/out/app":                                  true,
 		triple + "/release/build/esp-hal-" + h + "/out/memory.x":                 false,
 		triple + "/release/build/esp-hal-procmacros-" + h + "/out/deps/app-" + h: true,
@@ -86,7 +86,7 @@ func TestOwnUnits(t *testing.T) {
 		"release/deps/own_macros-" + h + ".d":                                    false,
 		triple + "/release/examples/blinky-" + h:                                 false,
 		triple + "/release/examples/blinky-" + h + ".d":                          false,
-		triple + "/release/deps/app-0123":                                        true, // no unit of cargo's
+		triple + "/release/deps/app-0123":                                        true, // not a unit of cargo
 	} {
 		got := u.keep(strings.TrimSuffix(name, "/"), info{dir: strings.HasSuffix(name, "/")})
 		if got != keep {
@@ -108,7 +108,7 @@ func TestKeepScripts(t *testing.T) {
 		"release/build/app-" + h + "/build-script-build":                         true,
 		"release/build/app-" + h + "/build_script_build-" + h:                    true,
 		"release/build/app-" + h + "/build_script_build-" + h + ".d":             true,
-		"release/build/app-" + h + "/output":                                     false, // of a run
+		"release/build/app-" + h + "/output":                                     false, // of a build script run
 		"release/build/app-" + h + "/out/":                                       false,
 		"release/build/app-" + h + "/root-output":                                false,
 		"release/.fingerprint/app-" + h + "/":                                    true,

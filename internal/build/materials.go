@@ -14,15 +14,15 @@ import (
 	"espalier.dev/espalier/internal/supply/git"
 )
 
-// Assemble makes the trees of a build from what is in the store. Anything that
-// would have to be fetched is fault.Pins with the verb that fetches.
+// Assemble makes the trees of a build from the content of the store. A missing
+// input is a fault.Pins that names the command that fetches it.
 func Assemble(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, host string, rep progress.Reporter) (Materials, error) {
 	tc, err := pins.ToolchainFor(host)
 	if err != nil {
 		return Materials{}, err
 	}
-	// Whether the folders are whole is found out when a step mounts them: a
-	// build with nothing to do need not look at forty thousand files.
+	// The trees are verified when a step mounts them: a build with nothing to
+	// do does not have to check forty thousand files.
 	if err := st.HasContent(ctx, tc.Rootfs); err != nil {
 		if errors.Is(err, store.ErrMissing) {
 			return Materials{}, missing("the toolchain "+tc.Rustc, err)
@@ -43,5 +43,5 @@ func Assemble(ctx context.Context, st *store.Store, p *project.Project, pins *lo
 }
 
 func missing(what string, err error) error {
-	return fault.Wrap(fault.Pins, err, what) // the store's own hint says what to do
+	return fault.Wrap(fault.Pins, err, what) // the store's own hint has the remedy
 }

@@ -11,14 +11,14 @@ import (
 	"espalier.dev/espalier/internal/progress"
 )
 
-// messages reads cargo's JSON messages, one per line.
+// messages parses cargo's JSON messages, one per line.
 type messages struct {
 	lines     lineBuffer
 	task      progress.Task
 	show      func(string)
 	artifacts int
 	errors    int
-	full      bool // an error was that the disk is full
+	full      bool // an error reports that the disk is full
 }
 
 func (m *messages) Write(p []byte) (int, error) { return m.lines.write(p, m.line) }
@@ -36,7 +36,7 @@ func (m *messages) line(b []byte) {
 	}
 	if len(b) == 0 || b[0] != '{' || json.Unmarshal(b, &msg) != nil {
 		if m.show != nil && len(bytes.TrimSpace(b)) > 0 {
-			m.show(string(b) + "\n") // a build script's or linker's own words
+			m.show(string(b) + "\n") // output of a build script or linker
 		}
 		return
 	}
@@ -60,12 +60,12 @@ func (m *messages) line(b []byte) {
 	}
 }
 
-// status reads cargo's own lines on standard error.
+// status parses cargo's lines on standard error.
 type status struct {
 	lines  lineBuffer
 	task   progress.Task
 	errors []string // the last error and its causes
-	full   bool     // it was that the disk is full
+	full   bool     // it reports that the disk is full
 	warn   func(string)
 }
 
@@ -82,7 +82,7 @@ func (s *status) line(line string) {
 	}
 	switch {
 	case strings.HasPrefix(text, "warning: ") && s.warn != nil:
-		s.warn(line + "\n") // cargo's own, and what build scripts want said
+		s.warn(line + "\n") // warnings of cargo and of build scripts
 	case strings.HasPrefix(text, "LLVM ERROR: ") && noSpace(text):
 		s.full = true
 	case strings.HasPrefix(text, "error: ") || strings.HasPrefix(text, "error["):
@@ -92,8 +92,8 @@ func (s *status) line(line string) {
 	}
 }
 
-// noSpace recognises how compilers, linkers and cargo say that the disk is
-// full. What is in memory (/tmp) is another matter.
+// noSpace reports whether a message of a compiler, linker or cargo says that
+// the disk is full. It excludes /tmp, which is in memory.
 func noSpace(text string) bool {
 	for _, line := range strings.Split(text, "\n") {
 		if strings.Contains(line, "No space left on device") && !strings.Contains(line, "/tmp/") {
@@ -123,14 +123,14 @@ func plain(s string) string {
 	}
 }
 
-// lineBuffer cuts a stream into lines.
+// lineBuffer splits a stream into lines.
 type lineBuffer struct {
 	rest    []byte
-	skipped bool // the line was too long and is being dropped
+	skipped bool // the line is too long and is being discarded
 }
 
-// longestLine bounds one line, which may be a JSON message; a longer one is
-// dropped.
+// longestLine bounds one line, which may be a JSON message, in bytes; a longer
+// one is discarded.
 const longestLine = 16 << 20
 
 func (l *lineBuffer) write(p []byte, fn func([]byte)) (int, error) {
@@ -158,14 +158,14 @@ func (l *lineBuffer) write(p []byte, fn func([]byte)) (int, error) {
 	}
 }
 
-// sandboxPath is an absolute path below /src at the beginning of a word:
-// "/usr/src/x" and "crates/app/src/main.rs" are others. A colour may stand
-// before it.
+// sandboxPath matches an absolute path below /src at the beginning of a word,
+// also after a colour sequence, but not "/usr/src/x" or
+// "crates/app/src/main.rs".
 var sandboxPath = regexp.MustCompile("(^|[\\s\"'`(\\[=:,<>|]|\\x1b\\[[0-9;]*m)" + layout.Src + "/")
 
-// userPaths gives messages the user's own paths. Cargo names files of the
-// workspace relative to it; absolute ones come from packages outside of it,
-// macros and build scripts.
+// userPaths replaces paths inside the sandbox by the user's. Cargo names files
+// of the workspace relative to it; absolute paths occur for packages outside of
+// it, macros and build scripts.
 func userPaths(s, root string) string {
 	if root == "" || !strings.Contains(s, layout.Src+"/") {
 		return s

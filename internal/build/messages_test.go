@@ -31,11 +31,11 @@ func TestUserPaths(t *testing.T) {
 		t.Errorf("a project in the root: %q", got)
 	}
 	if got := userPaths("/src/a", "/p$1x"); got != "/p$1x/a" {
-		t.Errorf("a strange folder: %q", got)
+		t.Errorf("unusual directory: %q", got)
 	}
 }
 
-// What cargo 1.96 writes, one message per line.
+// The messages are those of cargo 1.96, one per line.
 func TestMessages(t *testing.T) {
 	const diagnostic = `{"reason":"compiler-message","package_id":"p","message":{"rendered":"%s","level":"%s","code":{"code":"E0425"},"spans":[]}}`
 	for name, c := range map[string]struct {
@@ -74,8 +74,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// What is said when a step fails: the compiler's errors were shown already;
-// cargo's own are shown and are the cause.
+// The fault of a failed step: the compiler's errors have been shown already;
+// cargo's own errors are shown and are the cause.
 func TestFailures(t *testing.T) {
 	st, err := store.Open(t.Context(), t.TempDir())
 	if err != nil {
@@ -86,7 +86,7 @@ func TestFailures(t *testing.T) {
 	for name, c := range map[string]struct {
 		stdout, stderr string
 		code           int
-		kind           fault.Kind // Build when 0
+		kind           fault.Kind // fault.Build when 0
 		want, shown    string
 	}{
 		"compiler":   {stdout: `{"reason":"compiler-message","message":{"rendered":"error: x\n","level":"error"}}` + "\n", stderr: "error: could not compile `app`\n", code: 101, want: "compiling app failed: 1 error", shown: "error: x\n"},

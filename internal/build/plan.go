@@ -14,25 +14,26 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// Recipes of the steps: raised when a step means something else although its
-// command line is the same.
+// Recipe numbers of the steps: increased when the meaning of a step changes
+// although its command line does not.
 const (
 	recipeDeps = "deps-2"
 	recipeApp  = "app-1"
 )
 
-// layerOutput is where the first step leaves the dependency layer.
+// layerOutput is the output of the first step that becomes the dependency
+// layer.
 const layerOutput = layout.Target
 
 // Materials are the trees of the pinned inputs.
 type Materials struct {
-	Rootfs store.Digest // the toolchain and what it needs of a system
+	Rootfs store.Digest // the toolchain and the system files that it needs
 	Vendor store.Digest // registry crates of both locks
 	Git    store.Digest // trees of git commits; zero when there are none
-	Cargo  store.Digest // CARGO_HOME: the configuration of this build
+	Cargo  store.Digest // CARGO_HOME with the configuration of this build
 }
 
-// Inputs are the materials at their places in the input root.
+// Inputs returns the materials with their paths in the input root.
 func (m Materials) Inputs() []action.Input {
 	in := []action.Input{
 		{Path: "rootfs", Tree: m.Rootfs},
@@ -45,20 +46,20 @@ func (m Materials) Inputs() []action.Input {
 	return in
 }
 
-// Plan is the steps that make one firmware.
+// Plan has the steps that make one firmware.
 type Plan struct {
-	Target  cargo.Target // what becomes the firmware
+	Target  cargo.Target // the cargo target that is the firmware
 	Output  string       // the ELF's name among the outputs
 	Deps    action.Step  // the dependency layer
-	Secrets []string     // names of the variables that no result may show, sorted
+	Secrets []string     // names of the variables whose values are secret, sorted
 	app     action.Step  // the application, without the layer
 	scripts action.Step  // own build scripts, without the layer; zero when there are none
 	own     ownUnits
-	root    string // what is /src inside, for messages
+	root    string // the host directory that is /src in the sandbox, for messages
 }
 
-// App is the step that compiles the user's own crates on a layer and, unless
-// it is zero, on the units of the scripts step.
+// App returns the step that compiles the user's own crates on a layer and,
+// unless it is zero, on the units of the scripts step.
 func (pl Plan) App(layer, units store.Digest) action.Step {
 	s := pl.app
 	s.Inputs = append(slices.Clone(s.Inputs), action.Input{Path: "target", Tree: layer})
@@ -68,12 +69,12 @@ func (pl Plan) App(layer, units store.Digest) action.Step {
 	return s
 }
 
-// Scratch is the step that compiles everything at once, without a layer. It
-// must make the same bytes.
+// Scratch returns the step that compiles everything at once, without a layer.
+// Its output is bit-identical.
 func (pl Plan) Scratch() action.Step { return pl.app }
 
 // PlanFor makes the plan of p. It writes the input trees to the store, and
-// reads nothing of the machine but the project's files.
+// reads no files of the machine but the project's.
 func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, m Materials) (Plan, error) {
 	t, err := p.Artifact()
 	if err != nil {
@@ -95,15 +96,16 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	pl := Plan{Target: t, Output: t.Name, Secrets: slices.Sorted(maps.Keys(secrets)), own: newOwnUnits(p.Own), root: p.Root}
 	pl.Deps = action.Step{
 		Name: "dependencies",
-		// -Zno-link concerns the stub alone: no dependency gets another hash by
-		// it, and a stub that does not link needs no linker script.
+		// -Zno-link only affects the stub: it does not change the hash of any
+		// dependency, and without linking the stub needs no linker script.
 		Argv:     append(command(p, pins, layerTarget(p, t), "rustc"), "--", "-Zno-link"),
 		Env:      env,
 		Dir:      layout.Inside(p.Root, p.WorkDir),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
 		Outputs:  []string{layerOutput},
 		Platform: platform(recipeDeps),
-		// No secrets: they are for the user's own code, and the layer is kept.
+		// Secrets are left out: they are for the user's own code, and the layer
+		// is stored.
 	}
 	pl.app = action.Step{
 		Name:     p.Package,
@@ -128,9 +130,10 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	return pl, nil
 }
 
-// layerTarget is the own target in whose name the layer is built. What a binary
-// depends on is decided by its package, so all binaries of a package share the
-// layer of the first one; an example also sees the dev-dependencies.
+// layerTarget returns the cargo target for which the layer is built. The
+// dependencies of a binary are those of its package, so all binaries of a
+// package share the layer of the first one; an example also has the
+// dev-dependencies.
 func layerTarget(p *project.Project, t cargo.Target) cargo.Target {
 	if t.Kind != cargo.KindBin {
 		return t

@@ -22,44 +22,43 @@ type Runner struct {
 	Executor action.Executor
 	Report   progress.Reporter
 
-	// Unsandboxed accepts kept results that were made without the sandbox,
-	// because the user chose to build without it.
+	// Unsandboxed accepts stored results of builds without the sandbox, for a
+	// user who has chosen to build without it.
 	Unsandboxed bool
 
-	// Messages receives the compiler's messages as cargo prints them, colours
-	// included, also those of a step that was found in the cache. Nil drops them.
+	// Messages receives the compiler's messages as cargo formats them, with
+	// colours, also for a step whose result was cached. Nil discards them.
 	Messages func(rendered string)
 
-	// Scratch builds without the dependency layer and without looking into the
-	// cache.
+	// Scratch builds without the dependency layer and ignores the cache.
 	Scratch bool
 }
 
 // Output is the result of a plan.
 type Output struct {
 	ELF      store.Digest
-	Bytes    []byte // of the ELF; with secrets they are in no store
-	Hermetic bool   // made in the full sandbox, and without secrets
+	Bytes    []byte // of the ELF; with secrets they are not in any store
+	Hermetic bool   // built in the complete sandbox, and without secrets
 	Steps    []StepResult
 }
 
-// StepResult is one step with its outcome.
+// StepResult is a step with its result.
 type StepResult struct {
 	Step   action.Step
 	Result action.Result
 }
 
-// largestELF bounds what is read of an ELF; debug information makes them large,
-// the chip's flash has at most 16 MB.
+// largestELF bounds the size of an ELF, in bytes. Debug information makes ELFs
+// large; flash is 16 MiB at most.
 const largestELF = 1 << 30
 
-// Run makes the firmware of a plan: from the cache when the application is in the
-// cache, else on the dependency layer, which is made first when it is missing.
+// Run makes the firmware of a plan. If the application's result is not cached,
+// it is built on the dependency layer, which is built first when it is missing.
 func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
 	if r.Scratch {
 		return r.finish(ctx, pl, pl.Scratch(), nil)
 	}
-	// The layer need not be there for an application that is.
+	// When the application's result is cached, the layer is not needed.
 	if deps, err := r.load(ctx, pl.Deps); err == nil {
 		if units, err := r.Units(ctx, pl, deps.Trees[layerOutput]); err == nil {
 			app := pl.App(deps.Trees[layerOutput], units)
@@ -81,7 +80,8 @@ func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
 	return r.finish(ctx, pl, pl.App(deps.Trees[layerOutput], units), []StepResult{{pl.Deps, deps}})
 }
 
-// Layer makes or finds the dependency layer of a plan.
+// Layer returns the dependency layer of a plan, and builds it when it is
+// missing.
 func (r Runner) Layer(ctx context.Context, pl Plan) (store.Digest, error) {
 	res, err := r.layer(ctx, pl)
 	return res.Trees[layerOutput], err
@@ -90,8 +90,8 @@ func (r Runner) Layer(ctx context.Context, pl Plan) (store.Digest, error) {
 func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	res, err := r.load(ctx, pl.Deps)
 	if err == nil {
-		// It is about to be mounted: it has to be unpacked. Whether it is whole
-		// the sandbox finds out.
+		// A step mounts the tree next, so it must be unpacked. The sandbox
+		// verifies it.
 		if _, ok := r.Store.Unverified(res.Trees[layerOutput]); !ok {
 			_, err = r.Store.TreePath(ctx, res.Trees[layerOutput])
 		}
@@ -113,7 +113,7 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 func (r Runner) finish(ctx context.Context, pl Plan, step action.Step, before []StepResult) (Output, error) {
 	outputs := r.Store
 	if len(pl.Secrets) > 0 {
-		// The output contains the secrets: it never reaches the store.
+		// The output contains the secrets, so it is not written to the store.
 		dir, err := os.MkdirTemp("", "espalier-secret-")
 		if err != nil {
 			return Output{}, fault.Wrap(fault.Usage, err, "building with secrets")
@@ -142,14 +142,15 @@ func (r Runner) output(ctx context.Context, pl Plan, from *store.Store, steps ..
 		out.Hermetic = out.Hermetic && s.Result.Hermetic
 	}
 	if out.ELF.IsZero() {
-		return out, fault.Newf(fault.Bug, "the build succeeded and made no %s", pl.Output)
+		return out, fault.Newf(fault.Bug, "the build succeeded without making %s", pl.Output)
 	}
 	var err error
 	out.Bytes, err = from.ReadBlob(ctx, out.ELF, largestELF)
 	return out, err
 }
 
-// load returns the kept result of a step; store.ErrMissing when it has to run.
+// load returns the stored result of a step; store.ErrMissing when it has to
+// run.
 func (r Runner) load(ctx context.Context, step action.Step) (action.Result, error) {
 	id, err := action.Put(ctx, r.Store, step)
 	if err != nil {
@@ -158,7 +159,7 @@ func (r Runner) load(ctx context.Context, step action.Step) (action.Result, erro
 	return action.Load(ctx, r.Store, id, !r.Unsandboxed)
 }
 
-// step runs a step and turns a failure into a fault.
+// step runs a step and returns a failure as a fault.
 func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *store.Store) (action.Result, error) {
 	task := r.Report.Start("compiling "+step.Name, progress.Crates, 0)
 	out := &messages{task: task, show: r.show(pl)}
@@ -175,8 +176,8 @@ func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *st
 	return res, err
 }
 
-// warnings is where cargo's own warnings go: those of the dependency layer come
-// again with the application.
+// warnings returns the function for cargo's own warnings. Those of the
+// dependency layer are dropped: the application's build repeats them.
 func (r Runner) warnings(pl Plan, step action.Step) func(string) {
 	if step.Name == pl.Deps.Name {
 		return nil
@@ -184,7 +185,8 @@ func (r Runner) warnings(pl Plan, step action.Step) func(string) {
 	return r.show(pl)
 }
 
-// show is where messages go, with paths of the sandbox replaced by the user's.
+// show returns the function that prints messages, with paths inside the sandbox
+// replaced by the user's.
 func (r Runner) show(pl Plan) func(string) {
 	if r.Messages == nil {
 		return nil
@@ -212,8 +214,8 @@ func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messag
 		return fault.New(fault.Pins, "Cargo.lock does not match the manifests: "+userPaths(strings.TrimPrefix(plain(status.errors[0]), "error: "), pl.root),
 			"espalier lock   # updates Cargo.lock with the pinned cargo; every version that can stay stays")
 	case len(status.errors) > 0:
-		// Cargo failed before it called the compiler. Its message is the cause;
-		// it may have several lines.
+		// Cargo failed before it ran the compiler. Its message, which may have
+		// several lines, is the cause.
 		if out.show != nil {
 			out.show(strings.Join(status.errors, "\n") + "\n")
 		}
@@ -226,7 +228,7 @@ func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messag
 	return fault.New(fault.Build, text)
 }
 
-// replay shows the messages of a step that did not run.
+// replay shows the stored messages of a step that did not run.
 func (r Runner) replay(ctx context.Context, pl Plan, step action.Step, res action.Result) {
 	if r.Messages == nil {
 		return
@@ -236,7 +238,7 @@ func (r Runner) replay(ctx context.Context, pl Plan, step action.Step, res actio
 		if log.IsZero() {
 			return
 		}
-		// A log that cannot be read does not fail the build.
+		// An unreadable log does not fail the build.
 		if f, err := r.Store.Get(ctx, log); err == nil {
 			io.Copy(w, f)
 			f.Close()

@@ -26,10 +26,11 @@ import (
 	"espalier.dev/espalier/internal/supply/rustdist"
 )
 
-// TestRustDistribution packs the compiler of the Debian archive into the
-// official distribution's formats, serves it, and builds with it: once with a
-// ready-made library, and once as a nightly whose project builds the library,
-// where the firmware must be the one that the Debian toolchain makes.
+// TestRustDistribution packs the compiler of the Debian archive in the formats
+// of the official distribution, serves it, and builds with it: once with a
+// prebuilt standard library, and once as a nightly whose project builds the
+// library, where the firmware must be identical to that of the Debian
+// toolchain.
 func TestRustDistribution(t *testing.T) {
 	b := newBench(t)
 	ctx := t.Context()
@@ -144,7 +145,7 @@ func TestRustDistribution(t *testing.T) {
 	})
 }
 
-// components takes the toolchain of a lock apart.
+// components splits the toolchain of a lock into components.
 func (b *bench) components(ctx context.Context, tc lock.Toolchain) []dist.Component {
 	b.t.Helper()
 	sup, err := debian.Discover("/", debian.Config{Host: tc.Host})
@@ -175,8 +176,8 @@ func (b *bench) components(ctx context.Context, tc lock.Toolchain) []dist.Compon
 	return out
 }
 
-// library is the standard library for the chip, as the dependency layer of the
-// bench has compiled it, as a component.
+// library makes a component of the target's standard library, as compiled in
+// the bench's dependency layer.
 func (b *bench) library(ctx context.Context) dist.Component {
 	b.t.Helper()
 	layer, err := b.runner().Layer(ctx, b.plan())
@@ -189,7 +190,7 @@ func (b *bench) library(ctx context.Context) dist.Component {
 	}
 	tc, _ := b.pins.ToolchainFor(b.session().Host)
 	c := dist.Component{Name: "rust-std", Triple: cargo.DefaultTarget, Version: tc.Rustc, Files: map[string]string{}}
-	for _, crate := range []string{"core", "compiler_builtins"} { // what the workspace asks for
+	for _, crate := range []string{"core", "compiler_builtins"} { // the crates that the workspace uses
 		found, _ := filepath.Glob(filepath.Join(dir, cargo.DefaultTarget, "release", "deps", "lib"+crate+"-*.rlib"))
 		if len(found) != 1 {
 			b.t.Fatalf("the layer has %d files of %s", len(found), crate)
@@ -199,8 +200,8 @@ func (b *bench) library(ctx context.Context) dist.Component {
 	return c
 }
 
-// boot runs a build's program on the emulated chip, which must print what the
-// workspace prints.
+// boot runs the program of a build on the emulated chip and expects the
+// workspace's output.
 func (b *bench) boot(t *testing.T, out build.Output) {
 	t.Helper()
 	blob := func(name string) []byte {

@@ -16,22 +16,22 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// The dependency layer holds nothing of the user's own, so the application
-// step would compile and link the user's build scripts each time, which is
-// half of what it does after an edit of main.rs. They are therefore compiled
-// by a step of their own, on the layer, with the real build scripts and stubs
-// for everything else, and what cargo made of them (the compiled scripts, not
-// what they printed) is laid over the layer.
+// The dependency layer contains nothing of the user's own code, so the
+// application step would compile and link the user's build scripts each time,
+// which is half of its work after an edit of main.rs. They are therefore
+// compiled by a separate step, on the layer, with the real build scripts and
+// stubs for everything else. Its outputs (the compiled scripts, not their
+// output) are added to the layer as a second one.
 //
-// Cargo may take them for fresh only because it compares their sources by
-// checksum (-Zchecksum-freshness): by time, sources would always be newer.
-// Scripts that need more than themselves to compile fail in this step; then
-// nothing is laid over the layer, and the application step compiles them.
+// Cargo considers them fresh only because it compares their sources by checksum
+// (-Zchecksum-freshness): by time, the sources would always be newer. Scripts
+// that need other files of the package to compile fail in this step; then there
+// is no second layer, and the application step compiles them.
 
 const recipeScripts = "scripts-1"
 
-// checksumFreshness is the cargo flag; it exists since 1.84 and is used where
-// it has proved itself.
+// checksumFreshness is the cargo flag, which exists since 1.84; it is used with
+// the versions that it has been tested with.
 const checksumFreshness = "-Zchecksum-freshness"
 
 // comparesChecksums reports whether the steps of p use checksumFreshness.
@@ -51,8 +51,8 @@ func comparesChecksums(p *project.Project, pins *lock.File) bool {
 	return true
 }
 
-// Scripts is the step that compiles own build scripts on a layer; false when
-// there are none, or none that can be compiled apart.
+// Scripts returns the step that compiles the user's own build scripts on a
+// layer; false when there are none, or none that can be compiled separately.
 func (pl Plan) Scripts(layer store.Digest) (action.Step, bool) {
 	if pl.scripts.Argv == nil {
 		return action.Step{}, false
@@ -62,13 +62,13 @@ func (pl Plan) Scripts(layer store.Digest) (action.Step, bool) {
 	return s, true
 }
 
-// scriptsKey names the memo of a scripts step.
+// scriptsKey is the memo key of a scripts step.
 func scriptsKey(step store.Digest) []byte {
 	return fmt.Appendf(nil, "build scripts of action %s\n", step)
 }
 
-// Units returns what is laid over the layer: zero when the plan has no scripts
-// step, store.ErrMissing when it has one that has not run yet.
+// Units returns the layer of compiled build scripts: zero when the plan has no
+// scripts step, store.ErrMissing when the step has not run yet.
 func (r Runner) Units(ctx context.Context, pl Plan, layer store.Digest) (store.Digest, error) {
 	step, ok := pl.Scripts(layer)
 	if !ok || r.Unsandboxed {
@@ -81,7 +81,7 @@ func (r Runner) Units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 	return r.Store.Memo(ctx, store.DigestOf(scriptsKey(id)))
 }
 
-// units is Units that runs the step when it has to.
+// units is like Units, but runs the step when necessary.
 func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.Digest, error) {
 	units, err := r.Units(ctx, pl, layer)
 	if err == nil && !units.IsZero() {
@@ -119,10 +119,11 @@ func emptyTree(ctx context.Context, st *store.Store) (store.Digest, error) {
 	return st.MakeTree(ctx, func(*store.TreeBuilder) error { return nil })
 }
 
-// keepScripts takes of the scripts step's target folder what cargo made by
-// compiling own build scripts: <profile>/.fingerprint/<package>-<hash>/*build-script*
-// and <profile>/build/<package>-<hash>/build[-_]script*, but nothing of what a
-// script did when it ran.
+// keepScripts filters the scripts step's target directory. It keeps the files
+// that cargo made by compiling the user's own build scripts,
+// <profile>/.fingerprint/<package>-<hash>/*build-script* and
+// <profile>/build/<package>-<hash>/build[-_]script*, without the outputs of
+// running them.
 func (u ownUnits) keepScripts(name string, info fs.FileInfo) bool {
 	elem := strings.Split(strings.TrimSuffix(name, "/"), "/")
 	switch len(elem) {

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// bench is a store, a session and a project that is built in many ways.
+// bench has a store, a session and a project that tests build in several ways.
 type bench struct {
 	t    *testing.T
 	dir  string
@@ -44,10 +44,10 @@ type bench struct {
 	rec  *recorder
 }
 
-// recorder remembers what was compiled, by step.
+// recorder records the crates that each step compiles.
 type recorder struct {
 	mu    sync.Mutex
-	items map[string][]string // step to crates
+	items map[string][]string // crates by step
 }
 
 func (r *recorder) Start(phase string, _ progress.Unit, _ int64) progress.Task {
@@ -106,8 +106,7 @@ func (b *bench) open() *project.Project {
 	return p
 }
 
-// lock locks the project with a date; another date is another
-// layer.
+// lock locks the project with a date; another date makes another layer.
 func (b *bench) lock(date int64) pin.Locked {
 	b.t.Helper()
 	l, err := b.session().Lock(b.t.Context(), b.open(), pin.Request{})
@@ -199,12 +198,12 @@ func serveFamily(t *testing.T) string {
 
 var ownCrates = []string{"app", "cfg", "macros"}
 
-// TestLayers builds a workspace that uses everything, with a git crate and no
-// Cargo.lock to begin with.
+// TestLayers builds a workspace that uses all features, with a git crate and
+// initially without Cargo.lock.
 func TestLayers(t *testing.T) {
 	b := newBench(t)
 	mini.UseGit(t, b.dir, serveFamily(t))
-	locked := b.lock(time.Now().UnixNano() / 1000) // nothing of an earlier run is found in the store
+	locked := b.lock(time.Now().UnixNano() / 1000) // a new date, so that the store has no result of an earlier run
 	if !regexp.MustCompile(`source = "git\+http://127\.0\.0\.1:\d+/family#[0-9a-f]{40}"`).Match(locked.CargoLock) {
 		t.Fatalf("the first Cargo.lock names no commit:\n%s", locked.CargoLock)
 	}
@@ -295,7 +294,7 @@ func TestLayers(t *testing.T) {
 	})
 }
 
-// meddle puts testdata/meddler into the project.
+// meddle adds testdata/meddler to the project.
 func (b *bench) meddle() {
 	b.t.Helper()
 	cmd := exec.Command("go", "build", "-o", filepath.Join(b.dir, "meddler"), "./testdata/meddler")
@@ -307,8 +306,8 @@ func (b *bench) meddle() {
 
 var compiling = regexp.MustCompile(`(?m)^ *Compiling (\S+)`)
 
-// run runs a step as it is, with meddling before cargo starts, and returns
-// what was compiled.
+// run runs a step with testdata/meddler as its program, which changes the input
+// as meddling says and then starts cargo, and returns what was compiled.
 func (b *bench) run(opts action.RunOptions, step action.Step, meddling ...string) (action.Result, []string, string) {
 	b.t.Helper()
 	if meddling != nil {
@@ -339,19 +338,19 @@ func mapWith(m map[string]string, k, v string) map[string]string {
 	return out
 }
 
-// TestConditions breaks the conditions under which cargo takes the layer for
-// its own work, one at a time (docs/step.md). Two of them cargo does not check:
-// those are why the layout has a number and why own units are removed.
+// TestConditions violates the conditions under which cargo accepts the layer as
+// its own work, one at a time (docs/step.md). Cargo does not check two of them:
+// because of these the layout has a version and own units are removed.
 func TestConditions(t *testing.T) {
 	b := newBench(t)
 	b.meddle()
-	b.lock(1700000000) // the steps are run whatever the store has; the trees that they leave are the same every time
+	b.lock(1700000000) // every step is run even if the store has its result; the layers are the same every time
 	pl := b.plan()
 	want := b.scratch().ELF
 	b.rec.take()
 
-	// The steps, with and without the comparison by checksum that is a second
-	// belt for some of the conditions.
+	// The steps, with and without comparison by checksum, which also protects
+	// against some violations.
 	const flag = "-Zchecksum-freshness"
 	byTime := func(s action.Step) action.Step {
 		s.Argv = slices.DeleteFunc(slices.Clone(s.Argv), func(a string) bool { return a == flag })
@@ -375,7 +374,7 @@ func TestConditions(t *testing.T) {
 	timed := layer(t, byTime(pl.Deps), true)
 	app := byTime(pl.App(timed, store.Digest{}))
 
-	// compile runs a step that has to make the right program.
+	// compile runs a step that must make the correct program.
 	compile := func(t *testing.T, step action.Step, meddling ...string) []string {
 		t.Helper()
 		res, names, log := b.run(action.RunOptions{}, step, meddling...)
@@ -396,8 +395,8 @@ func TestConditions(t *testing.T) {
 
 	t.Run("all hold", func(t *testing.T) { only(t, compile(t, app, "times", "/target", "1")) })
 
-	// 1. The same places. Cargo does not see that they moved; the identity of
-	// the step does.
+	// 1. The same paths. Cargo does not detect that they changed; the identity
+	// of the step does.
 	t.Run("1 other places", func(t *testing.T) {
 		id := func(s action.Step) store.Digest {
 			d, err := action.Digest(t.Context(), b.st, s)
@@ -412,14 +411,14 @@ func TestConditions(t *testing.T) {
 		if id(moved) == id(app) || id(target) == id(app) {
 			t.Error("a step with other places is the same step")
 		}
-		// What cargo would do: nothing is compiled for the move of the target
-		// folder, and the old place stays in what was compiled there.
+		// Cargo compiles nothing after a move of the target directory, and the
+		// old path remains in what was compiled there.
 		names := compile(t, target, "keep", "/target", "/tmp/target")
 		only(t, names)
 	})
 
-	// 2. The same vendor folder: cargo notices that a crate moved.
-	t.Run("2 other vendor folder", func(t *testing.T) {
+	// 2. The same vendor directory: cargo detects that a crate was moved.
+	t.Run("2 other vendor directory", func(t *testing.T) {
 		step := vendoredAt(app, "/cargo/registry/src/w")
 		res, names, log := b.run(action.RunOptions{}, step, "keep", "/cargo/registry/src/v", "/cargo/registry/src/w")
 		if res.ExitCode != 0 {
@@ -443,7 +442,7 @@ func TestConditions(t *testing.T) {
 	})
 
 	// 4. Vendored crates are not newer than the layer, or are below CARGO_HOME,
-	// where cargo does not look at their times.
+	// where cargo ignores their times.
 	t.Run("4 newer crates", func(t *testing.T) {
 		for _, c := range []struct {
 			dir   string
@@ -461,8 +460,8 @@ func TestConditions(t *testing.T) {
 		}
 	})
 
-	// 5. Own sources are newer than own units, or there are none of these. Each
-	// alone is enough; without both cargo takes a stub for the library.
+	// 5. Own sources are newer than own units, or there are no own units. Each
+	// alone is sufficient; without both, cargo takes a stub for the library.
 	t.Run("5 own units", func(t *testing.T) {
 		whole := layer(t, byTime(pl.Deps), false)
 		own := 0
@@ -484,8 +483,8 @@ func TestConditions(t *testing.T) {
 		}
 	})
 
-	// With checksums cargo does not look at the times of sources; those of files
-	// that build scripts watch still count.
+	// With checksums, cargo ignores the times of sources; those of files that
+	// build scripts watch still count.
 	t.Run("checksums", func(t *testing.T) {
 		if !slices.Contains(pl.Deps.Argv, flag) {
 			t.Skip("not used by this plan")
@@ -498,7 +497,7 @@ func TestConditions(t *testing.T) {
 	})
 }
 
-// vendoredAt is a step whose crates are elsewhere.
+// vendoredAt returns the step with its crates in another directory.
 func vendoredAt(s action.Step, dir string) action.Step {
 	// After the build's own configuration, which it overrides.
 	at := slices.Index(s.Argv, "/cargo/espalier.toml") + 1
@@ -506,7 +505,8 @@ func vendoredAt(s action.Step, dir string) action.Step {
 	return s
 }
 
-// withMeddler is a step whose stub tree has the program of meddle in it.
+// withMeddler returns the step with the program testdata/meddler in its stub
+// tree.
 func (b *bench) withMeddler(step action.Step) action.Step {
 	b.t.Helper()
 	text, err := os.ReadFile(filepath.Join(b.dir, "meddler"))

@@ -11,16 +11,16 @@ import (
 	"espalier.dev/espalier/internal/sandbox"
 )
 
-// Conditions are those of a second build, all different from those of an
-// ordinary one, that must not change the firmware: host name, user, number of
-// jobs, order of files.
+// Conditions returns the conditions of a second build that differ from those of
+// an ordinary one and must not change the firmware: host name, user, number of
+// jobs, order of directory entries.
 func Conditions() sandbox.Perturb {
 	return sandbox.Perturb{
 		Hostname: "elsewhere",
 		UID:      4711,
 		Env: map[string]string{
-			// One more than cargo would take by itself, so that another number of
-			// jobs does not mean a slow build.
+			// One more than cargo's default, so that a different number of jobs
+			// does not make the build slow.
 			"CARGO_BUILD_JOBS": strconv.Itoa(runtime.NumCPU() + 1),
 			"USER":             "other",
 		},
@@ -29,9 +29,9 @@ func Conditions() sandbox.Perturb {
 }
 
 // Again builds the firmware of a plan from scratch under other conditions: no
-// dependency layer, no cached result, another place on this machine. The input
-// trees are hashed before. It needs the local sandbox, because conditions are a
-// property of where a step runs.
+// dependency layer, no cached result, another directory on this machine. The
+// input trees are verified first. It needs the local sandbox, because the
+// conditions depend on where a step runs.
 func (r Runner) Again(ctx context.Context, pl Plan, box sandbox.Local, other sandbox.Perturb) (Output, error) {
 	for _, in := range pl.Scratch().Inputs {
 		if err := r.Store.VerifyTree(ctx, in.Tree); err != nil {

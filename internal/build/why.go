@@ -9,20 +9,20 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// Reason says whether a step of the next build would run, and why.
+// Reason says whether a step of the next build has to run, and why.
 type Reason struct {
 	Step    string          `json:"step"`
-	Action  *store.Digest   `json:"action,omitempty"` // absent when it depends on a step that would run
+	Action  *store.Digest   `json:"action,omitempty"` // absent when it depends on a step that has to run
 	Cached  bool            `json:"cached"`
-	Changes []action.Change `json:"changes,omitempty"` // since the last build; none when that is not known
-	Because string          `json:"because,omitempty"` // the step that would run before it
+	Changes []action.Change `json:"changes,omitempty"` // since the last build; empty when unknown
+	Because string          `json:"because,omitempty"` // the earlier step that has to run
 
 	secrets bool
 	before  store.Digest // the step of the last build; zero when there was none
 }
 
-// Why compares what Run would do with the last build, step by step. It runs
-// nothing.
+// Why compares what Run would do with the last build, step by step, without
+// running anything.
 func (r Runner) Why(ctx context.Context, pl Plan, last LastBuild) ([]Reason, error) {
 	deps, res, err := r.why(ctx, pl.Deps, last)
 	if err != nil {
@@ -40,8 +40,8 @@ func (r Runner) Why(ctx context.Context, pl Plan, last LastBuild) ([]Reason, err
 	return []Reason{deps, app}, err
 }
 
-// why is Why for one step. The result is the kept one, empty when the step
-// would run.
+// why is Why for one step. It returns the stored result, empty when the step
+// has to run.
 func (r Runner) why(ctx context.Context, step action.Step, last LastBuild) (Reason, action.Result, error) {
 	id, err := action.Put(ctx, r.Store, step)
 	if err != nil {
@@ -56,15 +56,15 @@ func (r Runner) why(ctx context.Context, step action.Step, last LastBuild) (Reas
 		return reason, res, nil
 	}
 	old, err := action.Get(ctx, r.Store, reason.before)
-	if err != nil { // the step of the last build is not in the store any more
+	if err != nil { // the step of the last build is no longer in the store
 		return reason, res, nil
 	}
 	reason.Changes, err = action.Explain(ctx, r.Store, old, step)
 	return reason, res, err
 }
 
-// Lines is the reason for people: what happens, then what changed. show turns a
-// path of the project into what the user would type.
+// Lines formats the reason for people: what happens, then what changed. show
+// converts a path of the project to what the user would type.
 func (r Reason) Lines(show func(string) string) []string {
 	head := r.Step + ": "
 	switch {

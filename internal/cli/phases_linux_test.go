@@ -119,7 +119,7 @@ func TestBadSupply(t *testing.T) {
 	}{
 		{"lost", []string{"fetch"}, lose, []string{
 			`^espalier: fetching [^ ]+ [^ ]+, 2 locations tried: http[^ ]+/pool/[^ ]+\.deb: 404 Not Found; http[^ ]+/pool/[^ ]+\.deb: 404 Not Found$`,
-			`^hint: no location has pool/[^ ]+\.deb any more: add one that keeps old versions to prefixes in \[supply\] of espalier\.toml`,
+			`^hint: no location has pool/[^ ]+\.deb any longer: add one that keeps old versions to prefixes in \[supply\] of espalier\.toml`,
 		}},
 		{"cut off", []string{"fetch"}, func(w http.ResponseWriter, r *http.Request) bool {
 			if path.Base(r.URL.Path) != p.largest {
@@ -127,7 +127,7 @@ func TestBadSupply(t *testing.T) {
 			}
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(make([]byte, 1000)))
 			return true
-		}, []string{`^espalier: fetching .*: is 1000 bytes there, want \d+`, `^hint: `}},
+		}, []string{`^espalier: fetching .*: has 1000 bytes, want \d+`, `^hint: `}},
 		{"forged", []string{"lock", "--toolchain"}, func(w http.ResponseWriter, r *http.Request) bool {
 			if path.Base(r.URL.Path) != "InRelease" {
 				return false

@@ -42,9 +42,9 @@ func (s *Session) prefetch(ctx context.Context, p *project.Project, f *lock.File
 		return err
 	}
 	job.Want, job.All = own, own
-	if err := s.crates(rootfs).Ahead(ctx, job); errors.Is(err, crates.ErrStale) {
+	if err := s.crates(rootfs).Prefetch(ctx, job); errors.Is(err, crates.ErrStale) {
 		return nil // it is updated when the compiler is here
-	} else if errors.Is(err, crates.ErrOtherwise) {
+	} else if errors.Is(err, crates.ErrRetryWithCompiler) {
 		s.Report.Note("%v", err)
 	} else if err != nil {
 		return err

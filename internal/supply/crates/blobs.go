@@ -19,9 +19,8 @@ func parseFrom(from string) (name, version, path string, err error) {
 	return name, version[:len(version)-1], path, nil
 }
 
-// Blobs brings the files named by blobs into the store. The crates that carry
-// them are fetched when they are missing; a blob that is there is not looked
-// at again.
+// Blobs stores the files that blobs names. The crates that contain them are
+// downloaded when missing; blobs that are in the store already are skipped.
 func (f *Fetcher) Blobs(ctx context.Context, blobs []lock.Blob) error {
 	type carrierKey struct {
 		name, version string
@@ -56,7 +55,7 @@ func (f *Fetcher) Blobs(ctx context.Context, blobs []lock.Blob) error {
 	return nil
 }
 
-// extractFiles stores the named files of a crate, each checked by content.
+// extractFiles stores the named files of a crate after verifying their digests.
 func extractFiles(ctx context.Context, st *store.Store, c lock.Crate, files map[string]store.Digest) error {
 	blob, err := st.Get(ctx, c.Digest)
 	if err != nil {

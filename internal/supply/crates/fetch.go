@@ -25,10 +25,10 @@ type Fetcher struct {
 	Store   *store.Store
 	Rootfs  store.Digest // toolchain tree
 	Offline bool
-	Host    HostCargo // what the user's own cargo configuration says about registries
+	Host    HostCargo // the registry settings of the user's own cargo configuration
 	Report  progress.Reporter
 
-	// Run runs a step that sees the network.
+	// Run runs a step with network access.
 	Run func(ctx context.Context, step action.Step, stdout, stderr io.Writer) (action.Result, error)
 }
 
@@ -51,27 +51,28 @@ func (f *Fetcher) Missing(crates []lock.Crate) []lock.Crate {
 	return out
 }
 
-// Job is a workspace whose locked crates are wanted.
+// Job is a workspace whose locked crates are to be downloaded.
 type Job struct {
-	Inputs []action.Input // src, git, as the build uses them
+	Inputs []action.Input // src and git, as in the build
 	Dir    string         // cargo's working directory
-	Lock   string         // where its Cargo.lock is or will be, for Resolve and Update
+	Lock   string         // where its Cargo.lock is or will be written, for Resolve and Update
 	Want   []lock.Crate
-	All    []lock.Crate // what cargo may look for besides: with build-std it fetches for the library, too
+	All    []lock.Crate // all crates that cargo may download: with build-std also those of the library
 
-	ConfigText string // passed to cargo with --config: source replacement of git crates; may be empty
+	ConfigText string // passed to cargo with --config: source replacement for git crates; may be empty
 }
 
-// Project brings the crates of a project's Cargo.lock. A yanked version that
-// is locked is fetched like any other.
+// Project downloads the crates of a project's Cargo.lock, including locked
+// versions that have been yanked since.
 func (f *Fetcher) Project(ctx context.Context, j Job) error {
 	return f.fetch(ctx, j, nil)
 }
 
-// Ahead is Project with a cargo that has no compiler beside it: "cargo fetch"
-// asks one which target it is, "cargo vendor" does not. What it unpacks is
-// dropped. ErrOtherwise means that it may yet be possible with Project.
-func (f *Fetcher) Ahead(ctx context.Context, j Job) error {
+// Prefetch does the same as Project while no compiler is available yet: cargo
+// vendor does not run rustc, unlike cargo fetch, which asks it for the target.
+// The unpacked files are discarded. An error that is ErrRetryWithCompiler may
+// not occur with Project.
+func (f *Fetcher) Prefetch(ctx context.Context, j Job) error {
 	err := f.run(ctx, j, []string{layout.Cargo, "vendor", "--locked", "--versioned-dirs", "--respect-source-config", "/tmp/vendor"})
 	if err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Pins || errors.Is(err, ErrStale) {
 		return err
@@ -79,20 +80,20 @@ func (f *Fetcher) Ahead(ctx context.Context, j Job) error {
 	for _, s := range []string{"failed to download", "failed to parse manifest", "checksum", "failed to fetch", "failed to query", "did not send it",
 		"lock file", "failed to select a version", "no matching package"} {
 		if strings.Contains(err.Error(), s) {
-			return err // a crate, a lock or the network: it will not be otherwise later
+			return err // the cause is a crate, a lock or the network: a compiler would not help
 		}
 	}
-	return fmt.Errorf("%w: %w", ErrOtherwise, err)
+	return fmt.Errorf("%w: %w", ErrRetryWithCompiler, err)
 }
 
-// ErrOtherwise is in the error of Ahead when the way may be wrong and not the
-// crates.
-var ErrOtherwise = errors.New("the crates cannot be fetched ahead of the compiler")
+// ErrRetryWithCompiler is in the chain of an error of Prefetch that may be due
+// to the missing compiler.
+var ErrRetryWithCompiler = errors.New("the crates cannot be prefetched without a compiler")
 
-// Std brings the crates of the standard library's own Cargo.lock. Cargo's
-// fetch for a project with build-std leaves out what other platforms need, but
-// its offline resolver wants them all, so the library is fetched as a
-// workspace of its own.
+// Std downloads the crates of the standard library's own Cargo.lock. For a
+// project with build-std, cargo fetch skips crates of other platforms, but its
+// offline resolver needs all of them, so the library is fetched as a separate
+// workspace.
 func (f *Fetcher) Std(ctx context.Context, want []lock.Crate) error {
 	return f.fetch(ctx, Job{Dir: stdLibrary, Want: want}, []string{"--manifest-path", stdLibrary + "/Cargo.toml"})
 }
@@ -112,13 +113,13 @@ func (f *Fetcher) run(ctx context.Context, j Job, argv []string) error {
 	task := f.Report.Start("fetching crates", progress.Crates, int64(len(missing)))
 	dir, err := f.cargo(ctx, j, argv, task)
 	if err == nil {
-		err = f.believe(ctx, dir, missing, f.Missing(j.All))
+		err = f.accept(ctx, dir, missing, f.Missing(j.All))
 	}
 	task.Done(err)
 	return err
 }
 
-// One brings a single crate without its dependencies.
+// One downloads a single crate without its dependencies.
 func (f *Fetcher) One(ctx context.Context, c lock.Crate) error {
 	missing := f.Missing([]lock.Crate{c})
 	if len(missing) == 0 {
@@ -130,7 +131,7 @@ func (f *Fetcher) One(ctx context.Context, c lock.Crate) error {
 	task := f.Report.Start("fetching "+c.Name, progress.Crates, 1)
 	dir, err := f.cargo(ctx, Job{Dir: "/tmp"}, []string{layout.Cargo, "info", "--quiet", "--color=never", c.Name + "@" + c.Version}, task)
 	if err == nil {
-		err = f.believe(ctx, dir, missing, nil)
+		err = f.accept(ctx, dir, missing, nil)
 	}
 	task.Done(err)
 	return err
@@ -151,7 +152,7 @@ func (f *Fetcher) refuseOffline(missing []lock.Crate) error {
 	return fault.New(fault.Pins, "offline, and not in the store: "+strings.Join(names, ", "), "espalier fetch   # on a machine with a network")
 }
 
-// cargo runs one command of the pinned cargo with the network and returns the
+// cargo runs a command of the pinned cargo with network access and returns the
 // tree of the downloaded archives.
 func (f *Fetcher) cargo(ctx context.Context, j Job, argv []string, task progress.Task) (store.Digest, error) {
 	res, log, err := f.networkStep(ctx, j, argv, []string{cacheDir}, task)
@@ -172,7 +173,7 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 		"CARGO_HOME":        cargoHome,
 		"CARGO_TERM_COLOR":  "never",
 		"CARGO_NET_OFFLINE": "false",
-		// build-std and other unstable tables of the project's configuration
+		// Unstable tables of the project's configuration, such as build-std,
 		// must be accepted, as in the build itself.
 		"RUSTC_BOOTSTRAP": "1",
 		"TZ":              "UTC",
@@ -219,8 +220,8 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 	return res, log.String(), nil
 }
 
-// cargoHome is the tree at CARGO_HOME: the user's own configuration and the
-// job's, and the mount point of git checkouts.
+// cargoHome makes the tree of CARGO_HOME: the user's and the job's
+// configuration, and the mount point of git checkouts.
 func (f *Fetcher) cargoHome(ctx context.Context, j Job) (store.Digest, error) {
 	b, err := f.Store.NewTree()
 	if err != nil {
@@ -239,19 +240,20 @@ func (f *Fetcher) cargoHome(ctx context.Context, j Job) (store.Digest, error) {
 	if err := src.Dir("git/checkouts"); err != nil {
 		return store.Digest{}, err
 	}
-	if err := f.warm(ctx, src, slices.Concat(j.Want, j.All)); err != nil {
+	if err := f.seedCache(ctx, src, slices.Concat(j.Want, j.All)); err != nil {
 		return store.Digest{}, err
 	}
 	return b.Commit(ctx)
 }
 
-// cacheKey names the memo of what cargo calls the folder of its registry; the
-// name holds a hash of cargo's own.
+// cacheKey is the memo key of the name of cargo's directory for the default
+// registry, which contains a hash that cargo computes.
 var cacheKey = []byte("cargo's folder of the default registry\n")
 
-// warm gives cargo the archives that are in the store, so that it downloads
-// only the others. It cannot on the very first fetch.
-func (f *Fetcher) warm(ctx context.Context, src store.TreeSource, want []lock.Crate) error {
+// seedCache adds the archives that are in the store to cargo's cache, so that
+// cargo downloads only the others. It does nothing before the first fetch, when
+// the name of the registry's directory is not known.
+func (f *Fetcher) seedCache(ctx context.Context, src store.TreeSource, want []lock.Crate) error {
 	folders, err := f.Store.Memo(ctx, store.DigestOf(cacheKey))
 	if err != nil {
 		return nil
@@ -262,7 +264,7 @@ func (f *Fetcher) warm(ctx context.Context, src store.TreeSource, want []lock.Cr
 		return nil
 	})
 	if err != nil || folder == "" {
-		return nil // the memo outlived its tree
+		return nil // the tree of the memo no longer exists
 	}
 	for _, c := range want {
 		if c.Source != "" || !f.Store.Has(c.Digest) {
@@ -270,7 +272,7 @@ func (f *Fetcher) warm(ctx context.Context, src store.TreeSource, want []lock.Cr
 		}
 		r, err := f.Store.Get(ctx, c.Digest)
 		if err != nil {
-			continue // damaged since: it is fetched again
+			continue // damaged in the store: cargo downloads it again
 		}
 		_, err = src.File(ctx, "registry/cache/"+folder+"/"+Folder(c)+".crate", false, r)
 		if err = errors.Join(err, r.Close()); err != nil {
@@ -280,8 +282,9 @@ func (f *Fetcher) warm(ctx context.Context, src store.TreeSource, want []lock.Cr
 	return nil
 }
 
-// remember keeps the name of the registry's folder for the next fetch.
-func (f *Fetcher) remember(ctx context.Context, folder string) error {
+// storeCacheName records the name of the registry's directory for the next
+// fetch.
+func (f *Fetcher) storeCacheName(ctx context.Context, folder string) error {
 	b, err := f.Store.NewTree()
 	if err != nil {
 		return err
@@ -297,8 +300,8 @@ func (f *Fetcher) remember(ctx context.Context, folder string) error {
 	return f.Store.PutMemo(ctx, cacheKey, tree)
 }
 
-// cargoFailed turns cargo's own words into a fault: first its error, then the
-// causes that it lists below.
+// cargoFailed makes a fault of cargo's output: its first error, then the causes
+// listed below it.
 func cargoFailed(argv []string, code int, log string) error {
 	var cause []string
 	for _, line := range strings.Split(log, "\n") {
@@ -318,7 +321,7 @@ func cargoFailed(argv []string, code int, log string) error {
 	case IsStale(log) && slices.Contains(argv, "--locked"):
 		return fault.Wrap(fault.Pins, ErrStale, "", "espalier lock")
 	case strings.Contains(log, "failed to select a version for"):
-		// A requirement that no version meets, or only a yanked one.
+		// No version, or only a yanked one, meets a requirement.
 		hints = []string{"change the requirement in Cargo.toml, or use a Cargo.lock that has the version: a locked version may be yanked"}
 	case strings.Contains(log, "package collision in the lockfile"):
 		cause = cause[:1]
@@ -326,15 +329,15 @@ func cargoFailed(argv []string, code int, log string) error {
 	case ofNetwork(log):
 		hints = []string{"espalier doctor   # checks the network, proxy and certificates that a fetch step sees"}
 	case strings.Contains(log, "requires a lock file to be present first"):
-		hints = []string{"cargo generate-lockfile   # with another cargo, which can ask git repositories itself; then: espalier lock"}
+		hints = []string{"cargo generate-lockfile   # with another cargo, which can read git repositories itself; then: espalier lock"}
 	case strings.Contains(log, "changed between lock files"):
-		cause = cause[:1] // the others guess, at length
-		hints = []string{"git log -p Cargo.lock   # who changed the checksum; the registry has another one"}
+		cause = cause[:1] // the rest is general advice
+		hints = []string{"git log -p Cargo.lock   # find the change of the checksum; the registry has another one"}
 	}
 	return fault.Wrap(fault.Pins, errors.New(strings.Join(cause, ": ")), strings.Join(argv[:2], " ")[len("/usr/bin/"):], hints...)
 }
 
-// ofNetwork recognises failures of the network in cargo's output.
+// ofNetwork reports whether cargo's output shows a network failure.
 func ofNetwork(log string) bool {
 	for _, s := range []string{"network", "download", "failed to fetch", "failed to query", "resolve host", "connect", "timed out", "SSL", "TLS",
 		"certificate", "curl", "proxy", "HTTP", "http status"} {
@@ -345,10 +348,10 @@ func ofNetwork(log string) bool {
 	return false
 }
 
-// believe moves the archives that a lock names into the store: all of want, and
-// of others what happens to be there. Everything else that cargo brought along
-// is dropped.
-func (f *Fetcher) believe(ctx context.Context, dir store.Digest, want, others []lock.Crate) error {
+// accept stores the archives whose digests are in a lock: all of want, and
+// those of others that cargo has downloaded too. Any other archive is
+// discarded.
+func (f *Fetcher) accept(ctx context.Context, dir store.Digest, want, others []lock.Crate) error {
 	found := map[string][]store.Entry{}
 	folder := "" // of the default registry
 	err := f.Store.Walk(ctx, dir, func(e store.Entry) error {
@@ -395,7 +398,7 @@ next:
 			"espalier lock   # when Cargo.lock was changed by hand")
 	}
 	if folder != "" && !strings.Contains(folder, "/") {
-		return f.remember(ctx, folder)
+		return f.storeCacheName(ctx, folder)
 	}
 	return nil
 }

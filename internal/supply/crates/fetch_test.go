@@ -15,7 +15,7 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// tree puts files into a store.
+// tree makes a tree of files in a store.
 func tree(t *testing.T, st *store.Store, files map[string]string) store.Digest {
 	t.Helper()
 	b, err := st.NewTree()
@@ -36,8 +36,8 @@ func tree(t *testing.T, st *store.Store, files map[string]string) store.Digest {
 	return d
 }
 
-// cargo is a Fetcher whose cargo leaves files in its cache, says log and ends
-// with code. Steps are appended to *ran.
+// cargo returns a Fetcher with a cargo that leaves files in its cache, prints
+// log and exits with code. Steps are appended to *ran.
 func cargo(t *testing.T, files map[string]string, log string, code int, ran *[]action.Step) *Fetcher {
 	st := openStore(t)
 	return &Fetcher{
@@ -68,7 +68,7 @@ func TestFetchBelievesChecksumsAlone(t *testing.T) {
 	wanted := []lock.Crate{crate("a", "1.0.0", "A"), crate("b", "0.1.0+meta", "B")}
 	for name, c := range map[string]struct {
 		files map[string]string
-		want  []string // parts of the error; nil: none
+		want  []string // substrings of the error; nil for success
 		has   []bool
 	}{
 		"good":              {map[string]string{"r/a-1.0.0.crate": "A", "r/b-0.1.0+meta.crate": "B", "r/c-9.9.9.crate": "C"}, nil, []bool{true, true}},
@@ -109,7 +109,7 @@ func TestFetchAsksForNothingTwice(t *testing.T) {
 		if err := f.Project(t.Context(), Job{Dir: "/src", Want: want, All: []lock.Crate{crate("b", "1.0.0", "B"), crate("c", "1.0.0", "C")}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Std(t.Context(), []lock.Crate{crate("b", "1.0.0", "B")}); err != nil { // came along
+		if err := f.Std(t.Context(), []lock.Crate{crate("b", "1.0.0", "B")}); err != nil { // downloaded although not requested
 			t.Fatal(err)
 		}
 		if err := f.Std(t.Context(), want); err != nil {
@@ -124,8 +124,9 @@ func TestFetchAsksForNothingTwice(t *testing.T) {
 	}
 }
 
-// One crate more does not bring the others again: cargo finds them in its cache.
-func TestFetchGivesWhatIsThere(t *testing.T) {
+// For one more crate, cargo finds the others in its cache and does not download
+// them again.
+func TestFetchSeedsCache(t *testing.T) {
 	var ran []action.Step
 	f := cargo(t, map[string]string{"own-0123/a-1.0.0.crate": "A", "own-0123/b-1.0.0.crate": "B"}, "", 0, &ran)
 	a, b := crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B")
@@ -168,35 +169,35 @@ func TestFetchStep(t *testing.T) {
 	}
 }
 
-// A way that only fetching without a compiler has does not decide.
-func TestAhead(t *testing.T) {
+// An error that is specific to prefetching is not final.
+func TestPrefetch(t *testing.T) {
 	want := []lock.Crate{crate("a", "1.0.0", "A")}
 	var ran []action.Step
 	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
-	if err := f.Ahead(t.Context(), Job{Dir: "/src", Want: want}); err != nil || len(f.Missing(want)) > 0 {
+	if err := f.Prefetch(t.Context(), Job{Dir: "/src", Want: want}); err != nil || len(f.Missing(want)) > 0 {
 		t.Fatal(err)
 	}
 	if got := strings.Join(ran[0].Argv, " "); !strings.HasPrefix(got, "/usr/bin/cargo vendor --locked ") || !ran[0].Network {
 		t.Errorf("%s", got)
 	}
-	for log, otherwise := range map[string]bool{
+	for log, retry := range map[string]bool{
 		"error: failed to download from `https://r.invalid/a`\n":                             false,
 		"error: checksum for `a v1.0.0` changed between lock files\n":                        false,
 		"error: the lock file /src/Cargo.lock needs to be updated but --locked was passed\n": false,
 		"error: found duplicate version of package `a v1.0.0` vendored from two sources\n":   true,
 	} {
-		err := cargo(t, nil, log, 101, nil).Ahead(t.Context(), Job{Dir: "/src", Want: want})
-		if err == nil || errors.Is(err, ErrOtherwise) != otherwise {
+		err := cargo(t, nil, log, 101, nil).Prefetch(t.Context(), Job{Dir: "/src", Want: want})
+		if err == nil || errors.Is(err, ErrRetryWithCompiler) != retry {
 			t.Errorf("%s: %v", log, err)
 		}
 	}
-	if err := cargo(t, map[string]string{"r/a-1.0.0.crate": "B"}, "", 0, nil).Ahead(t.Context(), Job{Dir: "/src", Want: want}); err == nil || errors.Is(err, ErrOtherwise) {
+	if err := cargo(t, map[string]string{"r/a-1.0.0.crate": "B"}, "", 0, nil).Prefetch(t.Context(), Job{Dir: "/src", Want: want}); err == nil || errors.Is(err, ErrRetryWithCompiler) {
 		t.Errorf("other bytes: %v", err)
 	}
 }
 
-// What cargo says is the cause; what to do is ours.
-func TestCargosWords(t *testing.T) {
+// The fault's cause is cargo's own message; the hints are espalier's.
+func TestCargoErrors(t *testing.T) {
 	for name, c := range map[string]struct{ log, want, hint string }{
 		"no network": {`    Updating index
 warning: spurious network error (3 tries remaining): [6] Could not resolve hostname
@@ -227,7 +228,7 @@ Caused by:
 func TestOffline(t *testing.T) {
 	f := cargo(t, nil, "", 0, nil)
 	f.Offline = true
-	f.Run = nil // a panic, if it is called
+	f.Run = nil // panics if it is called
 	list := []lock.Crate{crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B"), crate("c", "1.0.0", "C"), crate("d", "1.0.0", "D"), crate("e", "1.0.0", "E")}
 	err := f.Project(t.Context(), Job{Want: list})
 	if fault.KindOf(err) != fault.Pins || err.Error() != "offline, and not in the store: a 1.0.0, b 1.0.0, c 1.0.0, and 2 more" {

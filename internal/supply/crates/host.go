@@ -14,29 +14,29 @@ import (
 )
 
 // HostCargo is the part of the user's own cargo configuration that decides
-// where crates come from. It is used by fetch steps only.
+// where crates are downloaded from. Only fetch steps use it.
 type HostCargo struct {
-	Config string            // TOML without secrets: it becomes a file of the step, and so reaches the store
-	Env    map[string]string // tokens, the proxy and the like; never stored
-	CA     []byte            // certificates that http.cainfo names, PEM
-	Notes  []string          // what of the configuration cannot work inside a step
+	Config string            // TOML without secrets: a file of the step, and therefore in the store
+	Env    map[string]string // tokens, proxy and other secrets; never stored
+	CA     []byte            // the certificates of http.cainfo, PEM
+	Notes  []string          // settings that cannot work inside a step
 }
 
-// fetchTables are the tables that say where crates come from.
+// fetchTables are the configuration tables that affect downloads.
 var fetchTables = [...]string{"source", "registries", "registry", "http", "net"}
 
-// fetchVariables are the variables that cargo itself reads for a fetch,
-// besides those of the registries. They win over the files, as in cargo.
+// fetchVariables are the environment variables that cargo reads for a fetch,
+// besides those of registries. As in cargo, they override the files.
 var fetchVariables = [...]string{
 	"CARGO_REGISTRY_TOKEN", "CARGO_REGISTRY_DEFAULT", "CARGO_REGISTRIES_CRATES_IO_PROTOCOL",
 	"CARGO_HTTP_PROXY", "CARGO_HTTP_TIMEOUT", "CARGO_HTTP_MULTIPLEXING", "CARGO_HTTP_LOW_SPEED_LIMIT", "CARGO_NET_RETRY",
 }
 
 // ReadHostCargo reads config.toml and credentials.toml of the user's
-// CARGO_HOME, and the variables that cargo reads; registries are the names
-// that the project itself uses. Tokens and the proxy, whose URL may carry a
-// password, become environment variables. A URL with a password that has no
-// such variable is a fault. Missing files are no error.
+// CARGO_HOME, and the environment variables that cargo reads; registries are
+// the names that the project itself uses. Tokens and the proxy, whose URL may
+// contain a password, become environment variables. A URL with a password that
+// has no such variable is a fault. Missing files are not an error.
 func ReadHostCargo(lookup func(string) (string, bool), registries ...string) (HostCargo, error) {
 	h := HostCargo{Env: map[string]string{}}
 	if dir := cargoHomeOf(lookup); dir != "" {
@@ -66,9 +66,9 @@ func cargoHomeOf(lookup func(string) (string, bool)) string {
 	return ""
 }
 
-// readFiles adds the names of the registries that it finds to registries.
+// readFiles appends the names of the registries that it finds to registries.
 func (h *HostCargo) readFiles(dir string, registries *[]string) error {
-	config, name, err := readTOML(dir, "config", "config.toml") // cargo too prefers the one without an ending
+	config, name, err := readTOML(dir, "config", "config.toml") // like cargo, it prefers the name without extension
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,8 @@ func (h *HostCargo) readFiles(dir string, registries *[]string) error {
 			delete(http, "proxy")
 		}
 		if s, ok := http["cainfo"].(string); ok {
-			// Cargo takes a relative path from the folder above its home.
+			// Cargo resolves relative paths from the parent directory of
+			// CARGO_HOME.
 			if !filepath.IsAbs(s) {
 				s = filepath.Join(filepath.Dir(dir), s)
 			}
@@ -117,8 +118,8 @@ func (h *HostCargo) readFiles(dir string, registries *[]string) error {
 	return nil
 }
 
-// takeTokens moves tokens out of the tables into h.Env, and drops what makes
-// cargo start other programs for them: a step has none of this machine's.
+// takeTokens moves tokens from the tables to h.Env, and deletes the credential
+// providers, which are programs of the host: they do not exist in a step.
 func (h *HostCargo) takeTokens(t map[string]any) {
 	take := func(r map[string]any, variable string) {
 		if s, ok := r["token"].(string); ok {
@@ -140,14 +141,12 @@ func (h *HostCargo) takeTokens(t map[string]any) {
 	}
 }
 
-// registryVariable is the variable by which cargo can be told a key of
-// [registries.name].
+// registryVariable is the environment variable for a key of [registries.name].
 func registryVariable(name, key string) string {
 	return "CARGO_REGISTRIES_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_" + key
 }
 
-// refusePasswords looks for URLs with a password or a token in front of the
-// host name.
+// refusePasswords returns an error for a URL with a password or a token.
 func refusePasswords(file, key string, v any) error {
 	switch v := v.(type) {
 	case map[string]any:
@@ -169,7 +168,7 @@ func refusePasswords(file, key string, v any) error {
 		}
 		authority, _, _ := strings.Cut(rest, "/")
 		user, _, ok := strings.Cut(authority, "@")
-		if !ok || user == "git" { // the user of every git server, no secret
+		if !ok || user == "git" { // the user name of all git servers, not a secret
 			return nil
 		}
 		return fault.New(fault.Usage, fmt.Sprintf("%s: %s: there is a password or user in the URL %s", file, key, redact(v)),
@@ -200,7 +199,8 @@ func table(t map[string]any, key string) map[string]any {
 	return m
 }
 
-// readTOML reads the first of the named files that is there, and tells which.
+// readTOML reads the first of the named files that exists, and returns its
+// name.
 func readTOML(dir string, names ...string) (map[string]any, string, error) {
 	for _, n := range names {
 		name := filepath.Join(dir, n)

@@ -12,7 +12,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// hostCargo reads a CARGO_HOME with these files.
+// hostCargo calls ReadHostCargo with a CARGO_HOME that contains files.
 func hostCargo(t *testing.T, files, env map[string]string, registries ...string) (HostCargo, error) {
 	t.Helper()
 	home := t.TempDir()
@@ -65,7 +65,7 @@ func TestHostCargo(t *testing.T) {
 			files:   map[string]string{"config.toml": "[http]\nproxy = 'a'\n", "credentials.toml": "[registries.own]\ntoken = 'b'\n"},
 			env:     map[string]string{"CARGO_HTTP_PROXY": "c", "CARGO_REGISTRIES_OWN_TOKEN": "d", "CARGO_NET_RETRY": "9", "CARGO_BUILD_TARGET": "no"},
 			wantEnv: map[string]string{"CARGO_HTTP_PROXY": "c", "CARGO_REGISTRIES_OWN_TOKEN": "d", "CARGO_NET_RETRY": "9"},
-			// the name is known from the project
+			// The name is known from the project.
 			registries: []string{"own"},
 		},
 		"providers are programs of this machine": {

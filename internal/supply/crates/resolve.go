@@ -8,9 +8,9 @@ import (
 	"espalier.dev/espalier/internal/progress"
 )
 
-// Resolve makes a Cargo.lock, or brings the one in the job's tree up to date,
-// with the pinned cargo and today's registry: versions that are locked and still
-// fit stay. The bytes are what cargo wrote.
+// Resolve generates a Cargo.lock, or updates the one in the job's tree, with
+// the pinned cargo and the current registry index: locked versions that still
+// match are kept. It returns the file as cargo wrote it.
 func (f *Fetcher) Resolve(ctx context.Context, j Job) (_ []byte, err error) {
 	if f.Offline {
 		return nil, fault.New(fault.Pins, "offline: making or updating Cargo.lock needs the network",

@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// ErrStale is in the error when Cargo.lock is not what the manifests need.
+// ErrStale is in the chain of an error when Cargo.lock does not match the
+// manifests.
 var ErrStale = errors.New("Cargo.lock does not match the manifests")
 
-// IsStale recognises in cargo's output that a Cargo.lock cannot be used as it
-// is with --locked: it would have to be written, or the crates that it names
-// do not contain what the manifests ask for.
+// IsStale reports whether cargo's output says that Cargo.lock cannot be used
+// with --locked: it would have to be updated, or the locked crates do not
+// provide what the manifests require.
 func IsStale(log string) bool {
 	for _, s := range []string{"--locked was passed", "cannot update the lock file", "failed to select a version for", "no matching package"} {
 		if strings.Contains(log, s) {

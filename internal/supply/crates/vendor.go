@@ -21,8 +21,8 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// VendorVersion numbers the form of the vendor tree. A change of the form
-// changes the bytes that a build sees, so it takes a new number.
+// VendorVersion is the version of the vendor tree's format. A change of the
+// format changes the files that a build sees, and requires a new number.
 const VendorVersion = 1
 
 type limits struct {
@@ -30,25 +30,25 @@ type limits struct {
 	entries int
 }
 
-// crateLimits bound a crate; registries accept archives of 10 MiB, and a bomb
-// must not fill the disk.
+// crateLimits bound an unpacked crate, against decompression bombs; registries
+// accept archives of 10 MiB.
 var crateLimits = limits{bytes: 512 << 20, entries: 100_000}
 
-// Folder is the name of a crate's folder in the directory source. Cargo does
-// not care; several versions of one crate need different names.
+// Folder is the name of a crate's directory in the directory source. Cargo
+// accepts any name; versions of the same crate need different ones.
 func Folder(c lock.Crate) string { return c.Name + "-" + c.Version }
 
 // Vendor unpacks the crates into one tree that cargo accepts as a directory
-// source: <name>-<version>/ with a .cargo-checksum.json that names the crate
-// and no files. The list must be free of repetitions. A vendor tree that was
-// made of the same crates before is returned as it is.
+// source: <name>-<version>/ with a .cargo-checksum.json that contains the
+// crate's checksum and no files. The list must not contain duplicates. The
+// vendor tree of an earlier call with the same crates is reused.
 //
-// A crate that is not in the store is fault.Pins.
+// A crate that is not in the store is a fault.Pins.
 func Vendor(ctx context.Context, st *store.Store, crates []lock.Crate, rep progress.Reporter) (store.Digest, error) {
 	key := vendorKey(crates)
 	memo := store.DigestOf(key)
 	if tree, err := st.Memo(ctx, memo); err == nil {
-		// Its folder is there; whether it is whole, who mounts it finds out.
+		// The directory exists; it is verified when a step mounts it.
 		return tree, nil
 	}
 
@@ -98,7 +98,7 @@ func vendor(ctx context.Context, st *store.Store, crates []lock.Crate, task prog
 	return b.Commit(ctx)
 }
 
-// unpack writes one crate below its folder.
+// unpack writes one crate to its directory.
 func unpack(ctx context.Context, st *store.Store, dst store.TreeSource, c lock.Crate) error {
 	blob, err := st.Get(ctx, c.Digest)
 	if errors.Is(err, store.ErrMissing) || errors.Is(err, store.ErrCorrupt) {
@@ -127,8 +127,8 @@ func unpack(ctx context.Context, st *store.Store, dst store.TreeSource, c lock.C
 	return err
 }
 
-// Manifest returns the Cargo.toml of a crate in the store; without one the
-// error is store.ErrMissing.
+// Manifest returns the Cargo.toml of a crate. The error is store.ErrMissing
+// when the crate is not in the store.
 func Manifest(ctx context.Context, st *store.Store, c lock.Crate) ([]byte, error) {
 	blob, err := st.Get(ctx, c.Digest)
 	if err != nil {
@@ -155,11 +155,11 @@ var errFound = errors.New("found")
 
 const checksumFile = ".cargo-checksum.json"
 
-// Extract reads a .crate archive (a gzipped tar whose entries all lie below
-// folder) and calls fn for each file (target "") and symbolic link with its
-// path inside the folder. Every other kind of entry, a path that leaves the
-// folder and an archive beyond the limits are errors. A checksum file in the
-// archive is left out: the caller writes its own.
+// Extract reads a .crate archive (a gzipped tar whose entries are all in the
+// directory folder) and calls fn for each file (target "") and symbolic link
+// with its path in that directory. Any other type of entry, a path that leaves
+// the directory and an archive beyond the limits are errors. A checksum file in
+// the archive is skipped: the caller writes its own.
 func Extract(r io.Reader, folder string, fn func(name string, exec bool, target string, r io.Reader) error) error {
 	return extract(r, folder, crateLimits, fn)
 }
@@ -169,8 +169,9 @@ func extract(r io.Reader, folder string, max limits, fn func(name string, exec b
 	if err != nil {
 		return err
 	}
-	// One byte more than is allowed: the tar reader takes a stream that ends
-	// between two entries for complete, so the limit itself must show.
+	// One byte more than the limit: the tar reader accepts a stream that ends
+	// between two entries as complete, so reaching the limit must be
+	// detectable.
 	limited := &io.LimitedReader{R: zr, N: max.bytes + 1}
 	tr := tar.NewReader(limited)
 	for n := 0; ; n++ {
@@ -193,7 +194,7 @@ func extract(r io.Reader, folder string, max limits, fn func(name string, exec b
 			continue
 		}
 		if !ok || path.IsAbs(h.Name) || strings.Contains(h.Name, "\\") || strings.ContainsRune(h.Name, 0) {
-			return fmt.Errorf("entry %q lies outside %s", h.Name, folder)
+			return fmt.Errorf("entry %q is outside %s", h.Name, folder)
 		}
 		if name == checksumFile {
 			continue
@@ -216,7 +217,7 @@ func extract(r io.Reader, folder string, max limits, fn func(name string, exec b
 			return fmt.Errorf("entry %q: unexpected type %q", h.Name, h.Typeflag)
 		}
 	}
-	// The rest of the stream carries the gzip checksum.
+	// The rest of the stream contains the gzip checksum.
 	if _, err := io.Copy(io.Discard, limited); err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ func openStore(t testing.TB) *store.Store {
 	return st
 }
 
-// archive makes a .crate: gzipped tar of the headers, with their PAXRecords'
-// "text" as content.
+// archive makes a .crate, a gzipped tar of the headers. The content of an entry
+// is the value "text" of its PAXRecords.
 func archive(t testing.TB, entries ...tar.Header) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -76,8 +76,8 @@ func put(t testing.TB, st *store.Store, name, version string, b []byte) lock.Cra
 	return lock.Crate{Name: name, Version: version, Digest: d}
 }
 
-// contents lists a tree: path to text, "-> target" for links, "*" after the
-// name of what is executable.
+// contents lists a tree: path to text, "-> target" for links; executable files
+// have "*" after the name.
 func contents(t *testing.T, st *store.Store, tree store.Digest) map[string]string {
 	t.Helper()
 	got := map[string]string{}
@@ -118,7 +118,7 @@ func TestVendor(t *testing.T) {
 		file("a-1.0.0/src/lib.rs", "// a"),
 		tar.Header{Name: "a-1.0.0/run.sh", Mode: 0o755, PAXRecords: map[string]string{"text": "#!"}},
 		tar.Header{Name: "a-1.0.0/src/link.rs", Typeflag: tar.TypeSymlink, Linkname: "lib.rs"},
-		file("a-1.0.0/.cargo-checksum.json", `{"files":{"src/lib.rs":"0"}}`), // the registry's own never counts
+		file("a-1.0.0/.cargo-checksum.json", `{"files":{"src/lib.rs":"0"}}`), // a checksum file in the archive is ignored
 	))
 	a2 := put(t, st, "a", "2.0.0", archive(t, file("a-2.0.0/Cargo.toml", "[package] # 2")))
 	want := map[string]string{
@@ -158,13 +158,13 @@ func TestBadArchives(t *testing.T) {
 		archive []byte
 		want    string
 	}{
-		"climbs out":          {archive(t, file("a-1.0.0/../../etc/passwd", "x")), "lies outside a-1.0.0"},
-		"absolute":            {archive(t, file("/a-1.0.0/x", "x")), "lies outside a-1.0.0"},
-		"other folder":        {archive(t, file("a-1.0.1/x", "x")), "lies outside a-1.0.0"},
-		"longer folder":       {archive(t, file("a-1.0.00/x", "x")), "lies outside a-1.0.0"},
-		"no folder":           {archive(t, file("x", "x")), "lies outside a-1.0.0"},
-		"the folder a file":   {archive(t, file("a-1.0.0", "x")), "lies outside a-1.0.0"},
-		"backslash":           {archive(t, file(`a-1.0.0/..\..\x`, "x")), "lies outside a-1.0.0"},
+		"climbs out":          {archive(t, file("a-1.0.0/../../etc/passwd", "x")), "is outside a-1.0.0"},
+		"absolute":            {archive(t, file("/a-1.0.0/x", "x")), "is outside a-1.0.0"},
+		"other directory":     {archive(t, file("a-1.0.1/x", "x")), "is outside a-1.0.0"},
+		"longer name":         {archive(t, file("a-1.0.00/x", "x")), "is outside a-1.0.0"},
+		"no directory":        {archive(t, file("x", "x")), "is outside a-1.0.0"},
+		"directory is a file": {archive(t, file("a-1.0.0", "x")), "is outside a-1.0.0"},
+		"backslash":           {archive(t, file(`a-1.0.0/..\..\x`, "x")), "is outside a-1.0.0"},
 		"link out":            {archive(t, tar.Header{Name: "a-1.0.0/l", Typeflag: tar.TypeSymlink, Linkname: "../b"}), "leaves a-1.0.0"},
 		"link out, deep":      {archive(t, tar.Header{Name: "a-1.0.0/x/l", Typeflag: tar.TypeSymlink, Linkname: "../../b/c"}), "leaves a-1.0.0"},
 		"link to the root":    {archive(t, tar.Header{Name: "a-1.0.0/l", Typeflag: tar.TypeSymlink, Linkname: "/etc"}), "leaves a-1.0.0"},
@@ -189,8 +189,8 @@ func TestBadArchives(t *testing.T) {
 	}
 }
 
-// A crate may not fill the disk, wherever the limit falls: a tar reader takes
-// the end of input between two entries for the end of the archive.
+// The limits hold wherever they fall: a tar reader takes the end of input
+// between two entries for the end of the archive.
 func TestLimits(t *testing.T) {
 	var entries []tar.Header
 	for i := range 8 {

@@ -243,7 +243,7 @@ func TestBadInput(t *testing.T) {
 		{"package truncated", func(m *mirror) {
 			n := debOf(m, "gcc")
 			m.files[n] = m.files[n][:100]
-		}, fault.Pins, []string{"fetching gcc 1.96.0-1", "is 100 bytes there, want"}, ""},
+		}, fault.Pins, []string{"fetching gcc 1.96.0-1", "has 100 bytes, want"}, ""},
 		{"package lost", func(m *mirror) { delete(m.files, debOf(m, "gcc")) },
 			fault.Pins, []string{"fetching gcc 1.96.0-1", "404"}, "no location has pool/main/"},
 		{"package that leaves the root", func(m *mirror) {

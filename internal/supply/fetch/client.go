@@ -20,19 +20,19 @@ import (
 type Config struct {
 	Environ func(string) string                         // nil: os.Getenv; http_proxy, https_proxy, no_proxy in both spellings
 	Proxy   func(*url.URL) (*url.URL, error)            // nil: from Environ
-	Auth    func(*url.URL) (user, pass string, ok bool) // asked for each request and redirect; never logged
+	Auth    func(*url.URL) (user, pass string, ok bool) // called for each request and redirect; never logged
 
 	PerHost int           // requests in flight per host; default 4
 	Workers int           // downloads in flight; default 8
-	Retries int           // further tries per location after a transient error; default 3, negative for none
+	Retries int           // retries per location after a transient error; default 3, negative for none
 	Backoff time.Duration // before the first retry, doubled each time; default 300 ms
-	Stall   time.Duration // a transfer without a byte for so long is broken; default 30 s
+	Stall   time.Duration // a transfer that receives no byte for this long fails; default 30 s
 
 	Offline bool   // make no connection
-	Command string // what to type when something is missing; default "espalier fetch"
+	Command string // command suggested in hints when a file is missing; default "espalier fetch"
 }
 
-// maxRedirects is what browsers and apt allow, halved: archives redirect once.
+// maxRedirects is half of what browsers and apt allow: archives redirect once.
 const maxRedirects = 5
 
 // Client fetches. It is safe for concurrent use.
@@ -44,8 +44,8 @@ type Client struct {
 	slots map[string]chan struct{} // by host
 }
 
-// New makes a client. The certificate authorities are those of the machine;
-// SSL_CERT_FILE and SSL_CERT_DIR are honoured by crypto/x509.
+// New returns a client. The certificate authorities are those of the machine;
+// crypto/x509 honours SSL_CERT_FILE and SSL_CERT_DIR.
 func New(cfg Config) *Client {
 	if cfg.Environ == nil {
 		cfg.Environ = os.Getenv
@@ -81,7 +81,8 @@ func New(cfg Config) *Client {
 			IdleConnTimeout:       30 * time.Second,
 			TLSHandshakeTimeout:   15 * time.Second,
 			ResponseHeaderTimeout: cfg.Stall,
-			// The digest is that of the file, not of a transfer encoding.
+			// The digest is that of the file, so transfer encodings are
+			// disabled.
 			DisableCompression: true,
 			ReadBufferSize:     64 << 10,
 		},
@@ -90,8 +91,8 @@ func New(cfg Config) *Client {
 	return c
 }
 
-// EnvironProxy chooses proxies as curl does, from the variables that get
-// returns.
+// EnvironProxy chooses proxies as curl does, from the environment variables
+// that get returns.
 func EnvironProxy(get func(string) string) func(*url.URL) (*url.URL, error) {
 	either := func(name string) string {
 		if v := get(strings.ToLower(name)); v != "" {
@@ -120,7 +121,7 @@ func (c *Client) redirect(req *http.Request, via []*http.Request) error {
 	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return permanent{errors.New("redirect from https to " + req.URL.Scheme)}
 	}
-	// What the first host was told is not for the next one.
+	// Credentials of the first host are not sent to the next one.
 	req.Header.Del("Authorization")
 	req.Header.Del("Referer")
 	c.authorise(req)
@@ -136,7 +137,7 @@ func (c *Client) authorise(req *http.Request) {
 	}
 }
 
-// slot waits for a place among the requests to a host.
+// slot waits until fewer than PerHost requests to the host are in flight.
 func (c *Client) slot(ctx context.Context, host string) (release func(), err error) {
 	c.mu.Lock()
 	ch := c.slots[host]
@@ -153,8 +154,8 @@ func (c *Client) slot(ctx context.Context, host string) (release func(), err err
 	}
 }
 
-// pause waits before retry number n (from 0), or as long as the server asked
-// for, at most half a minute.
+// pause waits before retry number n (from 0), or as long as the server requests
+// in Retry-After, at most 30 s.
 func (c *Client) pause(ctx context.Context, n int, err error) error {
 	d := c.cfg.Backoff << min(n, 6)
 	d += rand.N(d/2 + 1)
@@ -172,12 +173,12 @@ func (c *Client) pause(ctx context.Context, n int, err error) error {
 	}
 }
 
-// permanent marks an error that another try at the same place cannot mend.
+// permanent marks an error that a retry at the same location cannot fix.
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// statusError is an HTTP answer other than success.
+// statusError is an HTTP response other than success.
 type statusError struct {
 	code  int
 	after time.Duration
@@ -190,7 +191,7 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("status %d", e.code)
 }
 
-// transient reports whether the same request may succeed a little later.
+// transient reports whether the same request may succeed later.
 func transient(err error) bool {
 	var p permanent
 	var status *statusError
@@ -210,14 +211,14 @@ func transient(err error) bool {
 	return true
 }
 
-// NotFound reports whether err says that a location does not have the file.
+// NotFound reports whether err means that a location does not have the file.
 func NotFound(err error) bool {
 	var status *statusError
 	return errors.Is(err, os.ErrNotExist) || errors.As(err, &status) && (status.code == 404 || status.code == 410)
 }
 
-// join appends a path to a prefix. An empty prefix means that the path is an
-// address already.
+// join appends a path to a prefix. If the prefix is empty, path is a complete
+// URL.
 func join(prefix, path string) (*url.URL, error) {
 	text := path
 	if prefix != "" {
@@ -225,12 +226,12 @@ func join(prefix, path string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, permanent{errors.New("not an address")}
+		return nil, permanent{errors.New("not a URL")}
 	}
 	switch u.Scheme {
 	case "http", "https":
 		if u.Host == "" {
-			return nil, permanent{errors.New("address without a host")}
+			return nil, permanent{errors.New("URL without a host")}
 		}
 	case "file", "copy":
 	default:
@@ -239,7 +240,7 @@ func join(prefix, path string) (*url.URL, error) {
 	return u, nil
 }
 
-// escape keeps a path's slashes and what Debian puts into file names.
+// escape keeps slashes and the characters that occur in Debian's file names.
 func escape(path string) string {
 	parts := strings.Split(path, "/")
 	for i, p := range parts {
@@ -248,7 +249,7 @@ func escape(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// where writes an address for people, without any credentials.
+// where formats a URL for messages, without credentials.
 func where(u *url.URL) string {
 	v := *u
 	v.User = nil

@@ -1,6 +1,8 @@
-// Package fetch brings files whose SHA-256 is known into the store: many at
-// once, from several locations each, resumed, retried, and believed only when
-// the digest is right. In come digests, paths and prefixes; out go blobs, each
-// reported the moment it is complete so that unpacking overlaps fetching. It
-// knows the store and no supplier, and contains no address.
+// Package fetch downloads files with known SHA-256 digests into the store:
+// concurrently, from several locations per file, with resumption and retries; a
+// file is accepted only when its digest is correct.
+//
+// Input: digests, paths and prefixes. Output: blobs, each reported when it is
+// complete, so that unpacking overlaps downloading. The package uses the store,
+// knows no supplier and contains no URL.
 package fetch

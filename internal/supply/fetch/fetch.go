@@ -16,25 +16,26 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// File is one file to bring.
+// File is a file to download.
 type File struct {
-	Name     string       // for people: "rustc-web 1.96.0+dfsg1-1~deb12u2"
+	Name     string       // for messages: "rustc-web 1.96.0+dfsg1-1~deb12u2"
 	Digest   store.Digest // Size -1 when unknown
-	Path     string       // location-independent: "pool/main/…"; a whole address when Prefixes is empty
+	Path     string       // location-independent: "pool/main/…"; a complete URL when Prefixes is empty
 	Prefixes []string     // tried in order: "file:///mnt/debian/"
-	Limit    int64        // bytes at most when the size is unknown; default 1 GiB
-	Hints    []string     // what else to do when no location has it
+	Limit    int64        // maximum number of bytes when the size is unknown; default 1 GiB
+	Hints    []string     // printed when no location has the file
 }
 
-// DefaultLimit bounds a file of unknown size.
+// DefaultLimit is the maximum size of a file of unknown size, in bytes.
 const DefaultLimit = 1 << 30
 
-// Fetch brings all files into the store and calls done for each as soon as
-// its blob is there, also for those that were there before: concurrently, at
-// most GOMAXPROCS calls at once, never for the same file twice. done may be
-// nil. Downloads start in the order of files. The first error stops
-// everything; it is a fault.Pins that names the file, every location tried
-// with its cause, and what to do. Bytes are counted in task; nil counts nothing.
+// Fetch downloads all files into the store and calls done for each as soon as
+// its blob is present, including those that were present before. Calls of done
+// are concurrent, at most GOMAXPROCS at a time, and never for the same file
+// twice; done may be nil. Downloads start in the order of files. The first
+// error cancels the rest; it is a fault.Pins that names the file, every
+// location tried with its cause, and a remedy. Bytes are counted in task, which
+// may be nil.
 func (c *Client) Fetch(ctx context.Context, st *store.Store, files []File, task progress.Task, done func(context.Context, int, File) error) error {
 	if task == nil {
 		task = progress.Discard.Start("", progress.Bytes, 0)
@@ -83,7 +84,8 @@ func (c *Client) Fetch(ctx context.Context, st *store.Store, files []File, task 
 	return group.Wait()
 }
 
-// missing lists what an offline client cannot bring.
+// missing returns the error of an offline client that lists the missing files,
+// nil when there are none.
 func (c *Client) missing(st *store.Store, files []File) error {
 	const show = 8
 	var names []string
@@ -102,13 +104,13 @@ func (c *Client) missing(st *store.Store, files []File) error {
 	return fault.New(fault.Pins, "not in the store and offline: "+list, "with a network: "+c.cfg.Command)
 }
 
-// cause is what went wrong at one location.
+// cause is the error of one location.
 type cause struct {
 	at  string
 	err error
 }
 
-// one brings one file.
+// one downloads one file.
 func (c *Client) one(ctx context.Context, st *store.Store, f *File, task progress.Task) error {
 	if st.Has(f.Digest) {
 		if f.Digest.Size > 0 {
@@ -151,7 +153,7 @@ func kindOr(err error, k fault.Kind) fault.Kind {
 	return k
 }
 
-// redact keeps a broken prefix out of an error when it may hold a password.
+// redact replaces an invalid prefix in an error when it may contain a password.
 func redact(prefix string) string {
 	if i := strings.LastIndexByte(prefix, '@'); i >= 0 {
 		return "…" + prefix[i:]
@@ -159,7 +161,7 @@ func redact(prefix string) string {
 	return prefix
 }
 
-// lost is the error of a file that no location gave.
+// lost is the error of a file that could not be downloaded from any location.
 func (c *Client) lost(f *File, causes []cause) error {
 	var b strings.Builder
 	gone, wrong := 0, 0
@@ -179,11 +181,11 @@ func (c *Client) lost(f *File, causes []cause) error {
 	hints := f.Hints
 	switch {
 	case gone == len(causes):
-		hints = append(hints, fmt.Sprintf("no location has %s any more: add one that keeps old versions to prefixes in [supply] of espalier.toml; a folder that holds it is file:///its/path/", f.Path))
+		hints = append(hints, fmt.Sprintf("no location has %s any longer: add one that keeps old versions to prefixes in [supply] of espalier.toml; a local directory is file:///PATH/", f.Path))
 	case wrong > 0:
-		hints = append(hints, "a location gave other bytes than the lock says; add another one to prefixes in [supply] of espalier.toml, or accept what is published today with: espalier lock")
+		hints = append(hints, "a location has other content than the lock; add another one to prefixes in [supply] of espalier.toml, or pin the current versions: espalier lock")
 	default:
-		hints = append(hints, "check the network and the proxy (http_proxy, https_proxy), then type again: "+c.cfg.Command+" (what has arrived is kept)")
+		hints = append(hints, "check the network and the proxy (http_proxy, https_proxy), then run again: "+c.cfg.Command+"   # partial downloads are resumed")
 	}
 	text := fmt.Sprintf("fetching %s", f.Name)
 	if len(causes) > 1 {
@@ -192,15 +194,16 @@ func (c *Client) lost(f *File, causes []cause) error {
 	return &fault.Error{Kind: fault.Pins, Text: text, Hints: hints, Err: errors.New(b.String())}
 }
 
-// localError is a failure of this machine, which no other mirror can mend.
+// localError is an error of this machine, such as a full disk: other locations
+// would not help.
 type localError struct{ err error }
 
 func (e *localError) Error() string { return e.err.Error() }
 func (e *localError) Unwrap() error { return e.err }
 
-// from brings f from one location, resuming and retrying.
+// from downloads f from one location, resuming and retrying.
 func (c *Client) from(ctx context.Context, st *store.Store, f *File, u *url.URL, task progress.Task) error {
-	ranges := true // false once the location answered a wrong range
+	ranges := true // false after the location answered with a wrong range
 	for try := 0; ; try++ {
 		err := c.transfer(ctx, st, f, u, ranges, task)
 		switch {
@@ -212,7 +215,7 @@ func (c *Client) from(ctx context.Context, st *store.Store, f *File, u *url.URL,
 			ranges = false
 			continue
 		case errors.Is(err, errStale):
-			continue // what an earlier run left was wrong; it is gone now
+			continue // the partial file of an earlier run was wrong; it is deleted now
 		case !transient(err) || try >= c.cfg.Retries:
 			return err
 		}
@@ -222,8 +225,9 @@ func (c *Client) from(ctx context.Context, st *store.Store, f *File, u *url.URL,
 	}
 }
 
-// errStale means that resumed bytes did not fit: they may come from another
-// location, so this one deserves a try from the beginning.
+// errStale means that the digest is wrong after resuming: the first part may
+// come from another location, so this location is tried again from the
+// beginning.
 var errStale = errors.New("the resumed part was wrong")
 
 func (c *Client) transfer(ctx context.Context, st *store.Store, f *File, u *url.URL, ranges bool, task progress.Task) (err error) {
@@ -246,7 +250,7 @@ func (c *Client) transfer(ctx context.Context, st *store.Store, f *File, u *url.
 	task.Add(counted)
 	defer func() {
 		if err != nil {
-			task.Add(-counted) // counted again by the next try
+			task.Add(-counted) // the next attempt counts them again
 		}
 	}()
 	resumed := p.Offset() > 0
@@ -256,7 +260,7 @@ func (c *Client) transfer(ctx context.Context, st *store.Store, f *File, u *url.
 			return err
 		}
 		defer b.close()
-		if b.offset != p.Offset() { // the server has no ranges
+		if b.offset != p.Offset() { // the server does not support ranges
 			if err := p.Reset(); err != nil {
 				return &localError{err}
 			}
@@ -290,8 +294,8 @@ func (c *Client) transfer(ctx context.Context, st *store.Store, f *File, u *url.
 	return nil
 }
 
-// copyInto copies at most limit bytes and one more, so that a file that goes
-// on is noticed without reading it.
+// copyInto copies at most limit+1 bytes, so that a longer file is detected
+// without reading all of it.
 func copyInto(p *store.Partial, r io.Reader, limit int64, count func(int64)) error {
 	buf := make([]byte, 128<<10)
 	for {
@@ -318,12 +322,12 @@ func copyInto(p *store.Partial, r io.Reader, limit int64, count func(int64)) err
 	}
 }
 
-// Get brings a small document whose digest is not known beforehand, from the
-// first prefix that has it, and says from which address. More than limit
-// bytes are an error. When no location has it, NotFound(err) is true.
+// Get downloads a small document whose digest is not known in advance from the
+// first prefix that has it, and returns the URL too. A document of more than
+// limit bytes is an error. When no location has it, NotFound(err) is true.
 func (c *Client) Get(ctx context.Context, path string, prefixes []string, limit int64) (data []byte, from string, err error) {
 	if c.cfg.Offline {
-		return nil, "", fault.New(fault.Pins, "asking for "+path+" while offline", "with a network: "+c.cfg.Command)
+		return nil, "", fault.New(fault.Pins, "requesting "+path+" while offline", "with a network: "+c.cfg.Command)
 	}
 	var last error
 	for _, prefix := range prefixes {

@@ -38,12 +38,12 @@ func openStoreAt(t *testing.T, dir string) *store.Store {
 	return st
 }
 
-// quick is a configuration whose retries do not wait.
+// quick returns a configuration without delays between retries.
 func quick() fetch.Config {
 	return fetch.Config{Backoff: time.Nanosecond, Environ: func(string) string { return "" }, Stall: 10 * time.Second}
 }
 
-// content makes n bytes that differ along their length.
+// content returns n bytes without a short period.
 func content(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -52,7 +52,7 @@ func content(n int) []byte {
 	return b
 }
 
-// counter counts what a task reports.
+// counter counts the bytes that a task reports.
 type counter struct {
 	n atomic.Int64
 }
@@ -70,7 +70,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.URL + "/"
 }
 
-// cut answers the whole file but ends the connection after n bytes.
+// cut announces the whole file but closes the connection after n bytes.
 func cut(w http.ResponseWriter, r *http.Request, b []byte, n int) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	w.Write(b[:n])
@@ -87,8 +87,8 @@ func TestFetch(t *testing.T) {
 		name    string
 		handler func(t *testing.T) http.HandlerFunc
 		unsized bool
-		want    string   // part of the error; empty for success
-		hints   []string // parts of the hints
+		want    string   // substring of the error; empty for success
+		hints   []string // substrings of the hints
 	}{
 		{name: "plain", handler: func(*testing.T) http.HandlerFunc { return ranged }},
 		{name: "size unknown", unsized: true, handler: func(*testing.T) http.HandlerFunc { return ranged }},
@@ -155,14 +155,14 @@ func TestFetch(t *testing.T) {
 			handler: func(*testing.T) http.HandlerFunc {
 				return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
 			}},
-		{name: "truncated for good", want: "299000 bytes there, want 300000",
+		{name: "truncated for good", want: "has 299000 bytes, want 300000",
 			handler: func(*testing.T) http.HandlerFunc {
 				return func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Length", "299000")
 					w.Write(data[:299_000])
 				}
 			}},
-		{name: "truncated without a length", want: "ends after 299000 of 300000 bytes", hints: []string{"what has arrived is kept"},
+		{name: "truncated without a length", want: "ends after 299000 of 300000 bytes", hints: []string{"partial downloads are resumed"},
 			handler: func(*testing.T) http.HandlerFunc {
 				return func(w http.ResponseWriter, r *http.Request) {
 					w.(http.Flusher).Flush() // chunked
@@ -174,14 +174,14 @@ func TestFetch(t *testing.T) {
 				return func(w http.ResponseWriter, r *http.Request) {
 					w.(http.Flusher).Flush()
 					w.Write(data)
-					for range 1000 { // would be endless if it were read
+					for range 1000 { // endless if the client reads all of it
 						if _, err := w.Write(data); err != nil {
 							return
 						}
 					}
 				}
 			}},
-		{name: "other bytes", want: "sha256", hints: []string{"a location gave other bytes"},
+		{name: "other bytes", want: "sha256", hints: []string{"a location has other content"},
 			handler: func(*testing.T) http.HandlerFunc {
 				return func(w http.ResponseWriter, r *http.Request) {
 					b := bytes.Clone(data)
@@ -189,7 +189,7 @@ func TestFetch(t *testing.T) {
 					w.Write(b)
 				}
 			}},
-		{name: "lost", want: "404 Not Found", hints: []string{"no location has pool/f.deb any more"},
+		{name: "lost", want: "404 Not Found", hints: []string{"no location has pool/f.deb any longer"},
 			handler: func(*testing.T) http.HandlerFunc { return http.NotFound }},
 		{name: "endless redirects", want: "redirects",
 			handler: func(*testing.T) http.HandlerFunc {
@@ -252,8 +252,8 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// A mirror that lost a file, one that changed it and one that is down: the
-// next one serves; when none does, the error names all.
+// One mirror has lost a file, one has a changed file and one is down: the next
+// one is used; when there is no other, the error names all three.
 func TestMirrors(t *testing.T) {
 	data := content(5000)
 	lost := serve(t, http.NotFound)
@@ -280,7 +280,7 @@ func TestMirrors(t *testing.T) {
 	}
 }
 
-// What an interrupted process left is used by the next one.
+// A process resumes the partial file of an interrupted process.
 func TestResumeAcrossProcesses(t *testing.T) {
 	data := content(200_000)
 	dir := t.TempDir()
@@ -314,7 +314,8 @@ func TestResumeAcrossProcesses(t *testing.T) {
 	}
 }
 
-// A part that came from a mirror with other bytes must not spoil the next try.
+// A partial file from a mirror with other content does not break the next
+// attempt.
 func TestResumeOfWrongBytes(t *testing.T) {
 	data := content(200_000)
 	bad := bytes.Clone(data)
@@ -388,7 +389,7 @@ func TestOffline(t *testing.T) {
 	}
 }
 
-// Logins are sent to whom they belong and appear in no message.
+// Credentials are sent only to their host and appear in no message.
 func TestLogins(t *testing.T) {
 	const secret = "hunter2"
 	data := content(100)
@@ -461,8 +462,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 	}
 }
 
-// Never more requests at once to one host than configured, and all files
-// arrive.
+// At most PerHost requests to one host are in flight, and all files arrive.
 func TestPerHost(t *testing.T) {
 	var now, most atomic.Int32
 	gate := make(chan struct{})
@@ -476,7 +476,7 @@ func TestPerHost(t *testing.T) {
 			}
 		}
 		if n == 2 {
-			once.Do(func() { close(gate) }) // both places are taken: go on
+			once.Do(func() { close(gate) }) // both slots are taken: continue
 		}
 		<-gate
 		fmt.Fprint(w, r.URL.Path)
@@ -496,7 +496,7 @@ func TestPerHost(t *testing.T) {
 	}
 }
 
-// The callback's error stops everything and is the result.
+// An error of the callback cancels the rest and is returned.
 func TestCallbackError(t *testing.T) {
 	prefix := serve(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) })
 	var files []fetch.File

@@ -13,15 +13,16 @@ import (
 	"time"
 )
 
-// body is an open transfer. offset is where it really starts: a server
-// without ranges starts at 0 whatever was asked.
+// body is the body of a transfer in progress. offset is where it starts, which
+// is 0 for a server without range support, whatever was requested.
 type body struct {
 	io.Reader
 	offset int64
 	close  func()
 }
 
-// open asks for u from offset on. size is the file's, -1 when unknown.
+// open requests u from offset on. size is that of the whole file, -1 when
+// unknown.
 func (c *Client) open(ctx context.Context, u *url.URL, offset, size int64) (*body, error) {
 	if u.Scheme == "file" || u.Scheme == "copy" {
 		return openFile(u, offset)
@@ -35,7 +36,7 @@ func (c *Client) open(ctx context.Context, u *url.URL, offset, size int64) (*bod
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		done()
-		return nil, permanent{errors.New("not an address")}
+		return nil, permanent{errors.New("not a URL")}
 	}
 	req.Header.Set("User-Agent", "espalier")
 	c.authorise(req)
@@ -66,7 +67,7 @@ func (c *Client) open(ctx context.Context, u *url.URL, offset, size int64) (*bod
 		return fail(&statusError{code: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"))})
 	}
 	if size >= 0 && resp.ContentLength >= 0 && offset+resp.ContentLength != size {
-		return fail(permanent{fmt.Errorf("is %d bytes there, want %d", offset+resp.ContentLength, size)})
+		return fail(permanent{fmt.Errorf("has %d bytes, want %d", offset+resp.ContentLength, size)})
 	}
 	stall := time.AfterFunc(c.cfg.Stall, func() { cancel(fmt.Errorf("no data for %v", c.cfg.Stall)) })
 	return &body{
@@ -76,10 +77,10 @@ func (c *Client) open(ctx context.Context, u *url.URL, offset, size int64) (*bod
 	}, nil
 }
 
-// errBadRange means: ask again for the whole file.
-var errBadRange = errors.New("the server answered another range")
+// errBadRange means that the whole file must be requested instead.
+var errBadRange = errors.New("the server sent another range")
 
-// watched is a response body that gives up when nothing comes.
+// watched is a response body with a timeout for stalled transfers.
 type watched struct {
 	ctx   context.Context
 	r     io.Reader
@@ -102,16 +103,16 @@ func (w *watched) Read(p []byte) (int, error) {
 func openFile(u *url.URL, offset int64) (*body, error) {
 	name := u.Path
 	if name == "" {
-		name = u.Opaque // file:relative is refused by Open below
+		name = u.Opaque // Open below rejects relative names
 	}
 	if !strings.HasPrefix(name, "/") {
-		return nil, permanent{errors.New("a file address needs an absolute path")}
+		return nil, permanent{errors.New("a file URL needs an absolute path")}
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		var pe *os.PathError
 		if errors.As(err, &pe) {
-			err = pe.Err // the address is named already
+			err = pe.Err // without the name, which the caller adds
 		}
 		return nil, permanent{err}
 	}
@@ -126,7 +127,7 @@ func openFile(u *url.URL, offset int64) (*body, error) {
 	return &body{Reader: f, offset: offset, close: func() { f.Close() }}, nil
 }
 
-// contentRange reads "bytes 100-199/200"; total is -1 for "*".
+// contentRange parses "bytes 100-199/200"; total is -1 for "*".
 func contentRange(v string) (start, total int64, ok bool) {
 	v, ok = strings.CutPrefix(v, "bytes ")
 	if !ok {
@@ -151,7 +152,7 @@ func contentRange(v string) (start, total int64, ok bool) {
 	return start, total, err == nil
 }
 
-// retryAfter reads a number of seconds; a date is not worth waiting for.
+// retryAfter parses a number of seconds; the date form is ignored.
 func retryAfter(v string) time.Duration {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 0 {
@@ -160,8 +161,8 @@ func retryAfter(v string) time.Duration {
 	return time.Duration(min(n, 30)) * time.Second
 }
 
-// plain drops the address that net/http puts into its errors: it is named
-// once by the caller, and it may carry credentials.
+// plain removes the URL that net/http adds to errors: the caller adds it once,
+// without credentials.
 func plain(err error) error {
 	var ue *url.Error
 	if errors.As(err, &ue) {

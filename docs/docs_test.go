@@ -33,17 +33,8 @@ const (
 	maxRow  = 320
 )
 
-// unwrapped are pages that still have longer lines.
-var unwrapped = map[string]bool{
-	"board.md": true, "cpu.md": true, "flashing.md": true, "image.md": true,
-	"lock.md": true, "network.md": true, "performance.md": true, "project.md": true, "step.md": true,
-}
-
 func TestLineLength(t *testing.T) {
 	for _, page := range pages(t) {
-		if unwrapped[page] {
-			continue
-		}
 		f, err := os.Open(page)
 		if err != nil {
 			t.Fatal(err)

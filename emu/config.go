@@ -22,7 +22,7 @@ type Config struct {
 	EFuse []byte
 
 	// MAC is the base MAC address in the eFuse of a board made without EFuse;
-	// all zero is 02:00:00:00:00:01.
+	// all zero is c3.DefaultMAC.
 	MAC [6]byte
 
 	// Strap is the boot mode that the strapping pins select at power-on.

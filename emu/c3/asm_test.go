@@ -148,7 +148,7 @@ func newTestChip(t testing.TB, cfg emu.Config) *testChip {
 		t.Fatal(err)
 	}
 	// The program disables nothing, so the boot guards must go.
-	for _, w := range [][2]uint32{{0x6001f048, 0}, {0x600080a8, wdtKey}, {0x60008090, 0}} {
+	for _, w := range [][2]uint32{{0x600c0010, ^uint32(0)}, {0x600c0014, ^uint32(0)}, {0x6001f048, 0}, {0x600080a8, wdtKey}, {0x60008090, 0}} {
 		c.w(w[0], w[1])
 	}
 	c.run(emu.Tick)

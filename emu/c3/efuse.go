@@ -80,16 +80,27 @@ func newEFuse(c *soc, cfg *emu.Config) (*efuse, error) {
 	return e, nil
 }
 
+// DefaultMAC returns the base MAC address of a board made without eFuse content:
+// one of Espressif's, so that the addresses derived from it differ from one
+// another.
+func DefaultMAC() [6]byte { return [6]byte{0x7c, 0xdf, 0xa1, 0xc3, 0x00, 0x01} }
+
 // healthy burns what a chip of revision 0.4 leaves the factory with.
 func (e *efuse) healthy(mac [6]byte) {
 	if mac == [6]byte{} {
-		mac = [6]byte{2, 0, 0, 0, 0, 1}
+		mac = DefaultMAC()
 	}
 	word := func(off, v uint32) { binary.LittleEndian.PutUint32(e.fuses[off-efRead:], v) }
 	word(0x44, uint32(mac[2])<<24|uint32(mac[3])<<16|uint32(mac[4])<<8|uint32(mac[5]))
 	word(0x48, uint32(mac[0])<<8|uint32(mac[1]))
-	word(0x50, 4<<18|3<<24) // WAFER_VERSION_MINOR_LO, BLK_VERSION_MINOR
-	word(0x6c, 1)           // BLK_VERSION_MAJOR
+	word(0x3c, 1<<31)      // ERR_RST_ENABLE
+	word(0x50, 0x4b100000) // WAFER_VERSION_MINOR_LO 4, BLK_VERSION_MINOR 3, flash of 4 MB
+	word(0x54, 0xd1f0a619) // calibration of voltages and clocks, as on a chip of revision 0.4
+	word(0x58, 0x0007d280)
+	word(0x6c, 0x15e4eb71) // BLK_VERSION_MAJOR 1 and calibration of ADC and temperature sensor
+	word(0x70, 0xba1e0c7d)
+	word(0x74, 0xce458664)
+	word(0x78, 9)
 }
 
 // content returns what is burnt, for Config.EFuse of another board: with the

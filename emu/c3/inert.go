@@ -17,6 +17,10 @@ func (c *soc) Inert(blocks []string) error {
 		for _, d := range c.devices {
 			if st := d.store(); st.name == name {
 				c.bus.attach(inert{st})
+				if c.inert == nil {
+					c.inert = map[string]bool{}
+				}
+				c.inert[name] = true
 				found = true
 			}
 		}

@@ -49,6 +49,7 @@ type soc struct {
 	xts       *xtsAES
 	wifi      *wifiMAC
 	devices   []device // every block, in the order of attachment
+	inert     map[string]bool
 
 	s struct {
 		Cause uint8 // of a reset that was requested
@@ -284,4 +285,7 @@ func (c *soc) State(s *chip.State) {
 		}
 	}
 	s.Fixed(&c.s)
+	if s.Loading() {
+		c.gateClocks()
+	}
 }

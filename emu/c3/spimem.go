@@ -64,18 +64,26 @@ type spiMem struct {
 func newSPIMem(c *soc, n int, base uint32, f *flash) *spiMem {
 	p := &spiMem{flash: f}
 	p.intr.line = c.intc.source(srcSPI1)
-	fsm, date := uint32(0), uint32(0x2007170)
 	if f == nil {
-		fsm, date = 0x200, 0x2007130
+		// SPI0 has few of the registers; values as on a chip of revision 0.4.
+		p.block = newBlock("SPI0", base, []reg{
+			{spiCtrl, "CTRL", 0x2c2000}, {0x0c, "CTRL1", 0}, {0x10, "CTRL2", 0x21}, {0x14, "CLOCK", 0x30103}, {spiUser, "USER", 0},
+			{spiUser1, "USER1", 0x5c000007}, {spiUser2, "USER2", 0x70000000}, {spiRdStatus, "RD_STATUS", 0}, {0x34, "MISC", 0},
+			{0x3c, "CACHE_FCTRL", 0}, {spiFSM, "FSM", 0x200}, {0xa8, "TIMING_CALI", 1}, {0xac, "DIN_MODE", 0}, {0xb0, "DIN_NUM", 0},
+			{0xb4, "DOUT_MODE", 0}, {0xdc, "CLOCK_GATE", 1}, {0xe0, "CORE_CLK_SEL", 0}, {0x3fc, "DATE", 0x2007130},
+		})
+		// Firmware for several chips writes registers that this one does not have.
+		p.know(0, 0xe0)
+		return p
 	}
-	p.block = newBlock([]string{"SPI0", "SPI1"}[n], base, []reg{
+	p.block = newBlock("SPI1", base, []reg{
 		{spiCmd, "CMD", 0}, {spiAddr, "ADDR", 0}, {spiCtrl, "CTRL", 0x2ca000}, {0x0c, "CTRL1", 0xffc}, {0x10, "CTRL2", 0}, {0x14, "CLOCK", 0x30103},
 		{spiUser, "USER", 0x80000000}, {spiUser1, "USER1", 0x5c000007}, {spiUser2, "USER2", 0x70000000}, {spiMosiDlen, "MOSI_DLEN", 0},
 		{spiMisoDlen, "MISO_DLEN", 0}, {spiRdStatus, "RD_STATUS", 0}, {0x34, "MISC", 2}, {0x38, "TX_CRC", 0xffffffff}, {0x3c, "CACHE_FCTRL", 0},
-		{spiFSM, "FSM", fsm}, {0x98, "FLASH_WAITI_CTRL", 0x14}, {0x9c, "FLASH_SUS_CTRL", 0x8002000}, {0xa0, "FLASH_SUS_CMD", 0x5757a},
+		{spiFSM, "FSM", 0}, {0x98, "FLASH_WAITI_CTRL", 0x14}, {0x9c, "FLASH_SUS_CTRL", 0x8002000}, {0xa0, "FLASH_SUS_CMD", 0x5757a},
 		{spiSusStatus, "SUS_STATUS", 0}, {0xa8, "TIMING_CALI", 0}, {0xac, "DIN_MODE", 0}, {0xb0, "DIN_NUM", 0}, {0xb4, "DOUT_MODE", 0},
 		{spiIntEna, "INT_ENA", 0}, {spiIntClr, "INT_CLR", 0}, {spiIntRaw, "INT_RAW", 0}, {spiIntSt, "INT_ST", 0}, {0xdc, "CLOCK_GATE", 1},
-		{0xe0, "CORE_CLK_SEL", 0}, {0x3fc, "DATE", date},
+		{0xe0, "CORE_CLK_SEL", 0}, {0x3fc, "DATE", 0x2007170},
 	})
 	p.know(spiW0, spiW0+spiBuffer-4)
 	return p
@@ -85,10 +93,6 @@ func (p *spiMem) read(off uint32) uint32 {
 	switch off {
 	case spiCmd:
 		return 0
-	case spiFSM:
-		if p.flash == nil {
-			return 0 // idle; software waits for it
-		}
 	case spiIntClr:
 		return 0
 	case spiIntRaw:

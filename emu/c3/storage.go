@@ -9,14 +9,6 @@ type storage struct{ block }
 
 func (d *storage) state(s *chip.State) { s.Fixed(&d.words) }
 
-// newSensitive is SENSITIVE, TRM 14: permission control. What is configured is
-// kept and not enforced.
-func newSensitive() *storage {
-	d := &storage{newBlock("SENSITIVE", 0x600c1000, []reg{{0xffc, "DATE", 0x2010200}})}
-	d.know(0, 0x170)
-	return d
-}
-
 // unmodelled are the blocks that exist on the chip and not on this board.
 // Registers that a driver waits for have the value that lets it go on; their
 // use is recorded like that of all others.
@@ -26,7 +18,7 @@ func unmodelled() []*storage {
 		base uint32
 		regs []reg
 	}{
-		{"I2C0", 0x60013000, []reg{{0x08, "SR", 0xc000}, {0x20, "INT_RAW", 2}}},
+		{"I2C0", 0x60013000, []reg{{0x04, "CTR", 0x20b}, {0x08, "SR", 0xc000}, {0x0c, "TO", 0x10}, {0x20, "INT_RAW", 2}}},
 		{"UHCI0", 0x60014000, nil},
 		{"TWAI", 0x6002b000, nil},
 		{"I2S0", 0x6002d000, nil},

@@ -81,6 +81,9 @@ func (y *system) write(off, v uint32) {
 	case off >= sysFromCPU0 && off <= sysFromCPU3:
 		y.block.write(off, v&1)
 		y.fromCPU[(off-sysFromCPU0)/4].set(v&1 != 0)
+	case off == sysPeripClkEn0 || off == sysPeripClkEn1:
+		y.block.write(off, v)
+		y.soc.gateClocks()
 	case off == sysExternalCrypt:
 		y.block.write(off, v&0xf)
 		y.soc.extmem.crypt.update()
@@ -117,6 +120,7 @@ func (y *system) reset() {
 	for _, l := range y.fromCPU {
 		l.set(false)
 	}
+	y.soc.gateClocks()
 	y.soc.m.SetCPUPeriod(chip.Duration(y.cpuTicks()))
 }
 

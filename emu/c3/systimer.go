@@ -46,6 +46,7 @@ type systimer struct {
 		Base  [stUnits]uint64    // count at Since
 		Since [stUnits]chip.Time // when the unit was started
 		Latch [stUnits]uint64    // what UPDATE took
+		Valid [stUnits]bool      // UPDATE was used since the reset
 		Armed [stTargets]bool    // comparator loaded and not fired
 		Goal  [stTargets]uint64  // count at which it fires
 		Raw   uint32
@@ -86,7 +87,8 @@ func (t *systimer) countAt(unit int, at chip.Time) uint64 {
 // spinLoad implements counter.
 func (t *systimer) spinLoad(off uint32, to chip.Time) rv32.SpinValue {
 	if off < stUnit0Value {
-		return rv32.SpinValue{OK: true, Lo: stOpValid, Hi: stOpValid, Latched: true}
+		v := t.read(off)
+		return rv32.SpinValue{OK: true, Lo: v, Hi: v, Latched: true}
 	}
 	unit := int(off-stUnit0Value) / 8
 	return spinValue(t.s.Latch[unit], t.countAt(unit, to), off&4 == 0)
@@ -95,7 +97,10 @@ func (t *systimer) spinLoad(off uint32, to chip.Time) rv32.SpinValue {
 func (t *systimer) read(off uint32) uint32 {
 	switch off {
 	case stUnit0Op, stUnit0Op + 4:
-		return stOpValid
+		if t.s.Valid[(off-stUnit0Op)/4] {
+			return stOpValid
+		}
+		return 0
 	case stUnit0Value:
 		return uint32(t.s.Latch[0] >> 32)
 	case stUnit0Value + 4:
@@ -123,7 +128,7 @@ func (t *systimer) write(off, v uint32) {
 	case stUnit0Op, stUnit0Op + 4:
 		if v&stOpUpdate != 0 {
 			unit := int(off-stUnit0Op) / 4
-			t.s.Latch[unit] = t.count(unit)
+			t.s.Latch[unit], t.s.Valid[unit] = t.count(unit), true
 		}
 	case stUnit0Start, stUnit0Start + 4:
 		if v&1 != 0 {
@@ -236,7 +241,7 @@ func (t *systimer) update() {
 func (t *systimer) reset() {
 	t.block.reset()
 	for unit := range stUnits {
-		t.s.Base[unit], t.s.Since[unit], t.s.Latch[unit] = 0, t.soc.m.Now(), 0
+		t.s.Base[unit], t.s.Since[unit], t.s.Latch[unit], t.s.Valid[unit] = 0, t.soc.m.Now(), 0, false
 	}
 	for n := range stTargets {
 		t.s.Armed[n], t.s.Goal[n] = false, 0

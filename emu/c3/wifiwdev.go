@@ -52,6 +52,9 @@ func newWiFiWDEV(c *soc, seed uint64) *wifiWDEV {
 		{wdevTime, "MAC_TIME", 0}, {wdevTSFCtrl, "TSF_CTRL", 0}, {wdevTSFLoadLo, "TSF_LOAD_LO", 0}, {wdevTSFLoadHi, "TSF_LOAD_HI", 0},
 		{wdevTSFTimeLo, "TSF_TIME_LO", 0}, {wdevTSFTimeHi, "TSF_TIME_HI", 0}, {wdevRandom, "RANDOM", 0},
 		{wdevPwrEnable, "PWR_INT_ENABLE", 0}, {wdevPwrStatus, "PWR_INT_STATUS", 0}, {wdevPwrClear, "PWR_INT_CLEAR", 0},
+		{wdevTBTTStart + 4, "TBTT_CFG", 0x24e01ff}, {wdevTSFCfg, "TSF_CFG0", 0xb0000000}, {wdevTSFCfg + 4, "TSF_CFG1", 2},
+		{wdevTBTTCfg, "TBTT_CFG0", 0x64}, {wdevTBTTCfg + 12, "TBTT_CFG1", 0x64}, {wdevTBTTCfg + 24, "TBTT_CFG2", 0x64},
+		{wdevTBTTCfg + 36, "TBTT_CFG3", 0x64}, {0x080, "WDEV_080", 0x7ff}, {0x084, "WDEV_084", 0x3202}, {0x094, "WDEV_094", 4},
 	})
 	d.know(0x020, 0x0b0)
 	d.know(0x114, 0x114)

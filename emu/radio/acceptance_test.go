@@ -43,7 +43,7 @@ func (l *ledger) of(subtype int, from dot11.Addr, after emu.Time) (out []sent) {
 	return out
 }
 
-var chip = dot11.Addr{2, 0, 0, 0, 0, 1} // the default of emu.Config
+var chip = dot11.Addr(c3.DefaultMAC())
 
 func reason(s sent) byte { return s.frame.Body()[0] }
 

@@ -142,7 +142,7 @@ func TestPortVerbs(t *testing.T) {
 		FlashSize            int `json:"flash-size"`
 	}
 	events := strings.Split(strings.TrimSpace(out), "\n")
-	if err := json.Unmarshal([]byte(events[len(events)-1]), &chip); code != 0 || err != nil || chip.Event != "chip" || chip.Revision != "v0.4" || chip.MAC != "02:00:00:00:00:01" || chip.FlashSize != 4<<20 {
+	if err := json.Unmarshal([]byte(events[len(events)-1]), &chip); code != 0 || err != nil || chip.Event != "chip" || chip.Revision != "v0.4" || chip.MAC != "7c:df:a1:c3:00:01" || chip.FlashSize != 4<<20 {
 		t.Errorf("inspect: exit %d, %v\n%s\n%s", code, err, out, errs)
 	}
 	if code := stop(); code != 130 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/c3"
 	"espalier.dev/espalier/emu/dot11"
 	"espalier.dev/espalier/emu/faults"
 	"espalier.dev/espalier/internal/devtest"

@@ -2,25 +2,14 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/esp/image"
-	"espalier.dev/espalier/esp/partition"
 	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/inspect"
 	"espalier.dev/espalier/internal/lock"
 )
-
-// largestInput bounds what inspect and emulate read into memory: an ELF with
-// full debug information has tens of MiB.
-const largestInput = 1 << 30
 
 func newInspect(a *app) *cobra.Command {
 	var port portOptions
@@ -52,7 +41,9 @@ address, flash, security; it is reset for that, twice.` + exits(fault.Port, faul
 			if err != nil {
 				return err
 			}
-			if err := a.inspect(names[0], b); err != nil {
+			v, err := inspect.File(names[0], b)
+			v.Show(a.ui)
+			if err != nil {
 				return atFile(names[0], err)
 			}
 			return nil
@@ -61,124 +52,6 @@ address, flash, security; it is reset for that, twice.` + exits(fault.Port, faul
 	port.addFlags(cmd.Flags())
 	port.addAfter(cmd.Flags())
 	return cmd
-}
-
-// readInput reads a file that the user named; "-" is standard input.
-func (a *app) readInput(ctx context.Context, name string) ([]byte, error) {
-	if name == "-" {
-		return a.readStdin(ctx)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, openError(name, err)
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, openError(name, err)
-	}
-	if st.IsDir() {
-		return nil, fault.New(fault.Usage, fmt.Sprintf("opening %s: it is a directory", name))
-	}
-	if st.Size() > largestInput {
-		return nil, fault.New(fault.Usage, fmt.Sprintf("opening %s: %d bytes are too many for a firmware", name, st.Size()))
-	}
-	b, err := io.ReadAll(io.LimitReader(f, largestInput))
-	if err != nil {
-		return nil, openError(name, err)
-	}
-	return b, nil
-}
-
-// readStdin reads standard input until it ends or ctx does: a person may have
-// typed "-" and now wants to leave.
-func (a *app) readStdin(ctx context.Context) ([]byte, error) {
-	a.ui.Debugf("reading standard input")
-	type result struct {
-		b   []byte
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		b, err := io.ReadAll(io.LimitReader(a.stdin, largestInput))
-		done <- result{b, err}
-	}()
-	select {
-	case r := <-done:
-		return r.b, fault.Wrap(fault.Usage, r.err, "reading standard input")
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// openError says why a file cannot be read, without the system call's name.
-func openError(name string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fault.Wrap(fault.Usage, err, "opening "+name)
-}
-
-// positioned is an error with a place in a text file.
-type positioned interface {
-	error
-	Position() (line, col int, text string)
-}
-
-// atFile puts a file's name before an error, and line and column after the
-// name where there are any: "partitions.csv:3:7: unknown type".
-func atFile(name string, err error) error {
-	var p positioned
-	var other interface{ InFile() string }
-	if errors.As(err, &other) {
-		name = other.InFile()
-	}
-	if errors.As(err, &p) {
-		line, col, text := p.Position()
-		at := name
-		if line > 0 {
-			at += ":" + itoa(line)
-		}
-		if col > 0 {
-			at += ":" + itoa(col)
-		}
-		err = classify(err)
-		return fault.Wrap(fault.KindOf(err), errors.New(text), at, fault.Hints(err)...)
-	}
-	err = classify(err)
-	return fault.Wrap(fault.KindOf(err), err, name)
-}
-
-// inspect shows b by its kind.
-func (a *app) inspect(name string, b []byte) error {
-	switch kind := image.Identify(b); kind {
-	case image.ELF:
-		return a.inspectELF(name, b)
-	case image.Single:
-		return a.inspectImage(name, b)
-	case image.WholeFlash:
-		return a.inspectFlash(name, b)
-	case image.TableBinary, image.TableCSV:
-		t, err := partition.Parse(b)
-		if err != nil {
-			return err
-		}
-		a.showTable(name, t, nil)
-		return nil
-	}
-	if filepath.Base(name) == lock.FileName || looksLikeLock(b) {
-		f, err := lock.Decode(name, b)
-		if err != nil {
-			return err
-		}
-		return a.showLock(name, f)
-	}
-	if len(b) == 0 {
-		return fault.New(fault.Usage, "the file is empty")
-	}
-	return fault.New(fault.Usage, "neither an ELF, nor an image, nor a partition table, nor a lock",
-		fmt.Sprintf("it starts with % x", b[:min(len(b), 16)]))
 }
 
 // inspectProjectLock shows the lock of the project here.
@@ -194,5 +67,18 @@ func (a *app) inspectProjectLock() error {
 	if err != nil {
 		return err
 	}
-	return a.showLock(path, f)
+	v, err := inspect.Lock(path, f)
+	v.Show(a.ui)
+	return err
+}
+
+// inspectPort shows the chip of a board.
+func inspectPort(ctx context.Context, a *app, o portOptions) error {
+	b, err := connectBoard(ctx, a, o, nil)
+	if err != nil {
+		return err
+	}
+	v, err := inspect.Board(ctx, b.Info().Name, b.Loader)
+	v.Show(a.ui)
+	return b.Close(ctx, err)
 }

@@ -79,7 +79,7 @@ func symbolize(ctx context.Context, a *app, names []string, o symbolizeOptions) 
 		for _, v := range addrs {
 			n := monitor.Note{Addr: v, Frames: syms.Frames(v)}
 			if len(n.Frames) == 0 {
-				a.ui.Printf("%s ??", address(v))
+				a.ui.Printf("%s ??", console.Address(v))
 			}
 			for _, l := range console.NoteLines(n) {
 				a.ui.Printf("%s", strings.TrimPrefix(l, "  "))

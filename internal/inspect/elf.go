@@ -1,4 +1,4 @@
-package cli
+package inspect
 
 import (
 	"bytes"
@@ -6,35 +6,41 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sort"
+	"strconv"
 
 	"espalier.dev/espalier/esp/image"
 	elfview "espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/ui"
 )
 
-// elfEvent is the event "elf".
-type elfEvent struct {
+// ELF is the event "elf".
+type ELF struct {
 	File       string            `json:"file"`
 	Size       int               `json:"size"`
 	SHA256     string            `json:"sha256"`
 	Entry      string            `json:"entry"`
 	Function   string            `json:"function,omitempty"` // at the entry
 	Chip       string            `json:"chip,omitempty"`
-	Descriptor *descriptorEvent  `json:"descriptor,omitempty"`
+	Descriptor *Descriptor       `json:"descriptor,omitempty"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
 	DebugUnits int               `json:"debug-units"`
-	Regions    []regionEvent     `json:"regions"`
-	Sections   []sectionEvent    `json:"sections"`
+	Regions    []Region          `json:"regions"`
+	Sections   []Section         `json:"sections"`
 }
 
-type regionEvent struct {
+// Region is a memory of the chip as a program uses it; sizes in bytes.
+type Region struct {
 	Name     string `json:"name"`
 	Size     uint64 `json:"size"`
 	Loaded   uint64 `json:"loaded"`
 	Reserved uint64 `json:"reserved"`
 }
 
-type sectionEvent struct {
+// EventName implements Event.
+func (ELF) EventName() string { return "elf" }
+
+// Section is an allocated section of an ELF.
+type Section struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
 	Size    uint32 `json:"size"`
@@ -42,19 +48,20 @@ type sectionEvent struct {
 	Loaded  bool   `json:"loaded"`
 }
 
-// inspectELF shows a program. One for another machine is an error that says
-// for which, and nothing is shown: its insides mean nothing here.
-func (a *app) inspectELF(name string, b []byte) error {
+// ofELF describes a program. One for another machine is an error that says for
+// which, without a view: its sections and symbols have no meaning on this chip.
+func ofELF(name string, b []byte) (View, error) {
 	problem := image.CheckELF(b)
 	fw, err := elfview.Open(bytes.NewReader(b), elfview.Options{})
 	if err != nil {
 		if problem != nil {
-			return problem // it names chips, the reader of ELFs only machines
+			return View{}, problem // it names chips, the reader of ELFs only machines
 		}
-		return err
+		return View{}, err
 	}
 	sum := sha256.Sum256(b)
-	e := elfEvent{File: name, Size: len(b), SHA256: hex.EncodeToString(sum[:]), Entry: address(fw.Entry()), Chip: fw.Chip(), Metadata: map[string]string{}}
+	var v View
+	e := ELF{File: name, Size: len(b), SHA256: hex.EncodeToString(sum[:]), Entry: address(fw.Entry()), Chip: fw.Chip(), Metadata: map[string]string{}}
 	if s, off, ok := fw.SymbolAt(fw.Entry()); ok {
 		e.Function = s.Name
 		if off > 0 {
@@ -62,7 +69,7 @@ func (a *app) inspectELF(name string, b []byte) error {
 		}
 	}
 	if d, ok := fw.AppDescriptor(); ok {
-		e.Descriptor = &descriptorEvent{Project: d.Project, Version: d.Version, Date: d.Date, Time: d.Time, IDFVersion: d.IDFVersion,
+		e.Descriptor = &Descriptor{Project: d.Project, Version: d.Version, Date: d.Date, Time: d.Time, IDFVersion: d.IDFVersion,
 			SecureVersion: d.SecureVersion, MinBlockRevision: d.MinEfuseBlockRev, MaxBlockRevision: d.MaxEfuseBlockRev}
 	}
 	for _, m := range fw.Metadata() {
@@ -70,20 +77,19 @@ func (a *app) inspectELF(name string, b []byte) error {
 	}
 	e.DebugUnits, err = fw.DebugInfo()
 	if err != nil {
-		a.ui.Note("%s: debug information is damaged: %v", name, err)
+		v.Notes = append(v.Notes, fmt.Sprintf("%s: debug information is damaged: %v", name, err))
 	}
 	for _, r := range fw.Regions() {
-		e.Regions = append(e.Regions, regionEvent{r.Region, r.Range.End - uint64(r.Range.Start), r.Loaded, r.Reserved})
+		e.Regions = append(e.Regions, Region{r.Region, r.Range.End - uint64(r.Range.Start), r.Loaded, r.Reserved})
 	}
 	for _, s := range fw.Sections() {
-		e.Sections = append(e.Sections, sectionEvent{s.Name, address(s.Addr), s.Size, s.Region, s.Loaded})
+		e.Sections = append(e.Sections, Section{s.Name, address(s.Addr), s.Size, s.Region, s.Loaded})
 	}
-	a.ui.Event("elf", e)
-	a.showELF(e)
-	return problem
+	v.Event, v.Parts = e, e.parts()
+	return v, problem
 }
 
-func (a *app) showELF(e elfEvent) {
+func (e ELF) parts() []Part {
 	debug := "none"
 	if e.DebugUnits > 0 {
 		debug = fmt.Sprintf("%d units", e.DebugUnits)
@@ -109,29 +115,17 @@ func (a *app) showELF(e elfEvent) {
 	for _, k := range keys {
 		pairs = append(pairs, [2]string{k, e.Metadata[k]})
 	}
-	a.ui.Fields(pairs...)
 	regions := ui.Table{Head: []string{"memory", "loaded", "reserved", "of"}, Right: []int{1, 2, 3}}
 	for _, r := range e.Regions {
-		regions.Rows = append(regions.Rows, []string{r.Name, itoa(int64(r.Loaded)), itoa(int64(r.Reserved)), itoa(int64(r.Size))})
+		regions.Rows = append(regions.Rows, []string{r.Name, strconv.FormatUint(r.Loaded, 10), strconv.FormatUint(r.Reserved, 10), strconv.FormatUint(r.Size, 10)})
 	}
-	a.section(regions)
 	sections := ui.Table{Head: []string{"section", "address", "size", "memory", ""}, Right: []int{2}}
 	for _, s := range e.Sections {
 		how := ""
 		if !s.Loaded {
 			how = "reserved"
 		}
-		sections.Rows = append(sections.Rows, []string{s.Name, s.Address, itoa(s.Size), s.Region, how})
+		sections.Rows = append(sections.Rows, []string{s.Name, s.Address, strconv.Itoa(int(s.Size)), s.Region, how})
 	}
-	a.section(sections)
+	return []Part{{Fields: pairs}, {Table: regions}, {Table: sections}}
 }
-
-// section prints a table with an empty line before it.
-func (a *app) section(t ui.Table) {
-	if len(t.Rows) > 0 {
-		a.ui.Printf("")
-		a.ui.Table(t)
-	}
-}
-
-func address(v uint32) string { return fmt.Sprintf("0x%08x", v) }

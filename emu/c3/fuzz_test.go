@@ -33,6 +33,9 @@ func FuzzRegisters(f *testing.F) {
 	seed(op(2, 0x60002018, 0xffffffff), op(2, 0x6000201c, 0xffffffff), op(2, 0x60002024, 0x3ff), op(2, 0x60002000, 0xffffffff))
 	seed(op(4, 0, 0x41414141), op(5, 3, 1), op(0, 0x60000001, 0), op(1, 0x60043002, 7))
 	seed(op(2, 0x33088, 0xc8000), op(2, 0x33084, 1<<31|1), op(2, 0xe150, 12<<20), op(2, 0x33d08, 0xc10c8000), op(3, 0, 9999), op(2, 0x33084, 1<<31|1))
+	seed(op(2, 0x240e8, 7), op(2, 0x24010, 0xf8000001), op(2, 0x2401c, 0x3ffff), op(2, 0x24000, 1<<24), op(3, 0, 99999), op(2, 0x24000, 1<<23))
+	seed(op(2, 0x240e0, 1<<26), op(2, 0x24010, 1), op(2, 0x24000, 1<<24), op(2, 0x4154+4*68, 0x5e), op(2, 0x4154+4*68, 0x5f))
+	seed(op(2, 0x13058, 6<<11), op(2, 0x1305c, 1<<11|255), op(2, 0x13004, 1<<5|1<<4|3), op(3, 0, 99999), op(2, 0x13080, 0x3f))
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		cfg := emu.Config{ROM: program(func(a *asm) { a.halt() }).rom(), Flash: make([]byte, 1<<20)}
 		c, b, err := newBoard(cfg)

@@ -18,6 +18,7 @@ const (
 	srcUART1          = 22
 	srcLEDC           = 23
 	srcEFuse          = 24
+	srcI2C0           = 29
 	srcUSBSerialJTAG  = 26
 	srcRTC            = 27
 	srcRMT            = 28

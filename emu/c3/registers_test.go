@@ -106,34 +106,6 @@ func TestResetValues(t *testing.T) {
 	}
 }
 
-// A transfer on an empty SPI bus ends at once and reads ones; one by DMA is
-// reported.
-func TestSPI2WithoutDevice(t *testing.T) {
-	c := newTestChip(t, emu.Config{})
-	const base = 0x60024000
-	c.w(base+sp2Cmd, sp2CmdUpdate)
-	c.want(base+sp2Cmd, 0)
-	c.w(base+sp2User, sp2UserMiso)
-	c.w(base+sp2Dlen, 63)
-	c.w(base+sp2IntEna, sp2TransDone)
-	c.w(base+sp2Cmd, sp2CmdUser)
-	c.want(base+sp2Cmd, 0)
-	c.want(base+sp2W0+4, ^uint32(0))
-	c.want(base+sp2W0+8, 0)
-	c.want(base+sp2IntSt, sp2TransDone)
-	if c.r(0x600c20f8)>>19&1 != 1 {
-		t.Error("source 19 is low")
-	}
-	if list := c.board.Unmodelled(); len(list) != 0 {
-		t.Errorf("unmodelled: %v", list)
-	}
-	c.w(base+sp2DMAConf, sp2DMATx)
-	c.w(base+sp2Cmd, sp2CmdUser)
-	if list := c.board.Unmodelled(); len(list) != 1 || list[0].Addr != base {
-		t.Errorf("unmodelled: %v", list)
-	}
-}
-
 func TestPeripheralReset(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	c.w(0x60000014, 5)

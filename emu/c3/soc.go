@@ -45,6 +45,8 @@ type soc struct {
 	system    *system
 	extmem    *extmem
 	gdma      *gdma
+	spi2      *spi2
+	i2c       *i2c
 	hmac      *hmac
 	xts       *xtsAES
 	wifi      *wifiMAC
@@ -125,8 +127,10 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.gdma = newGDMA(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
 	c.assist, c.sensitive = newAssistDebug(), newSensitive()
-	hash, adc, ctrl, spi2 := newSHA(c), newSARADC(c), newAPBCtrl(cfg.Seed), newSPI2(c)
+	hash, adc, ctrl := newSHA(c), newSARADC(c), newAPBCtrl(cfg.Seed)
+	c.spi2 = newSPI2(c)
 	c.hmac, c.xts = newHMAC(c), newXTSAES(c)
+	c.i2c = newI2C(c)
 	spi1.xts = c.xts
 	enc, exp, sign := newAES(c), newRSA(c), newDS(c)
 
@@ -136,7 +140,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.analog = newAnalog(c.wifi.synthesize)
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, spi2, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, c.analog, c.assist, c.sensitive, c.sdm, c.rmt, c.ledc,
+		c.extmem, &c.extmem.mmu, spi0, spi1, c.spi2, c.i2c, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, c.analog, c.assist, c.sensitive, c.sdm, c.rmt, c.ledc,
 		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(), newBluetooth(c),
 	}
 	for _, d := range newPHY() {
@@ -150,7 +154,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	}
 	c.devices = append(c.devices, c.bus.fillHoles()...)
 
-	c.system.resets = peripheralResets(c, hash, adc, spi2)
+	c.system.resets = peripheralResets(c, hash, adc)
 	c.system.resets[1][1], c.system.resets[1][3] = []device{enc}, []device{exp}
 	c.system.resets[1][4], c.system.resets[1][5] = []device{sign}, []device{c.hmac}
 	return nil
@@ -158,10 +162,11 @@ func (c *soc) build(cfg *emu.Config) error {
 
 // peripheralResets lists the blocks behind the bits of PERIP_RST_EN0 and 1,
 // TRM 16.4. Bits of blocks that are not modelled have no effect.
-func peripheralResets(c *soc, hash, adc, spi2 device) (r [2][32][]device) {
+func peripheralResets(c *soc, hash, adc device) (r [2][32][]device) {
 	r[0][2] = []device{c.uarts[0]}
 	r[0][5] = []device{c.uarts[1]}
-	r[0][6] = []device{spi2}
+	r[0][6] = []device{c.spi2}
+	r[0][7] = []device{c.i2c}
 	r[0][9] = []device{c.rmt}
 	r[0][11] = []device{c.ledc}
 	r[0][13] = []device{c.timgs[0]}

@@ -18,7 +18,6 @@ func unmodelled() []*storage {
 		base uint32
 		regs []reg
 	}{
-		{"I2C0", 0x60013000, []reg{{0x04, "CTR", 0x20b}, {0x08, "SR", 0xc000}, {0x0c, "TO", 0x10}, {0x20, "INT_RAW", 2}}},
 		{"UHCI0", 0x60014000, nil},
 		{"TWAI", 0x6002b000, nil},
 		{"I2S0", 0x6002d000, nil},

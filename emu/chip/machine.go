@@ -22,6 +22,7 @@ type Machine struct {
 	resets []Reset
 
 	onRun  []func()
+	extra  []func(*State) // state of what is connected to the chip
 	stops  *Stops // of the running Run, nil between runs
 	reason stopCause
 	period uint64 // CPU clock to switch to after this instruction, 0: none

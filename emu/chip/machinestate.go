@@ -11,10 +11,17 @@ func (m *Machine) State(s *State) {
 	m.chip.State(s)
 	m.timers.state(s)
 	m.inputs.state(s)
+	for _, walk := range m.extra {
+		walk(s)
+	}
 	if s.loading && s.err == nil {
 		m.CPU.SetState(cpu)
 	}
 }
+
+// AddState adds a walk over what is connected to the chip. It is called before
+// the first run.
+func (m *Machine) AddState(walk func(*State)) { m.extra = append(m.extra, walk) }
 
 // state saves or restores the deadlines; timers themselves are part of the
 // chip and the same on every board of its kind.

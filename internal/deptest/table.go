@@ -71,6 +71,7 @@ var packages = []packageRule{
 	{"emu/c3", []string{"emu", "emu/chip", "emu/dot11", "rv32"}, "the chip is one machine; its Wi-Fi MAC depends on the form of frames and not on the medium"},
 	{"emu/dot11", nil, "the form of 802.11 frames and CCMP: bytes in, bytes out"},
 	{"emu/faults", []string{"emu"}, "schedules of faults; it depends on neither radio nor network"},
+	{"emu/parts", []string{"emu"}, "components that are connected to pins: they see levels and guest time"},
 	{"emu/radio", []string{"emu", "emu/dot11", "emu/faults"}, "the 802.11 medium and the access point"},
 	{"emu/lan", []string{"emu", "emu/faults", "emu/lan/http1", "emu/lan/tlsconn"}, "the network of the access point: Ethernet frames and guest time in and out; the access point uses it through an interface"},
 	{"emu/lan/http1", nil, "the server's end of HTTP: bytes in, bytes out; it does not depend on what carries them"},

@@ -23,6 +23,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/c3"
+	"espalier.dev/espalier/emu/parts"
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/embedtest"
 	"espalier.dev/espalier/rv32"
@@ -41,7 +42,7 @@ type options struct {
 	verbose         bool
 	inert           []string
 	engine          rv32.Engine
-	jumper          bool
+	jumper, sensor  bool
 	fresh           bool
 }
 
@@ -55,6 +56,7 @@ func run() error {
 	reference := flag.Bool("reference", false, "use the reference engine")
 	fresh := flag.Bool("fresh", false, "boot a board for each test")
 	open := flag.Bool("no-jumper", false, "do not join GPIO2 and GPIO3, as the tests need it")
+	bare := flag.Bool("no-sensor", false, "do not attach the BMP180 that the tests need on GPIO4 and GPIO5")
 	limit := flag.Duration("timeout", 20*time.Minute, "of wall time")
 	flag.Parse()
 	var o options
@@ -74,7 +76,7 @@ func run() error {
 	if *reference {
 		o.engine = rv32.EngineReference
 	}
-	o.verbose, o.fresh, o.jumper = *verbose, *fresh, !*open
+	o.verbose, o.fresh, o.jumper, o.sensor = *verbose, *fresh, !*open, !*bare
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
 	reports := make([]report, flag.NArg())
@@ -123,6 +125,10 @@ func (o *options) program(ctx context.Context, path string) (rep report) {
 		b, err := c3.New(emu.Config{ROM: o.rom, Flash: flash.Merged(), Engine: o.engine, Output: output})
 		if err == nil && o.jumper {
 			b.Join(2, 3)
+		}
+		if err == nil && o.sensor {
+			sensor := parts.BMP180{SDA: 4, SCL: 5, Celsius: 20, Pascals: 101_325}
+			err = sensor.Attach(b)
 		}
 		return b, err
 	}}

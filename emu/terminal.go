@@ -1,0 +1,44 @@
+package emu
+
+import (
+	"time"
+
+	"espalier.dev/espalier/emu/chip"
+)
+
+// Terminal is a connection of a part, such as the data line of a sensor: a pin
+// of the board with a number of its own, to be joined with pins of the chip.
+type Terminal struct {
+	m   *chip.Machine
+	pin int
+}
+
+// NewTerminal adds a pin to the board, for a part. Changed, when not nil, is
+// called when its level changes, between two instructions; it may call Drive.
+// Terminals are added before the board's first run, in the same order on each
+// board that shares snapshots or recordings.
+func (b *Board) NewTerminal(changed func(high bool)) *Terminal {
+	return &Terminal{b.m, b.m.Chip().Nets().AddPin(changed, nil)}
+}
+
+// Pin returns the number of the terminal, for Board.Join.
+func (t *Terminal) Pin() int { return t.pin }
+
+// High reports the logic level of the terminal.
+func (t *Terminal) High() bool { return t.m.Chip().Nets().High(t.pin) }
+
+// MilliVolts returns the voltage of the terminal.
+func (t *Terminal) MilliVolts() int { return t.m.Chip().Nets().MilliVolts(t.pin) }
+
+// Drive sets what the part does to the terminal; the zero Source releases it.
+func (t *Terminal) Drive(s Source) { t.m.Chip().Nets().Drive(t.pin, s) }
+
+// Now returns the guest time, also while the board runs.
+func (t *Terminal) Now() time.Duration { return t.m.Now().Duration() }
+
+// AddState makes values part of the board's snapshots, in the order of the
+// calls: pointers to integers, to arrays, or to structs of exported fields that
+// are such values. Parts call it when they are attached.
+func (b *Board) AddState(values ...any) {
+	b.m.AddState(func(s *chip.State) { s.Fixed(values...) })
+}

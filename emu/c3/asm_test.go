@@ -147,12 +147,18 @@ func newTestChip(t testing.TB, cfg emu.Config) *testChip {
 	if c.soc, c.board, err = newBoard(cfg); err != nil {
 		t.Fatal(err)
 	}
-	// The program disables nothing, so the boot guards must go.
+	c.boot()
+	return c
+}
+
+// boot opens the clock gates and disables the watchdogs that guard the boot: the
+// program does neither.
+func (c *testChip) boot() {
+	c.t.Helper()
 	for _, w := range [][2]uint32{{0x600c0010, ^uint32(0)}, {0x600c0014, ^uint32(0)}, {0x6001f048, 0}, {0x600080a8, wdtKey}, {0x60008090, 0}} {
 		c.w(w[0], w[1])
 	}
 	c.run(emu.Tick)
-	return c
 }
 
 func (c *testChip) w(addr, v uint32) {

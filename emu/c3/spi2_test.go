@@ -20,10 +20,7 @@ func newUnwatchedChip(t testing.TB) *testChip {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range [][2]uint32{{0x6001f048, 0}, {0x600080a8, wdtKey}, {0x60008090, 0}} {
-		c.w(w[0], w[1])
-	}
-	c.run(emu.Tick)
+	c.boot()
 	return c
 }
 

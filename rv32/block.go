@@ -11,7 +11,7 @@ package rv32
 type block struct {
 	n    int64          // instructions, so cycles, from start to end
 	ins  *window        // see pack; the last one is opFall
-	fall uint32         // address behind the last instruction, also its link value
+	fall uint32         // address after the last instruction, also its link value
 	pc   uint32         // of the first
 	link [maxLinks]link // 0 is the fall-through
 	meta []slot
@@ -26,9 +26,9 @@ const (
 	maxLinks = 8
 )
 
-// window is what the engine sees of a block's instructions. They lie one behind
+// window is what the engine sees of a block's instructions. They lie one after
 // the other in slabs, so that those which follow each other in time are
-// neighbours; behind a block's own are others. The size is a power of two, so
+// neighbours; after a block's own are others. The size is a power of two, so
 // that an index needs no bounds check.
 type window [windowSize]uint64
 

@@ -128,7 +128,7 @@ func (b *decoding) fold(in Inst, pc uint32) Inst {
 	return in
 }
 
-// runs finds words loaded or stored one behind the other, relative to one
+// runs finds words loaded or stored one after the other, relative to one
 // register, up or down: what functions do first and last. The engine translates
 // the addresses at both ends; those in between are in the same page when these
 // are. The first word of a run gets the number of the others, in a field that it

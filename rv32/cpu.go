@@ -27,7 +27,7 @@ type CSRBus interface {
 type Engine uint8
 
 // Both engines do the same, to the cycle. EngineReference decodes every
-// instruction every time and is there to be believed, not to be fast.
+// instruction every time and is the oracle of the other.
 const (
 	EngineBlock Engine = iota
 	EngineReference

@@ -33,7 +33,7 @@ func (c *CPU) chain(from *block, k uint8, target uint32, left int64) *block {
 
 // slowLoad is a load that missed the fast path. In the second result, go on
 // and stop mean that it has retired, trapped that it has not; in the last two
-// cases the CPU stands where execution continues. The index is handed back so
+// cases PC is where execution continues. The index is handed back so
 // that the engine need not keep it over the call.
 func (c *CPU) slowLoad(b *block, i uint, left int64, addr, size uint32) (uint32, uint, outcome) {
 	me := &b.meta[i]

@@ -366,7 +366,7 @@ const storeText = `{
 #$hash
 #`
 
-// Several words one behind the other, to or from a page: see (*decoding).runs.
+// Several words one after the other, to or from a page: see (*decoding).runs.
 // What is not as expected is left to the first of them, alone.
 const loadsText = `{
 	base, n := $a, uint(uint8(w>>24))

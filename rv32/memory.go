@@ -6,7 +6,7 @@ import "fmt"
 const (
 	PageSize  = 4096
 	pageShift = 12
-	lineShift = 6 // stores into a code page are told from stores into code by lines of 64 bytes
+	lineShift = 6 // stores into a page with code and stores into code are distinguished by lines of 64 bytes
 )
 
 type page = [PageSize]byte
@@ -40,7 +40,7 @@ func BankOf(b []byte) *Bank {
 	return &Bank{bytes: b, code: make([]bankCode, len(b)>>pageShift)}
 }
 
-// Bytes is the bank's memory itself. After writing it behind the CPU's back,
+// Bytes is the bank's memory itself. After writing it without the CPU,
 // as a DMA engine or the flash programmer does, call Memory.Written.
 func (b *Bank) Bytes() []byte { return b.bytes }
 

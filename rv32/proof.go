@@ -13,7 +13,7 @@ type cell struct {
 type step struct {
 	in   Inst
 	pc   uint32
-	next uint32 // behind it
+	next uint32 // after it
 	to   uint32 // executed after it
 }
 

@@ -98,7 +98,7 @@ func userProgram(r *rand.Rand, n int) []byte {
 			put32(iType(uint32(r.IntN(2040)-1020), 8, []uint32{0, 1, 2, 4, 5}[r.IntN(5)], dest(), 0x03))
 		case 8, 9:
 			put32(sType(uint32(r.IntN(2040)-1020), reg(), 8, r.Uint32()%3))
-		case 10: // over the next two instructions, or what of it stands here
+		case 10: // over the next two instructions, or to the part of them that is here
 			put32(bType(12, reg(), reg(), []uint32{0, 1, 4, 5, 6, 7}[r.IntN(6)]), rType(0, reg(), reg(), 0, dest(), 0x33), rType(0, reg(), reg(), 4, dest(), 0x33))
 		case 11:
 			put32(jType(8, dest()), 0xffffffff)

@@ -2,7 +2,7 @@ package rv32
 
 // Firmware waits by reading a timer in a loop. Running such a loop out is
 // most of what an emulator does, and it is not needed: if the registers that
-// one round leaves behind do not depend on the rounds before it, and every
+// one round leaves do not depend on the rounds before it, and every
 // branch goes the same way for every value the timer can have up to some
 // cycle, then the rounds up to there can be skipped and the last few be
 // executed for the same registers, memory, device latches and cycle. This file
@@ -65,7 +65,7 @@ type spinState struct {
 // rhythm of such accesses at one instruction; cycles and program counters are
 // the same in both engines, so what follows is.
 //
-// A round of the loop is taken to begin behind the watched instruction, and
+// A round of the loop is taken to begin after the watched instruction, and
 // what registers have to do with each other there is not known: a loop that
 // compares two reads of a latch can be seen through only from the access that
 // latches, so that one should be told too.
@@ -90,7 +90,7 @@ func (c *CPU) TimerRead() {
 	}
 }
 
-// fastForward is called between instructions, behind the one that was watched.
+// fastForward is called between instructions, after the one that was watched.
 func (c *CPU) fastForward() {
 	s := &c.spin
 	n := s.period

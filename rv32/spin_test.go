@@ -9,7 +9,7 @@ import (
 
 // timerBus is a latched 52-bit timer at a tenth of the CPU clock, a running
 // counter, a status bit that an event at cycle eventAt sets, and a register
-// that nobody vouches for.
+// without known bounds.
 type timerBus struct {
 	c       *CPU
 	latched uint64

@@ -73,7 +73,7 @@ func (c *CPU) mret() {
 }
 
 // system executes the instructions that may change what the CPU is: c.pc is
-// the instruction's address and next the one behind it. It retires or traps;
+// the instruction's address and next the one after it. It retires or traps;
 // c.trapped tells.
 func (c *CPU) system(in Inst, next uint32) {
 	switch in.Op {

@@ -11,7 +11,7 @@ type device interface {
 	write(off, v uint32)
 	// reset restores the values after a reset of the block.
 	reset()
-	// store returns the plain storage behind the registers.
+	// store returns the plain storage of the registers.
 	store() *block
 }
 
@@ -23,7 +23,7 @@ type reg struct {
 	value uint32
 }
 
-// block is the storage behind a hardware block: one word for every register,
+// block is the storage of a hardware block: one word for every register,
 // and which of them are modelled. A device embeds it and overrides what is
 // more than memory.
 type block struct {

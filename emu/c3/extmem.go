@@ -14,6 +14,7 @@ const (
 	exSyncCtrl    = 0x28
 	exPreload     = 0x34
 	exAutoload    = 0x40
+	exIlgEna      = 0x78
 	exIlgClr      = 0x7c
 	exIlgSt       = 0x80
 	exMMUFault    = 0xa0
@@ -24,6 +25,7 @@ const (
 	exShutIbus    = 1 << 0
 	exShutDbus    = 1 << 1
 	exMMUFaultBit = 1 << 5
+	exIlgAll      = 1<<9 - 1
 )
 
 // The flash windows, TRM 3.3.3. One table of 128 entries serves both: the
@@ -47,6 +49,7 @@ type extmem struct {
 	soc   *soc
 	mmu   mmu
 	crypt flashView
+	line  *line
 	s     struct {
 		IbusOpen, DbusOpen bool
 		Fault              uint32 // ILG_INT_ST
@@ -62,6 +65,7 @@ type mmu struct {
 func newExtmem(c *soc) *extmem {
 	x := &extmem{soc: c}
 	x.crypt.cache = x
+	x.line = c.intc.source(srcCacheIA)
 	x.block = newBlock("EXTMEM", 0x600c4000, []reg{
 		{exCtrl, "ICACHE_CTRL", 0}, {exCtrl1, "ICACHE_CTRL1", 3}, {0x08, "ICACHE_TAG_POWER_CTRL", 5}, {0x0c, "ICACHE_PRELOCK_CTRL", 0},
 		{0x10, "ICACHE_PRELOCK_SCT0_ADDR", 0}, {0x14, "ICACHE_PRELOCK_SCT1_ADDR", 0}, {0x18, "ICACHE_PRELOCK_SCT_SIZE", 0},
@@ -103,8 +107,13 @@ func (x *extmem) write(off, v uint32) {
 		v |= 1 << 3
 	case exFreeze:
 		v = v&3 | v&1<<2
+	case exIlgEna:
+		x.block.write(off, v&exIlgAll)
+		x.update()
+		return
 	case exIlgClr:
 		x.s.Fault &^= v
+		x.update()
 		if v&exMMUFaultBit != 0 {
 			x.set(exMMUFault, 0)
 			x.set(exMMUFaultVA, 0)
@@ -175,12 +184,17 @@ func (x *extmem) fault(addr uint32) {
 	x.s.Fault |= exMMUFaultBit
 	x.set(exMMUFault, x.mmu.words[addr&(windowSize-1)/mmuPage])
 	x.set(exMMUFaultVA, addr)
+	x.update()
 }
+
+// update drives the interrupt of faults, CACHE_IA.
+func (x *extmem) update() { x.line.set(x.s.Fault&x.get(exIlgEna) != 0) }
 
 // reset leaves the MMU table as it is: it is memory, software clears it.
 func (x *extmem) reset() {
 	x.block.reset()
 	x.s.Fault = 0
+	x.update()
 	x.open()
 	x.crypt.update()
 }

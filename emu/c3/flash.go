@@ -12,7 +12,7 @@ import (
 // first. Operations take no time: WIP never reads as one.
 type flash struct {
 	data []byte
-	// changed is told of every byte range that was programmed or erased.
+	// changed is called for every byte range that was programmed or erased.
 	changed func(off, n uint32)
 	s       struct {
 		Status  [3]byte // SR1 (WEL 1, BP 6:2), SR2 (QE 1), SR3

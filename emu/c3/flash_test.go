@@ -207,3 +207,23 @@ func TestSPIUserCommands(t *testing.T) {
 	c.w(spi1, 1<<spiCmdRDSR)
 	c.want(spi1+spiRdStatus, flWEL)
 }
+
+// A fault of the cache raises its interrupt when that is enabled, until it is
+// cleared.
+func TestCacheFaultInterrupt(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	high := func() bool { return c.r(0x600c20fc)>>(srcCacheIA-32)&1 != 0 }
+	c.bus.Load(dromBase+0x1234, 4)
+	if high() {
+		t.Error("raised without being enabled")
+	}
+	c.w(0x600c4000+exIlgEna, exMMUFaultBit)
+	if !high() {
+		t.Error("not raised")
+	}
+	c.want(0x600c4000+exMMUFaultVA, dromBase+0x1234)
+	c.w(0x600c4000+exIlgClr, exMMUFaultBit)
+	if high() {
+		t.Error("not cleared")
+	}
+}

@@ -36,17 +36,25 @@ func FuzzRegisters(f *testing.F) {
 	seed(op(2, 0x240e8, 7), op(2, 0x24010, 0xf8000001), op(2, 0x2401c, 0x3ffff), op(2, 0x24000, 1<<24), op(3, 0, 99999), op(2, 0x24000, 1<<23))
 	seed(op(2, 0x240e0, 1<<26), op(2, 0x24010, 1), op(2, 0x24000, 1<<24), op(2, 0x4154+4*68, 0x5e), op(2, 0x4154+4*68, 0x5f))
 	seed(op(2, 0x13058, 6<<11), op(2, 0x1305c, 1<<11|255), op(2, 0x13004, 1<<5|1<<4|3), op(3, 0, 99999), op(2, 0x13080, 0x3f))
+	// Memory to memory with a list that loops, and AES and SHA by DMA.
+	seed(op(6, 0x40, 1<<31|1<<30|16<<12|16), op(6, 0x44, sram1Data+0x100), op(6, 0x48, sram1Data+0x40), op(2, 0x3f070, 1<<4),
+		op(2, 0x3f080, 1<<22|0x80040), op(2, 0x3f0e0, 1<<21|0x80040), op(3, 0, 9999))
+	seed(op(6, 0x40, 1<<31|16<<12|16), op(6, 0x44, 0), op(6, 0x48, sram1Data+0x40), op(2, 0x3f100, 6), op(2, 0x3f0a0, 6),
+		op(2, 0x3a090, 1), op(2, 0x3a098, 0xffffffff), op(2, 0x3a048, 1), op(2, 0x3f080, 1<<22|0x80040), op(2, 0x3f0e0, 1<<21|0x80040), op(3, 0, 9999))
+	seed(op(2, 0x3c000, 3), op(2, 0x3c804, 127), op(2, 0x3c80c, 1), op(2, 0x3d000, 1), op(2, 0x3de00, 1), op(2, 0x3de04, 1), op(3, 0, 9999))
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		cfg := emu.Config{ROM: program(func(a *asm) { a.halt() }).rom(), Flash: make([]byte, 1<<20)}
 		c, b, err := newBoard(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.bus.Store(0x600c0010, 4, ^uint32(0)) // clocks of all blocks
+		c.bus.Store(0x600c0014, 4, ^uint32(0))
 		for n := 0; len(ops) >= 9 && n < 200; n, ops = n+1, ops[9:] {
 			addr, v := le32(ops[1:]), le32(ops[5:])
 			// Most of the address space has nothing: fold into the peripherals.
 			addr = periBase + addr&0xfffff
-			switch ops[0] % 6 {
+			switch ops[0] % 7 {
 			case 0:
 				c.bus.Load(addr, 1)
 			case 1:
@@ -60,6 +68,8 @@ func FuzzRegisters(f *testing.F) {
 				b.Run(t.Context(), emu.Limit(time.Duration(v%125_000)+1), emu.Instructions(20_000))
 			case 4:
 				b.Send(emu.Stream(addr%3), ops[5:9])
+			case 6: // memory that the DMA reads descriptors from
+				c.m.CPU.Memory().Write(sram1Data|addr&0xfffc, ops[5:9])
 			case 5:
 				b.SetPin(int(addr%24), emu.Level(v%3))
 			}

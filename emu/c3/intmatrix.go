@@ -26,6 +26,7 @@ const (
 	srcTIMG0WDT       = 33
 	srcTIMG1T0        = 34
 	srcTIMG1WDT       = 35
+	srcCacheIA        = 36
 	srcSystimer0      = 37
 	srcAPBSARADC      = 43
 	srcGDMA0          = 44

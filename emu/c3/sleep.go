@@ -1,6 +1,6 @@
 package c3
 
-// Sleep, TRM 9.4: the CPU stands until a wake-up source ends it.
+// Sleep, TRM 9.4: the CPU is halted until a wake-up source ends it.
 const (
 	rtcDigPWC     = 0x88
 	rtcGPIOWakeup = 0x110

@@ -160,7 +160,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	return nil
 }
 
-// peripheralResets lists the blocks behind the bits of PERIP_RST_EN0 and 1,
+// peripheralResets lists the blocks that are reset by the bits of PERIP_RST_EN0 and 1,
 // TRM 16.4. Bits of blocks that are not modelled have no effect.
 func peripheralResets(c *soc, hash, adc device) (r [2][32][]device) {
 	r[0][2] = []device{c.uarts[0]}
@@ -185,7 +185,7 @@ func (c *soc) Input(in chip.Input) {
 	switch in.Kind {
 	case chip.InputSerial:
 		if c.s.Held && in.Port != chip.USB {
-			return // a pin of a chip without power listens to nobody
+			return // a chip without power receives nothing
 		}
 		switch in.Port {
 		case chip.UART0:

@@ -23,7 +23,7 @@ type system struct {
 	block
 	soc     *soc
 	fromCPU [4]*line
-	// resets lists the blocks behind each bit of PERIP_RST_EN0 and 1.
+	// resets lists the blocks that are reset by each bit of PERIP_RST_EN0 and 1.
 	resets [2][32][]device
 }
 

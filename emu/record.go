@@ -59,7 +59,9 @@ const (
 	Millisecond    = chip.Millisecond
 	Second         = chip.Second
 	TicksPerSecond = chip.TicksPerSecond
-	Never          = chip.Never
+	// Supply is the voltage of the logic in millivolts.
+	Supply = chip.Supply
+	Never  = chip.Never
 )
 
 // Serial ports, see chip.Stream.

@@ -42,3 +42,14 @@ func (t *Terminal) Now() time.Duration { return t.m.Now().Duration() }
 func (b *Board) AddState(values ...any) {
 	b.m.AddState(func(s *chip.State) { s.Fixed(values...) })
 }
+
+// AddStateFunc makes what f walks over part of the board's snapshots: state of a
+// part that has no fixed size.
+func (b *Board) AddStateFunc(f func(*chip.State)) { b.m.AddState(f) }
+
+// Timer is a deadline in guest time.
+type Timer = chip.Timer
+
+// NewTimer adds a timer to the board, for a part: fire is called at its deadline,
+// between two instructions. As terminals, timers are added before the first run.
+func (b *Board) NewTimer(fire func()) *Timer { return b.m.NewTimer(fire) }

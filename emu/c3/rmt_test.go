@@ -6,6 +6,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/chip"
+	"espalier.dev/espalier/emu/parts"
 )
 
 const rmtBase = 0x60016000
@@ -210,5 +211,29 @@ func TestRMTReceiver(t *testing.T) {
 	pulse(false, 100)
 	if raw := c.r(rmtBase + rmtIntRaw); raw&(1<<6) == 0 {
 		t.Errorf("INT_RAW 0x%x with memory of the APB side", raw)
+	}
+}
+
+// A strip of LEDs reads the colours that RMT sends.
+func TestRMTDrivesWS2812(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	strip := &parts.WS2812{Pin: 8, LEDs: 1}
+	if err := strip.Attach(c.board); err != nil {
+		t.Fatal(err)
+	}
+	var entries []uint32
+	const grb = 0x20_10_c5
+	for bit := 23; bit >= 0; bit-- {
+		if grb>>bit&1 != 0 {
+			entries = append(entries, entry(true, 64, false, 36))
+		} else {
+			entries = append(entries, entry(true, 32, false, 68))
+		}
+	}
+	rmtPins(c, 1, append(entries, 0)...)
+	c.w(rmtBase+rmtTxConf0, c.r(rmtBase+rmtTxConf0)|rmtTxStart)
+	c.run(100 * emu.Microsecond)
+	if got := strip.Colors()[0]; got != (parts.RGB{R: 0x10, G: 0x20, B: 0xc5}) {
+		t.Errorf("the LED shows %v", got)
 	}
 }

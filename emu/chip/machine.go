@@ -23,7 +23,7 @@ type Machine struct {
 
 	onRun  []func()
 	extra  []func(*State) // state of what is connected to the chip
-	stops  *Stops // of the running Run, nil between runs
+	stops  *Stops         // of the running Run, nil between runs
 	reason stopCause
 	period uint64 // CPU clock to switch to after this instruction, 0: none
 	reset  bool   // a device requested a reset

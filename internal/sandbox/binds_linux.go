@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rootBinds is the root without overlay: a tmpfs with the skeleton, and each
-// folder of the rootfs bound. Small things at the top are copied, and so is
-// /etc, because generated files lie in it.
+// rootBinds makes the root without an overlay: a tmpfs with the skeleton, on
+// which each directory of the rootfs is bind-mounted. Top-level files are
+// copied, and so is /etc, because it also contains generated files.
 func (r *runner) rootBinds(rootfs int) error {
 	if err := unix.Mount("tmpfs", "root", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
 		return &stageError{stageTmpfs, "", err}
@@ -54,12 +54,13 @@ func (r *runner) rootBinds(rootfs int) error {
 	return nil
 }
 
-// bind makes the folder from visible at to.
+// bind makes the directory from visible at to.
 func bind(from, to string, readOnly bool) error {
 	if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
-	// A descriptor of a mount point is below the mount: walk to it again.
+	// A descriptor of a mount point refers to the directory below the mount:
+	// open the path again.
 	top := to
 	if strings.HasPrefix(to, "/proc/self/fd/") {
 		fd, err := unix.Open(to+"/../"+baseOf(to), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -86,8 +87,8 @@ func baseOf(fdName string) string {
 
 func remountReadOnly(at string, flags uintptr) error { return remount(at, flags|unix.MS_RDONLY) }
 
-// remount changes the flags of a bind mount. Flags that the mount has already
-// stay: in a user namespace they are locked and leaving one out is refused.
+// remount changes the flags of a bind mount and keeps those that it has: in a
+// user namespace they are locked, and the kernel refuses to clear one.
 func remount(at string, flags uintptr) error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(at, &st); err != nil {

@@ -11,17 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyOptions say how copyTree differs from a plain copy.
+// copyOptions are the options of copyTree.
 type copyOptions struct {
-	keepExisting bool  // what is there already wins
+	keepExisting bool  // keep existing entries
 	uid          int   // new owner; 0 leaves it
-	seed         int64 // not 0: create entries in an order that depends on it
-	reverse      bool  // to is a tmpfs: let its folders list their entries in the order opposite to from's
+	seed         int64 // if not 0, create entries in an order that depends on it
+	reverse      bool  // to is a tmpfs: make its directories list their entries in the order opposite to from's
 }
 
-// copyTree copies a folder, a file or a symbolic link with modes and
-// modification times. to must not exist unless both are folders. Anything else
-// than those three kinds is an error: trees hold nothing else.
+// copyTree copies a directory, a file or a symbolic link with modes and
+// modification times. to must not exist unless both are directories. Any other
+// file type is an error: trees do not contain them.
 func copyTree(from, to string, o copyOptions) error {
 	c := copier{o: o}
 	if o.seed != 0 {
@@ -45,7 +45,8 @@ type copier struct {
 	newestFirst bool // the file system of to lists what was created last first
 }
 
-// listsNewestFirst tries in which order a tmpfs lists a folder; both are found.
+// listsNewestFirst tests whether a tmpfs lists the newest entry of a directory
+// first; kernels differ.
 func listsNewestFirst(dir string) (bool, error) {
 	probe := filepath.Join(dir, "probe")
 	for _, name := range []string{"", "a", "b"} {
@@ -60,7 +61,7 @@ func listsNewestFirst(dir string) (bool, error) {
 	return names[0] == "b", os.RemoveAll(probe)
 }
 
-// rawNames lists a folder as a program would find it. os.ReadDir sorts.
+// rawNames lists a directory in the order of the file system. os.ReadDir sorts.
 func rawNames(dir string) ([]string, error) {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -70,7 +71,8 @@ func rawNames(dir string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-// order lists the entries of a folder in the order in which they are created.
+// order returns the entries of a directory in the order in which to create
+// them.
 func (c *copier) order(from string) ([]string, error) {
 	names, err := rawNames(from)
 	switch {
@@ -124,7 +126,7 @@ func (c *copier) entry(from, to string) error {
 			return err
 		}
 	default:
-		return fmt.Errorf("copying %s: neither file, folder nor symbolic link", from)
+		return fmt.Errorf("copying %s: neither file, directory nor symbolic link", from)
 	}
 	if c.o.uid != 0 {
 		if err := os.Lchown(to, c.o.uid, c.o.uid); err != nil {

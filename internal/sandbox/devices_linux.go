@@ -24,8 +24,8 @@ type openDevice struct {
 	fd int // O_PATH
 }
 
-// openDevices opens the host's device files. A user namespace cannot make its
-// own, it can only bind those.
+// openDevices opens the host's device files. In a user namespace they cannot be
+// created, only bind-mounted.
 func openDevices(terminal bool) ([]openDevice, error) {
 	want := devices[:]
 	if terminal {
@@ -50,7 +50,7 @@ func openDevices(terminal bool) ([]openDevice, error) {
 	return out, nil
 }
 
-// mountDevices makes /dev.
+// mountDevices sets up /dev.
 func (r *runner) mountDevices(devs []openDevice) error {
 	fail := func(what string, err error) error { return &stageError{stageDevices, what, err} }
 	if err := r.mountAt("dev", "tmpfs", "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=0755"); err != nil {
@@ -104,7 +104,7 @@ func (r *runner) mountDevices(devs []openDevice) error {
 	return nil
 }
 
-// loopbackUp brings the only interface of the new network namespace up.
+// loopbackUp enables the only interface of the new network namespace.
 func loopbackUp() error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err == unix.EAFNOSUPPORT { // a kernel without IPv4

@@ -1,11 +1,11 @@
-// Package sandbox runs one action.Step on this machine so that it sees nothing
-// but its declared inputs: namespaces, overlay mounts of the store's tree
-// folders at the places of package layout, no network, no host file, no host
-// name, a fixed user, and nothing that outlives it. It needs neither root nor
-// a helper program: espalier executes itself again as the runner.
+// Package sandbox runs one action.Step on this machine so that it can access
+// nothing but its declared inputs: namespaces, overlay mounts of the store's
+// tree directories at the paths of package layout, no network, no host file, no
+// host name, a fixed user, and no process that outlives it. It needs neither
+// root nor a helper program: espalier executes itself again as the runner.
 //
-// Steps and tree folders come in; exit status, outputs and logs (as store
-// digests) go out. Where the machine forbids the sandbox, the error says what
-// forbids it and which command lifts it. It does not know what a step means.
-// docs/sandbox.md describes what a step sees.
+// Input: steps and tree directories. Output: exit status, outputs and logs (as
+// store digests). Where the machine forbids the sandbox, the error names the
+// cause and the command that removes it. The package does not depend on the
+// meaning of a step. docs/sandbox.md describes the environment of a step.
 package sandbox

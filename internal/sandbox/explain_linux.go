@@ -13,8 +13,8 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// facts are the switches of the machine that forbid sandboxes. "" means a
-// switch that this kernel does not have.
+// facts are settings and properties of the machine that can prevent sandboxes.
+// "" is a setting that this kernel does not have.
 type facts struct {
 	usernsClone    string // kernel.unprivileged_userns_clone (Debian's and hardened kernels)
 	apparmorUserns string // kernel.apparmor_restrict_unprivileged_userns (Ubuntu)
@@ -22,7 +22,7 @@ type facts struct {
 	maxNamespaces  map[string]string
 	chroot         bool
 	container      string // "docker", "podman", "kubernetes", "container" or ""
-	seccomp        bool   // a system call filter is on this process
+	seccomp        bool   // a system call filter applies to this process
 	root           bool
 	executable     string
 	kernel         string // release
@@ -31,7 +31,7 @@ type facts struct {
 // namespaceLimits are the names below /proc/sys/user.
 var namespaceLimits = [...]string{"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"}
 
-// hostFacts reads them.
+// hostFacts returns the facts of this machine.
 func hostFacts() facts {
 	read := func(name string) string {
 		b, err := os.ReadFile(name)
@@ -76,7 +76,7 @@ func hostFacts() facts {
 }
 
 // hasRootMount reports whether "/" is a mount point in a mountinfo file
-// (proc(5)): in a chroot to an ordinary folder it is not.
+// (proc(5)): in a chroot to an ordinary directory it is not.
 func hasRootMount(mountinfo string) bool {
 	sc := bufio.NewScanner(strings.NewReader(mountinfo))
 	sc.Buffer(nil, 1<<20)
@@ -85,11 +85,10 @@ func hasRootMount(mountinfo string) bool {
 			return true
 		}
 	}
-	return mountinfo == "" // no proc: nothing is known
+	return mountinfo == "" // no /proc: unknown
 }
 
-// explain turns a failed stage into a fault that says what forbids it and what
-// lifts that.
+// explain turns a failed stage into a fault with the cause and the remedy.
 func explain(err error, f facts) error {
 	var e *stageError
 	if !errors.As(err, &e) {
@@ -101,7 +100,7 @@ func explain(err error, f facts) error {
 		if cause != "" {
 			cause += ", and "
 		}
-		cause += "this container has one user only, so root cannot do without a user namespace either"
+		cause += "this container has one user only, so root needs a user namespace, too"
 		hints = append(hints, oneUserHints...)
 	}
 	text := "setting the sandbox up (" + e.stage
@@ -112,7 +111,7 @@ func explain(err error, f facts) error {
 	if cause != "" {
 		text += ": " + cause
 	}
-	hints = append(hints, "espalier doctor   # tries each part of the sandbox and says what fails",
+	hints = append(hints, "espalier doctor   # tests each part of the sandbox",
 		"add --no-sandbox to go on without it: results are marked as not hermetic and are never shared")
 	return fault.Wrap(fault.Sandbox, e.err, text, hints...)
 }
@@ -121,8 +120,8 @@ func (e *stageError) denied() bool {
 	return errors.Is(e.err, unix.EPERM) || errors.Is(e.err, unix.EACCES)
 }
 
-// remedy returns the cause that the facts point to, "" when they point to
-// none, and what to type.
+// remedy returns the cause according to the facts, "" when unknown, and the
+// commands that fix it.
 func (e *stageError) remedy(f facts) (string, []string) {
 	switch {
 	case e.stage == stageExec:
@@ -139,7 +138,7 @@ func (e *stageError) remedy(f facts) (string, []string) {
 			return "kernel.unprivileged_userns_clone is 0", sysctl("kernel.unprivileged_userns_clone", "1")
 		case f.chroot:
 			return "this is a chroot, where the kernel allows no user namespace", []string{
-				"run espalier outside of the chroot, or enter the folder with a container tool instead: sudo systemd-nspawn -D /path/to/folder",
+				"run espalier outside of the chroot, or enter the directory with a container tool instead: sudo systemd-nspawn -D /path/to/directory",
 				"sudo espalier ...   # root needs no user namespace, not even in a chroot"}
 		case f.apparmorUserns == "1":
 			return f.apparmorRemedy()
@@ -152,7 +151,7 @@ func (e *stageError) remedy(f facts) (string, []string) {
 	case e.stage == stageDevices && errors.Is(e.err, unix.ENOENT):
 		return "this machine's /dev has no such file", []string{"in a chroot: sudo mount --rbind /dev /path/to/chroot/dev"}
 	case e.stage == stageFolders && e.denied():
-		return "the folder belongs to another user", []string{"run espalier as the owner of its store, not with sudo; or give it a store of its own: export XDG_CACHE_HOME=/path/to/folder"}
+		return "the directory belongs to another user", []string{"run espalier as the owner of its store, not with sudo; or give it a store of its own: export XDG_CACHE_HOME=/path/to/directory"}
 	case (e.stage == stagePrivate || e.stage == stageTmpfs || e.stage == stageOverlay || e.stage == stageBind || e.stage == stageLoopback) && e.denied():
 		switch {
 		case f.apparmorUserns == "1" && !f.root:
@@ -167,8 +166,8 @@ func (e *stageError) remedy(f facts) (string, []string) {
 	return "", nil
 }
 
-// limitRemedy is for an exhausted number of namespaces, which the kernel
-// reports as a full disk.
+// limitRemedy is the remedy for an exhausted number of namespaces, which the
+// kernel reports as ENOSPC.
 func (f facts) limitRemedy() (string, []string) {
 	for _, n := range namespaceLimits {
 		if v, err := strconv.Atoi(f.maxNamespaces[n]); err == nil && v < 16 {
@@ -181,7 +180,7 @@ func (f facts) limitRemedy() (string, []string) {
 		"in a container the limit of the host counts: run the command there")
 }
 
-// sysctl returns the commands that set a kernel switch now and for ever.
+// sysctl returns the commands that change a kernel setting now and permanently.
 func sysctl(name, value string) []string {
 	return []string{
 		fmt.Sprintf("sudo sysctl -w %s=%s", name, value),
@@ -189,8 +188,8 @@ func sysctl(name, value string) []string {
 	}
 }
 
-// apparmorRemedy allows user namespaces to this one program, which is much
-// less than the switch would allow.
+// apparmorRemedy allows user namespaces for this program only, which is less
+// than changing the setting.
 func (f facts) apparmorRemedy() (string, []string) {
 	profile := `abi <abi/4.0>,\ninclude <tunables/global>\nprofile espalier "%s" flags=(unconfined) {\n  userns,\n}\n`
 	return "AppArmor forbids unprivileged user namespaces (kernel.apparmor_restrict_unprivileged_userns=1)", []string{
@@ -199,7 +198,7 @@ func (f facts) apparmorRemedy() (string, []string) {
 	}
 }
 
-// containerRemedy is for a container that was started with the usual
+// containerRemedy is the remedy in a container that was started with the usual
 // restrictions.
 func (f facts) containerRemedy(cause string) (string, []string) {
 	docker := "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined ..."

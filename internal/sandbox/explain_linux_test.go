@@ -15,7 +15,7 @@ func TestExplain(t *testing.T) {
 		err   *stageError
 		facts facts
 		cause string
-		hint  string // beginning of one hint
+		hint  string // prefix of one hint
 	}{
 		{"Debian's switch", &stageError{stageClone, "", unix.EPERM}, facts{usernsClone: "0"},
 			"kernel.unprivileged_userns_clone is 0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"},

@@ -4,14 +4,14 @@ package sandbox
 
 import "golang.org/x/sys/unix"
 
-// The system call filter is a second line of defence: the namespaces are what
-// makes a step hermetic. It closes what they leave open: kernel keyrings, BPF
-// and most socket families are not namespaced, a new user namespace would give
-// capabilities back, and io_uring would bypass the filter itself.
+// The system call filter is a second line of defence: the namespaces make a
+// step hermetic. The filter covers what namespaces do not: kernel keyrings, BPF
+// and most socket families are not namespaced, a new user namespace would grant
+// capabilities again, and io_uring would bypass the filter itself.
 //
-// It is classic BPF over struct seccomp_data (seccomp(2)):
-// nr at 0, arch at 4, arguments from 16, 8 bytes each, low word first on the
-// architectures that have a filter here.
+// It is classic BPF over struct seccomp_data (seccomp(2)): nr at 0, arch at 4,
+// arguments from 16, 8 bytes each, low word first on the architectures that
+// have a filter here.
 const (
 	dataNR   = 0
 	dataArch = 4
@@ -19,7 +19,7 @@ const (
 	dataArg1 = 24
 )
 
-// forbidden answer EPERM.
+// forbidden system calls return EPERM.
 var forbidden = [...]uint32{
 	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
 	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
@@ -33,14 +33,15 @@ var forbidden = [...]uint32{
 	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME,
 }
 
-// absent answer ENOSYS, for which callers have a fallback. The filter cannot
-// read clone3's arguments, which are in memory; libraries fall back to clone.
+// absent system calls return ENOSYS, for which callers have a fallback. The
+// filter cannot read clone3's arguments, which are in memory; libraries fall
+// back to clone.
 var absent = [...]uint32{
 	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER, unix.SYS_CLONE3,
 }
 
-// newNamespaces are the clone flags that make namespaces. CLONE_NEWTIME shares
-// its bit with the exit signal of clone and cannot be asked for there.
+// newNamespaces are the clone flags that make namespaces. CLONE_NEWTIME is not
+// included: clone uses its bit for the exit signal.
 const newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC |
 	unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET
 
@@ -51,17 +52,17 @@ const (
 	retNoAF   = unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)
 )
 
-// filterProgram returns the filter. Sockets of the listed families exist, all
-// others answer as in a kernel that was built without them. socketpair makes
-// Unix sockets only, which reach nothing but their own process and its
-// children, so it does not depend on the list.
+// filterProgram returns the filter. Sockets of the listed families are allowed;
+// all others fail as in a kernel that was built without them. socketpair makes
+// Unix sockets only, which are limited to the process and its children, so it
+// does not depend on the list.
 func filterProgram(families []uint32) []unix.SockFilter {
 	var p []unix.SockFilter
 	load := func(off uint32) {
 		p = append(p, unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: off})
 	}
 	ret := func(v uint32) { p = append(p, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: v}) }
-	// unless jumps over the next n instructions when the comparison is false.
+	// unless skips the next n instructions when the comparison is false.
 	unless := func(op uint16, k uint32, n uint8) {
 		p = append(p, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | op, K: k, Jf: n})
 	}
@@ -86,8 +87,8 @@ func filterProgram(families []uint32) []unix.SockFilter {
 	unless(unix.BPF_JSET, newNamespaces, 1)
 	ret(retEPERM)
 	ret(retAllow)
-	// TIOCSTI inserts characters into a terminal's input, where the caller's
-	// shell would read them after the step.
+	// TIOCSTI inserts characters into a terminal's input, which the caller's
+	// shell would read after the step.
 	unless(unix.BPF_JEQ, unix.SYS_IOCTL, 6)
 	load(dataArg1)
 	unless(unix.BPF_JEQ, unix.TIOCSTI, 1)

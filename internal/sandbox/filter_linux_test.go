@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An interpreter of classic BPF executes the filter: each call gets the listed
-// answer, and no path leaves the program.
+// An interpreter of classic BPF runs the filter: each call has the expected
+// result, and no path leaves the program.
 func TestFilterProgram(t *testing.T) {
 	eval := func(p []unix.SockFilter, arch, nr, arg0, arg1 uint32) uint32 {
 		var a uint32

@@ -58,11 +58,11 @@ func inside(t testing.TB) string {
 	return builtInside
 }
 
-// insideEnv names the program that looks around, for tests that run
+// insideEnv is the path of the static test program, for tests that run
 // themselves again as another user.
 const insideEnv = "ESPALIER_SANDBOX_TEST_INSIDE"
 
-// rootfs returns a folder that holds nothing but the static test program.
+// rootfs returns a directory that contains only the static test program.
 func rootfs(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -73,11 +73,11 @@ func rootfs(t testing.TB) string {
 	must(t, os.MkdirAll(filepath.Join(dir, "etc", "from-rootfs"), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "etc", "passwd"), []byte("root of the rootfs"), 0o644))
 	must(t, os.Symlink("usr", filepath.Join(dir, "lib")))
-	must(t, os.Symlink("/nowhere", filepath.Join(dir, "src"))) // a rootfs must not move a mount
+	must(t, os.Symlink("/nowhere", filepath.Join(dir, "src"))) // a link in the rootfs must not redirect a mount
 	return dir
 }
 
-// folder makes a folder with files.
+// folder makes a directory with files.
 func folder(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -98,15 +98,15 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// ran is what one run left.
+// ran is the result of one run.
 type ran struct {
 	code           int
 	stdout, stderr string
-	out            string // host folder of /out
+	out            string // host directory of /out
 	err            error
 }
 
-// run runs the test program with trees and no store.
+// run runs the test program with trees, without a store.
 func run(t testing.TB, l Local, trees map[string]string, change func(*job), argv ...string) ran {
 	t.Helper()
 	return runContext(t, t.Context(), l, trees, change, action.RunOptions{}, argv...)
@@ -143,7 +143,7 @@ func runContext(t testing.TB, ctx context.Context, l Local, trees map[string]str
 	return r
 }
 
-// ok fails the test unless the command ended well.
+// ok fails the test unless the command exited with 0.
 func (r ran) ok(t testing.TB) ran {
 	t.Helper()
 	if r.err != nil || r.code != 0 {

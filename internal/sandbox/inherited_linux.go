@@ -8,27 +8,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Besides credentials, descriptors, directories and limits, a process passes
-// on to its children: signal dispositions and the signal mask (fork(2),
+// Besides credentials, descriptors, directories and limits, a process passes on
+// to its children: signal dispositions and the signal mask (fork(2),
 // execve(2)), the scheduling policy, nice value, I/O priority, processor
 // affinity, memory policy, timer slack, personality and several prctl(2)
-// switches of the thread, and the OOM score and core dump filter of the
-// process. A step must find the same values whoever started espalier.
+// settings of the thread, and the OOM score and core dump filter of the
+// process. A step must have the same values however espalier was started.
 //
-// Who resets what depends on who may: the launcher resets what belongs to a
-// thread before it clones, because raising a priority needs a privilege of the
-// first user namespace; the runner resets signals, limits and the keyring.
+// The launcher resets the attributes of the thread before it clones, because
+// raising a priority requires a privilege in the initial user namespace; the
+// runner resets signals, limits and the keyring.
 
-// resetThread gives the calling thread, and the processes that it clones, the
-// kernel's defaults. The caller must have locked its goroutine to the thread
-// and must not unlock it: the thread is no use to others afterwards.
+// resetThread resets the calling thread, and thereby the processes that it
+// clones, to the kernel's defaults. The caller must have locked its goroutine
+// to the thread and must not unlock it: other goroutines must not use the
+// thread afterwards.
 //
 // An unprivileged caller cannot raise its priority again (nice(2), SCHED_IDLE),
-// so errors are ignored: what the kernel refuses to reset stays, see
-// docs/sandbox.md.
+// so errors are ignored: attributes that the kernel refuses to reset remain,
+// see docs/sandbox.md.
 func resetThread() {
-	// The policy first: it decides whether the nice value counts. Policy 0 is
-	// SCHED_OTHER, whose only priority is 0.
+	// The policy first: it determines whether the nice value applies. Policy 0
+	// is SCHED_OTHER, whose only priority is 0.
 	var priority int32
 	_, _, _ = unix.RawSyscall(unix.SYS_SCHED_SETSCHEDULER, 0, 0, uintptr(unsafe.Pointer(&priority)))
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 0)
@@ -37,7 +38,7 @@ func resetThread() {
 	for i := range all {
 		all[i] = ^all[i]
 	}
-	_ = unix.SchedSetaffinity(0, &all) // the kernel takes those that exist and the cpuset allows
+	_ = unix.SchedSetaffinity(0, &all) // the kernel ignores processors that do not exist or are not in the cpuset
 	_, _, _ = unix.RawSyscall(unix.SYS_SET_MEMPOLICY, 0, 0, 0)
 	_, _, _ = unix.RawSyscall(unix.SYS_PERSONALITY, 0, 0, 0)
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, defaultTimerSlack, 0, 0, 0)
@@ -51,8 +52,9 @@ const (
 	defaultTimerSlack = 50_000 // ns, of process 1
 )
 
-// resetProcess writes the attributes of another process that only /proc
-// changes. The launcher calls it while the runner waits for its specification.
+// resetProcess resets the attributes of another process that can only be
+// written in /proc. The launcher calls it while the runner waits for its
+// specification.
 func resetProcess(pid int) {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("0"), 0)
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/coredump_filter", pid), []byte("0x33"), 0)
@@ -63,12 +65,12 @@ const lastSignal = 64
 
 // resetSignals returns when no signal is ignored or blocked. Otherwise it
 // resets them and executes this program again: the Go runtime keeps the mask
-// with which the process started and restores it in every child, and it leaves
-// an ignored SIGHUP (nohup(1)) and SIGINT alone.
+// with which the process started and restores it in every child, and it does
+// not change an ignored SIGHUP (nohup(1)) or SIGINT.
 //
 // The caller must have locked its goroutine to the thread. Signals that the
-// runtime always unblocks for itself (SIGPROF and those of faults) cannot be
-// seen here, so a mask of nothing but those would pass.
+// runtime always unblocks for itself (SIGPROF and those of faults) are not
+// detected, so a mask of only those remains.
 func resetSignals() error {
 	// struct sigaction of the kernel: handler, flags, restorer, mask; all zero
 	// is SIG_DFL. A handler of 1 is SIG_IGN.
@@ -99,9 +101,9 @@ func resetSignals() error {
 	return unix.Exec("/proc/self/exe", os.Args, os.Environ())
 }
 
-// joinNewKeyring gives this process and its children an empty session keyring
-// in place of the caller's. A kernel without keyrings, and a container that
-// forbids them, has none to hide.
+// joinNewKeyring replaces the session keyring of this process and its children
+// by an empty one. Errors are ignored: without keyrings, or where a container
+// forbids them, there is nothing to hide.
 func joinNewKeyring() {
 	_, _ = unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0) // 0: without a name
 }

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wantAttributes is what a step inherits, whoever started espalier.
+// wantAttributes are the attributes that a step inherits, however espalier was
+// started.
 var wantAttributes = map[string]string{
 	"SigIgn": "0000000000000000", "SigBlk": "0000000000000000",
 	"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000",
@@ -36,7 +37,7 @@ var wantAttributes = map[string]string{
 }
 
 // TestInherited runs a step from this process as it is, and from one in which
-// everything that can be inherited differs.
+// every inheritable attribute differs.
 func TestInherited(t *testing.T) {
 	all := allCPUs(t)
 	for name, way := range ways() {
@@ -80,7 +81,7 @@ func TestInherited(t *testing.T) {
 	}
 }
 
-// allCPUs returns the processors that any process of this cpuset may use.
+// allCPUs returns the processors of this cpuset.
 func allCPUs(t *testing.T) string {
 	t.Helper()
 	runtime.LockOSThread()
@@ -101,8 +102,8 @@ func allCPUs(t *testing.T) string {
 
 const inheritedEnv = "ESPALIER_SANDBOX_TEST_INHERITED"
 
-// enterInherited changes what this process would pass on and executes it again,
-// so that all of its threads have it from the beginning.
+// enterInherited changes the inheritable attributes of this process and
+// executes it again, so that all of its threads have them from the beginning.
 func enterInherited(user bool) error {
 	runtime.LockOSThread()
 	unix.Umask(0o027)
@@ -202,7 +203,7 @@ func ignore(this unix.Errno, err error) error {
 	return err
 }
 
-// A step started under nohup(1) can be hung up.
+// SIGHUP ends a step that was started under nohup(1).
 func TestNoHUP(t *testing.T) {
 	if os.Getenv(restrictionEnv) != "" {
 		t.Skip("already on a restricted machine")

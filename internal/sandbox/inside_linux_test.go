@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ways are the ways in which a sandbox can be set up here; each must look the
-// same from inside.
+// ways are the methods of setting up a sandbox; the environment of a step must
+// be the same with each.
 func ways() map[string]func(*job) {
 	m := map[string]func(*job){
 		"overlay": nil,
@@ -101,7 +101,7 @@ func TestInside(t *testing.T) {
 			if !strings.Contains(s.ReadInit, "readlink /proc/1/exe: permission denied") {
 				t.Errorf("process 1 can be looked into: %s", s.ReadInit)
 			}
-			for _, d := range s.Descriptors { // 3 is the folder that lists them
+			for _, d := range s.Descriptors { // 3 is the directory of the listing itself
 				n, target, _ := strings.Cut(d, " ")
 				if !slices.Contains([]string{"0", "1", "2", "3"}, n) && !strings.Contains(target, "anon_inode") {
 					t.Errorf("inherited descriptor %s", d)
@@ -119,8 +119,8 @@ func TestInside(t *testing.T) {
 	}
 }
 
-// wantProc is what /proc lists: processes and, before Linux 5.8, the names of
-// covered entries.
+// wantProc is the expected content of /proc: processes and, before Linux 5.8,
+// the names of covered entries.
 func (s seen) wantProc() []string {
 	if !kernelAtLeast(5, 8) {
 		return s.Proc
@@ -128,8 +128,8 @@ func (s seen) wantProc() []string {
 	return []string{"1", fmt.Sprint(s.PID), "self", "thread-self"}
 }
 
-// wantPID is the constant, or whatever it is on a kernel without
-// checkpoint support.
+// wantPID is the constant, or the actual id on a kernel without checkpoint
+// support.
 func (s seen) wantPID() int {
 	if _, err := os.Stat("/proc/sys/kernel/ns_last_pid"); err != nil {
 		return s.PID
@@ -137,7 +137,7 @@ func (s seen) wantPID() int {
 	return commandPID
 }
 
-// Before Linux 5.8 what /proc says about the machine is covered.
+// Before Linux 5.8, entries of /proc about the machine are covered.
 func TestCoveredProc(t *testing.T) {
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func TestFilesInside(t *testing.T) {
 	}
 }
 
-// What is written over an input stays in the run, whatever is done to it.
+// Changes of an input are discarded after the run, whatever they are.
 func TestWritesAreDiscarded(t *testing.T) {
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestWritesAreDiscarded(t *testing.T) {
 	}
 }
 
-// A store in memory works like one on a disk.
+// A store in a tmpfs works like one on a disk.
 func TestScratchInMemory(t *testing.T) {
 	dir, err := os.MkdirTemp("/dev/shm", "espalier-test")
 	if err != nil {
@@ -275,8 +275,8 @@ func TestPerturb(t *testing.T) {
 	}
 }
 
-// Folders of all inputs list their entries in the opposite order when that must
-// not matter, whatever the file system makes of the order of creation.
+// With Shuffle, directories of all inputs list their entries in the opposite
+// order, however the file system orders them.
 func TestPerturbedOrder(t *testing.T) {
 	if !kernelAtLeast(6, 6) {
 		t.Skip("overlays in memory need Linux 6.6")

@@ -17,35 +17,35 @@ import (
 	"espalier.dev/espalier/internal/layout"
 )
 
-// job is one step with its inputs as host folders.
+// job is one step with its inputs as host directories.
 type job struct {
 	Local
 	step    action.Step
 	keep    map[string]func(path string, info fs.FileInfo) bool // action.RunOptions.Keep
-	trees   map[string]string                                   // input path to host folder
-	ownSrc  bool                                                // trees["src"] is a private copy, it may be written to
+	trees   map[string]string                                   // input path to host directory
+	ownSrc  bool                                                // trees["src"] is a private copy and may be modified
 	scratch *scratch
 	stdio   [3]*os.File
 	shell   *terminal // nil: no terminal
 
-	written map[string]writtenFolder // by writable place, after prepare
+	written map[string]writtenDir // by writable path, after prepare
 
-	// For tests: begin without these, as on a machine that lacks them.
+	// For tests: start without these features, as on a machine that lacks them.
 	noUserNS, noOverlay, noProcSubset bool
 }
 
-// writtenFolder is where one writable place lies on the host.
-type writtenFolder struct {
+// writtenDir is the host directory of one writable path.
+type writtenDir struct {
 	dir string
-	// input is the tree that dir began as a copy of, "" when dir began empty.
-	// Of a copy, only what the command changed counts as written.
+	// input is the tree that dir was initially a copy of, "" when dir was
+	// empty. Of a copy, only files that the command changed count as written.
 	input string
 }
 
-// mode is how far the machine lets us go.
+// mode is the set of features that the machine supports.
 type mode struct{ userNS, overlay bool }
 
-// run runs the step and returns its exit code and the host folder of /out.
+// run runs the step and returns its exit code and the host directory of /out.
 func (j *job) run(ctx context.Context) (code int, out string, err error) {
 	if err := j.check(); err != nil {
 		return 0, "", err
@@ -70,11 +70,11 @@ func (j *job) run(ctx context.Context) (code int, out string, err error) {
 			return 0, "", j.cannotStart(se)
 		case se.stage == stageOverlay && m.overlay:
 			m.overlay = false
-		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se) && !mapped(j.uid()):
+		case m.userNS && os.Geteuid() == 0 && mayWorkAsRoot(se) && !mapped(j.uid()):
 			return 0, "", explain(&stageError{se.stage, se.what, &oneUserError{se.err}}, hostFacts())
-		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se):
-			// Root may have namespaces without a user namespace: in a chroot,
-			// or where their number is limited to none.
+		case m.userNS && os.Geteuid() == 0 && mayWorkAsRoot(se):
+			// Root may make namespaces without a user namespace: in a chroot,
+			// or where the number of user namespaces is limited to zero.
 			m = mode{userNS: false, overlay: !j.noOverlay}
 		case se.stage == stageClone || se.stage == stagePrivilege:
 			return 0, "", explain(first, hostFacts())
@@ -84,8 +84,8 @@ func (j *job) run(ctx context.Context) (code int, out string, err error) {
 	}
 }
 
-// mayGoAsRoot reports whether another way of making namespaces may get further.
-func mayGoAsRoot(e *stageError) bool {
+// mayWorkAsRoot reports whether namespaces without a user namespace may succeed.
+func mayWorkAsRoot(e *stageError) bool {
 	switch e.stage {
 	case stageClone, stagePrivate, stageTmpfs, stageProc, stageDevices, stageOverlay, stageBind:
 		return true
@@ -93,7 +93,7 @@ func mayGoAsRoot(e *stageError) bool {
 	return false
 }
 
-// check finds what is wrong with the step itself.
+// check returns errors of the step itself.
 func (j *job) check() error {
 	bad := func(format string, args ...any) error {
 		return fault.Newf(fault.Bug, "step %s: %w", j.step.Name, fmt.Errorf(format, args...))
@@ -128,7 +128,7 @@ func (j *job) check() error {
 	return nil
 }
 
-// cannotStart explains why the command could not be executed.
+// cannotStart returns the reason why the command could not be executed.
 func (j *job) cannotStart(e *stageError) error {
 	program := j.step.Argv[0]
 	var hint string
@@ -136,7 +136,7 @@ func (j *job) cannotStart(e *stageError) error {
 	case errors.Is(e.err, unix.ENOENT):
 		hint = "the program, the interpreter that it names, or the working directory " + j.dir() + " is missing in the step's inputs"
 	case errors.Is(e.err, unix.EACCES):
-		hint = "the program is not executable, or the store is on a file system mounted with noexec; choose another place: export XDG_CACHE_HOME=/path/to/folder"
+		hint = "the program is not executable, or the store is on a file system mounted with noexec; choose another place: export XDG_CACHE_HOME=/path/to/directory"
 	case errors.Is(e.err, unix.ENOEXEC):
 		hint = "the program is not for this machine's processor"
 	}
@@ -162,7 +162,7 @@ func (j *job) hostname() string {
 	return "espalier"
 }
 
-// env returns the command's whole environment, sorted.
+// env returns the complete environment of the command, sorted.
 func (j *job) env(host hostNetwork) []string {
 	all := map[string]string{}
 	if j.step.Network {
@@ -187,7 +187,7 @@ func (j *job) env(host hostNetwork) []string {
 	return out
 }
 
-// prepare makes the folders of one attempt and describes it.
+// prepare makes the directories of one attempt and its specification.
 func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 	var host hostNetwork
 	if j.step.Network {
@@ -202,7 +202,7 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 		Files: append(identityFiles(j.uid(), j.hostname()), host.files...),
 	}
 	var out string
-	j.written = map[string]writtenFolder{}
+	j.written = map[string]writtenDir{}
 	for _, p := range layout.Places() {
 		tm, err := j.treeMount(p, m, attempt)
 		if err != nil {
@@ -219,7 +219,7 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 			out = tm.Upper
 		}
 		if p.Writable {
-			w := writtenFolder{dir: tm.Upper}
+			w := writtenDir{dir: tm.Upper}
 			if tm.Lower == "" {
 				w.input = j.trees[p.Input]
 			}
@@ -230,7 +230,7 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 	return sp, out, nil
 }
 
-// spaceHints are what to do about a full disk.
+// spaceHints are the remedies for a full disk.
 func spaceHints(err error) []string {
 	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
 		return nil
@@ -239,7 +239,7 @@ func spaceHints(err error) []string {
 		"ESPALIER_STORE=/path/on/a/larger/disk espalier ...   # puts the store, and so the sandbox, elsewhere"}
 }
 
-// launched fills what the launcher needs besides the spec.
+// launched returns the launcher's parameters besides the spec.
 func (j *job) launched(sp *spec) launched {
 	l := launched{program: runnerName, stdio: j.stdio,
 		flags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP}
@@ -252,7 +252,8 @@ func (j *job) launched(sp *spec) launched {
 	return l
 }
 
-// identityFiles say who the command is; they are the same for everybody.
+// identityFiles are the files that identify the command's user and host; they
+// are the same on every machine.
 func identityFiles(uid int, hostname string) []skeletonFile {
 	text := func(p, format string, args ...any) skeletonFile {
 		return skeletonFile{p, fmt.Appendf(nil, format, args...)}

@@ -18,23 +18,23 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// launched are the launcher's wishes besides the spec.
+// launched are the launcher's parameters besides the spec.
 type launched struct {
-	program  string      // name of the runner, decides which one
+	program  string      // name of the runner, which selects its function
 	stdio    [3]*os.File // of the command
 	flags    uintptr     // clone flags
-	gentle   bool        // the runner ends its children when told to; killing it would free them
+	gentle   bool        // the runner kills its children itself when requested; killing the runner would leave them running
 	onStage  func(string)
 	onMaster func(*os.File)
 }
 
-// runnerEnv is the runner's environment; the command does not see it. The
-// runner lives with one thread's worth of work, and one that was built with
-// the race detector would sleep a second before it ends.
+// runnerEnv is the runner's environment, which the command does not get. The
+// runner needs one thread, and one that was built with the race detector would
+// sleep for a second before it ends.
 var runnerEnv = [...]string{"GOMAXPROCS=1", "GOGC=off", "GORACE=atexit_sleep_ms=0"}
 
-// launch starts the runner, hands it the specification and waits until it and
-// everything below it is gone. It returns the command's exit code, or a
+// launch starts the runner, sends it the specification and waits until it and
+// all its descendants have ended. It returns the command's exit code, or a
 // *stageError, or a fault.
 func launch(ctx context.Context, sp any, userNS, setGroups bool, uid int, l launched) (int, error) {
 	type result struct {
@@ -43,24 +43,24 @@ func launch(ctx context.Context, sp any, userNS, setGroups bool, uid int, l laun
 	}
 	done := make(chan result, 1)
 	go func() {
-		// The parent-death signal comes when the thread that forked ends, and
-		// the scheduler ends threads: this one stays as long as the runner. It is
-		// never unlocked, so it ends with this goroutine: its scheduling is not
-		// that of the others any more.
+		// The kernel sends the parent-death signal when the thread that forked
+		// ends, and the scheduler ends threads: this thread must live as long
+		// as the runner. It is never unlocked, so it ends with this goroutine,
+		// because its scheduling attributes have been changed.
 		runtime.LockOSThread()
 		resetThread()
 		code, err := launchLocked(ctx, sp, userNS, setGroups, uid, l)
 		done <- result{code, err}
 	}()
 	r := <-done
-	// A gentle runner reports that the command was killed, by itself.
+	// A gentle runner reports itself that the command was killed.
 	if err := ctx.Err(); err != nil && (r.err != nil || l.gentle) {
 		return 0, endedBy(ctx)
 	}
 	return r.code, r.err
 }
 
-// endedBy is the fault for a context that ended.
+// endedBy is the fault for a context that has ended.
 func endedBy(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fault.Wrap(fault.Timeout, context.Cause(ctx), "the step was stopped")
@@ -97,7 +97,7 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 		Stderr:     diagWrite,
 		ExtraFiles: []*os.File{theirs, l.stdio[0], l.stdio[1], l.stdio[2]},
 		SysProcAttr: &syscall.SysProcAttr{
-			Setsid:     true, // Ctrl-C reaches espalier alone, which then ends the step
+			Setsid:     true, // Ctrl-C is sent to espalier only, which then ends the step
 			Cloneflags: l.flags,
 		},
 	}
@@ -111,7 +111,7 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Getegid(), Size: 1}}
 		a.GidMappingsEnableSetgroups = setGroups
 		// The program is executed as an ordinary user of the new namespace and
-		// would lose its capabilities there without this.
+		// would lose its capabilities otherwise.
 		a.AmbientCaps = setUpCapabilities
 	}
 	err = cmd.Start()
@@ -151,7 +151,7 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 	resetProcess(cmd.Process.Pid) // the runner waits for its specification
 	_, sendErr := ours.Write(append(line, '\n'))
 	last, recvErr := receive(int(ours.Fd()), l)
-	ours.Close() // a runner without a namespace of its own ends its children now
+	ours.Close() // a runner without a PID namespace kills its children now
 	waitErr := cmd.Wait()
 	trouble := <-diag
 	switch {
@@ -171,22 +171,22 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 	case trouble != "":
 		return 0, fault.Newf(fault.Bug, "the sandbox runner failed: %s", trouble)
 	}
-	// Somebody else killed it: the kernel for want of memory, most likely.
-	return 0, fault.Wrap(fault.Build, errors.Join(waitErr, recvErr, sendErr), "the sandbox runner was ended from outside",
+	// Something else killed it, most likely the kernel for lack of memory.
+	return 0, fault.Wrap(fault.Build, errors.Join(waitErr, recvErr, sendErr), "the sandbox runner was killed by another process",
 		"look for the out-of-memory killer: dmesg | tail", "build with fewer jobs")
 }
 
-// setUpCapabilities are what the runner needs for mounts, copy-up in overlays
-// (which uses the mounter's rights), the loopback interface and giving all of
-// them up.
+// setUpCapabilities are those that the runner needs for mounts, copy-up in
+// overlays (which uses the mounter's rights), the loopback interface and
+// dropping them all.
 var setUpCapabilities = []uintptr{
 	unix.CAP_CHOWN, unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER, unix.CAP_FSETID,
 	unix.CAP_SETGID, unix.CAP_SETUID, unix.CAP_SETPCAP, unix.CAP_NET_ADMIN, unix.CAP_SYS_CHROOT,
 	unix.CAP_SYS_ADMIN, unix.CAP_MKNOD, unix.CAP_SETFCAP, unix.CAP_KILL,
 }
 
-// receive reads the runner's messages until it closes its end and returns the
-// last one that says how it ended.
+// receive reads the runner's messages until the runner closes its end, and
+// returns the last one with a result.
 func receive(fd int, l launched) (message, error) {
 	var last message
 	var pending []byte
@@ -226,7 +226,7 @@ func receive(fd int, l launched) (message, error) {
 	}
 }
 
-// takeMaster unpacks the terminal's master end.
+// takeMaster takes the terminal's master end from a message.
 func takeMaster(rights []byte, l launched) {
 	msgs, err := unix.ParseSocketControlMessage(rights)
 	if err != nil {

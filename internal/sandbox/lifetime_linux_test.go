@@ -199,7 +199,7 @@ func TestOutputIsStreamedAndKept(t *testing.T) {
 	}
 }
 
-// openPTY makes a terminal for a test that plays the user.
+// openPTY makes a terminal whose user is the test.
 func openPTY(t *testing.T) (user, program *os.File) {
 	t.Helper()
 	user, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -231,7 +231,7 @@ func TestShell(t *testing.T) {
 				way(j)
 			}
 			seen := make(chan string)
-			go func() { // the user waits for each answer before typing on
+			go func() { // the user waits for each response before typing the next line
 				defer close(seen)
 				var all strings.Builder
 				buf := make([]byte, 256)

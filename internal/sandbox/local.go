@@ -10,36 +10,37 @@ import (
 
 // Local runs steps on this machine. The zero value is the full sandbox.
 type Local struct {
-	// NoSandbox runs steps without namespaces, as well as the machine allows:
-	// the user asked for it. Results have Hermetic == false.
+	// NoSandbox runs steps without namespaces, with the isolation that the
+	// machine allows, because the user requested it. Results have Hermetic ==
+	// false.
 	NoSandbox bool
 
-	// Scratch is the folder for temporary folders, "" for one inside the store
-	// (or the system's when the store is read-only). It must be on a file
-	// system that can be the upper layer of an overlay to be fast.
+	// Scratch is the directory for temporary directories, "" for one inside the
+	// store (or the system's when the store is read-only). To be fast it must
+	// be on a file system that supports the upper layer of an overlay.
 	Scratch string
 
-	// Perturb changes what must not matter, for verify.
+	// Perturb changes conditions that must not affect a result, for verify.
 	Perturb Perturb
 
 	Limits Limits
 }
 
-// Perturb lists conditions that a reproducible step must not notice. Zero
-// fields keep the layout's constants.
+// Perturb has conditions that must not affect a reproducible step. Zero fields
+// keep the constants of the layout.
 type Perturb struct {
 	Hostname string            // instead of "espalier"
 	UID      int               // user and group id inside, instead of 1000
-	CPUs     int               // the step may use only so many processors
-	Env      map[string]string // over the step's environment, e.g. CARGO_BUILD_JOBS
-	// Shuffle, when not 0, changes the order in which the folders of all input
-	// trees but the rootfs list their entries: to the opposite, in memory, where
-	// that can be had; else they are copied in an order that it seeds, which not
-	// every file system shows.
+	CPUs     int               // the number of processors that the step may use
+	Env      map[string]string // overrides variables of the step, such as CARGO_BUILD_JOBS
+	// Shuffle, when not 0, changes the order in which the directories of all
+	// input trees but the rootfs list their entries: to the opposite, in
+	// memory, where possible; otherwise they are copied in an order that
+	// depends on it, which not every file system preserves.
 	Shuffle int64
 }
 
-// Limits bound one step. Zero values take the defaults.
+// Limits bound one step. Zero values are the defaults.
 type Limits struct {
 	Processes int // processes and threads, default 16384
 	OpenFiles int // per process, default 16384, at most the caller's hard limit
@@ -53,15 +54,15 @@ func (l Local) Run(ctx context.Context, st *store.Store, step action.Step, opts 
 
 var _ action.Executor = Local{}
 
-// Shell runs step with the caller's terminal: the command gets a terminal of
-// its own inside the sandbox, the caller's is in raw mode meanwhile and is
-// restored afterwards. Without a terminal, in is passed through as it is. It
-// returns the command's exit code.
+// Shell runs step with the caller's terminal: the command gets a separate
+// terminal inside the sandbox; the caller's is in raw mode meanwhile and
+// restored afterwards. Without a terminal, in is passed on directly. It returns
+// the command's exit code.
 func (l Local) Shell(ctx context.Context, st *store.Store, step action.Step, in, out *os.File) (int, error) {
 	return l.shell(ctx, st, step, in, out)
 }
 
-// Report is what Probe found.
+// Report is the result of Probe.
 type Report struct {
 	OK     bool    // steps can run in the full sandbox
 	Checks []Check // in the order in which the sandbox is set up, up to the first failure
@@ -69,12 +70,12 @@ type Report struct {
 	Err    error // the fault that Run would return; nil when OK
 }
 
-// Check is one stage of setting the sandbox up.
+// Check is one stage of setting up the sandbox.
 type Check struct {
 	Name string // e.g. "user namespace", "overlay mount"
 	OK   bool
 	Note string // detail, e.g. the error
 }
 
-// Probe sets a sandbox up with nothing in it and reports how far that gets.
+// Probe sets up an empty sandbox and reports which stages succeed.
 func Probe(ctx context.Context) Report { return probe(ctx) }

@@ -9,17 +9,18 @@ import (
 
 // A container may have a single user: its user namespace maps user 0 to the
 // user who started it and no other. Inside a further user namespace that is
-// enough. Without one the command has to become user 1000, and files have to
+// sufficient. Without one the command must become user 1000 and files must
 // belong to that user, which the kernel refuses with EINVAL.
 
-// oneUserError is the failure to get a user namespace where nothing else would
-// do.
+// oneUserError is the failure to make a user namespace where it is the only
+// option.
 type oneUserError struct{ err error }
 
 func (e *oneUserError) Error() string { return e.err.Error() }
 func (e *oneUserError) Unwrap() error { return e.err }
 
-// oneUserHints say how to start the container with more than one user.
+// oneUserHints are the options for starting a container with more than one
+// user.
 var oneUserHints = []string{
 	"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER   # on the host, then start the container again",
 	"as in: podman run --userns=auto ..., unshare --map-auto --map-root-user ...",

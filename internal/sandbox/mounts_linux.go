@@ -11,28 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where the layout has mount points; they are laid over the rootfs as empty
-// folders, so that a rootfs needs none of them and cannot turn one into a
+// The mount points of the layout. They are mounted over the rootfs as empty
+// directories, so that a rootfs needs none of them and cannot replace one by a
 // symbolic link.
 var mountPoints = [...]string{"dev", "proc", "tmp", "home", "home/espalier", "out", "src", "cargo", "target"}
 
-// sealedSeconds is the modification time of everything that the sandbox lays
+// sealedSeconds is the modification time of everything that the sandbox mounts
 // over the rootfs: the constant of the layout.
 const sealedSeconds = 1
 
 // mountAll builds the new root and leaves r.root open on it.
 //
-// Every host folder is opened before anything is mounted over it, and named
-// through its descriptor from then on: such a name has no comma or colon that
-// overlay options would split at, it works when a folder above it cannot be
-// entered, and it does not tell the command where the store is (mount options
+// Every host directory is opened before anything is mounted over it, and named
+// by its descriptor afterwards: such a name has no comma or colon that would
+// separate overlay options, it works when a parent directory cannot be entered,
+// and it does not reveal the path of the store to the command (mount options
 // are visible in /proc/self/mountinfo).
 func (r *runner) mountAll() error {
-	scratch, err := openFolder(r.Scratch)
+	scratch, err := openHostDir(r.Scratch)
 	if err != nil {
 		return &stageError{stageFolders, r.Scratch, err}
 	}
-	rootfs, err := openFolder(r.Rootfs)
+	rootfs, err := openHostDir(r.Rootfs)
 	if err != nil {
 		return &stageError{stageFolders, r.Rootfs, err}
 	}
@@ -112,11 +112,11 @@ func (r *runner) mountAll() error {
 	return nil
 }
 
-// treeFolders are the open folders of a treeMount, -1 where it has none.
-type treeFolders struct{ lower, upper, work int }
+// treeDirs are the open directories of a treeMount, -1 for absent ones.
+type treeDirs struct{ lower, upper, work int }
 
-func (r *runner) openTrees() ([]treeFolders, error) {
-	out := make([]treeFolders, len(r.Mounts))
+func (r *runner) openTrees() ([]treeDirs, error) {
+	out := make([]treeDirs, len(r.Mounts))
 	for i, m := range r.Mounts {
 		for _, f := range []struct {
 			path string
@@ -126,7 +126,7 @@ func (r *runner) openTrees() ([]treeFolders, error) {
 			if f.path == "" {
 				continue
 			}
-			fd, err := openFolder(f.path)
+			fd, err := openHostDir(f.path)
 			if err != nil {
 				return nil, &stageError{stageFolders, f.path, err}
 			}
@@ -136,14 +136,14 @@ func (r *runner) openTrees() ([]treeFolders, error) {
 	return out, nil
 }
 
-// privateMounts keeps what is mounted here from the host.
+// privateMounts keeps later mounts from propagating to the host.
 func (r *runner) privateMounts() error {
 	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 	if err != unix.EINVAL || r.UserNS {
 		return err
 	}
-	// In a chroot "/" is no mount point. Joining the mount namespace that we
-	// are in already moves this thread to its real root; for that the thread
+	// In a chroot "/" is not a mount point. Joining the current mount namespace
+	// moves this thread to the real root of the namespace; for that the thread
 	// must not share its root with others.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return err
@@ -159,7 +159,8 @@ func (r *runner) privateMounts() error {
 	return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 }
 
-// makeSkeleton writes what is laid over the rootfs below the current folder.
+// makeSkeleton writes the files that are mounted over the rootfs to the current
+// directory.
 func (r *runner) makeSkeleton() error {
 	unix.Umask(0o022)
 	for _, d := range []string{"skeleton", "empty", "root"} {
@@ -199,14 +200,14 @@ func (r *runner) makeSkeleton() error {
 	return nil
 }
 
-// seal gives name the layout's modification time.
+// seal sets the layout's modification time.
 func seal(name string) error {
 	t := unix.Timespec{Sec: sealedSeconds}
 	return unix.UtimesNanoAt(unix.AT_FDCWD, name, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// rootOverlay lays the skeleton over the rootfs. Without an upper layer the
-// result is read-only by construction.
+// rootOverlay mounts the skeleton over the rootfs. The result is read-only
+// because it has no upper layer.
 func (r *runner) rootOverlay(rootfs int) error {
 	if err := r.overlay("root", "skeleton:"+fdPath(rootfs), -1, -1); err != nil {
 		return &stageError{stageOverlay, "", err}
@@ -220,15 +221,15 @@ func (r *runner) rootOverlay(rootfs int) error {
 func (r *runner) overlay(at, lower string, upper, work int) error {
 	options := []string{"lowerdir=" + lower}
 	if r.UserNS {
-		options = append(options, "userxattr") // trusted.* attributes need the first user namespace
+		options = append(options, "userxattr") // trusted.* attributes need the initial user namespace
 	}
 	flags := uintptr(unix.MS_NOSUID | unix.MS_NODEV)
 	if upper < 0 {
 		return unix.Mount("overlay", at, "overlay", flags|unix.MS_RDONLY, strings.Join(options, ","))
 	}
 	options = append(options, "upperdir="+fdPath(upper), "workdir="+fdPath(work))
-	// Without "volatile" the end of the mount syncs the whole file system
-	// below, which takes seconds after a build.
+	// Without "volatile", unmounting syncs the whole underlying file system,
+	// which takes seconds after a build.
 	err := unix.Mount("overlay", at, "overlay", flags, strings.Join(append(options, "volatile"), ","))
 	if err == unix.EINVAL {
 		err = unix.Mount("overlay", at, "overlay", flags, strings.Join(options, ","))
@@ -236,8 +237,8 @@ func (r *runner) overlay(at, lower string, upper, work int) error {
 	return err
 }
 
-// mountTree mounts one input tree or writable folder.
-func (r *runner) mountTree(m treeMount, f treeFolders) error {
+// mountTree mounts one input tree or writable directory.
+func (r *runner) mountTree(m treeMount, f treeDirs) error {
 	at, err := r.target(m.At, true)
 	if err != nil {
 		return &stageError{stageTrees, "/" + m.At, err}
@@ -273,7 +274,7 @@ func (r *runner) mountTree(m treeMount, f treeFolders) error {
 	return nil
 }
 
-// memoryOverlay mounts a tree with an upper layer below the current folder,
+// memoryOverlay mounts a tree with an upper layer in the current directory,
 // which is a tmpfs.
 func (r *runner) memoryOverlay(at, name string, lower int) error {
 	up, work := name+"-up", name+"-work"
@@ -282,15 +283,15 @@ func (r *runner) memoryOverlay(at, name string, lower int) error {
 			return err
 		}
 	}
-	if err := likeFolder(up, fdPath(lower)); err != nil {
+	if err := copyAttributes(up, fdPath(lower)); err != nil {
 		return err
 	}
-	upper, err := openFolder(up)
+	upper, err := openHostDir(up)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(upper)
-	w, err := openFolder(work)
+	w, err := openHostDir(work)
 	if err != nil {
 		return err
 	}
@@ -298,17 +299,18 @@ func (r *runner) memoryOverlay(at, name string, lower int) error {
 	return r.overlay(at, fdPath(lower), upper, w)
 }
 
-// reversed copies a folder to name below the current folder, which is a tmpfs,
-// with the entries of all folders in the opposite order, and opens the copy.
+// reversed copies a directory to name in the current directory, which is a
+// tmpfs, with the entries of all directories in the opposite order, and opens
+// the copy.
 func reversed(folder int, name string) (int, error) {
 	if err := copyTree(fdPath(folder)+"/.", name, copyOptions{reverse: true}); err != nil {
 		return -1, err
 	}
-	return openFolder(name)
+	return openHostDir(name)
 }
 
-// target opens a folder below the new root without following symbolic links:
-// a tree must not be able to move a mount to somewhere else.
+// target opens a directory below the new root without following symbolic links:
+// a tree must not be able to redirect a mount.
 func (r *runner) target(rel string, create bool) (int, error) {
 	fd, err := unix.Openat(r.root, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -333,7 +335,7 @@ func (r *runner) target(rel string, create bool) (int, error) {
 	return fd, nil
 }
 
-// mountAt mounts a file system at a folder below the new root.
+// mountAt mounts a file system at a directory below the new root.
 func (r *runner) mountAt(rel, source, fstype string, flags uintptr, options string) error {
 	at, err := r.target(rel, false)
 	if err != nil {
@@ -343,7 +345,7 @@ func (r *runner) mountAt(rel, source, fstype string, flags uintptr, options stri
 	return unix.Mount(source, fdPath(at), fstype, flags, options)
 }
 
-// pivot makes the new root the root and lets go of the old one.
+// pivot changes to the new root and detaches the old one.
 func (r *runner) pivot() error {
 	if err := unix.Fchdir(r.root); err != nil {
 		return err
@@ -351,8 +353,8 @@ func (r *runner) pivot() error {
 	unix.Close(r.root)
 	err := unix.PivotRoot(".", ".")
 	if err == unix.EINVAL {
-		// The first root of a booted system (an initramfs) cannot be pivoted
-		// away from; it is covered instead.
+		// pivot_root fails on the initial root of a booted system (an
+		// initramfs); the new root is moved over it instead.
 		if err = unix.Mount(".", "/", "", unix.MS_MOVE, ""); err == nil {
 			err = unix.Chroot(".")
 		}
@@ -364,15 +366,15 @@ func (r *runner) pivot() error {
 	if err != nil {
 		return err
 	}
-	// The old root lies on top of the new one now.
+	// The old root is now mounted over the new one.
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return err
 	}
 	return unix.Chdir("/")
 }
 
-// openFolder opens a host folder for mounting only.
-func openFolder(p string) (int, error) {
+// openHostDir opens a host directory for mounting only.
+func openHostDir(p string) (int, error) {
 	fd, err := unix.Open(p, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, unix.EINTR) {
 		fd, err = unix.Open(p, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

@@ -5,27 +5,27 @@ import (
 	"strings"
 )
 
-// hostNetwork is what a step with Network needs of the host besides its
-// network namespace.
+// hostNetwork has the host's files and variables that a step with Network needs
+// besides the network namespace.
 type hostNetwork struct {
 	files []skeletonFile
 	env   map[string]string
 }
 
-// bundlePath is where the host's certificates lie inside.
+// bundlePath is the path of the host's certificates inside the sandbox.
 const bundlePath = "etc/espalier/ca-bundle.crt"
 
-// bundleVariables name the bundle to the TLS libraries that cargo, curl, git
-// and OpenSSL may be built with.
+// bundleVariables are the variables for the path of the bundle in cargo, curl,
+// git and OpenSSL.
 var bundleVariables = [...]string{"SSL_CERT_FILE", "CARGO_HTTP_CAINFO", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"}
 
-// proxyVariables are passed as they are.
+// proxyVariables are passed unchanged.
 var proxyVariables = [...]string{
 	"http_proxy", "https_proxy", "all_proxy", "no_proxy",
 	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "CARGO_HTTP_PROXY",
 }
 
-// bundlePlaces are where distributions keep all certificates in one file.
+// bundlePlaces are the paths of the certificate bundle in Linux distributions.
 var bundlePlaces = [...]string{
 	"/etc/ssl/certs/ca-certificates.crt",                // Debian, Arch, Alpine
 	"/etc/pki/tls/certs/ca-bundle.crt",                  // Fedora
@@ -39,7 +39,7 @@ var bundlePlaces = [...]string{
 const maxHostFile = 8 << 20
 
 // readHostNetwork reads the host's resolver, certificates and proxy settings.
-// What is missing is left out: the step will say what it could not reach.
+// Missing files are skipped: the step reports what it cannot reach.
 func readHostNetwork(lookup func(string) (string, bool)) hostNetwork {
 	h := hostNetwork{env: map[string]string{}}
 	for _, p := range []string{"etc/resolv.conf", "etc/hosts", "etc/nsswitch.conf", "etc/gai.conf"} {
@@ -49,7 +49,7 @@ func readHostNetwork(lookup func(string) (string, bool)) hostNetwork {
 	}
 	candidates := bundlePlaces[:]
 	for _, v := range bundleVariables {
-		if p, ok := lookup(v); ok && p != "" { // what the user configured wins over the distribution
+		if p, ok := lookup(v); ok && p != "" { // the user's configuration takes precedence over the distribution's
 			candidates = append([]string{p}, candidates...)
 			break
 		}

@@ -14,9 +14,9 @@ import (
 	"espalier.dev/espalier/internal/layout"
 )
 
-// outputPlace splits an output's name into the writable place that it lies in
-// and the path below it: "hello" is ("out", "hello"), "/target" is
-// ("target", "."). The place is empty when there is none.
+// outputPlace splits an output's name into the writable path that contains it
+// and the rest: "hello" is ("out", "hello"), "/target" is ("target", ".").
+// place is empty when there is none.
 func outputPlace(name string) (place, rest string) {
 	abs, ok := strings.CutPrefix(name, "/")
 	if !ok {
@@ -36,7 +36,7 @@ func outputPlace(name string) (place, rest string) {
 	return "", ""
 }
 
-// units returns the folder that is laid over the tree of a place.
+// units returns the directory that is mounted over the tree of a place.
 func (j *job) units(p layout.Place) string {
 	if p.Input != "target" {
 		return ""
@@ -44,7 +44,7 @@ func (j *job) units(p layout.Place) string {
 	return j.trees[layout.InputUnits]
 }
 
-// treeMount decides how one place is mounted and makes its folders.
+// treeMount determines how one place is mounted and makes its directories.
 func (j *job) treeMount(p layout.Place, m mode, attempt int) (treeMount, error) {
 	tm := treeMount{At: p.At, Lower: j.trees[p.Input]}
 	name := fmt.Sprintf("%s-%d", path.Base(p.At), attempt)
@@ -69,7 +69,7 @@ func (j *job) treeMount(p layout.Place, m mode, attempt int) (treeMount, error) 
 		tm.Memory = true
 		return tm, nil
 	}
-	uid := 0 // new owner of what is copied
+	uid := 0 // new owner of the copies
 	if !m.userNS {
 		uid = j.uid()
 	}
@@ -104,15 +104,15 @@ func (j *job) treeMount(p layout.Place, m mode, attempt int) (treeMount, error) 
 		}
 		return tm, err
 	default:
-		// The merged folder has the attributes of its upper layer.
+		// The merged directory has the attributes of its upper layer.
 		if units := j.units(p); units != "" {
-			// They are few and small: a copy in the upper layer, where folders
-			// merge with those below.
+			// The units are few and small: they are copied to the upper layer,
+			// where directories merge with those of the lower ones.
 			if err := copyTree(units, up, copyOptions{uid: uid, keepExisting: true}); err != nil {
 				return tm, err
 			}
 		}
-		if err := likeFolder(up, tm.Lower); err != nil {
+		if err := copyAttributes(up, tm.Lower); err != nil {
 			return tm, err
 		}
 	}
@@ -122,9 +122,9 @@ func (j *job) treeMount(p layout.Place, m mode, attempt int) (treeMount, error) 
 	return tm, nil
 }
 
-// inMemory reports whether what the command writes to a place can go to
-// memory: little is written to /src and /cargo, and it is not needed afterwards
-// unless the step says so.
+// inMemory reports whether the files that the command writes to a place can be
+// in memory: little is written to /src and /cargo, and it is not needed
+// afterwards unless it is an output of the step.
 func (j *job) inMemory(p layout.Place, lower string, m mode) bool {
 	if !m.overlay || !m.userNS || lower == "" || p.Input != "src" && p.Input != "cargo" ||
 		p.Input == "src" && j.Perturb.Shuffle != 0 || !ownedByUs(lower) || !kernelAtLeast(6, 6) {
@@ -136,10 +136,10 @@ func (j *job) inMemory(p layout.Place, lower string, m mode) bool {
 	})
 }
 
-// reverses reports whether a tree is mounted with its folders in the opposite
-// order. File systems that sort folders by a hash of the names (ext4) do not
-// care in which order files are created, so a copy on a disk would change
-// nothing there; memory lists them as they came.
+// reverses reports whether a tree is mounted with its directories in the
+// opposite order. File systems that sort directories by a hash of the names
+// (ext4) ignore the order of creation, so a copy on a disk would change
+// nothing; a tmpfs keeps it.
 func (j *job) reverses(p layout.Place, lower string, m mode) bool {
 	if j.Perturb.Shuffle == 0 || lower == "" || p.Input == "target" || !m.overlay || !m.userNS || p.Writable && !kernelAtLeast(6, 6) {
 		return false
@@ -151,7 +151,7 @@ func (j *job) reverses(p layout.Place, lower string, m mode) bool {
 	return err == nil && size < memoryAvailable()/4
 }
 
-// memoryNeeded is what a copy of a folder takes in a tmpfs, roughly.
+// memoryNeeded estimates the size of a copy of a directory in a tmpfs.
 func memoryNeeded(dir string) (int64, error) {
 	var n int64
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
@@ -167,8 +167,8 @@ func memoryNeeded(dir string) (int64, error) {
 	return n, err
 }
 
-// memoryAvailable is what programs can have without swapping, 0 when
-// /proc/meminfo does not say.
+// memoryAvailable is the memory that is available without swapping, 0 when
+// /proc/meminfo does not have it.
 func memoryAvailable() int64 {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -180,7 +180,7 @@ func memoryAvailable() int64 {
 	return kib << 10
 }
 
-// kernelAtLeast compares the running kernel's version. A tmpfs can be the
+// kernelAtLeast compares the version of the running kernel. A tmpfs can be the
 // upper layer of a user's overlay since 6.6 (see keepsAttributes).
 func kernelAtLeast(major, minor int) bool {
 	var u unix.Utsname
@@ -194,16 +194,16 @@ func kernelAtLeast(major, minor int) bool {
 	return a > major || a == major && b >= minor
 }
 
-// ownedByUs reports whether the folder's owner is the user that the command
-// will be outside.
+// ownedByUs reports whether the directory's owner is the host user of the
+// command.
 func ownedByUs(dir string) bool {
 	var st unix.Stat_t
 	return unix.Stat(dir, &st) == nil && int(st.Uid) == os.Geteuid()
 }
 
-// keepsAttributes reports whether the file system of dir can hold the extended
-// attributes with which an overlay marks folders that were replaced. Without
-// (a tmpfs before Linux 6.6) making such a folder fails much later.
+// keepsAttributes reports whether the file system of dir supports the extended
+// attributes with which an overlay marks replaced directories. Without them (a
+// tmpfs before Linux 6.6) replacing a directory fails much later.
 func keepsAttributes(dir string) bool {
 	const probe = "user.espalier"
 	if unix.Setxattr(dir, probe, []byte{1}, 0) != nil {
@@ -212,8 +212,8 @@ func keepsAttributes(dir string) bool {
 	return unix.Removexattr(dir, probe) == nil
 }
 
-// likeFolder gives dir the mode and modification time of model.
-func likeFolder(dir, model string) error {
+// copyAttributes copies the mode and modification time of model to dir.
+func copyAttributes(dir, model string) error {
 	var st unix.Stat_t
 	if err := unix.Stat(model, &st); err != nil {
 		return &os.PathError{Op: "stat", Path: model, Err: err}

@@ -9,7 +9,7 @@ import (
 	"espalier.dev/espalier/internal/action"
 )
 
-// probe sets sandboxes up on an empty rootfs, with the code of a real run.
+// probe sets up sandboxes on an empty rootfs, with the code of a real run.
 func probe(ctx context.Context) Report {
 	s, err := newScratch(Local{}.scratchBase(nil))
 	if err != nil {
@@ -84,9 +84,9 @@ func probe(ctx context.Context) Report {
 			m.overlay = false
 			r.Notes = append(r.Notes, "no overlay mounts ("+se.err.Error()+"): writable inputs are copied for each step, which costs time; Linux 5.11 or newer has them for everybody")
 			continue
-		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se) && !mapped(j.uid()):
+		case m.userNS && os.Geteuid() == 0 && mayWorkAsRoot(se) && !mapped(j.uid()):
 			err = explain(&stageError{se.stage, se.what, &oneUserError{se.err}}, hostFacts())
-		case m.userNS && os.Geteuid() == 0 && mayGoAsRoot(se):
+		case m.userNS && os.Geteuid() == 0 && mayWorkAsRoot(se):
 			m = mode{overlay: true}
 			r.Notes = append(r.Notes, "no user namespace ("+se.err.Error()+"): as root espalier works without, and copies writable inputs")
 			continue
@@ -110,7 +110,7 @@ func probe(ctx context.Context) Report {
 	return r
 }
 
-// cloneName names the first stage for people.
+// cloneName is the name of the first stage in a report.
 func cloneName(m mode) string {
 	if m.userNS {
 		return stageClone

@@ -27,12 +27,13 @@ func (r *runner) mountProc() error {
 	return r.coverProc()
 }
 
-// processEntries are the names in the root of /proc, besides numbers, that
-// concern the reading process alone.
+// processEntries are the names in the root of /proc, besides numbers, that only
+// concern the reading process.
 var processEntries = map[string]bool{"self": true, "thread-self": true}
 
 // coverProc mounts an empty directory or the null device over every entry of
-// /proc that is not of a process. Symbolic links lead to /proc/self and stay.
+// /proc that does not belong to a process. Symbolic links to /proc/self are
+// kept.
 func (r *runner) coverProc() error {
 	proc, err := r.target("proc", false)
 	if err != nil {

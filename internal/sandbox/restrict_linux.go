@@ -13,8 +13,8 @@ const (
 	defaultOpenFiles = 16384
 )
 
-// limit sets the umask, the processors and every resource limit of the
-// command (getrlimit(2)), so that none of the caller's remains.
+// limit sets the umask, the processors and every resource limit of the command
+// (getrlimit(2)), so that none of the caller's applies.
 func (r *runner) limit() error {
 	unix.Umask(0o022)
 	if r.CPUs > 0 {
@@ -27,9 +27,9 @@ func (r *runner) limit() error {
 		if err := unix.Getrlimit(l.resource, &have); err != nil {
 			return &stageError{stageLimits, l.name, err}
 		}
-		// Only CAP_SYS_RESOURCE in the first user namespace raises a hard limit,
-		// so a lower one of the caller stays. The step then fails at it; it
-		// cannot produce something else.
+		// Only CAP_SYS_RESOURCE in the initial user namespace can raise a hard
+		// limit, so a lower one of the caller remains. It can make the step
+		// fail, but not change its output.
 		want := unix.Rlimit{Cur: min(l.soft, have.Max), Max: min(l.hard, have.Max)}
 		if err := unix.Setrlimit(l.resource, &want); err != nil {
 			return &stageError{stageLimits, l.name, err}
@@ -46,7 +46,7 @@ type resourceLimit struct {
 }
 
 // resourceLimits lists all of them, by the kernel's numbers. The hard limit of
-// open files is as low as the soft one because programs close or count that
+// open files is equal to the soft one because programs close or count that
 // many.
 func (r *runner) resourceLimits() []resourceLimit {
 	const unlimited = unix.RLIM_INFINITY
@@ -94,8 +94,8 @@ func firstCPUs(n int) error {
 	return unix.SchedSetaffinity(0, &want)
 }
 
-// dropPrivileges leaves this thread, and what it forks, without any way to
-// get a capability again.
+// dropPrivileges removes all capabilities of this thread, and of processes that
+// it forks, so that they cannot be regained.
 func (r *runner) dropPrivileges() error {
 	fail := func(what string, err error) error { return &stageError{stagePrivilege, what, err} }
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
@@ -111,8 +111,8 @@ func (r *runner) dropPrivileges() error {
 		}
 	}
 	if !r.UserNS {
-		// A new user namespace starts with the default bits. Locked ones stay:
-		// they only restrict.
+		// A new user namespace has the default bits. Locked ones remain: they
+		// only restrict.
 		_ = unix.Prctl(unix.PR_SET_SECUREBITS, 0, 0, 0, 0)
 	}
 	if r.SetGroups {
@@ -136,7 +136,7 @@ func (r *runner) dropPrivileges() error {
 	return nil
 }
 
-// The id calls of the standard library change all threads; only the locked
+// The id calls of the standard library apply to all threads; only the locked
 // one may lose its privileges, because the others still reap and signal.
 
 func setGroupsThread() error {
@@ -157,7 +157,7 @@ func setIDsThread(id int) error {
 	return nil
 }
 
-// installFilter loads the system call filter into this thread.
+// installFilter installs the system call filter in this thread.
 func installFilter(families []uint32) error {
 	prog := filterProgram(families)
 	if len(prog) == 0 {

@@ -18,7 +18,8 @@ import (
 )
 
 // Some tests need a machine that forbids something: the test binary executes
-// itself again, restricts itself (restrict) and runs TestRestricted or other tests.
+// itself again, restricts itself (restrict) and runs TestRestricted or other
+// tests.
 const restrictionEnv = "ESPALIER_SANDBOX_TEST_RESTRICTION"
 
 const nobody = 65534
@@ -35,7 +36,7 @@ func restricted(t *testing.T, name, tests string, attr *syscall.SysProcAttr) *ex
 	root := rootfs(t)
 	tmp := t.TempDir()
 	must(t, os.Chmod(tmp, 0o777))
-	for d := tmp; d != "/"; d = filepath.Dir(d) { // another user has to get there
+	for d := tmp; d != "/"; d = filepath.Dir(d) { // another user must be able to enter it
 		if st, err := os.Stat(d); err == nil && st.Mode().Perm()&0o011 != 0o011 {
 			must(t, os.Chmod(d, st.Mode().Perm()|0o011))
 		}
@@ -48,7 +49,7 @@ func restricted(t *testing.T, name, tests string, attr *syscall.SysProcAttr) *ex
 	return cmd
 }
 
-// runRestricted runs tests under a restriction to their end.
+// runRestricted runs tests under a restriction and waits for them.
 func runRestricted(t *testing.T, name, tests string, attr *syscall.SysProcAttr) {
 	t.Helper()
 	out, err := restricted(t, name, tests, attr).CombinedOutput()
@@ -57,7 +58,7 @@ func runRestricted(t *testing.T, name, tests string, attr *syscall.SysProcAttr) 
 	}
 }
 
-// restrict changes this process as the name says. TestMain calls it.
+// restrict applies a restriction to this process. TestMain calls it.
 func restrict(name string) error {
 	tmp := os.Getenv("TMPDIR")
 	user := strings.HasSuffix(name, "-nobody")
@@ -137,8 +138,8 @@ func restrict(name string) error {
 	return nil
 }
 
-// enterFiltered executes this program again under a filter that refuses what a
-// container's usual one refuses.
+// enterFiltered executes this program again under a filter like that of a
+// container runtime.
 func enterFiltered() error {
 	if b, err := os.ReadFile("/proc/self/status"); err != nil || strings.Contains(string(b), "Seccomp:\t2") {
 		return err
@@ -163,8 +164,8 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// Everything works for a user without any right, on a store of another user.
-func TestAsNobody(t *testing.T) {
+// Everything works for an unprivileged user, on a store of another user.
+func TestUnprivileged(t *testing.T) {
 	needRoot(t)
 	runRestricted(t, "plain", "^(TestRestricted|TestInside|TestFilesInside|TestWritesAreDiscarded|TestCallFilter|TestNothingSurvives|TestCancel|TestShell|TestKeepTarget|TestRunWithStore|TestOutputsInOtherPlaces|TestProbe|TestNoSandboxWithoutRoot)$",
 		&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
@@ -248,7 +249,8 @@ func TestRestricted(t *testing.T) {
 	}
 }
 
-// TestNoSandboxInContainer is what remains for root in an ordinary container.
+// TestNoSandboxInContainer runs what is possible for root in an ordinary
+// container.
 func TestNoSandboxInContainer(t *testing.T) {
 	if os.Getenv(restrictionEnv) != "filtered-root" {
 		t.Skip("not the machine of this test")
@@ -286,7 +288,7 @@ func TestInIDMap(t *testing.T) {
 	}
 }
 
-// TestKilledLauncher kills espalier itself in the middle of a step.
+// TestKilledLauncher kills espalier while a step runs.
 func TestKilledLauncher(t *testing.T) {
 	tok := token(t)
 	cmd := restricted(t, "sleeper", "^TestSleeper$", nil)

@@ -21,12 +21,12 @@ import (
 )
 
 // sourceTime is the modification time of everything in /src: one second later
-// than all other inputs, because cargo takes equal times for unchanged.
+// than all other inputs, because cargo treats equal times as unchanged.
 var sourceTime = time.Unix(2, 0)
 
 func (l Local) run(ctx context.Context, st *store.Store, step action.Step, opts action.RunOptions) (action.Result, error) {
-	// A change root copies the rootfs for later runs, and what a step with a
-	// network does cannot be taken back: these look first.
+	// A change root copies the rootfs for later runs, and network requests of a
+	// step cannot be undone: these verify first.
 	if !l.NoSandbox && !private(step) {
 		r, err := l.runOnce(ctx, st, step, opts, true)
 		if !errors.Is(err, errUnverified) {
@@ -37,8 +37,8 @@ func (l Local) run(ctx context.Context, st *store.Store, step action.Step, opts 
 }
 
 // runOnce runs a step once. With optimistic it may start before its input trees
-// have been compared with their seals; the error is errUnverified when that turned
-// out to be wrong. Nothing of such a run has been seen by anyone then.
+// have been compared with their seals; the error is errUnverified when one does
+// not match. The output of such a run is discarded.
 func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, opts action.RunOptions, optimistic bool) (action.Result, error) {
 	digest, err := action.Digest(ctx, st, step)
 	if err != nil {
@@ -57,7 +57,7 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 	run, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	b := confirm(st, unverified, stop)
-	defer b.verified() // nothing reads the trees any more when this returns
+	defer b.verified() // the trees are not read after this function returns
 	logs, err := j.openStreams(opts, b)
 	if err != nil {
 		return action.Result{}, err
@@ -76,7 +76,7 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 		return action.Result{}, err
 	}
 	if logErr != nil {
-		return action.Result{}, fault.Wrap(fault.Usage, logErr, "keeping the output of "+step.Name)
+		return action.Result{}, fault.Wrap(fault.Usage, logErr, "storing the output of "+step.Name)
 	}
 	r := action.Result{
 		Digest: digest, ExitCode: code, Hermetic: l.hermetic(step),
@@ -104,7 +104,7 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 	return r, nil
 }
 
-// private reports whether a step may show a password.
+// private reports whether the output of a step may contain a password.
 func private(step action.Step) bool { return step.Network || len(step.Secrets) > 0 }
 
 // hermetic reports whether results may be shared.
@@ -121,8 +121,8 @@ func (j *job) runAny(ctx context.Context) (int, string, error) {
 	return j.run(ctx)
 }
 
-// resolve finds the folders of the input trees and returns those that are
-// still to be compared with their seals: none unless optimistic is set.
+// resolve finds the directories of the input trees and returns the trees that
+// have not been compared with their seals: none unless optimistic is set.
 func (j *job) resolve(ctx context.Context, st *store.Store, optimistic bool) (unverified []store.Digest, err error) {
 	j.trees = map[string]string{}
 	var check errgroup.Group
@@ -186,7 +186,7 @@ func (j *job) openStreams(opts action.RunOptions, b *verification) (*logs, error
 		}
 		file, err := os.OpenFile(name, flags, 0o600)
 		if err != nil {
-			return nil, fault.Wrap(fault.Usage, err, "keeping the output of "+j.step.Name)
+			return nil, fault.Wrap(fault.Usage, err, "storing the output of "+j.step.Name)
 		}
 		s := &logStream{read: read, file: file, done: make(chan error, 1)}
 		go s.copy(w, b)
@@ -200,22 +200,24 @@ func (j *job) openStreams(opts action.RunOptions, b *verification) (*logs, error
 	return l, nil
 }
 
-// closeStdio closes the launcher's copies of the command's descriptors, which
-// is what ends the streams. An attempt that failed leaves them for the next.
+// closeStdio closes the launcher's copies of the command's descriptors, so that
+// the streams end with the command. A failed attempt leaves them open for the
+// next.
 func (j *job) closeStdio() {
 	for _, f := range j.stdio {
 		f.Close()
 	}
 }
 
-// The caller gets nothing of a run whose inputs turn out to be damaged.
+// The caller gets no output of a run with damaged inputs.
 func (s *logStream) copy(w io.Writer, b *verification) {
 	buf := make([]byte, 32<<10)
 	var fileErr error
 	for {
 		n, err := s.read.Read(buf)
 		if n > 0 {
-			// A reader that stops would stop the command: go on whatever fails.
+			// The command would block if reading stopped: continue after write
+			// errors.
 			if fileErr == nil {
 				_, fileErr = s.file.Write(buf[:n])
 				s.size += int64(n)
@@ -240,9 +242,9 @@ func (s *logStream) copy(w io.Writer, b *verification) {
 	}
 }
 
-// close waits for the rest of the output. Everything that could still write is
-// dead in a sandbox; without one a survivor may hold the pipe, so there is a
-// limit.
+// close waits for the rest of the output. In a sandbox all processes that could
+// write have ended; without one a survivor may hold the pipe open, so there is
+// a time limit.
 func (l *logs) close() error {
 	var all error
 	for _, s := range []*logStream{l.out, l.err} {
@@ -257,7 +259,7 @@ func (l *logs) remove() {
 	l.err.file.Close()
 }
 
-// put stores the stream; the zero digest means that nothing was written.
+// put stores the stream; the zero digest means that it is empty.
 func (s *logStream) put(ctx context.Context, st *store.Store) (store.Digest, error) {
 	if s.size == 0 {
 		return store.Digest{}, nil
@@ -268,8 +270,8 @@ func (s *logStream) put(ctx context.Context, st *store.Store) (store.Digest, err
 	return st.Put(ctx, s.file)
 }
 
-// importOutput stores one declared output. The step wrote the folder, so no
-// part of the path may be a symbolic link.
+// importOutput stores one declared output. The step controls the directory, so
+// no part of the path may be a symbolic link.
 func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r *action.Result) error {
 	place, rest := outputPlace(name)
 	from := j.written[place]
@@ -278,7 +280,7 @@ func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r 
 		p = filepath.Join(p, elem)
 		info, err := os.Lstat(p)
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the command ended well but did not make its output %s", name)
+			return fmt.Errorf("the command succeeded without making its output %s", name)
 		}
 		if err != nil {
 			return err
@@ -306,15 +308,14 @@ func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r 
 	case info.Mode().IsRegular():
 		r.Outputs[name], err = st.PutFile(ctx, p)
 	default:
-		err = fmt.Errorf("output %s is neither a file nor a folder", name)
+		err = fmt.Errorf("output %s is neither a file nor a directory", name)
 	}
 	return err
 }
 
-// outputFilter leaves out what the caller does not want, sources that are as
-// they came, and the marks that an overlay leaves where files of a lower layer
-// were deleted.
-func (j *job) outputFilter(name string, from writtenFolder) func(string, fs.FileInfo) bool {
+// outputFilter skips files that the caller does not want, unchanged sources,
+// and the whiteouts of an overlay.
+func (j *job) outputFilter(name string, from writtenDir) func(string, fs.FileInfo) bool {
 	wanted := j.keep[name]
 	return func(path string, info fs.FileInfo) bool {
 		if from.input == from.dir && !info.IsDir() && info.ModTime().Equal(sourceTime) {
@@ -327,8 +328,8 @@ func (j *job) outputFilter(name string, from writtenFolder) func(string, fs.File
 	}
 }
 
-// dropUnchanged removes from a copy of input what is still as it was, so that
-// it holds what an overlay's upper layer would.
+// dropUnchanged removes unchanged files from a copy of input, so that it
+// contains what an overlay's upper layer would.
 func dropUnchanged(dir, input string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -362,8 +363,9 @@ func dropUnchanged(dir, input string) error {
 	return nil
 }
 
-// makeReadable undoes permissions with which the step locked its outputs.
-// WalkDir calls before it lists a folder, so the folder is open by then.
+// makeReadable adds permissions that the step has removed from its outputs.
+// WalkDir calls it before it lists a directory, so the directory is readable
+// then.
 func makeReadable(p string) error {
 	return filepath.WalkDir(p, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {

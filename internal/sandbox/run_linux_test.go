@@ -63,8 +63,8 @@ func TestRunWithStore(t *testing.T) {
 func TestOutputsThatAreRefused(t *testing.T) {
 	root := rootfs(t)
 	for name, want := range map[string]string{
-		"missing": "did not make its output missing", "sneaky": "is a symbolic link",
-		"rootlink/etc/passwd": "rootlink is a symbolic link", "dir/none": "did not make its output dir/none",
+		"missing": "without making its output missing", "sneaky": "is a symbolic link",
+		"rootlink/etc/passwd": "rootlink is a symbolic link", "dir/none": "without making its output dir/none",
 	} {
 		st, step := withStore(t, map[string]string{"rootfs": root}, "outputs")
 		step.Outputs = []string{name}
@@ -80,8 +80,8 @@ func TestOutputsThatAreRefused(t *testing.T) {
 	}
 }
 
-// Outputs in other places hold what the step wrote there, however the place
-// was mounted.
+// Outputs in other writable directories are the files that the step wrote
+// there, however they were mounted.
 func TestOutputsInOtherPlaces(t *testing.T) {
 	for name, way := range ways() {
 		t.Run(name, func(t *testing.T) {
@@ -157,8 +157,8 @@ func TestLogsAreStored(t *testing.T) {
 	}
 }
 
-// A step starts before its inputs have been looked at. What it does on a
-// damaged one never shows, and it runs again when the tree can be repaired.
+// A step starts before its inputs have been verified. With a damaged one its
+// output is discarded, and it runs again when the tree can be repaired.
 func TestDamagedInput(t *testing.T) {
 	for _, c := range []struct {
 		name       string
@@ -227,7 +227,7 @@ func TestNetwork(t *testing.T) {
 	}, "look").seen(t)
 	at := "=/etc/espalier/ca-bundle.crt"
 	want := []string{"CARGO_HTTP_CAINFO" + at, "CURL_CA_BUNDLE=/own", "GIT_SSL_CAINFO" + at, "HTTPS_PROXY=http://proxy.example:3128", "SSL_CERT_FILE" + at}
-	got := slices.DeleteFunc(s.Env, func(v string) bool { // what the machine that runs the test has set
+	got := slices.DeleteFunc(s.Env, func(v string) bool { // set by the machine that runs the test
 		name, _, _ := strings.Cut(v, "=")
 		return slices.Contains(proxyVariables[:], name) && name != "HTTPS_PROXY"
 	})

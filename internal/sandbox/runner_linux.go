@@ -15,16 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The runner is process 1 of the sandbox. It sets the mounts up, starts the
-// command as its child, reaps whatever becomes orphaned, and ends when the
-// command has ended; the kernel then kills every other process of the PID
-// namespace. It must not be the command itself: process 1 ignores signals
-// without a handler, and orphans would not be reaped.
+// The runner is process 1 of the sandbox. It sets up the mounts, starts the
+// command as its child, reaps orphans, and ends when the command has ended; the
+// kernel then kills every other process of the PID namespace. The command
+// itself cannot be process 1, which ignores signals without a handler and would
+// not reap orphans.
 
 // stageError is a failed stage.
 type stageError struct {
 	stage string
-	what  string // e.g. "/dev/null"; may be empty
+	what  string // such as "/dev/null"; may be empty
 	err   error
 }
 
@@ -58,9 +58,9 @@ func runnerMain() {
 		fmt.Fprintln(os.Stderr, "reading the specification:", err)
 		os.Exit(1)
 	}
-	// The launcher never writes again: the end of the stream means that it is
-	// gone. The parent-death signal alone is not enough, because the kernel
-	// sends it when the launching *thread* ends.
+	// The launcher never writes again: the end of the stream means that it has
+	// ended. The parent-death signal alone is not sufficient, because the
+	// kernel sends it when the launching *thread* ends.
 	go func() {
 		_, _ = in.ReadByte()
 		os.Exit(1)
@@ -80,8 +80,8 @@ func runnerMain() {
 	os.Exit(0)
 }
 
-// closeAllOnExec keeps every descriptor from the command but those that it is
-// given: also what espalier itself inherited from its caller.
+// closeAllOnExec closes every other descriptor when the command is executed,
+// including those that espalier inherited from its caller.
 func closeAllOnExec() {
 	if unix.CloseRange(fdControl, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return
@@ -123,18 +123,18 @@ func (c *control) sendWith(m message, rights []byte) {
 	if err != nil {
 		return
 	}
-	// A launcher that is gone is noticed by the reading side.
+	// If the launcher has ended, the reading goroutine detects it.
 	_ = unix.Sendmsg(fdControl, append(b, '\n'), rights, nil, 0)
 }
 
-// reap waits for all children until the command has ended, and passes signals
-// from outside on to it.
+// reap waits for children until the command has ended, and forwards signals to
+// it.
 func reap(command int) int {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
 	go func() {
 		for s := range signals {
-			_ = unix.Kill(-command, s.(syscall.Signal)) // it leads a process group
+			_ = unix.Kill(-command, s.(syscall.Signal)) // it is the leader of a process group
 		}
 	}()
 	for {
@@ -166,7 +166,7 @@ type runner struct {
 	pids int // /proc/sys/kernel/ns_last_pid, or -1
 }
 
-// start does all stages and returns the command's process id.
+// start runs all stages and returns the command's process id.
 func (r *runner) start() (int, error) {
 	r.pids = -1
 	if fd, err := unix.Open("/proc/sys/kernel/ns_last_pid", unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
@@ -192,9 +192,9 @@ func (r *runner) start() (int, error) {
 	}
 	r.passed(stageLimits)
 	if r.pids >= 0 {
-		// Our own threads took a varying number of process ids; the command
-		// gets the same one each time, for programs that name files by it.
-		// Kernels without checkpoint support do not have this.
+		// Our own threads used a varying number of process ids; the command
+		// gets the same one each time, for programs that use it in file names.
+		// Kernels without checkpoint support do not support this.
 		_, _ = unix.Write(r.pids, []byte(strconv.Itoa(commandPID-1)))
 		unix.Close(r.pids)
 	}
@@ -213,16 +213,16 @@ func (r *runner) start() (int, error) {
 	if r.ProbeOnly {
 		return 0, nil
 	}
-	// Only the locked thread is restricted so far; the rest of this process
-	// must not be reachable from the child: not dumpable means that /proc/1
-	// has no owner in here and that no memory can be read.
+	// Only the locked thread is restricted so far; the command must have no
+	// access to the rest of this process: when it is not dumpable, /proc/1
+	// belongs to no user of the sandbox and its memory cannot be read.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return 0, &stageError{stagePrivilege, "not dumpable", err}
 	}
 	return r.fork(stdio)
 }
 
-// fork starts the command from this thread, restricted as it is.
+// fork starts the command from this thread, with its restrictions.
 func (r *runner) fork(stdio []uintptr) (int, error) {
 	pid, err := syscall.ForkExec(r.Argv[0], r.Argv, &syscall.ProcAttr{
 		Dir:   r.Dir,

@@ -16,18 +16,17 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// A run's temporary folder is <base>/run-<n>, and <base>/run-<n>.lock is a
-// file that the run holds locked. The kernel lets go of the lock when the
-// process dies, however it dies, so a lock that can be taken marks a folder
-// that is not in use.
+// A run's temporary directory is <base>/run-<n>, and <base>/run-<n>.lock is a
+// file that the run keeps locked. The kernel releases the lock when the process
+// ends for any reason, so a free lock marks a directory that is not in use.
 
-// scratch is the temporary folder of one run.
+// scratch is the temporary directory of one run.
 type scratch struct {
 	dir  string
 	lock *os.File
 }
 
-// scratchBase returns where temporary folders go.
+// scratchBase returns the parent directory of temporary directories.
 func (l Local) scratchBase(st *store.Store) string {
 	switch {
 	case l.Scratch != "":
@@ -38,12 +37,12 @@ func (l Local) scratchBase(st *store.Store) string {
 	return filepath.Join(os.TempDir(), "espalier-"+strconv.Itoa(os.Geteuid()))
 }
 
-// newScratch makes a temporary folder below base and removes those of runs
-// that were killed.
+// newScratch makes a temporary directory in base and removes those of runs that
+// were killed.
 func newScratch(base string) (*scratch, error) {
 	fail := func(err error) error {
-		return fault.Wrap(fault.Usage, err, "making a temporary folder for the sandbox",
-			"choose a folder on a disk with space that you may write to: export TMPDIR=/path/to/folder")
+		return fault.Wrap(fault.Usage, err, "making a temporary directory for the sandbox",
+			"choose a folder on a disk with space that you may write to: export TMPDIR=/path/to/directory")
 	}
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return nil, fail(err)
@@ -65,7 +64,7 @@ func newScratch(base string) (*scratch, error) {
 		if err != nil {
 			return nil, fail(err)
 		}
-		if !tryLock(lock) { // a sweeper was faster, it removes the file
+		if !tryLock(lock) { // another process sweeps at the same time and removes the file
 			lock.Close()
 			continue
 		}
@@ -83,7 +82,7 @@ func newScratch(base string) (*scratch, error) {
 	return nil, fail(errors.New("no free name"))
 }
 
-// tryLock takes the lock of f if it is free and if f still has its name.
+// tryLock locks f if it is not locked and still has its name.
 func tryLock(f *os.File) bool {
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
@@ -103,8 +102,8 @@ func tryLock(f *os.File) bool {
 	return err == nil && os.SameFile(mine, named)
 }
 
-// sweep removes the folders of dead runs. What cannot be removed stays for the
-// next time.
+// sweep removes the directories of ended runs. Those that cannot be removed are
+// tried again by the next run.
 func sweep(base string) {
 	entries, err := os.ReadDir(base)
 	if err != nil {
@@ -132,7 +131,7 @@ func sweep(base string) {
 	}
 }
 
-// remove deletes the folder, then the lock file, then lets go of the lock.
+// remove deletes the directory, then the lock file, then releases the lock.
 func (s *scratch) remove() {
 	if err := removeAll(s.dir); err == nil {
 		_ = os.Remove(s.lock.Name())
@@ -140,15 +139,16 @@ func (s *scratch) remove() {
 	s.lock.Close()
 }
 
-// sub makes a folder in the scratch folder.
+// sub makes a directory in the scratch directory.
 func (s *scratch) sub(elem ...string) (string, error) {
 	dir := filepath.Join(append([]string{s.dir}, elem...)...)
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// removeAll removes a folder even where a step took the permissions from
-// folders, or an overlay left its work folder without any. WalkDir calls
-// before it lists a folder, so the folder is open by then.
+// removeAll removes a directory even if a step has removed permissions of
+// directories, or an overlay has left its work directory without any. WalkDir
+// calls the function before it lists a directory, so the directory is readable
+// then.
 func removeAll(dir string) error {
 	if os.RemoveAll(dir) == nil {
 		return nil

@@ -28,7 +28,7 @@ func (l Local) shell(ctx context.Context, st *store.Store, step action.Step, in,
 	return j.runShell(ctx, in, out)
 }
 
-// runShell runs the job with the caller's terminal, or with plain streams.
+// runShell runs the job with the caller's terminal, or with the plain streams.
 func (j *job) runShell(ctx context.Context, in, out *os.File) (int, error) {
 	if j.NoSandbox || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
 		j.stdio = [3]*os.File{in, out, os.Stderr}
@@ -51,9 +51,9 @@ func (j *job) runShell(ctx context.Context, in, out *os.File) (int, error) {
 	return code, err
 }
 
-// terminal connects the caller's terminal with one inside the sandbox. The
-// command never gets the caller's own: it could push characters into it that
-// the caller's shell would read afterwards.
+// terminal connects the caller's terminal to one inside the sandbox. The
+// command never has access to the caller's: it could insert characters into it,
+// which the caller's shell would read afterwards.
 type terminal struct {
 	in, out    *os.File
 	wakeRead   *os.File
@@ -90,19 +90,19 @@ func (t *terminal) attach(master *os.File) {
 			}
 		})
 		t.input.Go(t.pump)
-		t.output.Go(func() { _, _ = io.Copy(t.out, master) }) // EIO when the last process is gone
+		t.output.Go(func() { _, _ = io.Copy(t.out, master) }) // EIO when the last process has ended
 	})
 }
 
-// resize gives the inner terminal the size of the outer one.
+// resize sets the size of the inner terminal to that of the outer one.
 func (t *terminal) resize() {
 	if ws, err := unix.IoctlGetWinsize(int(t.in.Fd()), unix.TIOCGWINSZ); err == nil {
 		_ = unix.IoctlSetWinsize(int(t.master.Fd()), unix.TIOCSWINSZ, ws)
 	}
 }
 
-// pump copies what is typed. It polls, so that it ends without eating the
-// first key that is meant for the caller's shell.
+// pump copies the input. It polls, so that it ends without consuming a key that
+// is meant for the caller's shell.
 func (t *terminal) pump() {
 	buf := make([]byte, 4096)
 	for {

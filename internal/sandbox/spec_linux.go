@@ -1,7 +1,8 @@
 package sandbox
 
-// spec is what the launcher tells the runner: everything that it needs to set
-// one sandbox up. Host paths are absolute in the launcher's view.
+// spec is the specification that the launcher sends to the runner: everything
+// that is needed to set up one sandbox. Host paths are absolute in the
+// launcher's view.
 type spec struct {
 	Argv     []string
 	Env      []string
@@ -11,59 +12,60 @@ type spec struct {
 	CPUs     int // 0: all
 	Limits   Limits
 
-	UserNS    bool // the runner is in a user namespace of its own
+	UserNS    bool // the runner is in a separate user namespace
 	SetGroups bool // supplementary groups can be dropped
 	Network   bool // the runner is in the host's network namespace
-	Overlay   bool // mount with overlay; false: binds, writable trees are copies already
-	Terminal  bool // give the command a terminal and send its master end back
-	ProbeOnly bool // report each stage, run nothing
+	Overlay   bool // mount overlays; false: bind mounts, writable trees are copies
+	Terminal  bool // give the command a terminal and send back its master end
+	ProbeOnly bool // report each stage, run no command
 	CoverProc bool // mount /proc as on a kernel before 5.8; for tests
 
-	Scratch string // host folder of this run; the runner uses its subfolder "m"
-	Rootfs  string // host folder
+	Scratch string // host directory of this run; the runner uses its subdirectory "m"
+	Rootfs  string // host directory
 	Files   []skeletonFile
 	Mounts  []treeMount
 }
 
-// skeletonFile is a small file laid over the rootfs.
+// skeletonFile is a small file that is mounted over the rootfs.
 type skeletonFile struct {
 	Path string // relative to the root inside
 	Data []byte
 }
 
-// treeMount is one folder inside the sandbox.
+// treeMount is one directory inside the sandbox.
 //
 //	Lower  Upper
 //	set    ""     read-only tree
-//	set    set    overlay: what is written goes to Upper
-//	""     set    a plain writable folder
+//	set    set    overlay: writes go to Upper
+//	""     set    a plain writable directory
 type treeMount struct {
 	At    string // relative to the root inside
-	Lower string // host folder
-	Upper string // host folder
-	Work  string // host folder, the overlay's own, on the file system of Upper
+	Lower string // host directory
+	Upper string // host directory
+	Work  string // host directory, the overlay's work directory, on the file system of Upper
 
-	// Memory puts the upper layer into the runner's own tmpfs, where making
-	// and removing it waits for no disk. Lower is set, Upper and Work are not.
+	// Memory puts the upper layer into the runner's own tmpfs, so that making
+	// and removing it does not wait for a disk. Lower is set, Upper and Work
+	// are not.
 	Memory bool
 
-	// Reversed mounts a copy of Lower in memory whose folders list their entries
-	// in the opposite order.
+	// Reversed mounts a copy of Lower in memory whose directories list their
+	// entries in the opposite order.
 	Reversed bool
 }
 
-// message is what the runner reports, one JSON value per line.
+// message is a report of the runner, one JSON value per line.
 type message struct {
-	Stage   string `json:",omitempty"` // stage that was passed, or that failed when Errno or Text is set
+	Stage   string `json:",omitempty"` // stage that has succeeded, or that has failed when Errno or Text is set
 	Errno   int    `json:",omitempty"`
 	Text    string `json:",omitempty"`
 	Started bool   `json:",omitempty"`
-	Master  bool   `json:",omitempty"` // the terminal's master end comes with this message
+	Master  bool   `json:",omitempty"` // the message carries the terminal's master end
 	Ended   bool   `json:",omitempty"`
 	Code    int    `json:",omitempty"` // exit code, 128+n for signal n
 }
 
-// Stages of setting a sandbox up, in order. They are the names of Probe's
+// Stages of setting up a sandbox, in order. They are the names of Probe's
 // checks and the keys of the remedies.
 const (
 	stageExec      = "re-executing espalier"

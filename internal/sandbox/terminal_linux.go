@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTerminal makes a terminal inside the sandbox, sends its master end to
-// the launcher and returns the other end. It runs before the root is pivoted:
-// the descriptor paths still work.
+// openTerminal makes a terminal inside the sandbox, sends its master end to the
+// launcher and returns the other end. It must run before pivot_root, while the
+// descriptor paths are valid.
 func (r *runner) openTerminal() (slave int, err error) {
 	pts, err := r.target("dev/pts", false)
 	if err != nil {

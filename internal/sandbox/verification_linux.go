@@ -14,7 +14,7 @@ import (
 // while it loads its first libraries. Until all of them match, its output is held
 // back, and nothing that it writes leaves its temporary directory.
 
-// errUnverified ends a run that began on a damaged tree.
+// errUnverified ends a run that was started on a damaged tree.
 var errUnverified = errors.New("an input tree does not match its seal")
 
 // verification is the comparison of unverified trees with their seals.

@@ -20,19 +20,19 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// Without namespaces (--no-sandbox) a step runs in a change root: the files are
-// those of the sandbox, at the same places, and the user is the same. What is
-// missing: the host's name, clock of processes and, for local sockets, its
-// network can be seen; there is no /proc; processes are found and killed at
-// the end, which a program that forks without pause can escape. So results are
-// never hermetic. This needs root, as inside most containers.
+// Without namespaces (--no-sandbox) a step runs in a change root: files, paths
+// and user are those of the sandbox. Differences: the host's name, its
+// processes' clocks and, for local sockets, its network are visible; there is
+// no /proc; processes are found and killed at the end, which a program that
+// forks continuously can escape. Therefore results are never hermetic. This
+// needs root, as inside most containers.
 
 const weakRunnerName = "espalier-weak-runner"
 
-// weakSpec is what the launcher tells the runner.
+// weakSpec is the specification that the launcher sends to the runner.
 type weakSpec struct {
 	spec
-	Root string // host folder that becomes the root
+	Root string // host directory that becomes the root
 }
 
 // runWeak runs the step in a change root.
@@ -58,8 +58,8 @@ func (j *job) runWeak(ctx context.Context) (int, string, error) {
 	if err != nil {
 		return 0, "", err
 	}
-	// Folders cannot be mounted at their places: they move there, and out
-	// again for the outputs.
+	// Directories cannot be mounted: they are moved to their paths, and back
+	// for the outputs.
 	moved, err := j.movePlaces(sp, root)
 	if err != nil {
 		return 0, "", fault.Wrap(fault.Usage, err, "preparing the file system for a step without a sandbox")
@@ -82,9 +82,9 @@ func (j *job) runWeak(ctx context.Context) (int, string, error) {
 	return code, j.written["out"].dir, err
 }
 
-// weakRoot returns a copy of the rootfs to run in. Copies are kept beside the
-// temporary folders and used again: they belong to root and the command does
-// not run as root. Each is for one run at a time.
+// weakRoot returns a copy of the rootfs to run in. Copies are kept next to the
+// temporary directories and reused: they belong to root, and the command does
+// not run as root. Each is used by one run at a time.
 func (j *job) weakRoot() (dir string, unlock func(), err error) {
 	base := filepath.Join(filepath.Dir(j.scratch.dir), weakPrefix+filepath.Base(j.trees["rootfs"]))
 	now := time.Now()
@@ -122,15 +122,15 @@ func (j *job) weakRoot() (dir string, unlock func(), err error) {
 	}
 }
 
-// Names of the kept copies: weak-<tree>-<n>, with the lock beside it.
+// Names of the copies: weak-<tree>-<n>, with the lock file next to it.
 const (
 	weakPrefix = "weak-"
 	weakSuffix = ".use"
 	weakAge    = 14 * 24 * time.Hour
 )
 
-// sweepWeakRoot removes a copy that was not used for long. name is any of the
-// files that belong to it; only the lock leads to a removal.
+// sweepWeakRoot removes a copy that has not been used for a long time. name is
+// any of the files that belong to it; it acts on the lock file only.
 func sweepWeakRoot(name string) {
 	dir, ok := strings.CutSuffix(name, weakSuffix)
 	st, err := os.Stat(name)
@@ -147,7 +147,7 @@ func sweepWeakRoot(name string) {
 	}
 }
 
-// cleanWeakRoot makes the places of the layout empty again.
+// cleanWeakRoot empties the writable directories of the layout.
 func (j *job) cleanWeakRoot(root string) error {
 	for _, p := range mountPoints {
 		if strings.Contains(p, "/") {
@@ -182,8 +182,9 @@ func (j *job) cleanWeakRoot(root string) error {
 	return makeDeviceFiles(filepath.Join(root, "dev"))
 }
 
-// makeDeviceFiles makes what it can in /dev. A container may forbid all of it:
-// programs that open the null device for writing are content with a file.
+// makeDeviceFiles makes the files in /dev, as far as possible. A container may
+// forbid all of them: for programs that write to the null device, a regular
+// file is sufficient.
 func makeDeviceFiles(dev string) error {
 	for _, d := range devices {
 		name := filepath.Join(dev, d.name)
@@ -207,8 +208,8 @@ func makeDeviceFiles(dev string) error {
 	return os.Chmod(filepath.Join(dev, "shm"), os.ModeSticky|0o777)
 }
 
-// movePlaces puts the prepared folders at their places and returns pairs of
-// where each was and is. Files laid over the rootfs are written.
+// movePlaces moves the prepared directories to their paths and returns pairs of
+// old and new path. It writes the skeleton files.
 func (j *job) movePlaces(sp *spec, root string) (moved [][2]string, err error) {
 	for _, f := range sp.Files {
 		p := filepath.Join(root, filepath.FromSlash(f.Path))
@@ -222,7 +223,7 @@ func (j *job) movePlaces(sp *spec, root string) (moved [][2]string, err error) {
 	}
 	for _, m := range sp.Mounts {
 		from, at := m.Upper, filepath.Join(root, filepath.FromSlash(m.At))
-		if from == "" { // read-only trees stay root's
+		if from == "" { // read-only trees belong to root
 			from = filepath.Join(j.scratch.dir, "copy-"+strings.ReplaceAll(m.At, "/", "-"))
 			if err := copyTree(m.Lower, from, copyOptions{}); err != nil {
 				return nil, err
@@ -263,18 +264,18 @@ func weakRunnerMain() {
 		fmt.Fprintln(os.Stderr, "reading the specification:", err)
 		os.Exit(1)
 	}
-	// Orphans become children of this process, so all can be found.
+	// Orphans become children of this process, so that all can be found.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		fmt.Fprintln(os.Stderr, "becoming the reaper:", err)
 		os.Exit(1)
 	}
-	proc, err := os.OpenRoot("/proc") // there is none in the change root
+	proc, err := os.OpenRoot("/proc") // the change root has none
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "opening /proc:", err)
 		os.Exit(1)
 	}
 	go func() {
-		_, _ = in.ReadByte() // the launcher is gone, or wants an end
+		_, _ = in.ReadByte() // the launcher has ended, or requests the end
 		killAll(proc)
 		os.Exit(1)
 	}()
@@ -287,7 +288,7 @@ func weakRunnerMain() {
 	ctl.send(message{Started: true})
 	code := reap(pid)
 	done := make(chan struct{})
-	go func() { // this thread has given up the right to signal others
+	go func() { // this thread has no permission to signal other users' processes any more
 		killAll(proc)
 		close(done)
 	}()
@@ -321,8 +322,8 @@ func (r *runner) startWeak(root string) (int, error) {
 	return r.fork([]uintptr{fdStdin, fdStdout, fdStderr})
 }
 
-// killAll kills every descendant of this process. Children of what is killed
-// become children of this process, so it goes on until there are none.
+// killAll kills every descendant of this process. Children of killed processes
+// become children of this process, so it repeats until there are none.
 func killAll(proc *os.Root) {
 	me := os.Getpid()
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
@@ -355,7 +356,8 @@ func childrenOf(proc *os.Root, parent int) []int {
 		if err != nil {
 			continue
 		}
-		// The program's name may hold anything; it ends at the last ")".
+		// The program's name may contain any character; it ends at the last
+		// ")".
 		i := bytes.LastIndexByte(b, ')')
 		if f := strings.Fields(string(b[i+1:])); len(f) > 1 && f[1] == strconv.Itoa(parent) {
 			out = append(out, pid)

@@ -21,7 +21,7 @@ func TestNoSandbox(t *testing.T) {
 	trees := map[string]string{
 		"rootfs": rootfs(t), "src": folder(t, map[string]string{"a": "source"}), "vendor": vendor, "target": target,
 	}
-	for range 2 { // the second finds the root that the first made
+	for range 2 { // the second run uses the root that the first made
 		s := run(t, l, trees, func(j *job) { j.step.Dir = "/src" }, "look").seen(t)
 		if s.UID != 1000 || s.GID != 1000 || len(s.Groups) != 0 || s.Dir != "/src" || s.Zone != "UTC" || s.Umask != 0o022 {
 			t.Errorf("%+v", s)
@@ -95,7 +95,7 @@ func TestNoSandboxLeavesNothingRunning(t *testing.T) {
 
 func TestNoSandboxWithoutRoot(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("runs as an ordinary user, see TestAsNobody")
+		t.Skip("runs as an ordinary user, see TestUnprivileged")
 	}
 	r := run(t, Local{NoSandbox: true}, map[string]string{"rootfs": rootfs(t)}, nil, "true")
 	if fault.KindOf(r.err) != fault.Sandbox || !strings.Contains(r.err.Error(), "only root may") {

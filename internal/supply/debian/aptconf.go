@@ -12,9 +12,9 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// aptConf is apt's configuration as far as this supplier obeys it: file
-// places, proxies, Check-Valid-Until, Check-Date. Names are matched without
-// case, as apt does.
+// aptConf is the part of apt's configuration that this supplier uses: file
+// locations, proxies, Check-Valid-Until, Check-Date. Names are
+// case-insensitive, as in apt.
 type aptConf struct {
 	values map[string]string
 	lists  map[string][]string
@@ -39,7 +39,7 @@ func readAptConf(root string) (*aptConf, error) {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case errors.Is(err, fs.ErrPermission):
-			continue // apt as this user could not read it either
+			continue // apt as this user cannot read it either
 		case err != nil:
 			return nil, fault.Wrap(fault.Usage, err, "reading apt's configuration")
 		}
@@ -53,14 +53,14 @@ func readAptConf(root string) (*aptConf, error) {
 // get returns the value of an item such as "Acquire::http::Proxy".
 func (c *aptConf) get(item string) string { return c.values[strings.ToLower(item)] }
 
-// off reports whether an item is set to a word that means no.
+// off reports whether an item has one of the values that mean no.
 func (c *aptConf) off(item string) bool {
 	v := ""
 	return c.get(item) != "" && yesNo(&v, item, c.get(item)) == nil && v == "no"
 }
 
-// path resolves a file of apt's: Dir, Dir::Etc and the item itself are joined
-// as apt does, each absolute part starting anew.
+// path returns the location of a file of apt's: Dir, Dir::Etc and the item
+// itself are joined as apt does; an absolute part replaces those before it.
 func (c *aptConf) path(item, fallback string) string {
 	p := "/"
 	for _, part := range []struct{ item, fallback string }{{"Dir", "/"}, {"Dir::Etc", "etc/apt"}, {item, fallback}} {
@@ -226,7 +226,7 @@ func aptTokens(src, file string) ([]aptToken, error) {
 	return toks, nil
 }
 
-// isDirective tells "#clear" and "#include" from a comment.
+// isDirective distinguishes "#clear" and "#include" from a comment.
 func isDirective(s string) bool {
 	for _, d := range []string{"#clear", "#include"} {
 		if len(s) > len(d) && strings.EqualFold(s[:len(d)], d) && strings.IndexByte(" \t", s[len(d)]) >= 0 {

@@ -21,45 +21,44 @@ import (
 // Rootfs describes an assembled toolchain tree.
 type Rootfs struct {
 	Digest    store.Digest // REAPI Directory
-	Rustc     string       // version by the package: "1.96.0"
-	StdSource string       // absolute inside the tree: "/usr/src/rustc-1.96.0/library"; empty when it is only there compiled
-	StdLock   store.Digest // std's Cargo.lock, a blob of the tree; zero when there is none
+	Rustc     string       // upstream version of the package: "1.96.0"
+	StdSource string       // absolute path in the tree: "/usr/src/rustc-1.96.0/library"; empty when the library is only there in compiled form
+	StdLock   store.Digest // std's Cargo.lock, a blob of the tree; zero when absent
 }
 
-// sysrootSource is where rustc looks for the sources of its library.
+// sysrootSource is the path where rustc expects the sources of its library.
 const sysrootSource = "usr/lib/rustlib/src/rust"
 
-// Assemble brings the tree of a locked toolchain into being: every package is
-// unpacked as soon as it has arrived, all cores at once, and the digest of the
-// result depends on nothing but the lock. When tc.Rootfs is known and its tree
-// present, nothing is done; when the result differs from it, that is a
-// fault.Pins.
+// Assemble makes the tree of a locked toolchain: every package is unpacked on
+// any core as soon as it is downloaded, and the digest of the result depends on
+// the lock only. If tc.Rootfs is set and its tree is present, nothing is done;
+// if the result differs from tc.Rootfs, that is a fault.Pins.
 func (s *Supplier) Assemble(ctx context.Context, st *store.Store, tc lock.Toolchain, rep progress.Reporter) (Rootfs, error) {
-	// The index is a third of the memory that this takes, and of no use here.
+	// The index, a third of the memory used here, is no longer needed.
 	s.mu.Lock()
 	s.universe, s.suites = nil, nil
 	s.mu.Unlock()
 	return Assemble(ctx, st, s.client, tc, s.prefixes, s.formats, rep)
 }
 
-// Unpacker brings packages of another format into the same tree: a toolchain
-// can combine Debian's C library, compiler driver and linker with a compiler
-// of another distribution.
+// Unpacker unpacks packages of another format into the same tree: a toolchain
+// can combine Debian's C library, compiler driver and linker with a compiler of
+// another distribution.
 type Unpacker struct {
 	// Unpack writes the content of one package; name is its file name.
 	Unpack func(ctx context.Context, name string, open func() (io.ReadCloser, error), to Sink) error
-	// Rule numbers how packages become files, as PruneVersion does.
+	// Rule is the version of the unpacking rules, like PruneVersion.
 	Rule int
 	// Prefixes lists the locations of packages, in the order in which they
 	// are tried.
 	Prefixes []string
-	// Hint says how a machine without any location learns of one.
+	// Hint is the remedy on a machine without a location.
 	Hint string
 }
 
 // Assemble is Supplier.Assemble with any client; prefixes lists the locations
-// for a path, in the order in which they are tried. formats knows the packages
-// that are not Debian's, by lock.Package.Format.
+// for a path, in the order in which they are tried. formats has the unpackers
+// of packages that are not Debian's, by lock.Package.Format.
 func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, prefixes func(path string) []string, formats map[string]Unpacker, rep progress.Reporter) (Rootfs, error) {
 	if !tc.Rootfs.IsZero() {
 		_, err := st.TreePath(ctx, tc.Rootfs)
@@ -71,11 +70,11 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 		}
 	}
 	if tc.Prune != PruneVersion {
-		return Rootfs{}, fault.New(fault.Pins, fmt.Sprintf("the toolchain in espalier.lock was unpacked by rule %d, and this espalier knows rule %d", tc.Prune, PruneVersion),
+		return Rootfs{}, fault.New(fault.Pins, fmt.Sprintf("the toolchain in espalier.lock was unpacked by rule %d, and this espalier supports rule %d", tc.Prune, PruneVersion),
 			"use the espalier that wrote the lock, or make a new one: espalier lock")
 	}
 	key := memoKey(tc, formats)
-	if tc.Rootfs.IsZero() { // a new lock over packages that were unpacked before
+	if tc.Rootfs.IsZero() { // a new lock of packages that were unpacked before
 		if root, err := st.Memo(ctx, store.DigestOf(key)); err == nil {
 			if _, err := st.TreePath(ctx, root); err == nil {
 				return describe(ctx, st, tc, root)
@@ -84,8 +83,8 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	}
 	root, err := assemble(ctx, st, client, tc, "the toolchain", prefixes, formats, rep)
 	if errors.Is(err, store.ErrCorrupt) && ctx.Err() == nil {
-		// A damaged blob is in quarantine now; what was unpacked of it is
-		// not to be trusted. The second time it is fetched again.
+		// The damaged blob is in quarantine now, and the files unpacked from it
+		// cannot be trusted. The second attempt fetches it again.
 		root, err = assemble(ctx, st, client, tc, "the toolchain", prefixes, formats, rep)
 	}
 	if err != nil {
@@ -101,7 +100,8 @@ func Assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	return describe(ctx, st, tc, root)
 }
 
-// memoKey names the work of assembling: everything that the tree depends on.
+// memoKey is the memo key of an assembled tree: everything that the tree
+// depends on.
 func memoKey(tc lock.Toolchain, formats map[string]Unpacker) []byte {
 	lines := []string{fmt.Sprintf("debian rootfs, rule %d", PruneVersion)}
 	for _, p := range tc.Packages {
@@ -115,9 +115,10 @@ func memoKey(tc lock.Toolchain, formats map[string]Unpacker) []byte {
 	return []byte(strings.Join(lines, "\n") + "\n")
 }
 
-// assemble fetches and unpacks the packages of tc; what is the name for people.
+// assemble fetches and unpacks the packages of tc; what is their name in
+// progress reports.
 func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, what string, prefixes func(string) []string, formats map[string]Unpacker, rep progress.Reporter) (store.Digest, error) {
-	// Largest first: the last core must not be left with the largest package.
+	// Largest first, so that the largest package is not the last one to start.
 	packages := slices.Clone(tc.Packages)
 	slices.SortStableFunc(packages, func(a, b lock.Package) int {
 		if a.Digest.Size != b.Digest.Size {
@@ -130,7 +131,7 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	for i, p := range packages {
 		other, known := formats[p.Format]
 		if p.Format != "" && !known {
-			return store.Digest{}, fault.New(fault.Pins, fmt.Sprintf("package %s of espalier.lock has the format %q, which this espalier does not know", p.Name, p.Format),
+			return store.Digest{}, fault.New(fault.Pins, fmt.Sprintf("package %s of espalier.lock has the format %q, which this espalier does not support", p.Name, p.Format),
 				"use the espalier that wrote the lock, or make a new one: espalier lock")
 		}
 		where := other.Prefixes
@@ -153,11 +154,11 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	}
 	defer tree.Close()
 
-	// Two phases that overlap: one is bound by the network, one by the cores.
+	// Two overlapping phases: one is limited by the network, one by the cores.
 	fetching := &finishing{Task: rep.Start("fetching "+what, progress.Bytes, total), total: total, left: total}
 	fetching.Detail(fmt.Sprintf("%d packages, %d MB", len(files), total/1e6))
 	task := rep.Start("unpacking "+what, progress.Bytes, total)
-	seen := &witness{}
+	seen := &pathRecorder{}
 	err = client.Fetch(ctx, st, files, fetching, func(ctx context.Context, i int, f fetch.File) error {
 		open := func() (io.ReadCloser, error) {
 			blob, err := st.Get(ctx, f.Digest)
@@ -197,8 +198,8 @@ func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc loc
 	return root, err
 }
 
-// finishing ends a task when all its bytes have come: the call that brings them
-// goes on as long as there is something to unpack.
+// finishing ends its progress task when all bytes have been downloaded: the
+// call that downloads them continues until everything is unpacked.
 type finishing struct {
 	progress.Task
 	total int64
@@ -217,7 +218,7 @@ func (f *finishing) Add(n int64) {
 	}
 }
 
-// counted is a package that is being unpacked.
+// counted is a package being unpacked whose progress is counted.
 type counted struct {
 	io.ReadCloser
 	task progress.Task
@@ -229,7 +230,8 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wrapPins keeps the kind of a fault and makes anything else one of pins.
+// wrapPins adds text to an error and keeps its kind; an error without one
+// becomes a fault.Pins.
 func wrapPins(err error, text string) error {
 	k := fault.KindOf(err)
 	if k == fault.Bug {
@@ -238,20 +240,20 @@ func wrapPins(err error, text string) error {
 	return fault.Wrap(k, err, text)
 }
 
-// witness remembers which of the names that fixUp needs exist, and
-// counts files. It is safe for concurrent use.
-type witness struct {
+// pathRecorder records the existing paths that fixUp needs, and counts files. It is
+// safe for concurrent use.
+type pathRecorder struct {
 	mu    sync.Mutex
 	names map[string]bool
 	n     int
 }
 
-func (w *witness) files() int { return w.n }
+func (w *pathRecorder) files() int { return w.n }
 
-func (w *witness) has(name string) bool { return w.names[name] }
+func (w *pathRecorder) has(name string) bool { return w.names[name] }
 
-// in lists the names in a folder, sorted.
-func (w *witness) in(dir string) []string {
+// in lists the names in a directory, sorted.
+func (w *pathRecorder) in(dir string) []string {
 	var list []string
 	for n := range w.names {
 		if path.Dir(n) == dir {
@@ -262,7 +264,7 @@ func (w *witness) in(dir string) []string {
 	return list
 }
 
-func (w *witness) see(name string, file bool) {
+func (w *pathRecorder) see(name string, file bool) {
 	dir := path.Dir(name)
 	keep := dir == "usr/bin" || dir == "etc" || strings.HasPrefix(dir, "usr/lib/rust-")
 	w.mu.Lock()
@@ -278,10 +280,10 @@ func (w *witness) see(name string, file bool) {
 	}
 }
 
-func (w *witness) watch(to Sink) Sink { return watched{w, to} }
+func (w *pathRecorder) watch(to Sink) Sink { return watched{w, to} }
 
 type watched struct {
-	w  *witness
+	w  *pathRecorder
 	to Sink
 }
 
@@ -297,7 +299,7 @@ func (v watched) Symlink(name, target string) error {
 
 func (v watched) Dir(name string) error { return v.to.Dir(name) }
 
-// describe looks up what a build wants to know of a tree.
+// describe determines the versions and paths of a tree that a build needs.
 func describe(ctx context.Context, st *store.Store, tc lock.Toolchain, root store.Digest) (Rootfs, error) {
 	r := Rootfs{Digest: root}
 	ready, source := false, false
@@ -314,11 +316,11 @@ func describe(ctx context.Context, st *store.Store, tc lock.Toolchain, root stor
 		}
 	}
 	if ready && !source {
-		return r, nil // the library is there, compiled
+		return r, nil // the library is present in compiled form
 	}
 	base, err := followLinks(ctx, st, root, sysrootSource)
 	if errors.Is(err, store.ErrMissing) || errors.Is(err, fs.ErrNotExist) {
-		// Suites with several compilers give each a sysroot of its own.
+		// In suites with several compilers, each has a separate sysroot.
 		minor := strings.Join(strings.SplitN(r.Rustc, ".", 3)[:min(2, strings.Count(r.Rustc, ".")+1)], ".")
 		base, err = followLinks(ctx, st, root, "usr/lib/rust-"+minor+"/lib/rustlib/src/rust")
 	}

@@ -13,7 +13,7 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// A damaged blob of an earlier time is fetched again without a word.
+// A blob that was damaged earlier is fetched again without an error.
 func TestDamagedBlobIsFetchedAgain(t *testing.T) {
 	m := newMirror(t)
 	m.publish("testing-suite", rustPackages("1.96.0-1")...)
@@ -34,7 +34,7 @@ func TestDamagedBlobIsFetchedAgain(t *testing.T) {
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// The tree is gone and one package has a flipped byte.
+	// The tree is deleted and one package has a flipped byte.
 	if err := os.RemoveAll(path); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestDamagedBlobIsFetchedAgain(t *testing.T) {
 	}
 }
 
-// A new lock over the same packages does not unpack them again.
+// A new lock of the same packages does not unpack them again.
 func TestSamePackagesAreUnpackedOnce(t *testing.T) {
 	m := newMirror(t)
 	m.publish("testing-suite", rustPackages("1.96.0-1")...)
@@ -91,7 +91,7 @@ func TestSamePackagesAreUnpackedOnce(t *testing.T) {
 	}
 }
 
-// Suites with several compilers keep each in a folder of its own.
+// In suites with several compilers, each has a separate directory.
 func TestVersionedFamily(t *testing.T) {
 	const v = "1.97.1+dfsg0-0ubuntu1"
 	file := func(name, extra string, paths ...string) testPkg {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// credentials are the logins of apt's auth.conf(5). They are sent to the
-// machine they were written for and appear in no message, lock or store.
+// credentials are the logins of apt's auth.conf(5). They are sent to their host
+// only, and are in no message, lock or store.
 type credentials []login
 
 type login struct {
@@ -17,11 +17,11 @@ type login struct {
 	user, password string
 }
 
-// String hides everything, so that no log can show it.
+// String hides the credentials, so that they cannot be logged.
 func (credentials) String() string { return "credentials" }
 
 // readAuth reads auth.conf and auth.conf.d below root. A file that this user
-// may not read is passed over: apt under this user would do the same.
+// may not read is skipped, as apt does.
 func readAuth(root string, conf *aptConf) credentials {
 	var all credentials
 	files := []string{conf.path("Dir::Etc::netrc", "auth.conf")}
@@ -78,8 +78,8 @@ func parseAuth(src string) credentials {
 	return all
 }
 
-// lookup returns the login for u. Without a scheme in auth.conf a password
-// travels over https only, as apt does it.
+// lookup returns the login for u. As in apt, an entry without a scheme applies
+// to https only.
 func (c credentials) lookup(u *url.URL) (user, password string, ok bool) {
 	for _, l := range c {
 		if l.scheme == "" && u.Scheme != "https" || l.scheme != "" && l.scheme != u.Scheme {

@@ -13,13 +13,14 @@ import (
 
 var (
 	cargoPackage = regexp.MustCompile(`^cargo(-web|-[0-9]+\.[0-9]+)?$`)
-	// What cargo depends on because it starts it, not because it is linked with it.
+	// Packages that cargo depends on because it starts their programs, not
+	// because it is linked with them.
 	started = regexp.MustCompile(`^(rustc.*|libstd-rust.*|binutils.*|gcc.*|clang.*|c-compiler)$`)
 )
 
-// Cargo is the part of a toolchain that Lock has just chosen that its cargo
-// needs to bring crates: the package and the libraries that it is linked with,
-// a tenth of the whole. There is none when the indexes have been dropped.
+// Cargo returns the part of a toolchain, just chosen by Lock, that its cargo
+// needs to download crates: the package and the libraries that it is linked
+// with, a tenth of the whole. ok is false when the indexes have been dropped.
 func (s *Supplier) Cargo(tc lock.Toolchain) (part lock.Toolchain, ok bool) {
 	s.mu.Lock()
 	u := s.universe
@@ -54,7 +55,7 @@ func (s *Supplier) Cargo(tc lock.Toolchain) (part lock.Toolchain, ok bool) {
 			if slices.ContainsFunc(group, func(r Relation) bool { return started.MatchString(r.Name) }) {
 				continue
 			}
-			for _, q := range chosen.meeting(group) {
+			for _, q := range chosen.chosenFor(group) {
 				if !needed[q.Name] {
 					needed[q.Name] = true
 					queue = append(queue, q)
@@ -71,8 +72,8 @@ func (s *Supplier) Cargo(tc lock.Toolchain) (part lock.Toolchain, ok bool) {
 	return part, true
 }
 
-// meeting lists the chosen packages that satisfy a clause.
-func (c *closure) meeting(group []Relation) []*pkg {
+// chosenFor returns the chosen packages that satisfy a clause.
+func (c *closure) chosenFor(group []Relation) []*pkg {
 	var out []*pkg
 	for _, r := range group {
 		if p := c.chosen[r.Name]; p != nil && r.matches(p.Version) {
@@ -87,8 +88,8 @@ func (c *closure) meeting(group []Relation) []*pkg {
 	return out
 }
 
-// AssembleCargo brings the tree of what Cargo returned into being, without
-// standard library and compiler.
+// AssembleCargo makes the tree of the result of Cargo, without standard library
+// and compiler.
 func (s *Supplier) AssembleCargo(ctx context.Context, st *store.Store, part lock.Toolchain, rep progress.Reporter) (store.Digest, error) {
 	key := memoKey(part, s.formats)
 	if root, err := st.Memo(ctx, store.DigestOf(key)); err == nil {

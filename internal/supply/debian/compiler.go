@@ -12,8 +12,8 @@ import (
 	"espalier.dev/espalier/internal/lock"
 )
 
-// Compiler is one rustc that the suites offer together with its cargo and the
-// sources of its standard library.
+// Compiler is a rustc in the suites with its cargo and the sources of its
+// standard library.
 type Compiler struct {
 	Version string // of rustc: "1.96.0"
 	Package string // "rustc-web 1.96.0+dfsg1-1~deb12u2"
@@ -24,17 +24,17 @@ type Compiler struct {
 	family            family
 }
 
-// family is a naming scheme of Debian's for the packages of one compiler.
+// family is one of Debian's naming schemes for the packages of a compiler.
 type family struct {
 	rustc, cargo, src         string
 	rustfmt, clippy, analyzer string
 }
 
-// versionedRustc is the scheme of suites that carry several compilers.
+// versionedRustc is the naming scheme of suites with several compilers.
 var versionedRustc = regexp.MustCompile(`^rustc-([0-9]+\.[0-9]+)$`)
 
-// families lists the schemes that a universe may follow. rustc-web is the
-// compiler that Debian keeps fresh in stable releases for its browsers.
+// families lists the naming schemes that occur in a universe. rustc-web is the
+// compiler that Debian updates in stable releases for its browsers.
 func (u *universe) families() []family {
 	list := []family{
 		{"rustc-web", "cargo-web", "rust-web-src", "rustfmt-web", "rust-web-clippy", "rust-web-analyzer"},
@@ -51,8 +51,8 @@ func (u *universe) families() []family {
 	return append(list, versioned...)
 }
 
-// offers lists the compilers of a universe, newest first. At equal versions
-// the order of families decides.
+// offers lists the compilers of a universe, newest first. Equal versions are in
+// the order of families.
 func (u *universe) offers() []Compiler {
 	var all []Compiler
 	for _, f := range u.families() {
@@ -60,7 +60,7 @@ func (u *universe) offers() []Compiler {
 			src := u.exact(want{f.src, rustc.Version})
 			cargo := u.exact(want{f.cargo, rustc.Version})
 			if cargo == nil {
-				cargo = u.candidate(f.cargo) // where cargo has a source package and a version of its own
+				cargo = u.candidate(f.cargo) // where cargo has a separate source package and version
 			}
 			if src == nil || cargo == nil || checkRust(upstreamOf(rustc.Version)) != nil {
 				continue
@@ -81,17 +81,17 @@ func (u *universe) offers() []Compiler {
 	return all
 }
 
-// Request is what a project wants of a compiler.
+// Request is the compiler that a project asks for.
 type Request struct {
 	Channel       string // "stable", "1.96", "1.96.0", "nightly-2026-01-01"; empty means stable
-	ChannelOrigin string // where it was written: "rust-toolchain.toml:2"
+	ChannelOrigin string // where it is set: "rust-toolchain.toml:2"
 	Components    []string
-	MinRustc      string // lowest version that the locked crates accept: "1.95"
-	MinFor        string // who asks for it: "esp-hal 1.2.2"
+	MinRustc      string // minimum version for the locked crates: "1.95"
+	MinFor        string // the crate that requires it: "esp-hal 1.2.2"
 }
 
-// NotOfferedError says that the archive has no compiler that fits a request,
-// which another supplier may have.
+// NotOfferedError reports that the archive has no compiler for a request;
+// another supplier may have one.
 type NotOfferedError struct{ Err error }
 
 func (e *NotOfferedError) Error() string { return e.Err.Error() }
@@ -99,7 +99,8 @@ func (e *NotOfferedError) Error() string { return e.Err.Error() }
 // Unwrap returns the fault with its hints.
 func (e *NotOfferedError) Unwrap() error { return e.Err }
 
-// choose picks the compiler for a request, or says what is offered instead.
+// choose returns the compiler for a request, or an error that lists the
+// available ones.
 func choose(offers []Compiler, r Request) (Compiler, error) {
 	if len(offers) == 0 {
 		return Compiler{}, fault.New(fault.Pins, "the package sources offer no rustc with cargo and the sources of the standard library",
@@ -139,7 +140,7 @@ func choose(offers []Compiler, r Request) (Compiler, error) {
 	return fit[0], nil
 }
 
-// versions lists what is offered, for one line.
+// versions lists the available compilers in one line.
 func versions(offers []Compiler) string {
 	var list []string
 	for _, c := range offers {
@@ -150,12 +151,12 @@ func versions(offers []Compiler) string {
 	return strings.Join(list, ", ")
 }
 
-// componentPackages translates rustup's components into packages. A nil
-// result means that the toolchain has it anyway.
+// componentPackages maps a rustup component to packages. A nil result with ok
+// means that every toolchain contains it.
 func (c *Compiler) componentPackages(name string) (packages []want, ok bool) {
 	switch strings.TrimSuffix(name, "-preview") {
 	case "rustc", "cargo", "rust-src", "rust-std", "rust-mingw", "rust-docs":
-		return nil, true // documentation is no input of a build
+		return nil, true // documentation is not an input of a build
 	case "rustfmt":
 		return []want{{Name: c.family.rustfmt}}, true
 	case "clippy":
@@ -167,7 +168,7 @@ func (c *Compiler) componentPackages(name string) (packages []want, ok bool) {
 }
 
 // Covers reports whether a pinned toolchain has the components that a project
-// asks for, so that it need not be chosen anew for their sake.
+// asks for, so that no other one has to be chosen.
 func Covers(tc lock.Toolchain, components []string) bool {
 	for _, name := range components {
 		c := Compiler{family: family{rustfmt: "rustfmt", clippy: "clippy", analyzer: "analyzer"}}
@@ -186,10 +187,10 @@ func Covers(tc lock.Toolchain, components []string) bool {
 
 var llvmLibrary = regexp.MustCompile(`^libllvm([0-9]+)(t64)?$`)
 
-// linker names the lld package that fits a closure: the one of the LLVM that
-// the compiler was built with, else the newest that is offered. rustc does
-// link-time optimisation itself, so any lld can link its objects, but relocations and
-// attributes of a newer LLVM may be unknown to an older linker.
+// linker returns the name of the lld package for a closure: that of the LLVM
+// version with which the compiler was built, else the newest one. Any lld can
+// link rustc's objects, because rustc does link-time optimisation itself, but
+// an older linker may not support relocations and attributes of a newer LLVM.
 func (u *universe) linker(c *closure) (string, error) {
 	for _, p := range c.packages() {
 		if m := llvmLibrary.FindStringSubmatch(p.Name); m != nil {
@@ -215,7 +216,7 @@ func (u *universe) linker(c *closure) (string, error) {
 	return "", fault.New(fault.Pins, "the package sources offer no lld, the linker for RISC-V")
 }
 
-// toolchain computes the closure for a compiler.
+// toolchain resolves the closure for a compiler.
 func (u *universe) toolchain(c Compiler, components []string) (*closure, error) {
 	wants := []want{{c.rustc.Name, c.rustc.Version}, {c.cargo.Name, c.cargo.Version}, {c.src.Name, c.src.Version}}
 	for _, name := range components {
@@ -239,8 +240,8 @@ func (u *universe) toolchain(c Compiler, components []string) (*closure, error) 
 	if err != nil {
 		return nil, err
 	}
-	// A compiler driver is there for build scripts and procedural macros even
-	// where the packages only recommend one.
+	// Build scripts and procedural macros need a compiler driver, which some
+	// packages only recommend.
 	wants = append(wants, want{Name: lld})
 	for _, host := range []string{"gcc", "libc6-dev"} {
 		if u.candidate(host) != nil {

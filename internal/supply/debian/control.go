@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// maxLine bounds one physical line of a control file; the longest seen in an
-// archive's index is a Depends of some 20 kB.
+// maxLine bounds one physical line of a control file, in bytes; the longest
+// known one in an index is a Depends of some 20 kB.
 const maxLine = 4 << 20
 
 // Stanza is one paragraph of a deb822 file. Field names are lower-cased; a
@@ -45,7 +45,8 @@ func (s *Stanza) Has(name string) bool {
 	return false
 }
 
-// lineOf returns the line of a field, of the stanza when it is absent.
+// lineOf returns the line number of a field, that of the stanza when the field
+// is absent.
 func (s *Stanza) lineOf(name string) int {
 	for i := range s.fields {
 		if s.fields[i].name == name {
@@ -55,7 +56,7 @@ func (s *Stanza) lineOf(name string) int {
 	return s.Line
 }
 
-// SyntaxError is a mistake in a file of apt's, with its place.
+// SyntaxError is a syntax error in one of apt's files, with its location.
 type SyntaxError struct {
 	File string
 	Line int
@@ -66,7 +67,7 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text)
 }
 
-// StanzaReader reads paragraphs one by one from a stream, so that an index of
+// StanzaReader reads a stream of paragraphs one at a time, so that an index of
 // tens of megabytes is never in memory as a whole.
 type StanzaReader struct {
 	file string
@@ -76,7 +77,7 @@ type StanzaReader struct {
 	s    Stanza
 }
 
-// NewStanzaReader reads r; file is the name for errors. A non-nil keep selects
+// NewStanzaReader reads r; file is its name in errors. A non-nil keep selects
 // the (lower-case) fields that are stored; the others are only checked.
 func NewStanzaReader(r io.Reader, file string, keep func(name []byte) bool) *StanzaReader {
 	in := bufio.NewScanner(r)
@@ -168,5 +169,5 @@ func clip(line []byte) string {
 	return string(line)
 }
 
-// words splits a value at blanks and line breaks.
+// words splits a value at spaces and line breaks.
 func words(v string) []string { return strings.Fields(v) }

@@ -26,10 +26,10 @@ const arMagic = "!<arch>\n"
 func newArReader(r io.Reader) (*arReader, error) {
 	var magic [len(arMagic)]byte
 	if _, err := io.ReadFull(r, magic[:]); err != nil {
-		return nil, fmt.Errorf("no archive: %w", unexpected(err))
+		return nil, fmt.Errorf("not an ar archive: %w", unexpected(err))
 	}
 	if string(magic[:]) != arMagic {
-		return nil, errors.New("no archive: it does not begin with !<arch>")
+		return nil, errors.New("not an ar archive: it does not begin with !<arch>")
 	}
 	a := &arReader{r: r}
 	a.body.R = r
@@ -80,9 +80,9 @@ func unexpected(err error) error {
 	return err
 }
 
-// openDeb checks the head of a binary package and returns the stream of its
-// data archive, decompressed. Maintainer scripts in control.tar are never
-// looked at.
+// openDeb checks the header of a binary package and returns the decompressed
+// stream of its data archive. control.tar with the maintainer scripts is
+// ignored.
 func openDeb(r io.Reader) (io.ReadCloser, error) {
 	a, err := newArReader(r)
 	if err != nil {
@@ -93,7 +93,7 @@ func openDeb(r io.Reader) (io.ReadCloser, error) {
 		return nil, unexpected(err)
 	}
 	if m.name != "debian-binary" || m.size > 64 {
-		return nil, fmt.Errorf("no Debian package: the first member is %q", m.name)
+		return nil, fmt.Errorf("not a Debian package: the first member is %q", m.name)
 	}
 	v, err := io.ReadAll(a)
 	if err != nil {
@@ -106,7 +106,7 @@ func openDeb(r io.Reader) (io.ReadCloser, error) {
 	for {
 		m, err := a.next()
 		if err == io.EOF {
-			return nil, errors.New("no Debian package: it has no data.tar")
+			return nil, errors.New("not a Debian package: it has no data.tar")
 		}
 		if err != nil {
 			return nil, err
@@ -117,11 +117,11 @@ func openDeb(r io.Reader) (io.ReadCloser, error) {
 			control = true
 		case m.name == "data.tar" || strings.HasPrefix(m.name, "data.tar."):
 			if !control {
-				return nil, errors.New("no Debian package: data.tar comes before control.tar")
+				return nil, errors.New("not a Debian package: data.tar comes before control.tar")
 			}
 			return decompress(a, m.name)
 		default:
-			return nil, fmt.Errorf("no Debian package: unexpected member %q", m.name)
+			return nil, fmt.Errorf("not a Debian package: unexpected member %q", m.name)
 		}
 	}
 }

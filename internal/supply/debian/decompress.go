@@ -11,8 +11,8 @@ import (
 	"github.com/therootcompany/xz"
 )
 
-// maxDictionary bounds what a compressed file may ask of memory: the window
-// of "xz -9" and of zstd's default format.
+// maxDictionary bounds the memory for decompression, in bytes: the window of
+// "xz -9" and of zstd's default format.
 const maxDictionary = 64 << 20
 
 // decompress opens r by the suffix of name: .xz, .zst, .gz or none.
@@ -38,7 +38,7 @@ func decompress(r io.Reader, name string) (io.ReadCloser, error) {
 	return io.NopCloser(r), nil
 }
 
-// xzErrors says in words what the decoder says in one for several cases.
+// xzErrors describes the decoder's error, which is the same for several causes.
 type xzErrors struct{ r io.Reader }
 
 func (x xzErrors) Read(p []byte) (int, error) {

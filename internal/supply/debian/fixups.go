@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// mountPoints are folders that the sandbox's layout binds or fills.
+// mountPoints are directories that the sandbox mounts on or fills.
 var mountPoints = []string{
 	"src", "cargo", "target", "out", "tmp", "proc", "dev", "sys", "run", "root", "home/espalier", "var/tmp", "etc/espalier",
 	"usr/bin", "usr/sbin", "usr/lib", "usr/lib64",
 }
 
-// accounts are the few files that maintainer scripts would have made and that
+// accounts are the files that maintainer scripts would have made and that
 // programs of the closure read.
 var accounts = []struct{ name, content string }{
 	{"etc/passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\nespalier:x:1000:1000:espalier:/home/espalier:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"},
@@ -30,10 +30,10 @@ var (
 )
 
 // fixUp adds what maintainer scripts would have made and a build needs: the
-// usr-merge links, accounts, mount points, and the names under which tools
-// look for each other. seen has all names of the packages, so the result does
-// not depend on the order in which they were unpacked.
-func fixUp(ctx context.Context, to Sink, seen *witness) error {
+// usr-merge links, accounts, mount points, and names of tools. seen has the
+// paths of all packages, so the result does not depend on the order in which
+// they were unpacked.
+func fixUp(ctx context.Context, to Sink, seen *pathRecorder) error {
 	for _, d := range mountPoints {
 		if err := to.Dir(d); err != nil {
 			return err
@@ -55,8 +55,8 @@ func fixUp(ctx context.Context, to Sink, seen *witness) error {
 	return links(to, seen)
 }
 
-// links gives tools the names that alternatives or meta packages would.
-func links(to Sink, seen *witness) error {
+// links adds the names of tools that alternatives or meta packages would add.
+func links(to Sink, seen *pathRecorder) error {
 	add := func(name, target string) error {
 		if seen.has("usr/bin/" + name) {
 			return nil
@@ -68,7 +68,7 @@ func links(to Sink, seen *witness) error {
 			return err
 		}
 	}
-	// The bare-metal targets name "rust-lld" as their linker.
+	// The bare-metal targets use "rust-lld" as their linker.
 	version := ""
 	for _, name := range seen.in("usr/bin") {
 		if lldName.MatchString(name) {
@@ -87,7 +87,7 @@ func links(to Sink, seen *witness) error {
 			}
 		}
 	}
-	// Suites with several compilers keep each in a folder of its own.
+	// In suites with several compilers, each has a separate directory.
 	for _, full := range slices.Sorted(maps.Keys(seen.names)) {
 		dir, bin, ok := strings.Cut(full, "/bin/")
 		if !ok || !rustPrivate.MatchString(dir) {

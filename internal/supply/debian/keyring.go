@@ -25,7 +25,7 @@ import (
 //go:embed keys/*.asc
 var archiveKeys embed.FS
 
-// keyring is a set of certificates with the names of the files they came from.
+// keyring is a set of certificates and the names of their files.
 type keyring struct {
 	entities openpgp.EntityList
 	files    []string
@@ -61,8 +61,8 @@ func builtinKeys() (openpgp.EntityList, error) {
 	return all, err
 }
 
-// keysFor gathers the certificates that may sign for a source: those of its
-// Signed-By, else apt's trusted ones, else those inside the program.
+// keysFor returns the certificates that may sign for a source: those of its
+// Signed-By, else apt's trusted ones, else the embedded ones.
 func keysFor(root string, conf *aptConf, s *Source) (*keyring, error) {
 	k := &keyring{}
 	add := func(name string, must bool) error {
@@ -86,7 +86,7 @@ func keysFor(root string, conf *aptConf, s *Source) (*keyring, error) {
 	if s.InlineKey != "" {
 		some, err := readKeys([]byte(s.InlineKey))
 		if err != nil {
-			return nil, fmt.Errorf("reading the key written into %s: %w", s.where(), err)
+			return nil, fmt.Errorf("reading the key in %s: %w", s.where(), err)
 		}
 		k.entities, k.files = some, []string{s.where()}
 		return k, nil
@@ -130,13 +130,13 @@ func keysFor(root string, conf *aptConf, s *Source) (*keyring, error) {
 	return k, nil
 }
 
-// verify checks the signatures of a document by apt's rule: one good
-// signature by a known, valid key is enough, signatures by unknown keys do not
-// matter, one wrong signature by a known key spoils everything; a signature
-// that is weak, expired or by an expired or revoked key counts for nothing.
-// It returns the fingerprint of the primary key of the signer.
+// verify checks the signatures of a document by apt's rule: one good signature
+// by a known, valid key is sufficient; signatures by unknown keys are ignored;
+// one wrong signature by a known key is an error; weak signatures, expired ones
+// and those by expired or revoked keys do not count. It returns the fingerprint
+// of the signer's primary key.
 func (k *keyring) verify(text []byte, signatures []*packet.Signature, now time.Time) (signer string, err error) {
-	var unknown, worthless []string
+	var unknown, rejected []string
 	for _, sig := range signatures {
 		key, entity := k.find(sig)
 		if key == nil {
@@ -145,12 +145,12 @@ func (k *keyring) verify(text []byte, signatures []*packet.Signature, now time.T
 		}
 		fp := fingerprint(entity.PrimaryKey)
 		if why := weakness(sig, key); why != "" {
-			worthless = append(worthless, fmt.Sprintf("%s: %s", fp, why))
+			rejected = append(rejected, fmt.Sprintf("%s: %s", fp, why))
 			continue
 		}
 		h, err := sig.PrepareVerify()
 		if err != nil {
-			worthless = append(worthless, fmt.Sprintf("%s: %v", fp, err))
+			rejected = append(rejected, fmt.Sprintf("%s: %v", fp, err))
 			continue
 		}
 		h.Write(text)
@@ -158,7 +158,7 @@ func (k *keyring) verify(text []byte, signatures []*packet.Signature, now time.T
 			return "", fmt.Errorf("the signature by %s is wrong: the file was changed after signing", fp)
 		}
 		if why := expired(sig, key, entity, now); why != "" {
-			worthless = append(worthless, fmt.Sprintf("%s: %s", fp, why))
+			rejected = append(rejected, fmt.Sprintf("%s: %s", fp, why))
 			continue
 		}
 		if len(k.only) > 0 && !k.allowed(entity, key) {
@@ -172,22 +172,22 @@ func (k *keyring) verify(text []byte, signatures []*packet.Signature, now time.T
 	switch {
 	case signer != "":
 		return signer, nil
-	case len(worthless) > 0:
-		return "", fmt.Errorf("no valid signature: %s", strings.Join(worthless, "; "))
+	case len(rejected) > 0:
+		return "", fmt.Errorf("no valid signature: %s", strings.Join(rejected, "; "))
 	case len(unknown) > 0:
 		return "", &missingKeyError{keys: unknown, files: k.files}
 	}
 	return "", errors.New("it is not signed")
 }
 
-// missingKeyError says that no known key has signed.
+// missingKeyError reports that there is no signature by a known key.
 type missingKeyError struct{ keys, files []string }
 
 func (e *missingKeyError) Error() string {
 	return fmt.Sprintf("signed by %s, and that key is not in %s", strings.Join(e.keys, ", "), strings.Join(e.files, ", "))
 }
 
-// find returns the key that a signature names and its certificate.
+// find returns the key that made a signature and its certificate.
 func (k *keyring) find(sig *packet.Signature) (*packet.PublicKey, *openpgp.Entity) {
 	match := func(p *packet.PublicKey) bool {
 		if len(sig.IssuerFingerprint) > 0 {
@@ -208,8 +208,8 @@ func (k *keyring) find(sig *packet.Signature) (*packet.PublicKey, *openpgp.Entit
 	return nil, nil
 }
 
-// allowed applies the fingerprints of Signed-By: a primary key's stands for
-// its subkeys too, unless it ends in an exclamation mark.
+// allowed applies the fingerprints of Signed-By: a primary key's fingerprint
+// includes its subkeys, unless it ends in an exclamation mark.
 func (k *keyring) allowed(e *openpgp.Entity, key *packet.PublicKey) bool {
 	own, primary := fingerprint(key), fingerprint(e.PrimaryKey)
 	return slices.ContainsFunc(k.only, func(want string) bool {
@@ -219,7 +219,8 @@ func (k *keyring) allowed(e *openpgp.Entity, key *packet.PublicKey) bool {
 	})
 }
 
-// weakness says why a signature of this kind proves nothing today.
+// weakness returns the reason why signatures of this kind are not accepted, ""
+// when they are.
 func weakness(sig *packet.Signature, key *packet.PublicKey) string {
 	if sig.SigType != packet.SigTypeBinary && sig.SigType != packet.SigTypeText {
 		return "not a signature of a document"
@@ -236,7 +237,8 @@ func weakness(sig *packet.Signature, key *packet.PublicKey) string {
 	return ""
 }
 
-// expired says why a correct signature does not count at a time.
+// expired returns the reason why a correct signature is not accepted because of
+// time, "" when it is.
 func expired(sig *packet.Signature, key *packet.PublicKey, e *openpgp.Entity, now time.Time) string {
 	if sig.SigExpired(now) {
 		return "signature expired"

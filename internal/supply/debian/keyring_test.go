@@ -37,7 +37,7 @@ func TestVerify(t *testing.T) {
 		name string
 		b    []byte
 		keys *keyring
-		want string // signer or part of the error
+		want string // signer or substring of the error
 		ok   bool
 	}{
 		{"good", signed(t, text, today, crypto.SHA512, known), ring(other, known), fp(known), true},
@@ -77,7 +77,7 @@ func TestWeakness(t *testing.T) {
 	}
 }
 
-// gpgv, which apt trusts, agrees about good and bad documents.
+// gpgv, which apt uses, agrees about good and bad documents.
 func TestVerifyLikeGpgv(t *testing.T) {
 	gpgv := devtest.Tool(t, "gpgv")
 	known, other := newKey(t, "Known", nil), newKey(t, "Other", nil)
@@ -120,8 +120,8 @@ func TestVerifyLikeGpgv(t *testing.T) {
 	}
 }
 
-// The keys inside the program parse, and verify the archive that this machine
-// uses when nothing else is configured.
+// The embedded keys can be parsed, and they verify the archive that this
+// machine uses when nothing else is configured.
 func TestBuiltinKeys(t *testing.T) {
 	keys, err := builtinKeys()
 	if err != nil {

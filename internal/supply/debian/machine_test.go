@@ -42,9 +42,9 @@ func openStore(t *testing.T, dir string) *store.Store {
 	return st
 }
 
-// The same closure as apt's own resolver, for the same index: for this
-// machine's sources, and for other releases on the same mirrors, which have
-// other families of package names.
+// The closure is that of apt's own resolver for the same index: for this
+// machine's sources, and for other releases on the same mirrors, which use
+// other package names.
 func TestClosureEqualsApt(t *testing.T) {
 	sup := needArchive(t)
 	releases := []string{codename("/"), "trixie", "forky"}
@@ -99,9 +99,9 @@ func TestClosureEqualsApt(t *testing.T) {
 	}
 }
 
-// aptClosure asks apt for what it would install on a machine without
-// packages: the file names at the ends of the pool paths. Its own index must
-// be as new as ours, so it reads the same sources into a private folder.
+// aptClosure returns what apt would install on a machine without packages, as
+// file names at the ends of the pool paths. Its index must be as new as ours,
+// so it reads the same sources into a private directory.
 func aptClosure(t *testing.T, lines, names []string) []string {
 	t.Helper()
 	apt := devtest.Tool(t, "apt-get")
@@ -175,7 +175,8 @@ func TestAssembleFromMachine(t *testing.T) {
 	if got.StdLock.IsZero() {
 		t.Error("no Cargo.lock of the standard library")
 	}
-	// Known now: nothing to do, and the digest is the same when done again.
+	// The rootfs is known now: nothing has to be done, and assembling it again
+	// gives the same digest.
 	tc.Rootfs = got.Digest
 	if again, err := sup.Assemble(ctx, st, tc, progress.Discard); err != nil || again != got {
 		t.Errorf("with a known tree: %+v, %v", again, err)

@@ -29,7 +29,7 @@ import (
 	"espalier.dev/espalier/internal/supply/fetch"
 )
 
-// today is the clock of every test here.
+// today is the current time in all tests here.
 var today = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // mirror is a small archive on the loopback interface, signed by its own key.
@@ -91,7 +91,7 @@ func signed(t *testing.T, content string, when time.Time, hash crypto.Hash, keys
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// gpgv wants the armour's checksum, which the library leaves out.
+	// gpgv requires the armour's checksum, which the library omits.
 	text, sig, _ := bytes.Cut(b.Bytes(), []byte("-----BEGIN PGP SIGNATURE-----"))
 	block, err := armor.Decode(bytes.NewReader(append([]byte("-----BEGIN PGP SIGNATURE-----"), append(sig, '\n')...)))
 	if err != nil {
@@ -135,7 +135,7 @@ func newMirror(t *testing.T) *mirror {
 	return m
 }
 
-// write puts a file onto the machine.
+// write creates a file on the machine.
 func (m *mirror) write(name, content string) {
 	m.t.Helper()
 	name = filepath.Join(m.root, name)
@@ -183,7 +183,7 @@ func compress(t testing.TB, b []byte, ext string) []byte {
 	return out.Bytes()
 }
 
-// buildDeb makes a binary package as dpkg-deb would.
+// buildDeb makes a binary package like dpkg-deb.
 func buildDeb(t testing.TB, p testPkg) []byte {
 	t.Helper()
 	if p.raw != nil {
@@ -254,7 +254,8 @@ func (m *mirror) publish(suite string, packages ...testPkg) {
 	m.publishIndex(suite, index.String(), "")
 }
 
-// publishIndex signs a Packages file. extra are more lines of the Release.
+// publishIndex signs a Packages file. extra has more lines for the Release
+// file.
 func (m *mirror) publishIndex(suite, index, extra string) {
 	packed := compress(m.t, []byte(index), ".xz")
 	d := store.DigestOf(packed)
@@ -287,7 +288,7 @@ func control(name, version, extra string) string {
 	return fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: amd64\n%s", name, version, extra)
 }
 
-// rustPackages are the least that makes a toolchain.
+// rustPackages is the minimal set of packages of a toolchain.
 func rustPackages(version string) []testPkg {
 	one := func(name, extra string, files ...string) testPkg {
 		p := testPkg{control: control(name, version, extra), content: map[string]string{}}

@@ -10,11 +10,11 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// pkg is one version of a binary package as a suite offers it.
+// pkg is one version of a binary package in a suite.
 type pkg struct {
 	Name, Version, Arch string
 	MultiArch           string
-	Depends, PreDepends string // unparsed: most packages are never looked at
+	Depends, PreDepends string // parsed on demand: most packages are never used
 	Provides            string
 	Conflicts, Breaks   string
 	Section, Priority   string
@@ -23,7 +23,7 @@ type pkg struct {
 	from                *suite
 }
 
-// String is "name version" for people.
+// String is "name version".
 func (p *pkg) String() string { return p.Name + " " + p.Version }
 
 // provided is one name that a package provides.
@@ -32,7 +32,7 @@ type provided struct {
 	version string // "" satisfies no versioned dependency
 }
 
-// universe is everything that the suites offer for one architecture.
+// universe has all packages of the suites for one architecture.
 type universe struct {
 	arch    string
 	byName  map[string][]*pkg // each list by descending preference, see sortPkgs
@@ -43,7 +43,7 @@ func newUniverse(arch string) *universe {
 	return &universe{arch: arch, byName: map[string][]*pkg{}, virtual: map[string][]provided{}}
 }
 
-// wanted are the fields of a Packages stanza that are kept.
+// wanted reports whether a field of a Packages stanza is stored.
 func wanted(name []byte) bool {
 	switch string(name) {
 	case "package", "version", "architecture", "multi-arch", "depends", "pre-depends", "provides",
@@ -56,7 +56,7 @@ func wanted(name []byte) bool {
 // add reads a Packages file. file is its name for errors.
 func (u *universe) add(r io.Reader, file string, from *suite) error {
 	in := NewStanzaReader(r, file, wanted)
-	share := map[string]string{} // the same few words in sixty thousand stanzas
+	share := map[string]string{} // the same few strings occur in sixty thousand stanzas
 	one := func(s string) string {
 		if v, ok := share[s]; ok {
 			return v
@@ -88,7 +88,7 @@ func (u *universe) add(r io.Reader, file string, from *suite) error {
 	}
 }
 
-// check refuses a stanza that could not be used later.
+// check returns an error for a stanza that could not be used later.
 func (p *pkg) check(st *Stanza) error {
 	if !validName(p.Name) {
 		return fmt.Errorf("package name %q", p.Name)
@@ -124,7 +124,7 @@ func (u *universe) put(p *pkg) {
 	}
 	groups, err := ParseRelations(p.Provides)
 	if err != nil {
-		return // a name that nothing can depend on
+		return // not a valid name in a dependency
 	}
 	for _, g := range groups {
 		v := ""
@@ -135,9 +135,9 @@ func (u *universe) put(p *pkg) {
 	}
 }
 
-// seal orders what was added: by pin, then version, newest first; equal ones
-// by architecture and place so that the order never depends on how the indexes
-// arrived.
+// seal sorts the packages: by pin, then version, newest first; equal ones by
+// architecture and position, so that the order does not depend on the order of
+// the indexes.
 func (u *universe) seal() {
 	for _, list := range u.byName {
 		slices.SortStableFunc(list, comparePkgs)

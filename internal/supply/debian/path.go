@@ -7,19 +7,18 @@ import (
 	"strings"
 )
 
-// mergedDirs are the top-level folders that are symlinks into usr on every
-// present-day Debian; packages may still carry files below them.
+// mergedDirs are the top-level directories that are symlinks into usr on every
+// current Debian; packages may still have files below them.
 var mergedDirs = []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "libo32"}
 
-// entryPath cleans the name of a tar entry: no leading "./", usr-merged. It
-// is "" for the root itself. Names that leave the root are refused, not
-// repaired: no honest package has them.
+// entryPath cleans the name of a tar entry: no leading "./", usr-merged. It is
+// "" for the root. Names that leave the root are errors and not corrected.
 func entryPath(name string) (string, error) {
 	if strings.HasPrefix(name, "/") {
 		return "", fmt.Errorf("entry %q has an absolute path", name)
 	}
 	if strings.ContainsRune(name, 0) {
-		return "", errors.New("an entry's path holds a NUL byte")
+		return "", errors.New("the path of an entry contains a NUL byte")
 	}
 	for _, part := range strings.Split(name, "/") {
 		if part == ".." {
@@ -33,7 +32,7 @@ func entryPath(name string) (string, error) {
 	return merge(p), nil
 }
 
-// merge moves a clean path below a merged folder into usr.
+// merge moves a clean path below a merged directory into usr.
 func merge(p string) string {
 	top, _, below := strings.Cut(p, "/")
 	if below && isMerged(top) {
@@ -51,16 +50,16 @@ func isMerged(top string) bool {
 	return false
 }
 
-// linkTarget gives a symlink's target as it must be stored: relative, and
-// right after the usr-merge. name is the entry's name before merging, clean.
-// A target that climbs above the root ends at the root, as in a real one.
+// linkTarget returns a symlink's target as stored: relative, and correct after
+// the usr-merge. name is the entry's clean name before merging. A target that
+// goes above the root ends at the root, as on a real file system.
 func linkTarget(name, target string) (string, error) {
 	if target == "" {
 		return "", fmt.Errorf("symlink %q without a target", name)
 	}
-	from := path.Dir(merge(name)) // where the link will be
+	from := path.Dir(merge(name)) // directory of the link in the tree
 	if !path.IsAbs(target) && from == path.Dir(name) {
-		// Not moved: the target stays as written unless it leaves the root.
+		// Not moved: the target is unchanged unless it leaves the root.
 		if clean := path.Join(from, target); clean != ".." && !strings.HasPrefix(clean, "../") {
 			return target, nil
 		}
@@ -76,8 +75,8 @@ func linkTarget(name, target string) (string, error) {
 	return relative(from, merge(to)), nil
 }
 
-// relative writes the way from a folder to a path, both clean and relative to
-// the root.
+// relative returns the relative path from a directory to a path, both clean and
+// relative to the root.
 func relative(from, to string) string {
 	split := func(p string) []string {
 		if p == "." || p == "" {

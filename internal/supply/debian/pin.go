@@ -11,10 +11,9 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// Lock turns a request into pins: the closure of the newest fitting compiler
-// with the evidence for it. Rootfs and Rustc are left for the caller, who
-// learns them by Assemble and by asking the compiler. Nothing but indexes is
-// downloaded.
+// Lock resolves a request to pins: the closure of the newest matching compiler
+// with its evidence. It does not set Rootfs and Rustc, which are only known
+// after Assemble and after running the compiler. Only indexes are downloaded.
 func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep progress.Reporter) (lock.Toolchain, error) {
 	u, suites, err := s.index(ctx, st, rep)
 	if err != nil {
@@ -35,9 +34,10 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 	return tc, nil
 }
 
-// LockHost resolves what a compiler of another distribution needs of the host
-// to link build scripts and procedural macros: the C library with its start
-// files, a compiler driver and a linker. Only indexes are downloaded.
+// LockHost resolves the packages of the host that a compiler of another
+// distribution needs to link build scripts and procedural macros: the C library
+// with its start files, a compiler driver and a linker. Only indexes are
+// downloaded.
 func (s *Supplier) LockHost(ctx context.Context, st *store.Store, rep progress.Reporter) (lock.Toolchain, error) {
 	u, suites, err := s.index(ctx, st, rep)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Supplier) LockHost(ctx context.Context, st *store.Store, rep progress.R
 	return s.pins(chosen, suites), nil
 }
 
-// pins writes a closure as pins, with the evidence for them.
+// pins returns a closure as pins, with their evidence.
 func (s *Supplier) pins(chosen *closure, suites []*suite) lock.Toolchain {
 	tc := lock.Toolchain{Host: s.host, Prune: PruneVersion}
 	used := map[*suite]bool{}

@@ -6,12 +6,13 @@ import (
 	"espalier.dev/espalier/internal/lock"
 )
 
-// PruneVersion numbers the rule by which packages become a tree: what is left
-// out (pruned), how paths are rewritten (linkTarget) and what is added
-// (fixUp). The tree's digest depends on it, so it is in the lock.
+// PruneVersion is the version of the rules that make a tree from packages: the
+// omitted files (pruned), the rewriting of paths (linkTarget) and the added
+// files (fixUp). The tree's digest depends on them, so the version is in the
+// lock.
 const PruneVersion = lock.DebianPrune
 
-// prunedDirs hold nothing that a compiler reads.
+// prunedDirs contain nothing that a compiler reads.
 var prunedDirs = []string{
 	"usr/share/doc/", "usr/share/doc-base/", "usr/share/man/", "usr/share/info/", "usr/share/locale/",
 	"usr/share/lintian/", "usr/share/bug/", "usr/share/gdb/", "usr/share/zsh/", "usr/share/bash-completion/",
@@ -20,8 +21,8 @@ var prunedDirs = []string{
 	"usr/lib/debug/",
 }
 
-// pruned reports whether a merged path is left out by rule 1. Folders are
-// asked for with a trailing slash.
+// pruned reports whether rule 1 omits a merged path. Directories have a
+// trailing slash.
 func pruned(p string) bool {
 	for _, d := range prunedDirs {
 		if strings.HasPrefix(p, d) {
@@ -32,16 +33,16 @@ func pruned(p string) bool {
 		return prunedRustSource(rest)
 	}
 	if rest, ok := strings.CutPrefix(p, "usr/bin/"); ok {
-		// 31 MB for reading gcc's own bytecode, and a profiler.
+		// A reader of gcc's own bytecode (31 MB) and a profiler.
 		return strings.Contains(rest, "lto-dump") || strings.Contains(rest, "gprofng") || strings.HasPrefix(rest, "gp-")
 	}
 	return false
 }
 
-// prunedRustSource keeps of the compiler's source only the standard library
-// with its lock: library/ (with its own Cargo.lock since 1.82), the outer
-// Cargo.lock (std's lock before) and manifest, and the licences. rest is
-// "1.96.0/library/core/…".
+// prunedRustSource reports whether a file of the compiler's source is omitted.
+// Kept are the standard library with its lock: library/ (with its own
+// Cargo.lock since 1.82), the outer Cargo.lock (std's lock before) and
+// manifest, and the licences. rest is "1.96.0/library/core/…".
 func prunedRustSource(rest string) bool {
 	_, below, ok := strings.Cut(rest, "/")
 	if !ok || below == "" {

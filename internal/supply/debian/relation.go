@@ -13,7 +13,7 @@ type Relation struct {
 	Version string
 }
 
-// String writes the relation as in a control file.
+// String formats the relation as in a control file.
 func (r Relation) String() string {
 	s := r.Name
 	if r.Qual != "" {
@@ -45,14 +45,14 @@ func (r Relation) matches(version string) bool {
 	}
 }
 
-// ParseRelations reads a Depends-like field: comma means and, the bar means
-// or. Binary packages carry no architecture or profile restrictions (Policy
-// 7.1); they are refused rather than misread.
+// ParseRelations parses a Depends-like field: comma means and, the bar means
+// or. Binary packages have no architecture or profile restrictions (Policy
+// 7.1); such restrictions are errors.
 func ParseRelations(v string) ([][]Relation, error) {
 	var all [][]Relation
 	for _, clause := range strings.Split(v, ",") {
 		if strings.TrimSpace(clause) == "" {
-			continue // apt accepts stray commas
+			continue // apt ignores empty clauses
 		}
 		var group []Relation
 		for _, alt := range strings.Split(clause, "|") {

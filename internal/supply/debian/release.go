@@ -16,7 +16,7 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// maxRelease bounds an InRelease; Debian's largest is 150 kB.
+// maxRelease bounds an InRelease file, in bytes; Debian's largest has 150 kB.
 const maxRelease = 16 << 20
 
 // release is a verified InRelease.
@@ -37,8 +37,9 @@ type release struct {
 }
 
 // splitClearsigned separates a clear-signed document from its signatures.
-// Unsigned bytes before or after the signed text are refused: a reader that
-// skips them can be made to read other text than was signed.
+// Unsigned bytes before or after the signed text are errors: if they were
+// ignored, a parser of the whole file could be made to read other text than was
+// signed.
 func splitClearsigned(b []byte) (text, canonical []byte, sigs []*packet.Signature, err error) {
 	if !bytes.HasPrefix(b, []byte("-----BEGIN PGP SIGNED MESSAGE-----")) {
 		return nil, nil, nil, errors.New("it is not clear-signed (a login page or an error text?)")
@@ -116,8 +117,8 @@ func openRelease(b, detached []byte, keys *keyring, now time.Time) (*release, er
 	return rel, nil
 }
 
-// parseRelease reads the fields of a Release file. Only SHA256 is read: MD5
-// and SHA-1 prove nothing.
+// parseRelease parses the fields of a Release file. It only uses SHA256: MD5
+// and SHA-1 are not secure.
 func parseRelease(text []byte) (*release, error) {
 	st, err := NewStanzaReader(bytes.NewReader(text), "Release", nil).Next()
 	if err != nil {
@@ -144,7 +145,7 @@ func parseRelease(text []byte) (*release, error) {
 	}
 	sums := st.Get("sha256")
 	if sums == "" {
-		return nil, errors.New("the Release file has no SHA256 sums, and weaker ones are not believed")
+		return nil, errors.New("the Release file has no SHA256 sums, and weaker ones are not accepted")
 	}
 	for _, line := range strings.Split(sums, "\n") {
 		f := strings.Fields(line)
@@ -170,7 +171,7 @@ func parseDate(v string) (time.Time, error) {
 		t, err := time.Parse(layout, v)
 		if err == nil {
 			if z, off := t.Zone(); off == 0 && z != "UTC" && z != "GMT" && z != "" && z != "Z" {
-				continue // a zone name that is not known here would be read as UTC
+				continue // an unknown zone name would be parsed as UTC
 			}
 			return t.UTC(), nil
 		}
@@ -178,8 +179,8 @@ func parseDate(v string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a date", v)
 }
 
-// fresh enforces Date and Valid-Until the way apt does, with the source's and
-// apt.conf's switches.
+// fresh checks Date and Valid-Until as apt does, with the options of the source
+// and of apt.conf.
 func (rel *release) fresh(s *Source, conf *aptConf, now time.Time) error {
 	checkDate := s.CheckDate != "no" && (s.CheckDate == "yes" || !conf.off("Acquire::Check-Date"))
 	if checkDate && rel.date.After(now.Add(10*time.Second)) {
@@ -205,7 +206,7 @@ func (rel *release) fresh(s *Source, conf *aptConf, now time.Time) error {
 	return nil
 }
 
-// staleError is an index that is older than its maker allows.
+// staleError reports an index after its Valid-Until.
 type staleError struct{ date, until time.Time }
 
 func (e *staleError) Error() string {
@@ -213,8 +214,8 @@ func (e *staleError) Error() string {
 		e.date.Format("2006-01-02"), e.until.Format("2006-01-02 15:04 MST"))
 }
 
-// isFor reports whether the release calls itself by the suite that was asked
-// for; a mirror must not pass one suite off as another.
+// isFor reports whether the release has the requested suite or codename; a
+// mirror must not serve another suite instead.
 func (rel *release) isFor(suite string) bool {
 	for _, name := range []string{rel.suite, rel.codename} {
 		if name != "" && (suite == name || strings.HasPrefix(suite, name+"/")) {

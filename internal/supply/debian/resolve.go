@@ -10,7 +10,7 @@ import (
 // candidate.
 type want struct{ Name, Version string }
 
-// closure is the result of resolving: what was chosen and why.
+// closure is the result of resolving: the chosen packages and the reasons.
 type closure struct {
 	u      *universe
 	chosen map[string]*pkg
@@ -36,8 +36,8 @@ type closure struct {
 // of packages offered and on the wanted list, never on the order of indexes.
 func (u *universe) resolve(wants []want) (*closure, error) {
 	c := &closure{u: u, chosen: map[string]*pkg{}, reason: map[string]string{}}
-	// The wanted packages are chosen before anything is followed, so that a
-	// dependency with alternatives sees what the user asked for.
+	// The wanted packages are chosen first, so that a dependency with
+	// alternatives takes the one that the user requested.
 	for _, w := range wants {
 		p := u.exact(w)
 		if p == nil {
@@ -45,7 +45,7 @@ func (u *universe) resolve(wants []want) (*closure, error) {
 		}
 		c.take(p, "asked for")
 	}
-	for i := 0; i < len(c.order); i++ { // breadth first; loops end because a name is chosen once
+	for i := 0; i < len(c.order); i++ { // breadth first; cyclic dependencies end because a name is chosen once
 		if err := c.follow(c.order[i]); err != nil {
 			return nil, err
 		}
@@ -124,8 +124,8 @@ func (v provided) satisfies(r Relation) bool {
 	return r.Op == "" || v.version != "" && r.matches(v.version)
 }
 
-// archFits judges the qualifier of a dependency in a closure of one
-// architecture: ":any", ":native" and the architecture itself are at home.
+// archFits checks the qualifier of a dependency: ":any", ":native" and the
+// architecture itself are satisfied, since a closure has one architecture.
 func (u *universe) archFits(r Relation) bool {
 	switch r.Qual {
 	case "", "any", "native", "all", u.arch:
@@ -134,16 +134,16 @@ func (u *universe) archFits(r Relation) bool {
 	return false
 }
 
-// pick chooses a package for a clause, nil when nothing fits.
+// pick chooses a package for a clause, nil when no package satisfies it.
 func (c *closure) pick(group []Relation) *pkg {
-	var fallback *pkg // fits, but conflicts with something chosen
+	var fallback *pkg // satisfies the clause, but conflicts with a chosen package
 	for _, r := range group {
 		if !c.u.archFits(r) {
 			continue
 		}
 		for _, p := range c.u.satisfying(r) {
 			if other := c.chosen[p.Name]; other != nil {
-				continue // another version of it is in already
+				continue // another version is already chosen
 			}
 			if c.clash(p) == nil {
 				return p
@@ -174,7 +174,7 @@ func (u *universe) satisfying(r Relation) []*pkg {
 	return list
 }
 
-// clash returns a chosen package that excludes p or is excluded by it.
+// clash returns a chosen package that conflicts with p, nil when there is none.
 func (c *closure) clash(p *pkg) *pkg {
 	for _, q := range c.order {
 		if q != p && (excludes(p, q) || excludes(q, p)) {
@@ -184,8 +184,8 @@ func (c *closure) clash(p *pkg) *pkg {
 	return nil
 }
 
-// excludes reports whether p's Conflicts or Breaks hit q. A package never
-// excludes itself by a name that it provides (Policy 7.6.2).
+// excludes reports whether p's Conflicts or Breaks match q. A package never
+// conflicts with itself by a name that it provides (Policy 7.6.2).
 func excludes(p, q *pkg) bool {
 	if p.Name == q.Name {
 		return false
@@ -239,12 +239,12 @@ func (c *closure) conflicts() error {
 	return nil
 }
 
-// chain tells how a package came into the closure.
+// chain describes why a package is in the closure.
 func (c *closure) chain(p *pkg) string {
 	return p.String() + ": " + c.reason[p.Name]
 }
 
-// conflictError says that two packages of the closure exclude each other.
+// conflictError reports two packages of the closure that conflict.
 type conflictError struct {
 	a, b        *pkg
 	why, whyNot string
@@ -266,7 +266,8 @@ func (c *closure) unmet(p *pkg, group []Relation) error {
 	return &unmetError{clause: strings.Join(alts, " | "), chain: c.chain(p), of: p, offered: offered}
 }
 
-// offered lists the versions of a name, with their suites, for an error.
+// offered lists the available versions of a name with their suites, for an
+// error.
 func (u *universe) offered(name string) []string {
 	var list []string
 	for _, p := range u.byName[name] {

@@ -10,8 +10,8 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// world makes a universe of lines "name version: Field: value; Field: value".
-// A line "@suite priority" begins another suite.
+// world makes a universe of lines "name version: Field: value; Field: value". A
+// line "@suite priority" starts another suite.
 func world(t *testing.T, shuffle bool, lines ...string) *universe {
 	t.Helper()
 	u := newUniverse("amd64")
@@ -102,7 +102,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// Backports do not win by their higher versions.
+// Backports are not preferred although their versions are higher.
 func TestPins(t *testing.T) {
 	u := newUniverse("amd64")
 	add := func(suiteName, version string, rel *release, order int) {
@@ -149,14 +149,14 @@ func TestLinkerFollowsLLVM(t *testing.T) {
 	}
 }
 
-// The families of names that Debian and its children use.
+// The naming schemes of Debian and its derivatives.
 func TestOffers(t *testing.T) {
 	u := world(t, true,
 		"rustc-web 1.96.0+dfsg1-1~deb12u2", "cargo-web 1.96.0+dfsg1-1~deb12u2", "rust-web-src 1.96.0+dfsg1-1~deb12u2",
 		"rustc-web 1.85.0+dfsg3-1", "cargo-web 1.85.0+dfsg3-1", "rust-web-src 1.85.0+dfsg3-1",
 		"rustc 1.63.0+dfsg1-2", "cargo 0.66.0+ds1-1", "rust-src 1.63.0+dfsg1-2",
 		"rustc-1.97 1.97.1+dfsg0ubuntu1-1", "cargo-1.97 1.97.1+dfsg0ubuntu1-1", "rust-1.97-src 1.97.1+dfsg0ubuntu1-1",
-		"rustc-1.98 1.98.0-1", "cargo-1.98 1.98.0-1", // no sources: useless
+		"rustc-1.98 1.98.0-1", "cargo-1.98 1.98.0-1", // no sources: not usable
 	)
 	var got []string
 	for _, c := range u.offers() {

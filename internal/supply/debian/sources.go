@@ -16,14 +16,14 @@ import (
 // Source is one archive location and suite that apt would use for binary
 // packages: a "deb" line, or one combination of a deb822 stanza.
 type Source struct {
-	File string // where it was written, "" for the configuration
+	File string // file that contains it, "" for the configuration
 	Line int
 
 	URI        string   // with a trailing slash
 	Suite      string   // "bookworm"; ends in "/" for a flat archive
 	Components []string // empty for a flat archive
 
-	Arch       []string // as written; empty means all of the machine's
+	Arch       []string // as written; empty means all of the machine
 	ArchAdd    []string // arch+=
 	ArchRemove []string // arch-=
 	SignedBy   []string // key files or upper-case fingerprints
@@ -36,7 +36,7 @@ type Source struct {
 	MinAge     string   // valid-until-min, seconds
 }
 
-// where names the source for people.
+// where names the source in messages.
 func (s *Source) where() string {
 	if s.File == "" {
 		return "the configuration"
@@ -55,10 +55,10 @@ func (s *Source) wantsArch(arch string) bool {
 	return len(s.Arch) == 0 || slices.Contains(s.Arch, arch) || slices.Contains(s.ArchAdd, arch)
 }
 
-// readSources reads sources.list and sources.list.d below root's apt folder,
-// in apt's order. File names are given as the machine sees them (without
-// root). A missing file or folder is no error; a mistake in one is, because
-// leaving out a suite in silence could choose another compiler.
+// readSources reads sources.list and sources.list.d in root's apt directory, in
+// apt's order. File names are those of the machine, without root. A missing
+// file or directory is not an error; a syntax error is one, because skipping a
+// suite could choose another compiler unnoticed.
 func readSources(root string, conf *aptConf) ([]Source, error) {
 	var all []Source
 	list := conf.path("Dir::Etc::sourcelist", "sources.list")
@@ -74,7 +74,7 @@ func readSources(root string, conf *aptConf) ([]Source, error) {
 		defer f.Close()
 		some, err := parse(f, name)
 		if err != nil {
-			return fault.Wrap(fault.Usage, err, "reading apt's sources", "mend the file, or check it with: apt-get --print-uris update")
+			return fault.Wrap(fault.Usage, err, "reading apt's sources", "fix the file, or check it with: apt-get --print-uris update")
 		}
 		all = append(all, some...)
 		return nil
@@ -98,7 +98,7 @@ func readSources(root string, conf *aptConf) ([]Source, error) {
 	return all, nil
 }
 
-// partNames lists a ".d" folder as apt does: names of letters, digits,
+// partNames lists a ".d" directory as apt does: names of letters, digits,
 // hyphen, underscore and period, with one of the suffixes, in byte order.
 func partNames(dir string, suffixes ...string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -192,7 +192,7 @@ func parseSourceLine(line string) (s Source, ok bool, err error) {
 	return s, kind == "deb", nil
 }
 
-// location checks and stores where the packages are.
+// location checks and stores the URI, suite and components.
 func (s *Source) location(uri, suite string, components []string) error {
 	scheme, _, found := strings.Cut(uri, ":")
 	if !found || scheme == "" {
@@ -209,7 +209,8 @@ func (s *Source) location(uri, suite string, components []string) error {
 	return nil
 }
 
-// option stores one option by its deb822 or one-line name, lower-case.
+// option stores an option by its lower-case name in the deb822 or one-line
+// format.
 func (s *Source) option(key string, values []string, add, remove bool) error {
 	first := ""
 	if len(values) > 0 {
@@ -249,13 +250,13 @@ func (s *Source) option(key string, values []string, add, remove bool) error {
 	case "valid-until-min":
 		s.MinAge = first
 	}
-	// Others (lang, target, pdiffs, allow-insecure, ...) choose indexes that
-	// are not read here. allow-insecure and allow-weak are not honoured: an
-	// unsigned index is never believed.
+	// Other options (lang, target, pdiffs, ...) select indexes that are not
+	// used here. allow-insecure and allow-weak are ignored: an unsigned index
+	// is never accepted.
 	return nil
 }
 
-// yesNo stores a boolean as apt writes them.
+// yesNo stores a boolean in apt's notation.
 func yesNo(dst *string, key, v string) error {
 	switch strings.ToLower(v) {
 	case "yes", "true", "1", "on", "with", "enable":
@@ -366,13 +367,13 @@ func stanzaSources(st *Stanza, file string) ([]Source, error) {
 	return all, nil
 }
 
-// splitList splits a deb822 option at blanks and commas.
+// splitList splits a deb822 option at spaces and commas.
 func splitList(v string) []string {
 	return strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' || r == ',' })
 }
 
-// inlineKey restores an armoured key from a folded field: "." stands for an
-// empty line and continuation lines are indented by one blank.
+// inlineKey restores an armoured key from a folded field: "." is an empty line,
+// and continuation lines are indented by one space.
 func inlineKey(v string) string {
 	lines := strings.Split(strings.TrimSpace(v), "\n")
 	for i, l := range lines {

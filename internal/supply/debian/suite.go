@@ -13,7 +13,7 @@ import (
 	"espalier.dev/espalier/internal/supply/fetch"
 )
 
-// suite is one source whose index was read.
+// suite is a source with its index.
 type suite struct {
 	src     *Source
 	order   int
@@ -23,11 +23,11 @@ type suite struct {
 
 // index is one Packages file.
 type index struct {
-	path   string // below the suite: "main/binary-amd64/Packages.xz"
+	path   string // relative to the suite: "main/binary-amd64/Packages.xz"
 	digest store.Digest
 }
 
-// load verifies one source and brings its indexes into the store.
+// load verifies one source and downloads its indexes into the store.
 func (s *Supplier) load(ctx context.Context, st *store.Store, src *Source, task progress.Task) (*suite, error) {
 	if src.Trusted == "no" {
 		return nil, errors.New("it is marked trusted=no")
@@ -54,7 +54,7 @@ func (s *Supplier) load(ctx context.Context, st *store.Store, src *Source, task 
 			if len(rel.archs) > 0 && !slices.Contains(rel.archs, s.arch) {
 				return nil, fmt.Errorf("it has no packages for %s", s.arch)
 			}
-			continue // apt passes over a component that the release does not list
+			continue // apt skips a component that is not in the release
 		}
 		if err := s.fetchIndex(ctx, st, src, rel, ix, task); err != nil {
 			return nil, err
@@ -64,7 +64,7 @@ func (s *Supplier) load(ctx context.Context, st *store.Store, src *Source, task 
 	return su, nil
 }
 
-// base is the folder of the suite's Release file.
+// base is the URL of the directory of the suite's Release file.
 func (s *Source) base() string {
 	if s.flat() {
 		return strings.TrimPrefix(strings.TrimSuffix(s.Suite, "/")+"/", "./")
@@ -101,7 +101,7 @@ func (s *Supplier) loadRelease(ctx context.Context, st *store.Store, src *Source
 	return rel, err
 }
 
-// indexDirs lists the folders whose Packages file the source needs.
+// indexDirs lists the directories of the Packages files that the source needs.
 func indexDirs(src *Source, rel *release, arch string) []string {
 	if src.flat() {
 		return []string{""}
@@ -116,7 +116,8 @@ func indexDirs(src *Source, rel *release, arch string) []string {
 	return dirs
 }
 
-// chooseIndex takes the smallest form of a Packages file that can be read here.
+// chooseIndex returns the smallest form of a Packages file in a supported
+// compression.
 func chooseIndex(rel *release, dir string) (index, bool) {
 	for _, ext := range []string{".xz", ".zst", ".gz", ""} {
 		if d, ok := rel.files[dir+"Packages"+ext]; ok {
@@ -126,8 +127,8 @@ func chooseIndex(rel *release, dir string) (index, bool) {
 	return index{}, false
 }
 
-// fetchIndex brings one index by its digest: from by-hash when the archive
-// has it, so that an update in between does no harm, else by name.
+// fetchIndex downloads one index by its digest: from by-hash when the archive
+// has it, so that an update of the mirror does not interfere, else by name.
 func (s *Supplier) fetchIndex(ctx context.Context, st *store.Store, src *Source, rel *release, ix index, task progress.Task) error {
 	dir, _ := path.Split(ix.path)
 	paths := []string{src.base() + ix.path}
@@ -165,5 +166,5 @@ func readIndex(ctx context.Context, st *store.Store, u *universe, su *suite, ix 
 	if err := u.add(r, su.src.Suite+" "+ix.path, su); err != nil {
 		return err
 	}
-	return blob.Close() // verifies what was read
+	return blob.Close() // verifies the digest
 }

@@ -20,7 +20,7 @@ import (
 	"espalier.dev/espalier/internal/supply/fetch"
 )
 
-// Config is what the user's configuration adds to what the machine knows.
+// Config is the user's configuration, in addition to that of the machine.
 type Config struct {
 	Host     string       // "linux/amd64"; default this machine
 	Sources  []string     // [[supply.source]] as lines of sources.list(5); used when the machine has none
@@ -30,11 +30,12 @@ type Config struct {
 	Formats  map[string]Unpacker // packages that are not Debian's, by lock.Package.Format
 }
 
-// Supplier is an archive that was discovered. It is safe for concurrent use.
+// Supplier is a set of package sources, made by Discover. It is safe for
+// concurrent use.
 type Supplier struct {
 	root    string
 	host    string
-	arch    string // Debian's name
+	arch    string // Debian's name of the architecture
 	conf    *aptConf
 	sources []Source // binary packages of arch only
 	extra   []string // configured prefixes
@@ -49,8 +50,8 @@ type Supplier struct {
 }
 
 // Discover reads apt's sources, keys, proxies and logins below root ("/" for
-// the machine). It makes no connection. No sources at all is not an error yet: a lock
-// can be fetched through prefixes alone.
+// the machine). It opens no connection. Having no sources is not an error: a
+// lock can be fetched from prefixes alone.
 func Discover(root string, cfg Config) (*Supplier, error) {
 	if cfg.Host == "" {
 		cfg.Host = "linux/" + runtime.GOARCH
@@ -100,7 +101,7 @@ func Discover(root string, cfg Config) (*Supplier, error) {
 	return s, nil
 }
 
-// sourcesHint shows what to write on a machine without apt.
+// sourcesHint is the remedy on a machine without apt.
 const sourcesHint = `write where packages come from into espalier.toml, for example:
 [[supply.source]]
 uri = "http://<mirror>/debian"
@@ -109,7 +110,7 @@ suites = ["bookworm", "bookworm-updates"]
 uri = "http://<mirror>/debian-security"
 suites = ["bookworm-security"]`
 
-// debianArch gives Debian's name for a host platform.
+// debianArch returns Debian's name for the architecture of a host platform.
 func debianArch(host string) (string, error) {
 	goos, arch, _ := strings.Cut(host, "/")
 	names := map[string]string{"amd64": "amd64", "arm64": "arm64", "386": "i386", "arm": "armhf", "riscv64": "riscv64", "ppc64le": "ppc64el", "s390x": "s390x", "loong64": "loong64"}
@@ -135,7 +136,7 @@ func codename(root string) string {
 }
 
 // proxy applies Acquire::http::Proxy and Acquire::https::Proxy, also per host,
-// before the environment, as apt does. "DIRECT" means none.
+// with precedence over the environment, as apt does. "DIRECT" means none.
 func (c *aptConf) proxy(environ func(*url.URL) (*url.URL, error)) func(*url.URL) (*url.URL, error) {
 	return func(u *url.URL) (*url.URL, error) {
 		schemes := []string{u.Scheme}
@@ -153,7 +154,7 @@ func (c *aptConf) proxy(environ func(*url.URL) (*url.URL, error)) func(*url.URL)
 				}
 				p, err := url.Parse(v)
 				if err != nil || p.Host == "" {
-					return nil, errors.New("Acquire::" + scheme + item + " of apt.conf is not an address")
+					return nil, errors.New("Acquire::" + scheme + item + " of apt.conf is not a URL")
 				}
 				return p, nil
 			}
@@ -162,9 +163,10 @@ func (c *aptConf) proxy(environ func(*url.URL) (*url.URL, error)) func(*url.URL)
 	}
 }
 
-// essential reports whether a package choice without this source could be
-// silently wrong: main of the machine's own release with its security and
-// update suites, or anything that the user configured for this purpose.
+// essential reports whether the choice of packages could be wrong, without an
+// error, if this source were skipped: main of the machine's own release with
+// its security and update suites, or a source that the user configured for this
+// purpose.
 func (s *Supplier) essential(src *Source) bool {
 	if src.File == "" || s.release == "" {
 		return true
@@ -176,7 +178,7 @@ func (s *Supplier) essential(src *Source) bool {
 	return base == s.release && slices.Contains(src.Components, "main")
 }
 
-// String names the supplier with the suites of the machine's own release.
+// String is the supplier's name with the suites of the machine's own release.
 func (s *Supplier) String() string {
 	var names []string
 	for i := range s.sources {
@@ -192,9 +194,9 @@ func supplierName(suites []string) string {
 	return "debian:" + strings.Join(suites, "+")
 }
 
-// index reads the indexes of all sources, verified, once. A source that is not
-// essential may fail: that is a note. The caller keeps its own reference:
-// Assemble drops the supplier's.
+// index reads the indexes of all sources once, verified. A failure of a source
+// that is not essential is a note. The caller must keep the result: Assemble
+// drops the supplier's reference.
 func (s *Supplier) index(ctx context.Context, st *store.Store, rep progress.Reporter) (*universe, []*suite, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,8 +235,8 @@ func (s *Supplier) refresh(ctx context.Context, st *store.Store, rep progress.Re
 	return nil
 }
 
-// loadAll brings the releases and index blobs of all sources at once and
-// returns those that are usable, in the order of the sources.
+// loadAll downloads the releases and indexes of all sources concurrently and
+// returns the usable ones, in the order of the sources.
 func (s *Supplier) loadAll(ctx context.Context, st *store.Store, rep progress.Reporter, task progress.Task) ([]*suite, error) {
 	type outcome struct {
 		suite *suite
@@ -275,17 +277,17 @@ func (s *Supplier) loadAll(ctx context.Context, st *store.Store, rep progress.Re
 	return suites, nil
 }
 
-// publicURI is the source's address without a login.
+// publicURI is the source's URL without credentials.
 func (s *Source) publicURI() string {
 	u, err := url.Parse(s.URI)
 	if err != nil {
-		return "(unreadable address)"
+		return "(invalid URL)"
 	}
 	u.User = nil
 	return u.String()
 }
 
-// explain turns a failure of one source into an error with its cure.
+// explain wraps the failure of a source in an error with a remedy.
 func (s *Supplier) explain(src *Source, err error) error {
 	what := fmt.Sprintf("package index %s of %s", src.Suite, src.publicURI())
 	var stale *staleError
@@ -293,7 +295,7 @@ func (s *Supplier) explain(src *Source, err error) error {
 	var f *fault.Error
 	switch {
 	case errors.As(err, &stale):
-		return fault.Wrap(fault.Pins, err, what, "choose a mirror that is kept up (see "+src.where()+")",
+		return fault.Wrap(fault.Pins, err, what, "choose a mirror that is up to date (see "+src.where()+")",
 			"for an archive that is frozen on purpose, write [check-valid-until=no] into its source")
 	case errors.As(err, &missing):
 		return fault.Wrap(fault.Pins, err, what, "install the archive's current keyring package, or name the key file with signed-by in "+src.where())
@@ -303,8 +305,8 @@ func (s *Supplier) explain(src *Source, err error) error {
 	return fault.Wrap(fault.Pins, err, what, "try another mirror, or compare with: apt-get update (source: "+src.where()+")")
 }
 
-// prefixes lists the archives for package files, those most likely to have
-// path first. Every one is tried; this only saves questions.
+// prefixes lists the archives for package files, those most likely to have path
+// first. All are tried; the order only saves requests.
 func (s *Supplier) prefixes(path string) []string {
 	var list []string
 	for i := range s.sources {

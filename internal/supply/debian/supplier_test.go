@@ -21,7 +21,7 @@ import (
 	"espalier.dev/espalier/internal/supply/fetch"
 )
 
-// notes is a reporter that keeps the notes.
+// notes is a reporter that records the notes.
 type notes struct {
 	progress.Reporter
 	mu    sync.Mutex
@@ -148,7 +148,7 @@ func TestLockAndAssemble(t *testing.T) {
 	})
 }
 
-// Everything that can be wrong between a mirror and the store.
+// Errors of mirrors and packages.
 func TestBadInput(t *testing.T) {
 	good := rustPackages("1.96.0-1")
 	const suite = "testing-suite"
@@ -239,7 +239,7 @@ func TestBadInput(t *testing.T) {
 			b := bytes.Clone(m.files[debOf(m, "rustc-web")])
 			b[len(b)/2] ^= 1
 			m.files[debOf(m, "rustc-web")] = b
-		}, fault.Pins, []string{"fetching rustc-web 1.96.0-1", "sha256"}, "other bytes"},
+		}, fault.Pins, []string{"fetching rustc-web 1.96.0-1", "sha256"}, "other content"},
 		{"package truncated", func(m *mirror) {
 			n := debOf(m, "gcc")
 			m.files[n] = m.files[n][:100]
@@ -247,22 +247,22 @@ func TestBadInput(t *testing.T) {
 		{"package lost", func(m *mirror) { delete(m.files, debOf(m, "gcc")) },
 			fault.Pins, []string{"fetching gcc 1.96.0-1", "404"}, "no location has pool/main/"},
 		{"package that leaves the root", func(m *mirror) {
-			m.publish(suite, spoil(good, "gcc", tar.Header{Name: "./usr/../../etc/cron.d/evil"})...)
+			m.publish(suite, withEntries(good, "gcc", tar.Header{Name: "./usr/../../etc/cron.d/evil"})...)
 		}, fault.Pins, []string{"unpacking gcc 1.96.0-1", "leaves the package"}, ""},
 		{"package with an absolute path", func(m *mirror) {
-			m.publish(suite, spoil(good, "gcc", tar.Header{Name: "/etc/passwd"})...)
+			m.publish(suite, withEntries(good, "gcc", tar.Header{Name: "/etc/passwd"})...)
 		}, fault.Pins, []string{"absolute path"}, ""},
 		{"package with a device", func(m *mirror) {
-			m.publish(suite, spoil(good, "gcc", tar.Header{Name: "./dev/sda", Typeflag: tar.TypeBlock})...)
+			m.publish(suite, withEntries(good, "gcc", tar.Header{Name: "./dev/sda", Typeflag: tar.TypeBlock})...)
 		}, fault.Pins, []string{"is a device"}, ""},
 		{"package that writes through a symlink", func(m *mirror) {
-			m.publish(suite, spoil(good, "gcc", tar.Header{Name: "./opt", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, tar.Header{Name: "./opt/passwd"})...)
+			m.publish(suite, withEntries(good, "gcc", tar.Header{Name: "./opt", Typeflag: tar.TypeSymlink, Linkname: "/etc"}, tar.Header{Name: "./opt/passwd"})...)
 		}, fault.Pins, []string{"opt"}, ""},
 		{"package with a dangling hard link", func(m *mirror) {
-			m.publish(suite, spoil(good, "gcc", tar.Header{Name: "./usr/bin/x", Typeflag: tar.TypeLink, Linkname: "./usr/bin/none"})...)
+			m.publish(suite, withEntries(good, "gcc", tar.Header{Name: "./usr/bin/x", Typeflag: tar.TypeLink, Linkname: "./usr/bin/none"})...)
 		}, fault.Pins, []string{"hard link", "usr/bin/none"}, ""},
 		{"two packages disagree", func(m *mirror) {
-			m.publish(suite, spoil(good, "gcc", tar.Header{Name: "./usr/bin/rustc"})...)
+			m.publish(suite, withEntries(good, "gcc", tar.Header{Name: "./usr/bin/rustc"})...)
 		}, fault.Pins, []string{"usr/bin/rustc", "gcc 1.96.0-1", "rustc-web 1.96.0-1"}, ""},
 		{"no package at all", func(m *mirror) {
 			g := slices.Clone(good)
@@ -313,11 +313,11 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// m0 stands for the mirror's address in a table.
+// m0 is replaced by the mirror's URL in tables.
 const m0 = "\x00mirror"
 
-// spoil adds entries to one package.
-func spoil(packages []testPkg, name string, entries ...tar.Header) []testPkg {
+// withEntries adds entries to one package.
+func withEntries(packages []testPkg, name string, entries ...tar.Header) []testPkg {
 	out := slices.Clone(packages)
 	for i := range out {
 		if strings.HasPrefix(out[i].control, "Package: "+name+"\n") {
@@ -341,7 +341,7 @@ func TestToolchainChoice(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		req  Request
-		want string // version of rustc-web, or part of the error
+		want string // version of rustc-web, or substring of the error
 		hint string
 		kind fault.Kind
 	}{
@@ -383,7 +383,8 @@ func TestToolchainChoice(t *testing.T) {
 	}
 }
 
-// Cargo alone needs what it is linked with, and what that needs.
+// Cargo alone needs the libraries that it is linked with, and their
+// dependencies.
 func TestCargoAlone(t *testing.T) {
 	m := newMirror(t)
 	list := rustPackages("1.96.0-1")
@@ -431,8 +432,8 @@ func TestCargoAlone(t *testing.T) {
 	}
 }
 
-// Third-party sources that do not answer are notes; the machine's own
-// security suite is not.
+// A failure of a third-party source is a note; one of the machine's own
+// security suite is an error.
 func TestWhichSourcesMayFail(t *testing.T) {
 	m := newMirror(t)
 	m.publish("testing-suite", rustPackages("1.96.0-1")...)
@@ -456,8 +457,8 @@ func (m *mirror) line(rest string) string {
 	return "deb [signed-by=/etc/apt/test.asc] " + m.url + " " + rest + "\n"
 }
 
-// By-hash files win over names, so that a mirror in the middle of an update
-// does no harm.
+// By-hash files are preferred to names, so that an update of the mirror does
+// not interfere.
 func TestByHash(t *testing.T) {
 	m := newMirror(t)
 	m.publish("testing-suite", rustPackages("1.96.0-1")...)
@@ -470,7 +471,7 @@ func TestByHash(t *testing.T) {
 	if _, err := m.discover(Config{}).Lock(context.Background(), testStore(t), Request{}, progress.Discard); err != nil {
 		t.Fatal(err)
 	}
-	// And the name serves when by-hash does not.
+	// The name is used when there is no by-hash file.
 	m.files[name] = b
 	delete(m.files, "dists/testing-suite/main/binary-amd64/by-hash/SHA256/"+d.Hash)
 	if _, err := m.discover(Config{}).Lock(context.Background(), testStore(t), Request{}, progress.Discard); err != nil {
@@ -490,8 +491,8 @@ func TestWithoutApt(t *testing.T) {
 	if _, err := m.tryDiscover(Config{Sources: []string{"deb http://x"}}); fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "archive and suite 1") {
 		t.Errorf("error %v", err)
 	}
-	// Without signed-by the keys inside the program are asked, and they do
-	// not know this archive.
+	// Without signed-by the embedded keys are used, which do not include that
+	// of this archive.
 	s = m.discover(Config{Sources: []string{"deb " + m.url + " testing-suite main"}})
 	if _, err := s.Lock(context.Background(), testStore(t), Request{}, progress.Discard); err == nil || !strings.Contains(err.Error(), "inside espalier") {
 		t.Errorf("error %v", err)

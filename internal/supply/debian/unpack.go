@@ -10,23 +10,23 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// maxUnpacked bounds one package's content; the largest of a toolchain has
-// 0.4 GB.
+// maxUnpacked bounds the content of one package, in bytes; the largest of a
+// toolchain has 0.4 GB.
 const maxUnpacked = 16 << 30
 
 // Sink receives a package's entries: merged paths, rewritten targets, nothing
-// pruned. store.TreeSource is one.
+// pruned. store.TreeSource implements it.
 type Sink interface {
 	File(ctx context.Context, path string, executable bool, r io.Reader) (store.Digest, error)
 	Symlink(path, target string) error
 	Dir(path string) error
 }
 
-// unpack writes the content of one package into to. open is called again when
+// unpack writes the content of one package to a Sink. open is called again when
 // the package has hard links, whose content is written once per name. Modes
-// other than "executable", owners, times and the set-id bits are dropped.
+// other than "executable", owners, times and set-id bits are dropped.
 func unpack(ctx context.Context, open func() (io.ReadCloser, error), to Sink) error {
-	links := map[string][]hardLink{} // by the name of the entry they repeat
+	links := map[string][]hardLink{} // by the name of the entry that they link to
 	err := walkDeb(open, func(h *tar.Header, name string, r io.Reader) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -107,7 +107,7 @@ func unpackLinks(ctx context.Context, open func() (io.ReadCloser, error), to Sin
 		if len(done) == before && len(picked) == 0 {
 			for of, l := range links {
 				if len(l) > 0 {
-					return fmt.Errorf("hard link %q to %q, which is no file of the package", l[0].name, of)
+					return fmt.Errorf("hard link %q to %q, which is not a file of the package", l[0].name, of)
 				}
 			}
 		}
@@ -115,17 +115,16 @@ func unpackLinks(ctx context.Context, open func() (io.ReadCloser, error), to Sin
 	return nil
 }
 
-// walkDeb calls visit for every entry of the data archive with its merged
-// name, and makes sure that the package is read to its end, so that its
-// digest is checked.
+// walkDeb calls visit for every entry of the data archive with its merged name,
+// and reads the package to its end, so that its digest is checked.
 func walkDeb(open func() (io.ReadCloser, error), visit func(h *tar.Header, name string, r io.Reader) error) (err error) {
 	blob, err := open()
 	if err != nil {
 		return err
 	}
 	defer func() {
-		// The store verifies what it handed out when it is closed. Its
-		// verdict outranks what a damaged archive looked like.
+		// The store verifies the content when it is closed. A wrong digest
+		// takes precedence over an error in the archive that it causes.
 		if cerr := blob.Close(); cerr != nil {
 			err = cerr
 		}
@@ -140,7 +139,7 @@ func walkDeb(open func() (io.ReadCloser, error), visit func(h *tar.Header, name 
 	for {
 		h, err := in.Next()
 		if err == io.EOF {
-			// Behind the archive's end come padding and the compression's
+			// After the archive's end there is padding and the compression's
 			// own checksum.
 			if _, err := io.Copy(io.Discard, data); err != nil {
 				return fmt.Errorf("data.tar: %w", err)

@@ -78,15 +78,15 @@ func TestPruned(t *testing.T) {
 	}
 }
 
-// paper is a sink that keeps what it receives.
-type paper struct {
+// recordingSink is a Sink that records its entries.
+type recordingSink struct {
 	mu      sync.Mutex
 	entries map[string]string
 }
 
-func newPaper() *paper { return &paper{entries: map[string]string{}} }
+func newPaper() *recordingSink { return &recordingSink{entries: map[string]string{}} }
 
-func (p *paper) put(path, what string) error {
+func (p *recordingSink) put(path, what string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if path == "" || strings.HasPrefix(path, "/") || slices.Contains(strings.Split(path, "/"), "..") || filepath.Clean(path) != path {
@@ -96,7 +96,7 @@ func (p *paper) put(path, what string) error {
 	return nil
 }
 
-func (p *paper) File(ctx context.Context, path string, executable bool, r io.Reader) (store.Digest, error) {
+func (p *recordingSink) File(ctx context.Context, path string, executable bool, r io.Reader) (store.Digest, error) {
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return store.Digest{}, err
@@ -104,8 +104,8 @@ func (p *paper) File(ctx context.Context, path string, executable bool, r io.Rea
 	d := store.DigestOf(b)
 	return d, p.put(path, fmt.Sprintf("file %v %s", executable, d.Hash))
 }
-func (p *paper) Symlink(path, target string) error { return p.put(path, "link "+target) }
-func (p *paper) Dir(path string) error             { return p.put(path, "dir") }
+func (p *recordingSink) Symlink(path, target string) error { return p.put(path, "link "+target) }
+func (p *recordingSink) Dir(path string) error             { return p.put(path, "dir") }
 
 func openBytes(b []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
@@ -145,7 +145,7 @@ func TestDamagedDebs(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		"empty":              {nil, "no archive"},
+		"empty":              {nil, "not an ar archive"},
 		"other file":         {[]byte("<html>not found</html>"), "!<arch>"},
 		"only magic":         {good[:8], "unexpected EOF"},
 		"cut in a header":    {good[:40], "unexpected EOF"},
@@ -173,7 +173,7 @@ func TestDamagedDebs(t *testing.T) {
 	}
 }
 
-// The same tree as dpkg-deb -x, for real packages, up to the rules of
+// The tree is that of dpkg-deb -x for real packages, apart from the rules of
 // PruneVersion 1.
 func TestUnpackLikeDpkg(t *testing.T) {
 	devtest.Long(t, "downloads packages")

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// CompareVersions orders two Debian version strings ([epoch:]upstream[-revision],
-// Debian Policy 5.6.12): negative when a sorts before b. A tilde sorts before
-// everything, even before the end, so that 1.0~rc1 is older than 1.0. Strings
-// that are no valid versions still have a total order.
+// CompareVersions compares two Debian version strings
+// ([epoch:]upstream[-revision], Debian Policy 5.6.12): negative when a sorts
+// before b. A tilde sorts before everything, even before the end, so that
+// 1.0~rc1 is older than 1.0. Invalid versions also have a total order.
 func CompareVersions(a, b string) int {
 	ea, ua, ra := splitVersion(a)
 	eb, ub, rb := splitVersion(b)
@@ -31,7 +31,7 @@ func splitVersion(v string) (epoch, upstream, revision string) {
 	return epoch, v, ""
 }
 
-// checkVersion reports what Policy forbids in a version.
+// checkVersion returns an error for a version that violates Policy.
 func checkVersion(v string) error {
 	_, upstream, revision := splitVersion(v)
 	if upstream == "" {
@@ -50,8 +50,8 @@ func checkVersion(v string) error {
 	return nil
 }
 
-// upstreamOf returns the upstream part of a version, without the suffixes
-// that repacking leaves: "1.96.0+dfsg1-1~deb12u2" gives "1.96.0".
+// upstreamOf returns the upstream part of a version, without the suffixes of
+// repacked sources: "1.96.0+dfsg1-1~deb12u2" gives "1.96.0".
 func upstreamOf(v string) string {
 	_, upstream, _ := splitVersion(v)
 	if i := strings.IndexAny(upstream, "+~"); i >= 0 {
@@ -72,8 +72,8 @@ func allDigits(s string) bool {
 	return s != ""
 }
 
-// weight is a character's place in the order of non-digit parts: tilde, end
-// of the part, letters, everything else.
+// weight is the position of a character in the order of non-digit parts: tilde,
+// end of the part, letters, everything else.
 func weight(s string, i int) int {
 	switch {
 	case i >= len(s) || isDigit(s[i]):

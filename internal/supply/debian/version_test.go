@@ -39,7 +39,7 @@ func sign(n int) int {
 	return 0
 }
 
-// dpkg is the judge of the order.
+// The order is that of dpkg.
 func TestCompareVersionsLikeDpkg(t *testing.T) {
 	dpkg := devtest.Tool(t, "dpkg")
 	odd := []string{"1.0-1-2", "1.0:1-1", "2:1.0:1", "1.2.3.4.5", "1a", "1a1", "1-a", "1-~", "1~", "1~~a", "1~a", "1+", "1.", "1..1", "1Z", "1z", "01-1", "1-01", "1-1a~", "0.0.0", "1-0", "1"}
@@ -60,7 +60,7 @@ func TestCompareVersionsLikeDpkg(t *testing.T) {
 	}
 	for i, a := range valid {
 		for j, b := range valid {
-			if (i*31+j*17)%3 != 0 { // a third of the pairs: a process each
+			if (i*31+j*17)%3 != 0 { // a third of the pairs, since each starts a process
 				continue
 			}
 			op := map[int]string{-1: "lt", 0: "eq", 1: "gt"}[sign(CompareVersions(a, b))]

@@ -316,7 +316,7 @@ func TestMatrixPassThrough(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	c.pad(0, ioIE)
 	c.pad(1, 0)
-	c.w(gpioBase+gpFuncInSel0+4*98, gpInSelMatrix|0)
+	c.w(gpioBase+gpFuncInSel0+4*98, gpInSelMatrix) // pad 0
 	c.w(gpioBase+gpFuncOutSel0+4*1, 98)
 	for _, l := range []emu.Level{emu.High, emu.Low, emu.High} {
 		c.board.SetPin(0, l)
@@ -332,7 +332,7 @@ func TestMatrixRing(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	c.pad(0, ioIE)
 	c.w(gpioBase+gpFuncOutSel0, 97|gpOutInv)
-	c.w(gpioBase+gpFuncInSel0+4*97, gpInSelMatrix|0)
+	c.w(gpioBase+gpFuncInSel0+4*97, gpInSelMatrix) // pad 0
 	if got := c.board.Conflicts(); len(got) == 0 || !got[0].Oscillates {
 		t.Errorf("conflicts %v", got)
 	}

@@ -199,19 +199,6 @@ func TestEmulateText(t *testing.T) {
 	}
 }
 
-// quiet is a port on which nothing comes, and whose lines nobody may touch.
-type quiet struct {
-	serial.Port
-	kind serial.Kind
-}
-
-func (q quiet) Read(_ context.Context, _ []byte, d time.Duration) (int, error) {
-	time.Sleep(min(d, time.Millisecond))
-	return 0, os.ErrDeadlineExceeded
-}
-func (q quiet) Info() serial.Info { return serial.Info{Name: "ttyX", Kind: q.kind} }
-func (q quiet) Close() error      { return nil }
-
 // untouched is a board that takes note of everything that is done to its port.
 type untouched struct {
 	serial.Port

@@ -40,6 +40,9 @@ func Parse(name string, b []byte) (*Node, error) {
 		}
 		return nil, d.errorAt(d.pos(at), "not UTF-8")
 	}
+	if at, what := bounded(b); at >= 0 {
+		return nil, d.errorAt(d.pos(at), what)
+	}
 	// The decoder knows all rules of the language (a key set twice, a table
 	// that reopens a value); the tree below is built without checking them.
 	var all map[string]any

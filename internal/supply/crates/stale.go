@@ -7,6 +7,8 @@ import (
 
 // ErrStale is in the chain of an error when Cargo.lock does not match the
 // manifests.
+//
+//lint:ignore ST1005 the message begins with the name of a file
 var ErrStale = errors.New("Cargo.lock does not match the manifests")
 
 // IsStale reports whether cargo's output says that Cargo.lock cannot be used

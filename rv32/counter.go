@@ -73,8 +73,11 @@ func (c *CPU) setCounter(n uint16, v uint32) {
 	*base = v
 }
 
-// counts reports whether a counter needs to see every instruction.
-func (c *CPU) counts() bool { return c.mcount == countEvents || c.ucount == countEvents }
+// counts reports whether a counter or the stack monitor needs to see every
+// instruction.
+func (c *CPU) counts() bool {
+	return c.mcount == countEvents || c.ucount == countEvents || c.stackReport != nil
+}
 
 // count adds the instruction that has retired, with size bytes, and next the
 // address after it.

@@ -94,21 +94,26 @@ type CPU struct {
 	base   uint64 // block engine: cycles + what is left of its budget
 	mem    Memory
 	// attn makes both engines consult boundary before the next instruction.
-	attn     bool
-	waiting  bool
-	irq      uint8
-	mode     Mode
-	yield    bool
-	traced   bool
-	csr      CSRs
-	hash     uint64
-	trapped  bool // the instruction just executed trapped
-	guard    guards
-	pmp      []pmpEntry // in the order of their numbers
-	fault    uint32     // cause of a load or store that was refused
-	mcount   counterMode
-	ucount   counterMode
-	counting bool // the running engine counts events
+	attn    bool
+	waiting bool
+	irq     uint8
+	mode    Mode
+	yield   bool
+	traced  bool
+	csr     CSRs
+	hash    uint64
+	trapped bool // the instruction just executed trapped
+	guard   guards
+	pmp     []pmpEntry // in the order of their numbers
+	regions []Region
+	report  func(i int)
+	// the stack monitor; nil: none
+	stackReport         func(pc, sp uint32)
+	stackLow, stackHigh uint32
+	fault               uint32 // cause of a load or store that was refused
+	mcount              counterMode
+	ucount              counterMode
+	counting            bool // the running engine counts events
 
 	bus     Bus
 	csrBus  CSRBus

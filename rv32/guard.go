@@ -5,7 +5,7 @@ package rv32
 
 // guards says which checks are needed.
 type guards struct {
-	data    bool // triggers on loads or stores
+	data    bool // triggers on loads or stores, monitored regions
 	execute bool // triggers on instructions
 	pmp     bool // an entry is on, or the mode is user
 }
@@ -20,7 +20,7 @@ type pmpEntry struct {
 func (c *CPU) reguard() {
 	kinds := c.watches()
 	c.guard = guards{
-		data:    kinds&(trigLoad|trigStore) != 0,
+		data:    kinds&(trigLoad|trigStore) != 0 || len(c.regions) > 0,
 		execute: kinds&trigExecute != 0,
 	}
 	c.pmp = c.pmp[:0]
@@ -53,7 +53,13 @@ func (c *CPU) permitted(kind, addr, n uint32) bool {
 	if kind == trigStore {
 		p = Write
 	}
-	return !c.guard.pmp || c.allows(addr, n, p)
+	if c.guard.pmp && !c.allows(addr, n, p) {
+		return false
+	}
+	if len(c.regions) > 0 {
+		c.monitored(kind, addr, n)
+	}
+	return true
 }
 
 // fetch reads the instruction at pc. ok is false where code may not be fetched;
@@ -74,7 +80,7 @@ func (c *CPU) fetch(pc uint32) (word, at uint32, ok bool) {
 
 // cachesLoads reports whether loads from the page at addr need no check.
 func (c *CPU) cachesLoads(addr uint32) bool {
-	if c.guard.data && c.watchesLoads(addr) {
+	if c.guard.data && (c.watchesLoads(addr) || c.monitors(trigLoad, addr)) {
 		return false
 	}
 	return !c.guard.pmp || c.allows(addr&^(PageSize-1), PageSize, Read)
@@ -85,6 +91,9 @@ func (c *CPU) cachesLoads(addr uint32) bool {
 func (c *CPU) cachesStores(addr uint32) (watched uint64, ok bool) {
 	if c.guard.data {
 		watched = c.watchedLines(addr)
+	}
+	if c.monitors(trigStore, addr) {
+		return 0, false
 	}
 	return watched, !c.guard.pmp || c.allows(addr&^(PageSize-1), PageSize, Write)
 }

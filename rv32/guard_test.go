@@ -124,3 +124,37 @@ func TestPerformanceEvents(t *testing.T) {
 		}
 	})
 }
+
+// Monitors report and let the instruction go on, alike in both engines.
+func TestMonitors(t *testing.T) {
+	sw := func(rs2, rs1, off uint32) uint32 { return off>>5<<25 | rs2<<20 | rs1<<15 | 2<<12 | off&31<<7 | 0x23 }
+	bothEngines(t, func(t *testing.T, e Engine) {
+		// a round: load, store to the region, store beside it, sp down and up
+		c := guarded(t, e, lw(6, 5, 0x40), sw(6, 5, 0x44), sw(6, 5, 0x48), addi(2, 2, 0xff0), addi(2, 2, 0x10), 0xfedff06f)
+		c.SetReg(5, 0x3000)
+		c.SetReg(2, 0x4000)
+		c.Run(60)
+		var seen []int
+		c.SetMonitors([]Region{{From: 0x3040, To: 0x3047, Store: true}, {From: 0x3040, To: 0x3043, Load: true}}, func(i int) { seen = append(seen, i) })
+		c.Run(120)
+		if len(seen) != 20 || seen[0] != 1 || seen[1] != 0 {
+			t.Errorf("%d reports: %v", len(seen), seen)
+		}
+		low := 0
+		c.SetStackMonitor(0x3ff8, 0x4000, func(pc, sp uint32) {
+			if low++; pc != 0x100c || sp != 0x3ff0 {
+				t.Errorf("pc 0x%x, sp 0x%x", pc, sp)
+			}
+		})
+		c.Run(180)
+		if low != 10 {
+			t.Errorf("%d reports of the stack pointer", low)
+		}
+		c.SetStackMonitor(0, 0, nil)
+		c.SetMonitors(nil, nil)
+		c.Run(240)
+		if low != 10 || len(seen) != 40 {
+			t.Errorf("monitors that are off report: %d, %d", low, len(seen))
+		}
+	})
+}

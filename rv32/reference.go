@@ -41,5 +41,8 @@ func (c *CPU) step() {
 	}
 	if c.counts() && !c.trapped {
 		c.count(&in, size, pc+size)
+		if c.stackReport != nil {
+			c.stackMoved(&in, pc)
+		}
 	}
 }

@@ -57,6 +57,9 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 		return 0, b.outside(addr)
 	}
 	d, st, off := b.find(addr &^ 3)
+	if b.soc.assist.pif != 0 {
+		b.soc.assist.peripheral(addr, false)
+	}
 	v := d.read(off)
 	switch k := st.kinds[off>>2]; {
 	case k&known == 0:
@@ -95,6 +98,9 @@ func (b *bus) Store(addr uint32, size int, v uint32) bool {
 	}
 	if k&latch == 0 {
 		b.soc.m.NoteWrite(addr, v)
+	}
+	if b.soc.assist.pif != 0 {
+		b.soc.assist.peripheral(addr, true)
 	}
 	d.write(off, v)
 	return true

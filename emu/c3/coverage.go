@@ -51,7 +51,7 @@ var chipCoverage = []coverage{
 	{[]string{"APB_SARADC"}, levelPartial, "values that the user sets, calibration of the eFuse, DMA, temperature sensor", "filters"},
 	{[]string{"APB_CTRL"}, levelPartial, "seeded random numbers", "the rest is storage"},
 	{[]string{"ANA_I2C"}, levelPartial, "the synthesizer's channel, calibration of the ADC", "the rest is storage"},
-	{[]string{"ASSIST_DEBUG"}, levelPartial, "recording of the program counter", "monitors of regions and of the stack pointer have no effect"},
+	{[]string{"ASSIST_DEBUG"}, levelPartial, "recording of the program counter, monitors of regions and of the stack pointer", "log of the bus"},
 	{[]string{"SENSITIVE"}, levelStorage, "values after reset and locks as written", "permissions are not enforced"},
 	{[]string{"WIFI_MAC", "WIFI_MAC_PLCP", "WIFI_MAC_WDEV"}, levelPartial, "receive ring, transmit slots, address filter, key slots with CCMP, " +
 		"TSF and TBTT interrupts", "rate tables are storage"},

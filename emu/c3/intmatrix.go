@@ -34,6 +34,7 @@ const (
 	srcAES            = 48
 	srcSHA            = 49
 	srcFromCPU0       = 50
+	srcAssistDebug    = 54
 	sources           = 62
 	lines             = 32
 	regSourceStatus0  = 0xf8

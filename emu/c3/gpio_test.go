@@ -285,6 +285,7 @@ func TestMatrixPaths(t *testing.T) {
 func TestDirectFunctions(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	g := c.gpio
+	g.enableOutput(sigFSPID, true) // SPI2 itself drives it during a transfer only
 	g.drive(sigFSPID, true)
 	c.w(iomuxBase+ioPin0+4*7, 2<<12|ioIE)
 	if got := c.board.Pin(7); got != emu.High {

@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/serial"
 )
 
@@ -36,7 +36,7 @@ address is reachable from this machine only; use a tunnel to go further.` + exit
 			if len(names) == 1 {
 				name = names[0]
 			}
-			return a.servePort(cmd.Context(), name, o)
+			return servePort(cmd.Context(), a, name, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Listen, "listen", "rfc2217://127.0.0.1:0", "`ADDRESS` to listen at; port 0 takes a free one")
@@ -44,41 +44,21 @@ address is reachable from this machine only; use a tunnel to go further.` + exit
 	return cmd
 }
 
-// listen opens the address of a URL and prints what it got.
-func (a *app) listen(ctx context.Context, url string) (l serial.Listener, rfc2217 bool, err error) {
-	if err := checkListen(url); err != nil {
-		return nil, false, err
+// announcePort prints where a shared port can be opened.
+func announcePort(out *ui.UI) func(port string) {
+	return func(port string) {
+		out.Event("serve", struct {
+			Port string `json:"port"`
+		}{port})
+		out.Printf("%s", port)
 	}
-	scheme, addr, _ := strings.Cut(url, "://")
-	l, err = serial.Listen(ctx, addr)
-	if err != nil {
-		return nil, false, fault.Wrap(fault.Port, err, "listening at "+url)
-	}
-	a.announce(scheme + "://" + l.Addr().String())
-	return l, scheme == "rfc2217", nil
-}
-
-// checkListen refuses an address that listen does not know.
-func checkListen(url string) error {
-	if scheme, _, ok := strings.Cut(url, "://"); !ok || scheme != "tcp" && scheme != "rfc2217" {
-		return fault.New(fault.Usage, url+": want tcp://HOST:PORT or rfc2217://HOST:PORT", "rfc2217://127.0.0.1:0 takes a free port")
-	}
-	return nil
-}
-
-// announce prints where a port can be found.
-func (a *app) announce(port string) {
-	a.ui.Event("serve", struct {
-		Port string `json:"port"`
-	}{port})
-	a.ui.Printf("%s", port)
 }
 
 // portReturns is how long a vanished port is waited for.
 const portReturns = time.Hour
 
-func (a *app) servePort(ctx context.Context, name string, o servePortOptions) error {
-	if err := checkListen(o.Listen); err != nil {
+func servePort(ctx context.Context, a *app, name string, o servePortOptions) error {
+	if err := session.CheckShare(o.Listen); err != nil {
 		return err
 	}
 	name, err := choosePort(a, name)
@@ -90,30 +70,12 @@ func (a *app) servePort(ctx context.Context, name string, o servePortOptions) er
 	if err != nil {
 		return portFault(err)
 	}
-	defer func() { p.Close() }()
-	l, rfc2217, err := a.listen(ctx, o.Listen)
-	if err != nil {
-		return err
-	}
-	addr := l.Addr().String()
-	for {
-		s := serial.Server{Port: p, RFC2217: rfc2217, Event: func(text string) { a.ui.Note("%s", text) }}
-		err := s.Serve(ctx, l)
-		var gone *serial.GoneError
-		if !errors.As(err, &gone) {
-			return err
-		}
-		a.ui.Note("%v; waiting for it", gone)
-		info := p.Info()
-		p.Close()
-		back, err := serial.Reopen(ctx, info, opt, portReturns)
-		if err != nil {
-			return portFault(err)
-		}
-		p = back
-		a.ui.Note("%s is back", p.Info().Name)
-		if l, err = serial.Listen(ctx, addr); err != nil {
-			return fault.Wrap(fault.Port, err, "listening again")
-		}
-	}
+	defer p.Close()
+	note := func(text string) { a.ui.Note("%s", text) }
+	return portFault(session.SharePort(ctx, p, session.Sharing{
+		Address: o.Listen, Announce: announcePort(a.ui), Event: note, Note: note,
+		Reopen: func(ctx context.Context, was serial.Info) (serial.Port, error) {
+			return serial.Reopen(ctx, was, opt, portReturns)
+		},
+	}))
 }

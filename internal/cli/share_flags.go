@@ -75,8 +75,8 @@ func shareBoard(cmd *cobra.Command, a *app, r emulatedRun, e emulation, o emulat
 	}
 	r.config.ROM, r.config.Flash, r.config.Speed = e.ROM, e.Flash, speed
 	opt := session.ShareOptions{
-		Address: o.share.Address, PTY: o.share.PTY != "", Download: o.share.Download,
-		Log: o.session.Log, Timeout: o.session.Timeout, For: o.session.For, Announce: a.announce,
+		Sharing:  session.Sharing{Address: o.share.Address, PTY: o.share.PTY != "", Announce: announcePort(a.ui)},
+		Download: o.share.Download, Log: o.session.Log, Timeout: o.session.Timeout, For: o.session.For,
 	}
 	if o.share.PTY != anyPTY {
 		opt.Link = o.share.PTY

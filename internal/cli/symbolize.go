@@ -1,25 +1,18 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/session"
-	"espalier.dev/espalier/internal/ui"
-	"espalier.dev/espalier/monitor"
 )
 
 type symbolizeOptions struct {
@@ -77,14 +70,7 @@ func symbolize(ctx context.Context, a *app, names []string, o symbolizeOptions) 
 	syms := session.Symbols(e.ELF, e.ROM, a.ui)
 	if addrs != nil {
 		for _, v := range addrs {
-			n := monitor.Note{Addr: v, Frames: syms.Frames(v)}
-			if len(n.Frames) == 0 {
-				a.ui.Printf("%s ??", console.Address(v))
-			}
-			for _, l := range console.NoteLines(n) {
-				a.ui.Printf("%s", strings.TrimPrefix(l, "  "))
-			}
-			a.ui.Event("address", console.NewPlace(v, "", n.Frames))
+			console.ShowAddress(a.ui, v, syms.Frames(v))
 		}
 		return nil
 	}
@@ -99,29 +85,12 @@ func symbolize(ctx context.Context, a *app, names []string, o symbolizeOptions) 
 	} else {
 		a.ui.Debugf("reading standard input")
 	}
-	w := bufio.NewWriterSize(a.ui.Writer(ui.Stdout), 64<<10)
-	out := &annotated{console: console.New(a.ui, console.Options{}), ui: a.ui, w: w}
-	m := monitor.New(monitor.Options{Symbols: syms, KeepGoing: true, AllowReset: true, Timeless: true, KeepColor: a.ui.Color(ui.Stdout)}, out)
-	err = pump(ctx, in, func(p []byte, more bool) error {
-		m.Write(monitor.UART0, 0, p)
-		if !more {
-			return w.Flush() // a slow stream is shown line by line
-		}
-		return nil
-	})
-	m.Close(0)
-	if e := w.Flush(); err == nil {
-		err = e
-	}
-	if err != nil && ctx.Err() == nil && !errors.As(err, new(*fault.Error)) {
-		err = fault.Wrap(fault.Usage, err, "reading the log")
-	}
-	return err
+	return console.Annotate(ctx, a.ui, in, syms)
 }
 
 // addressArgument reads an argument that is an address and not the name of a file.
 func addressArgument(s string) (uint32, bool) {
-	if v, ok := parseAddress(s); ok {
+	if v, ok := console.ParseAddress(s); ok {
 		if _, err := os.Stat(s); err != nil {
 			return v, true
 		}
@@ -129,132 +98,12 @@ func addressArgument(s string) (uint32, bool) {
 	return 0, false
 }
 
-// parseAddress reads an address as logs and debuggers print it: 0x and up to
-// eight hex digits, or eight without 0x; a colon or comma may follow, and of
-// PC:SP, as in a backtrace, it takes the first.
-func parseAddress(s string) (uint32, bool) {
-	s, _, _ = strings.Cut(strings.TrimRight(s, ",;"), ":")
-	digits, prefixed := strings.CutPrefix(strings.ToLower(s), "0x")
-	if !prefixed && len(digits) != 8 {
-		return 0, false
-	}
-	v, err := strconv.ParseUint(digits, 16, 32)
-	return uint32(v), err == nil
-}
-
-// pump reads in until it ends or ctx does, and hands on what comes. more says
-// that further bytes are there already.
-func pump(ctx context.Context, in io.Reader, use func(p []byte, more bool) error) error {
-	type chunk struct {
-		b   []byte
-		err error
-	}
-	chunks := make(chan chunk, 4)
-	done := make(chan struct{})
-	defer close(done)
-	go func() {
-		for {
-			b := make([]byte, 64<<10)
-			n, err := in.Read(b)
-			select {
-			case chunks <- chunk{b[:n], err}:
-			case <-done:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case c := <-chunks:
-			if err := use(c.b, len(chunks) > 0 && c.err == nil); err != nil {
-				return err
-			}
-			if c.err == io.EOF {
-				return nil
-			}
-			if c.err != nil {
-				return c.err
-			}
-		}
-	}
-}
-
-// annotated is a sink that writes lines with what is at their addresses.
-type annotated struct {
-	console *console.Console
-	ui      *ui.UI
-	w       *bufio.Writer
-	line    []byte
-}
-
-// Line implements monitor.Sink.
-func (s *annotated) Line(l monitor.Line) {
-	if s.ui.JSON() {
-		s.console.Line(l)
-		return
-	}
-	text := l.Text
-	if l.Logged || l.Class == monitor.Boot && s.ui.Color(ui.Stdout) {
-		text = console.Paint(s.ui, ui.Stdout, l)
-	}
-	s.w.WriteString(text)
-	switch l.End {
-	case monitor.Partial, monitor.Newline:
-		s.w.WriteByte('\n')
-	case monitor.Return:
-		s.w.WriteByte('\r')
-	}
-	if len(l.Notes) == 0 {
-		return
-	}
-	// A log has millions of lines: no text is made that is not written.
-	b := s.line[:0]
-	color := s.ui.Color(ui.Stdout)
-	for _, n := range l.Notes {
-		for i := range n.Frames {
-			if color {
-				b = append(b, "\x1b["+ui.Yellow+"m"...)
-			}
-			if i == 0 {
-				b = console.AppendAddress(append(b, "  "...), n.Addr)
-				b = append(b, ' ')
-			} else {
-				b = append(b, "         in "...)
-			}
-			b = console.AppendFrame(b, &n.Frames[i])
-			if color {
-				b = append(b, "\x1b[0m"...)
-			}
-			b = append(b, '\n')
-		}
-	}
-	s.w.Write(b)
-	s.line = b
-}
-
-// Report implements monitor.Sink.
-func (s *annotated) Report(r *monitor.Report) {
-	if s.ui.JSON() {
-		s.console.Report(r)
-		return
-	}
-	for _, l := range strings.SplitAfter(strings.TrimSuffix(r.String(), "\n"), "\n") {
-		s.w.WriteString("  " + l)
-	}
-	s.w.WriteByte('\n')
-}
-
 // symbolFiles reads the ELF that names a firmware's addresses and, if it can be
 // had, the mask ROM. Without a name it is the only one that a build has left;
 // needed says that there must be one.
 func (a *app) symbolFiles(ctx context.Context, elf, rom string, needed bool) (e emulation, err error) {
 	if elf == "" {
-		if elf, err = a.builtELF(); err != nil && needed {
+		if elf, err = build.FindELF(a.projectDir()); err != nil && needed {
 			return e, err
 		}
 	}
@@ -277,24 +126,4 @@ func (a *app) symbolFiles(ctx context.Context, elf, rom string, needed bool) (e 
 		a.ui.Debugf("no names for addresses of the mask ROM: %v", err)
 	}
 	return e, nil
-}
-
-// builtELF finds the ELF that espalier build has left in the project here.
-func (a *app) builtELF() (string, error) {
-	dir, err := filepath.Abs(a.projectDir())
-	if err != nil {
-		return "", fault.Wrap(fault.Usage, err, "finding the project")
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		found, _ := filepath.Glob(filepath.Join(at, "target", "espalier", "*.elf"))
-		switch {
-		case len(found) == 1:
-			return found[0], nil
-		case len(found) > 1:
-			return "", fault.New(fault.Usage, fmt.Sprintf("which firmware? %d ELFs are in %s", len(found), filepath.Dir(found[0])), "--elf "+found[0])
-		}
-		if filepath.Dir(at) == at {
-			return "", fault.New(fault.Usage, "which firmware? there is no ELF in target/espalier here or above", "--elf FILE", "espalier build")
-		}
-	}
 }

@@ -14,28 +14,13 @@ import (
 )
 
 // ShareOptions say how the serial port of an emulated board is shared with other
-// programs. Exactly one of Address and PTY is set.
+// programs, and for how long.
 type ShareOptions struct {
-	Address  string        // rfc2217://HOST:PORT or tcp://HOST:PORT; port 0: a free one
-	PTY      bool          // a pseudo-terminal
-	Link     string        // symbolic link to the pseudo-terminal; "": none
+	Sharing
 	Download bool          // start in the mask ROM's serial loader
 	Log      string        // file for every byte of the board; "": none
 	Timeout  time.Duration // of the host's clock; fault.Timeout then; 0: none
 	For      time.Duration // end without an error after this time; 0: none
-
-	// Announce receives the address or device that others open.
-	Announce func(port string)
-}
-
-// CheckShare checks the address. The error is a fault.Usage.
-func CheckShare(address string) error {
-	scheme, _, ok := strings.Cut(address, "://")
-	if !ok || scheme != "tcp" && scheme != "rfc2217" {
-		return fault.New(fault.Usage, address+": want tcp://HOST:PORT or rfc2217://HOST:PORT",
-			"rfc2217://127.0.0.1:0 takes a free port")
-	}
-	return nil
 }
 
 // Share powers on an emulated board and shares its serial port until ctx ends or
@@ -74,13 +59,14 @@ func Share(ctx context.Context, cfg EmulatedConfig, opt ShareOptions, symbols *f
 	if err := around.bed.Attach(port.Board()); err != nil {
 		return nil, err
 	}
-	err = shareFor(ctx, port, opt, func(text string) { cfg.UI.Debugf("%s", text) })
+	opt.Event = func(text string) { cfg.UI.Debugf("%s", text) }
+	err = shareFor(ctx, port, opt)
 	port.Do(func(b *emu.Board) { flash = b.Flash() })
 	return flash, unsupported(err, func() *firmware.Symbols { return symbols })
 }
 
 // shareFor shares a port until the time is over.
-func shareFor(ctx context.Context, port serial.Port, opt ShareOptions, event func(string)) error {
+func shareFor(ctx context.Context, port serial.Port, opt ShareOptions) error {
 	limited := ctx
 	for _, d := range []time.Duration{opt.Timeout, opt.For} {
 		if d > 0 {
@@ -89,7 +75,7 @@ func shareFor(ctx context.Context, port serial.Port, opt ShareOptions, event fun
 			defer cancel()
 		}
 	}
-	err := sharePort(limited, port, opt, event)
+	err := SharePort(limited, port, opt.Sharing)
 	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return err
 	}
@@ -97,31 +83,4 @@ func shareFor(ctx context.Context, port serial.Port, opt ShareOptions, event fun
 		return fault.New(fault.Timeout, "the time of --timeout is over")
 	}
 	return nil
-}
-
-func sharePort(ctx context.Context, port serial.Port, opt ShareOptions, event func(string)) error {
-	if opt.PTY {
-		pty, err := serial.OpenPTY(opt.Link)
-		if err != nil {
-			return err
-		}
-		defer pty.Close()
-		name := opt.Link
-		if name == "" {
-			name = pty.Path()
-		}
-		opt.Announce(name)
-		return serial.ServePTY(ctx, pty, port)
-	}
-	if err := CheckShare(opt.Address); err != nil {
-		return err
-	}
-	scheme, addr, _ := strings.Cut(opt.Address, "://")
-	l, err := serial.Listen(ctx, addr)
-	if err != nil {
-		return fault.Wrap(fault.Port, err, "listening on "+opt.Address)
-	}
-	opt.Announce(scheme + "://" + l.Addr().String())
-	s := serial.Server{Port: port, RFC2217: scheme == "rfc2217", Event: event}
-	return s.Serve(ctx, l)
 }

@@ -69,7 +69,7 @@ func (s *station) until(b *testing.B, text string, limit emu.Duration) {
 	}
 }
 
-// heap returns the bytes that are in use when everything else is collected.
+// heap returns the size of the live heap after a collection, in bytes.
 func heap() float64 {
 	runtime.GC()
 	runtime.GC()
@@ -78,13 +78,14 @@ func heap() float64 {
 	return float64(m.HeapAlloc)
 }
 
-// maxLeak is how much larger the heap may be after a day than it was after a
-// minute, in bytes: less than four for each beacon.
+// maxLeak is the maximum growth of the heap from the first minute to the end of
+// the day, in bytes: less than four for each beacon.
 const maxLeak = 1 << 20
 
-// BenchmarkIdleDay is 24 hours of guest time of a station that saves power and
-// keeps its lease, with a new group key every hour (target: 60 s). Afterwards it
-// is still associated, has the current group key, and the heap is what it was.
+// BenchmarkIdleDay is 24 hours of guest time of a station in power save mode
+// that renews its lease, with a new group key every hour (target: 60 s). At the
+// end it must be associated and have the current group key, and the heap must
+// not have grown.
 //
 //	go test ./bench -run '^$' -bench IdleDay -benchtime 1x
 func BenchmarkIdleDay(b *testing.B) {
@@ -123,9 +124,9 @@ func BenchmarkIdleDay(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkTCP is a megabyte over TCP from the firmware to the network, and one
-// back, as the firmware measures it (targets: 5 Mbit/s of guest time at least,
-// no slower than real time).
+// BenchmarkTCP transfers 1 MiB over TCP from the firmware to the network and 1
+// MiB back, as measured by the firmware (targets: at least 5 Mbit/s of guest
+// time, not slower than real time).
 //
 //	go test ./bench -run '^$' -bench TCP -benchtime 1x
 func BenchmarkTCP(b *testing.B) {
@@ -154,8 +155,8 @@ func BenchmarkTCP(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkHTTP is from power-on of a board to HTTP 200 over its Wi-Fi (target:
-// 0.4 of the guest's time).
+// BenchmarkHTTP measures from power-on of a board to HTTP 200 over Wi-Fi
+// (target: 0.4 of guest time).
 //
 //	go test ./bench -run '^$' -bench HTTP -benchtime 5x
 func BenchmarkHTTP(b *testing.B) {

@@ -16,9 +16,9 @@ import (
 )
 
 // BenchmarkBoot measures the wall time from power-on of the emulated board to
-// the first line of the hello template (target: 100 ms at most). Mask ROM and
-// second-stage bootloader are really executed; the making of the board is part
-// of it. The best of five counts.
+// the first line of the hello template (target: 100 ms at most), including the
+// construction of the board and the execution of mask ROM and second-stage
+// bootloader. It reports the best of five.
 //
 //	go test ./bench -run '^$' -bench Boot -benchtime 1x
 func BenchmarkBoot(b *testing.B) {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 // helloProject is the locked copy of the hello template that scripts/firmware
-// keeps beside the warm store.
+// keeps next to the test store.
 func helloProject(b *testing.B) string {
 	b.Helper()
 	dir := filepath.Join(devtest.Store(b), "projects", "hello")
@@ -40,9 +40,9 @@ func helloProject(b *testing.B) string {
 	return dir
 }
 
-// plain is a machine that has nothing but the locked toolchain, without any
-// sandbox: the same files at the same places below a folder that cargo is
-// chrooted to. What cargo takes there is what it takes by itself.
+// plain is a machine with the locked toolchain and without any sandbox: the
+// same files at the same paths below a directory in which cargo runs with
+// chroot. Its time is that of cargo alone.
 type plain struct {
 	dir  string
 	plan build.Plan
@@ -78,7 +78,7 @@ func newPlain(b *testing.B) *plain {
 		{"src", inputOf(b, plan.Scratch(), "src"), 2},
 	} {
 		at := filepath.Join(dir, in.at)
-		check(b, os.RemoveAll(at)) // Materialise makes the folder itself
+		check(b, os.RemoveAll(at)) // Materialise makes the directory
 		check(b, st.Materialise(ctx, in.tree, at, store.MaterialiseOptions{MTime: time.Unix(in.time, 0)}))
 	}
 	for _, d := range []string{"dev", "tmp", "target", "out", "home/espalier"} {
@@ -87,9 +87,9 @@ func newPlain(b *testing.B) *plain {
 	for name, minor := range map[string]int{"null": 3, "zero": 5, "urandom": 9} {
 		check(b, syscall.Mknod(filepath.Join(dir, "dev", name), syscall.S_IFCHR|0o666, 1<<8|minor))
 	}
-	// Files that were just written lie in memory in larger pieces than files that
-	// were read, and executing them costs fewer page faults. Both sides are to
-	// have what a machine has that was started today.
+	// Files that were just written are in larger pages of the page cache than
+	// files that were read, and executing them causes fewer page faults. Both
+	// sides must be as on a machine that was just started.
 	settle()
 	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
 		b.Logf("the copy is warmer than the store: %v", err)
@@ -128,17 +128,17 @@ func (p *plain) cargo(b *testing.B) (wall, cpu time.Duration) {
 	return time.Since(start), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
-// elf is what the plain build made.
+// elf returns the digest of the ELF of the plain build.
 func (p *plain) elf(b *testing.B) store.Digest {
 	text, err := os.ReadFile(filepath.Join(p.dir, "out", p.plan.Output))
 	check(b, err)
 	return store.DigestOf(text)
 }
 
-// BenchmarkCleanBuild compares "espalier build" when nothing has been compiled
-// yet with the same cargo command on the same toolchain without a sandbox
-// (target: 1.05 at most), and a step that compiles everything at once, as
-// verify's does. All must make the same bytes.
+// BenchmarkCleanBuild compares a first "espalier build" with the same cargo
+// command on the same toolchain without a sandbox (target: 1.05 at most), and
+// with a step that compiles everything at once, as that of verify. All must
+// make the same bytes.
 //
 //	go test ./bench -run '^$' -bench CleanBuild -benchtime 1x -timeout 60m
 func BenchmarkCleanBuild(b *testing.B) {
@@ -165,7 +165,7 @@ func BenchmarkCleanBuild(b *testing.B) {
 			alone += wall
 		},
 		func() {
-			// A comment that was never there before: no step has a result.
+			// A comment that is new each time, so that no step has a result.
 			n++
 			check(b, os.WriteFile(manifest, fmt.Appendf(text, "# %d %d\n", os.Getpid(), n), 0o644))
 			settle()
@@ -185,7 +185,7 @@ func BenchmarkCleanBuild(b *testing.B) {
 	}
 	runs[0]()
 	runs[1]()
-	alone, layered = 0, 0 // what was read into memory now is there for all
+	alone, layered = 0, 0 // the page cache is warm for all from now on
 	for b.Loop() {
 		for _, run := range runs {
 			run()
@@ -202,15 +202,15 @@ func BenchmarkCleanBuild(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// helloCopy is a copy of the hello project that may be edited.
+// helloCopy is a copy of the hello project for editing.
 func helloCopy(b *testing.B) string {
 	dir := filepath.Join(b.TempDir(), "hello")
 	check(b, os.CopyFS(dir, os.DirFS(helloProject(b))))
 	return dir
 }
 
-// command builds espalier and returns what times its build verb as a whole
-// process.
+// command builds espalier and returns a function that measures its build verb
+// as a whole process.
 func command(b *testing.B) func(st *store.Store, dir string) time.Duration {
 	exe := filepath.Join(b.TempDir(), "espalier")
 	if out, err := exec.Command("go", "build", "-o", exe, "../cmd/espalier").CombinedOutput(); err != nil {
@@ -227,14 +227,14 @@ func command(b *testing.B) func(st *store.Store, dir string) time.Duration {
 	}
 }
 
-// settle writes what the last build left in memory to the disk, or it would be
-// written at the expense of the next one.
+// settle writes modified pages to the disk, so that this does not slow down the
+// next build.
 func settle() { syscall.Sync() }
 
 // BenchmarkEdit compares "espalier build" after an edit of one line of main.rs
-// with "cargo build" after the same edit and a warm target folder (target:
-// 1.10 at most), and both with nothing to do (target: 0.5 at most). Whole
-// processes are timed, in turns; the median of eleven counts.
+// with "cargo build" after the same edit in a warm target directory (target:
+// 1.10 at most), and both without a change (target: 0.5 at most). Whole
+// processes are measured, alternately; it reports the median of eleven.
 //
 //	go test ./bench -run '^$' -bench Edit -benchtime 1x
 func BenchmarkEdit(b *testing.B) {
@@ -247,13 +247,13 @@ func BenchmarkEdit(b *testing.B) {
 		for _, name := range []string{filepath.Join(dir, "src", "main.rs"), filepath.Join(p.dir, "src", "src", "main.rs")} {
 			text, err := os.ReadFile(filepath.Join(helloProject(b), "src", "main.rs"))
 			check(b, err)
-			// A number that has not been there before: neither side may find
-			// the result in a cache.
+			// A number that is new each time: neither side may find the result
+			// in a cache.
 			changed := strings.Replace(string(text), "Hello from", fmt.Sprintf("Hello %d %d from", os.Getpid(), n), 1)
 			check(b, os.WriteFile(name, []byte(changed), 0o644))
 		}
 	}
-	theirs() // from scratch; from now on the target folder is warm
+	theirs() // a clean build, after which the target directory is warm
 	ours()
 	for b.Loop() {
 		var editOurs, editTheirs, idleOurs, idleTheirs []time.Duration

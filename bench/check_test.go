@@ -2,7 +2,7 @@ package bench
 
 import "testing"
 
-// check ends a benchmark that cannot go on.
+// check ends the benchmark on an error.
 func check(b *testing.B, err error) {
 	b.Helper()
 	if err != nil {

@@ -12,21 +12,21 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// chipMIPS is what the real ESP32-C3 retires at 160 MHz from internal memory:
-// 409 iterations of CoreMark a second, 295.2 thousand instructions each.
+// chipMIPS is the speed of a real ESP32-C3 at 160 MHz from internal memory: 409
+// iterations of CoreMark per second, 295.2 thousand instructions each.
 const chipMIPS = 121
 
-// cpuCheck is what a native build of the guest prints.
+// cpuCheck is the output of a native build of the guest program.
 const (
 	cpuRounds = 100
 	cpuCheck  = 0xb2fe3d62
 )
 
 // BenchmarkCPU runs a compute-bound guest (sieve, CRC, quicksort, matrices, a
-// state machine, a list, divisions) in the block engine and reports millions
-// of instructions a second (target 400), the multiple of the real chip
-// (target 3) and, with qemu-riscv32 here, the ratio to it on the same binary.
-// Both are the best of five, taken in turns.
+// state machine, a list, divisions) in the block engine and reports millions of
+// instructions per second (target 400), the multiple of the real chip (target
+// 3) and, if qemu-riscv32 is installed, the ratio to it for the same binary.
+// Both are the best of five, measured alternately.
 //
 //	go test ./bench -run '^$' -bench CPU -benchtime 1x
 func BenchmarkCPU(b *testing.B) {
@@ -68,7 +68,7 @@ func BenchmarkCPU(b *testing.B) {
 	}
 }
 
-// cpuLoad puts a static user program in front of a CPU with 1 MiB.
+// cpuLoad loads a static user program into a CPU with 1 MiB of memory.
 func cpuLoad(b *testing.B, program string) *rv32.CPU {
 	f, err := elf.Open(program)
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 	"espalier.dev/espalier/internal/lock"
 )
 
-// edit is one line of a project that is changed.
+// edit is a change of one line of a project.
 type edit struct{ kind, from, to string }
 
-// edits are what a person does between two flashes, for each project.
+// edits are typical changes between two flashes, for each project.
 func edits() map[string][]edit {
 	return map[string][]edit{
 		"hello": {
@@ -34,8 +34,8 @@ func edits() map[string][]edit {
 	}
 }
 
-// editedELF builds a locked project of the test store with an edit; none for the
-// project as it is.
+// editedELF builds a locked project of the test store with an edit; nil builds
+// it unchanged.
 func editedELF(b *testing.B, name string, e *edit) []byte {
 	b.Helper()
 	from := filepath.Join(devtest.Store(b), "projects", name)
@@ -67,11 +67,11 @@ func editedELF(b *testing.B, name string, e *edit) []byte {
 	return readAll(b, filepath.Join(out, name+".elf"))
 }
 
-// BenchmarkFlashEdit builds two programs, each as it is and with one line
-// edited in four ways, and flashes the edit over the original: bytes on the wire
-// in both directions, from the first byte of the flasher on, as a ratio to
-// espflash (target 0.15 with its stub, its default). It is measured with what
-// espalier remembers of the board, as every flash after the first has it, and
+// BenchmarkFlashEdit builds two programs, unchanged and with one line edited in
+// four ways, and flashes the edited one over the original. It reports the bytes
+// on the wire in both directions, from the flasher's first byte on, as a ratio
+// to espflash (target 0.15 with its stub, its default). It is measured with
+// espalier's cached copy of the flash, as for every flash but the first, and
 // without; and in ROM mode, where espflash does not compress.
 //
 //	go test ./bench -run '^$' -bench FlashEdit -benchtime 1x

@@ -18,10 +18,10 @@ import (
 	"espalier.dev/espalier/serial"
 )
 
-// flashBenchBaud is the speed of everybody's UART.
+// flashBenchBaud is the speed of the UART with every flasher.
 const flashBenchBaud = "460800"
 
-// meter counts what goes over a chip's wire, and how long in guest time.
+// meter counts the bytes on a chip's wire and their duration in guest time.
 type meter struct {
 	*emuport.Port
 	mu          sync.Mutex
@@ -47,7 +47,7 @@ func (m *meter) Write(ctx context.Context, p []byte) error {
 func (m *meter) Read(ctx context.Context, p []byte, timeout time.Duration) (int, error) {
 	n, err := m.Port.Read(ctx, p, timeout)
 	m.mu.Lock()
-	begun := m.bytes > 0 // the ROM's banner is nobody's traffic
+	begun := m.bytes > 0 // the ROM's banner does not count
 	m.mu.Unlock()
 	if n > 0 && begun {
 		m.note(n)
@@ -55,19 +55,19 @@ func (m *meter) Read(ctx context.Context, p []byte, timeout time.Duration) (int,
 	return n, err
 }
 
-// wire is what one flasher needed.
+// wire is the traffic of one flasher.
 type wire struct {
 	bytes int
 	time  time.Duration
 }
 
-// flashers are the programs that write to the same chip, and what they need.
+// flashers has what is needed to run different flashers on equal chips.
 type flashers struct {
 	b         *testing.B
 	rom, boot []byte
 	stub      *loader.Stub
 	dir       string
-	files     map[*image.Flash]string // of each image, its ELF
+	files     map[*image.Flash]string // the ELF file of each image
 }
 
 // flasher writes an image to the chip at a port.
@@ -96,7 +96,7 @@ func (r *flashers) save(name string, p []byte) string {
 	return path
 }
 
-// image makes what is flashed out of an ELF.
+// image makes the flash image of an ELF.
 func (r *flashers) image(name string, elf []byte) *image.Flash {
 	f, err := image.FromELF(elf, image.Inputs{Bootloader: r.boot})
 	if err != nil {
@@ -106,8 +106,7 @@ func (r *flashers) image(name string, elf []byte) *image.Flash {
 	return f
 }
 
-// chip is an emulated chip in download mode behind a pseudo-terminal, in real
-// time.
+// chip is an emulated chip in download mode at a pseudo-terminal, in real time.
 func (r *flashers) chip(flash []byte) (m *meter, port string, stop func()) {
 	p, err := emuport.New(emu.Config{ROM: r.rom, Flash: flash, Strap: emu.StrapDownload}, emuport.Options{Pace: 1, NoLines: true})
 	if err != nil {
@@ -132,8 +131,8 @@ func partsOf(f *image.Flash) []loader.Part {
 	return parts
 }
 
-// espalier is the flasher of this project, which remembers that it has written
-// known, if it does.
+// espalier is the flasher of this project, with known as its cached copy of the
+// flash, which may be nil.
 func (r *flashers) espalier(useStub bool, known *image.Flash) flasher {
 	return func(port string, f *image.Flash) {
 		b := r.b
@@ -150,7 +149,7 @@ func (r *flashers) espalier(useStub bool, known *image.Flash) flasher {
 		if err != nil {
 			b.Fatal(err)
 		}
-		w := loader.WriteOptions{NoPatch: !useStub} // as --no-stub has it
+		w := loader.WriteOptions{NoPatch: !useStub} // as with --no-stub
 		if known != nil {
 			w.Known = func(loader.Identity) []loader.Part { return partsOf(known) }
 		}
@@ -160,8 +159,8 @@ func (r *flashers) espalier(useStub bool, known *image.Flash) flasher {
 	}
 }
 
-// espflash accepts ports only that the system lists, so it is given one in a
-// namespace of its own.
+// espflash only accepts ports that the system lists, so it runs in a mount
+// namespace with such a port.
 func (r *flashers) espflash(extra ...string) flasher {
 	tool := devtest.Tool(r.b, "espflash")
 	return func(port string, f *image.Flash) {
@@ -185,7 +184,7 @@ func (r *flashers) esptool(extra ...string) flasher {
 	}
 }
 
-// measure flashes f into a chip that holds flash.
+// measure flashes f to a chip with the given content.
 func (r *flashers) measure(flash []byte, f *image.Flash, with flasher) wire {
 	m, port, stop := r.chip(flash)
 	with(port, f)
@@ -198,7 +197,7 @@ func (r *flashers) measure(flash []byte, f *image.Flash, with flasher) wire {
 	return wire{m.bytes, m.last - m.first}
 }
 
-// benchELF is the firmware that is flashed.
+// benchELF is the firmware to flash.
 func benchELF(b *testing.B) []byte {
 	path := os.Getenv("BENCH_ELF")
 	if path == "" {
@@ -219,8 +218,8 @@ func readAll(b *testing.B, path string) []byte {
 	return p
 }
 
-// espressif is the folder of the espflash crate with mask ROM, bootloader and
-// stub.
+// espressif is the directory of the espflash crate with mask ROM, bootloader
+// and stub.
 func espressif(b *testing.B) string {
 	candidates := []string{filepath.Join(devtest.Peers(b), "espflash", "resources")}
 	if home, err := os.UserHomeDir(); err == nil {

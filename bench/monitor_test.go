@@ -18,17 +18,17 @@ import (
 	"espalier.dev/espalier/monitor"
 )
 
-// shown counts what a monitor shows.
+// shown counts the output of a monitor.
 type shown int
 
 func (s *shown) Line(l monitor.Line)    { *s += shown(len(l.Text) + 1) }
 func (s *shown) Report(*monitor.Report) { *s++ }
 
-// BenchmarkMonitor is what a board's bytes cost from the port to the lines that
-// are shown, with names, rules and colours as the verb has them: the frames of
-// defmt that a real program logs, plain text, text with a code address in every
-// line, and noise (target: 50 MB/s). 256 MB go through each, and the heap must not
-// grow by more than 16 MB meanwhile.
+// BenchmarkMonitor measures the processing of a board's output from the port to
+// the displayed lines, with names, rules and colours as in the verb: defmt
+// frames of a real program, plain text, text with a code address in every line,
+// and noise (target: 50 MB/s). 256 MB of each are processed, and the heap must
+// not grow by more than 16 MB.
 //
 //	go test ./bench -run '^$' -bench Monitor -benchtime 1x
 func BenchmarkMonitor(b *testing.B) {
@@ -81,7 +81,7 @@ func BenchmarkMonitor(b *testing.B) {
 					var s runtime.MemStats
 					runtime.ReadMemStats(&s)
 					if begun == 0 {
-						begun = s.HeapAlloc // names have been looked up by now
+						begun = s.HeapAlloc // the names have been looked up
 					} else if s.HeapAlloc > begun {
 						grown = max(grown, s.HeapAlloc-begun)
 					}
@@ -97,8 +97,8 @@ func BenchmarkMonitor(b *testing.B) {
 	}
 }
 
-// framesOf boots a program on the emulated board and returns the frames that it
-// logs, without the boot before them and the crash after them.
+// framesOf boots a program on the emulated board and returns the defmt frames
+// that it logs, without the boot messages and the crash.
 func framesOf(b *testing.B, elf []byte) []byte {
 	r := espressif(b)
 	flash, err := image.FromELF(elf, image.Inputs{Bootloader: readAll(b, filepath.Join(r, "bootloaders", "esp32c3-bootloader.bin"))})

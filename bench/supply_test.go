@@ -18,15 +18,15 @@ import (
 	"espalier.dev/espalier/internal/supply/debian"
 )
 
-// supplyChild makes the test binary a process of its own that only fetches
-// and unpacks, so that its peak memory and time are nobody else's.
+// supplyChild makes the test binary a separate process that only fetches and
+// unpacks, so that its peak memory and time can be measured.
 const supplyChild = "ESPALIER_BENCH_SUPPLY"
 
-// BenchmarkSupply compares fetching and unpacking a whole toolchain with apt
-// and dpkg doing the same: "apt-get install --download-only", then
-// "dpkg-deb -x" of the same packages one by one. The index is read beforehand
-// by both. It reports the ratio of wall times (target 1.2 at most) and the
-// peak memory of our process (target below 300 MB).
+// BenchmarkSupply compares fetching and unpacking a complete toolchain with apt
+// and dpkg doing the same: "apt-get install --download-only", then "dpkg-deb
+// -x" of the same packages one by one. Both read the index before. It reports
+// the ratio of wall times (target 1.2 at most) and espalier's peak memory
+// (target below 300 MB).
 //
 //	go test ./bench -run '^$' -bench Supply -benchtime 3x
 func BenchmarkSupply(b *testing.B) {
@@ -105,7 +105,7 @@ func supplyRun(b *testing.B, dir string) {
 	}
 }
 
-// peakRSS is this process's high-water mark in kB.
+// peakRSS is the peak resident set size of this process in kB.
 func peakRSS(b *testing.B) int64 {
 	if runtime.GOOS != "linux" {
 		return 0
@@ -143,7 +143,8 @@ func supplyTheirs(b *testing.B, apt, dpkg string, names []string) time.Duration 
 		}
 	}
 	run(append(append([]string{apt}, common...), "update")...)
-	// apt builds its cache once per index, as ours reads the index before.
+	// apt builds its cache once per index; espalier has read the index before,
+	// too.
 	run(append(append([]string{apt}, common...), "--print-uris", "-y", "install", names[0])...)
 	start := time.Now()
 	run(append(append(append([]string{apt}, common...), "-y", "--no-install-recommends", "--download-only", "install"), names...)...)

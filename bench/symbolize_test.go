@@ -16,10 +16,10 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// BenchmarkSymbolize is the verb on a file of a million lines with a code
-// address each, all places of a firmware in turn, from opening the ELF to the
-// last byte of the output, against addr2line fed the same addresses (target
-// 0.1).
+// BenchmarkSymbolize runs the verb on a file of a million lines with a code
+// address each, cycling through all addresses of a firmware, and compares the
+// time from opening the ELF to the last byte of the output with that of
+// addr2line for the same addresses (target 0.1).
 //
 //	go test ./bench -run '^$' -bench Symbolize -benchtime 1x
 func BenchmarkSymbolize(b *testing.B) {

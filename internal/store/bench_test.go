@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Put of a large file, and the hash alone, which is its lower bound.
+// Put of a large file, and hashing alone, which is the lower bound.
 func BenchmarkPut(b *testing.B) {
 	data := noise(b, 64<<20)
 	b.Run("sha256", func(b *testing.B) {
@@ -48,7 +48,7 @@ func BenchmarkPut(b *testing.B) {
 }
 
 // A tree like the pruned root file system of a toolchain: 5,600 files in 600
-// folders.
+// directories.
 func BenchmarkTree(b *testing.B) {
 	const files, folders = 5600, 600
 	s := open(b, b.TempDir())
@@ -114,7 +114,7 @@ func BenchmarkTree(b *testing.B) {
 	})
 }
 
-// Memory must not grow with the size of what passes through.
+// Memory use must not grow with the amount of data.
 func TestMemoryIsBounded(t *testing.T) {
 	s := open(t, t.TempDir())
 	const size = 64 << 20

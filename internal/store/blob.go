@@ -12,8 +12,8 @@ import (
 	"espalier.dev/espalier/internal/atomicfile"
 )
 
-// Has reports whether the blob is there, by name and, when d tells it, by
-// size. The content is checked when it is read.
+// Has reports whether the blob exists, by name and, if d has a size, by size.
+// The content is verified when it is read.
 func (s *Store) Has(d Digest) bool {
 	path, err := s.blobPath(d)
 	if err != nil {
@@ -27,10 +27,10 @@ func (s *Store) Has(d Digest) bool {
 	return true
 }
 
-// Put stores what r holds. The bytes go to a temporary file while they are
-// hashed; the file is synced, renamed to its digest, and the folder is synced,
-// so a blob that has its name survives a power loss. Errors of r come back
-// unchanged.
+// Put stores the content of r. It is hashed while it is written to a temporary
+// file; the file is synced and renamed to its digest, and the directory is
+// synced, so a blob with a final name survives a power loss. Errors of r are
+// returned unchanged.
 func (s *Store) Put(ctx context.Context, r io.Reader) (Digest, error) {
 	return s.put(ctx, r, Digest{Size: -1}, true)
 }
@@ -53,9 +53,9 @@ func (s *Store) PutFile(ctx context.Context, path string) (Digest, error) {
 	return s.Put(ctx, f)
 }
 
-// PutExpected stores what r holds if it is want, and is a *MismatchError
-// otherwise. want.Size may be -1. A blob that is already there is not read
-// again from r. The digest returned has the size.
+// PutExpected stores the content of r if its digest is want; otherwise the
+// error is a *MismatchError. want.Size may be -1. If the blob exists, r is not
+// read. The returned digest has the size.
 func (s *Store) PutExpected(ctx context.Context, r io.Reader, want Digest) (Digest, error) {
 	if err := checkHash(want.Hash); err != nil {
 		return Digest{}, err
@@ -66,7 +66,7 @@ func (s *Store) PutExpected(ctx context.Context, r io.Reader, want Digest) (Dige
 	return s.put(ctx, r, want, true)
 }
 
-// stat completes a digest with the size of the blob that is there.
+// stat returns a digest with the size of the existing blob.
 func (s *Store) stat(d Digest) (Digest, error) {
 	path, err := s.blobPath(d)
 	if err != nil {
@@ -100,8 +100,8 @@ func (s *Store) put(ctx context.Context, r io.Reader, want Digest, durable bool)
 	return got, s.adopt(f, got, durable)
 }
 
-// adopt gives a complete and verified temporary file its name. A file of that
-// name and size stays: it is checked when it is read.
+// adopt renames a complete and verified temporary file to its digest. An
+// existing file of that name and size is kept: it is verified when it is read.
 func (s *Store) adopt(f *os.File, d Digest, durable bool) error {
 	final := s.path(blobDir, d.Hash)
 	if info, err := os.Lstat(final); err == nil && info.Mode().IsRegular() && info.Size() == d.Size {
@@ -111,10 +111,10 @@ func (s *Store) adopt(f *os.File, d Digest, durable bool) error {
 	return s.writing("blob "+d.String(), atomicfile.Publish(f, final, 0o444, durable))
 }
 
-// copyHash copies r to w and returns what went through. When want tells the
-// size, a longer stream is a *MismatchError as soon as that is known, so that a server
-// cannot fill the disk. w may be nil. Read errors come back unchanged, write
-// errors classified.
+// copyHash copies r to w and returns the digest of the data. If want has a
+// size, a longer stream is a *MismatchError as soon as it exceeds it, so that a
+// server cannot fill the disk. w may be nil. Read errors are returned
+// unchanged, write errors classified.
 func (s *Store) copyHash(ctx context.Context, w io.Writer, r io.Reader, want Digest) (Digest, error) {
 	buf := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buf)
@@ -145,8 +145,8 @@ func (s *Store) copyHash(ctx context.Context, w io.Writer, r io.Reader, want Dig
 	}
 }
 
-// blobPath refuses what is not a hash, so that no digest can name a file
-// outside the store.
+// blobPath returns an error for anything but a hash, so that no digest can name
+// a file outside the store.
 func (s *Store) blobPath(d Digest) (string, error) {
 	if err := checkHash(d.Hash); err != nil {
 		return "", err

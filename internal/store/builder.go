@@ -8,9 +8,9 @@ import (
 	"os"
 )
 
-// TreeBuilder makes a tree: files are written once, to their final form,
-// while they are hashed. Several goroutines may add entries at once, each
-// through a TreeSource of its own or a shared one.
+// TreeBuilder makes a tree: files are written once, in their final form, while
+// they are hashed. Several goroutines may add entries concurrently, each
+// through a separate TreeSource or a shared one.
 type TreeBuilder struct {
 	s     *Store
 	stage *stage
@@ -28,27 +28,27 @@ func (s *Store) NewTree() (*TreeBuilder, error) {
 	return &TreeBuilder{s: s, stage: newStage(s, dir, treeTime)}, nil
 }
 
-// Source returns a view of the builder whose entries bear name in errors, such
-// as "rustc-web 1.96.0".
+// Source returns a view of the builder that is called name in errors, such as
+// "rustc-web 1.96.0".
 func (b *TreeBuilder) Source(name string) TreeSource { return TreeSource{b.stage, name} }
 
 // TreeSource adds entries to a tree. Paths are relative, slash-separated and
-// clean; parents are made when missing. An entry that another source has
-// already added is fine when it is equal in type, content, executable bit and
+// clean; missing parents are created. If another source has already added the
+// same path, the entries must be equal in type, content, executable bit and
 // target; otherwise, and when a parent is not a directory (a symlink is not),
-// it is a *ConflictError, and the tree cannot be committed any more.
+// the error is a *ConflictError, and the tree cannot be committed any more.
 type TreeSource struct {
 	stage *stage
 	name  string
 }
 
-// File adds a regular file. When two goroutines add the same path at once,
-// the conflict may be reported to either of them.
+// File adds a regular file. When two goroutines add the same path concurrently,
+// either of them may get the conflict.
 func (t TreeSource) File(ctx context.Context, path string, executable bool, r io.Reader) (Digest, error) {
 	return t.stage.file(path, t.name, executable, t.stage.stream(ctx, r, executable))
 }
 
-// Symlink adds a symbolic link. The target is kept as it is; it may dangle.
+// Symlink adds a symbolic link. The target is stored unchanged; it may dangle.
 func (t TreeSource) Symlink(path, target string) error {
 	return t.stage.entry(path, &node{kind: TypeSymlink, source: t.name, target: target})
 }
@@ -58,9 +58,9 @@ func (t TreeSource) Dir(path string) error {
 	return t.stage.entry(path, &node{kind: TypeDir, source: t.name})
 }
 
-// Commit stores the Directory messages, gives the folder its name and seals
-// it. Files of a tree are not synced one by one: a seal is only believed
-// within the boot of the machine that wrote it, later the tree is hashed once.
+// Commit stores the Directory messages, renames the directory to its final name
+// and seals it. Files of a tree are not synced individually: a seal is only
+// valid until the machine is restarted, and after that the tree is hashed once.
 func (b *TreeBuilder) Commit(ctx context.Context) (Digest, error) {
 	root, err := b.stage.finish(ctx, b.s.keepDirectory(ctx))
 	if err != nil {
@@ -69,9 +69,9 @@ func (b *TreeBuilder) Commit(ctx context.Context) (Digest, error) {
 	return root, b.s.install(ctx, b.stage.dir, root)
 }
 
-// MakeTree makes a tree of what fill adds. fill runs once only to compute the
-// digest, and a second time, with files, when the tree is not in the store: for
-// small trees that are made again and again and seldom change. It must add the
+// MakeTree makes a tree of the entries that fill adds. fill runs once to
+// compute the digest, and again, with files, when the tree is not in the store;
+// this suits small trees that are made often and seldom change. It must add the
 // same entries each time, from one goroutine.
 func (s *Store) MakeTree(ctx context.Context, fill func(*TreeBuilder) error) (Digest, error) {
 	hashed := &TreeBuilder{s: s, stage: newStage(s, "", treeTime)}
@@ -101,11 +101,11 @@ func (s *Store) MakeTree(ctx context.Context, fill func(*TreeBuilder) error) (Di
 	return b.Commit(ctx)
 }
 
-// Close discards what was not committed.
+// Close discards entries that were not committed.
 func (b *TreeBuilder) Close() error { return removeTree(b.stage.dir) }
 
-// keepDirectory stores Directory messages. They can be made again from the
-// same inputs and are verified when read, so they are not synced.
+// keepDirectory stores Directory messages. They can be made again from the same
+// inputs and are verified when read, so they are not synced.
 func (s *Store) keepDirectory(ctx context.Context) func(Digest, []byte) error {
 	return func(d Digest, b []byte) error {
 		if s.Has(d) {

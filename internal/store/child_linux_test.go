@@ -25,7 +25,7 @@ import (
 )
 
 // The tests of this file run the test program itself as the other process.
-// childEnv names what it is to do; the store's folder is the last argument.
+// childEnv is the name of its task; the store's directory is the last argument.
 const childEnv = "ESPALIER_STORE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -50,8 +50,7 @@ func childCommand(t *testing.T, what, dir string) *exec.Cmd {
 	return cmd
 }
 
-// writer does everything that writes, for ever, and prints a line after each
-// operation.
+// writer repeats all writing operations, and prints a line after each.
 func writer(dir string) error {
 	ctx := context.Background()
 	s, err := Open(ctx, dir)
@@ -106,9 +105,9 @@ func writer(dir string) error {
 	}
 }
 
-// Whatever moment a process is killed at, the store has only complete things
-// under their names, everything that was promised is there, and the rest is
-// swept.
+// Whenever a process is killed, the store only has complete files under final
+// names, everything that it reported as stored is there, and the rest is
+// removed.
 func TestKill9(t *testing.T) {
 	dir := t.TempDir()
 	promised := map[string]bool{}
@@ -130,7 +129,7 @@ func TestKill9(t *testing.T) {
 			}
 			promised[lines.Text()] = true
 		}
-		// The next operation is under way; hit a random point of it.
+		// The next operation has started; kill it at a random time.
 		spin := time.Now().Add(time.Duration(rand.IntN(3000)) * time.Microsecond)
 		for time.Now().Before(spin) {
 		}
@@ -195,7 +194,7 @@ func TestKill9(t *testing.T) {
 	t.Logf("%d promises kept", len(promised))
 }
 
-// inMountNamespace runs a child that may mount, without root.
+// inMountNamespace runs a child with the privilege to mount, without root.
 func inMountNamespace(t *testing.T, what string) {
 	t.Helper()
 	run := func(flags uintptr) ([]byte, error) {
@@ -225,7 +224,7 @@ func inMountNamespace(t *testing.T, what string) {
 func TestFullDisk(t *testing.T)     { inMountNamespace(t, "full") }
 func TestReadOnlyDisk(t *testing.T) { inMountNamespace(t, "readonly") }
 
-// smallDisk mounts a file system that nobody outside sees.
+// smallDisk mounts a file system that is not visible outside of the namespace.
 func smallDisk(dir, size string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
@@ -294,7 +293,7 @@ func fullDisk(dir string) error {
 		return fmt.Errorf("download: %d bytes written, offset %d", n, p.Offset())
 	}
 	p.Close()
-	// The rest of the disk is full now: the smallest things fail as well.
+	// The rest of the disk is full: even the smallest files fail.
 	if err := os.WriteFile(ballast, big, 0o644); !errors.Is(err, unix.ENOSPC) {
 		return fmt.Errorf("ballast: %v", err)
 	}
@@ -309,7 +308,7 @@ func fullDisk(dir string) error {
 	if b, err := s.ReadBlob(ctx, DigestOf(small), 10); err != nil || !bytes.Equal(b, small) {
 		return fmt.Errorf("reading from a full disk: %w", err)
 	}
-	// More space: the download goes on where it stopped.
+	// More space: the download continues where it stopped.
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=8m"); err != nil {
 		return err
 	}

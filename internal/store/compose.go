@@ -12,14 +12,14 @@ import (
 )
 
 // Compose makes a tree whose entries are trees, such as an input root, from
-// digests alone: it stores the Directory messages above them and touches no
-// file. A path below another one is an error. Sizes may be -1 when the
+// digests alone: it stores the Directory messages above them and reads no
+// files. A path below another one is an error. Sizes may be -1 when the
 // Directory is in the store.
 func (s *Store) Compose(ctx context.Context, trees map[string]Digest) (Digest, error) {
 	return s.compose(ctx, trees, s.keepDirectory(ctx))
 }
 
-// Composed returns what Compose would, and writes nothing.
+// Composed returns the digest that Compose would, and writes nothing.
 func (s *Store) Composed(ctx context.Context, trees map[string]Digest) (Digest, error) {
 	return s.compose(ctx, trees, func(Digest, []byte) error { return nil })
 }

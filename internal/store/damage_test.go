@@ -16,8 +16,8 @@ func TestDamagedTree(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		damage func(t *testing.T, dir string)
-		cheap  bool // the seal must see it; else only VerifyTree can
-		intact bool // content is untouched: repaired in place
+		cheap  bool // the seal must detect it; otherwise only VerifyTree can
+		intact bool // the content is unchanged: repaired in place
 	}{
 		{"written in place", func(t *testing.T, d string) { os.WriteFile(d+"/src/main.rs", []byte("fn main() {}"), 0o644) }, true, true},
 		{"one byte", func(t *testing.T, d string) { os.WriteFile(d+"/src/main.rs", []byte("fn Main() {}"), 0o644) }, true, false},
@@ -71,9 +71,9 @@ func TestDamagedTree(t *testing.T) {
 	}
 }
 
-// What the seal cannot see, VerifyTree and Open must.
+// VerifyTree and Open must detect damage that the seal cannot.
 func TestBitRotInATree(t *testing.T) {
-	rot := func(t *testing.T, s *Store, root Digest) { // a seal that fits the damage, as after a fault of the disk
+	rot := func(t *testing.T, s *Store, root Digest) { // a seal that matches the damage, as after a fault of the disk
 		flip(t, filepath.Join(s.treePath(root), "usr/lib/a.so"), 3)
 		sl, err := record(s.treePath(root), root, bootID())
 		if err != nil {
@@ -142,7 +142,7 @@ func TestSealOfAnEarlierBoot(t *testing.T) {
 	if err != nil || sl.boot != "" {
 		t.Errorf("after hashing the seal must be believed for ever: %+v, %v", sl, err)
 	}
-	reboot(true) // the power went before the file reached the disk
+	reboot(true) // power was lost before the file was on the disk
 	if _, err := open(t, dir).TreePath(t.Context(), root); !errors.Is(err, ErrMissing) {
 		t.Errorf("err = %v", err)
 	}

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Digest names a blob by content: the SHA-256 of its bytes and their number.
-// It is at once an REAPI Digest, an OCI descriptor digest, the checksum in a
+// Digest names a blob by content: the SHA-256 of its bytes and their number. It
+// is also an REAPI Digest, an OCI descriptor digest, the checksum in a
 // Cargo.lock and the SHA256 field of a Debian Packages stanza.
 type Digest struct {
 	Hash string // 64 lower-case hex digits
-	Size int64  // bytes; -1 where the source does not tell (Cargo.lock)
+	Size int64  // bytes; -1 when unknown, as in Cargo.lock
 }
 
 // DigestOf returns the digest of b.
@@ -22,7 +22,8 @@ func DigestOf(b []byte) Digest {
 	return Digest{hex.EncodeToString(h[:]), int64(len(b))}
 }
 
-// String returns "sha256:<hex>/<size>", without "/<size>" when it is unknown.
+// String returns "sha256:<hex>/<size>", without "/<size>" when the size is
+// unknown.
 func (d Digest) String() string {
 	if d.Size < 0 {
 		return "sha256:" + d.Hash
@@ -30,10 +31,10 @@ func (d Digest) String() string {
 	return "sha256:" + d.Hash + "/" + strconv.FormatInt(d.Size, 10)
 }
 
-// IsZero reports whether d names nothing.
+// IsZero reports whether d is the zero digest.
 func (d Digest) IsZero() bool { return d.Hash == "" }
 
-// ParseDigest reads what String writes.
+// ParseDigest parses the result of String.
 func ParseDigest(s string) (Digest, error) {
 	rest, ok := strings.CutPrefix(s, "sha256:")
 	if !ok {
@@ -54,7 +55,7 @@ func ParseDigest(s string) (Digest, error) {
 	return d, nil
 }
 
-// MarshalText lets a Digest stand in TOML and JSON.
+// MarshalText encodes a Digest in TOML and JSON.
 func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // UnmarshalText is the inverse of MarshalText.

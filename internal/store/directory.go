@@ -13,7 +13,7 @@ import (
 	"espalier.dev/espalier/internal/reapi"
 )
 
-// maxDirectory bounds one encoded Directory: 64 MiB are some 600,000 entries.
+// maxDirectory bounds one encoded Directory: 64 MiB are about 600,000 entries.
 const maxDirectory = 64 << 20
 
 // emptyDir is the digest of the REAPI Directory without entries.
@@ -22,7 +22,8 @@ var emptyDir = DigestOf(nil)
 // ToProto returns d as a Digest message.
 func (d Digest) ToProto() *reapi.Digest { return &reapi.Digest{Hash: d.Hash, SizeBytes: d.Size} }
 
-// DigestFromProto is the inverse of ToProto; it refuses what is not a SHA-256.
+// DigestFromProto is the inverse of ToProto; the error is for anything but a
+// SHA-256.
 func DigestFromProto(p *reapi.Digest) (Digest, error) {
 	if p == nil {
 		return Digest{}, errors.New("a digest is missing")
@@ -37,8 +38,8 @@ func DigestFromProto(p *reapi.Digest) (Digest, error) {
 	return d, nil
 }
 
-// encodeDirectory returns the one encoding of a directory: entries sorted by
-// the bytes of their names, no node properties, fields in tag order (REAPI,
+// encodeDirectory returns the canonical encoding of a directory: entries sorted
+// by the bytes of their names, no node properties, fields in tag order (REAPI,
 // comments on Directory and Digest). It sorts d in place.
 func encodeDirectory(d *reapi.Directory) ([]byte, error) {
 	slices.SortFunc(d.Files, func(a, b *reapi.FileNode) int { return cmp.Compare(a.Name, b.Name) })
@@ -47,9 +48,9 @@ func encodeDirectory(d *reapi.Directory) ([]byte, error) {
 	return reapi.Marshal(d)
 }
 
-// decodeDirectory reads an encoded Directory and accepts exactly what
-// encodeDirectory writes for valid entries: everything else, unknown fields
-// and node properties included, would be a second digest for the same tree.
+// decodeDirectory decodes a Directory and accepts only the output of
+// encodeDirectory for valid entries: anything else, including unknown fields
+// and node properties, would be a second digest for the same tree.
 func decodeDirectory(b []byte) (*reapi.Directory, error) {
 	var in reapi.Directory
 	if err := reapi.Unmarshal(b, &in); err != nil {
@@ -100,7 +101,7 @@ func decodeDirectory(b []byte) (*reapi.Directory, error) {
 // directory reads one Directory message from the blobs.
 func (s *Store) directory(ctx context.Context, d Digest) (*reapi.Directory, error) {
 	if d.Hash == emptyDir.Hash {
-		return &reapi.Directory{}, nil // REAPI: the empty blob is always there
+		return &reapi.Directory{}, nil // REAPI: the empty blob always exists
 	}
 	b, err := s.ReadBlob(ctx, d, maxDirectory)
 	if err != nil {
@@ -113,7 +114,7 @@ func (s *Store) directory(ctx context.Context, d Digest) (*reapi.Directory, erro
 	return dir, nil
 }
 
-// checkName refuses what cannot be one name of a Merkle tree.
+// checkName returns an error for invalid names in a Merkle tree.
 func checkName(name string) error {
 	switch {
 	case name == "" || name == "." || name == "..":
@@ -133,7 +134,7 @@ func checkTarget(target string) error {
 	return nil
 }
 
-// splitPath checks a tree path and returns its names.
+// splitPath checks a tree path and splits it into names.
 func splitPath(path string) ([]string, error) {
 	if path == "" {
 		return nil, fmt.Errorf("bad path %q", path)

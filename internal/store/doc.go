@@ -1,12 +1,12 @@
-// Package store is where bytes live. Blobs are files named by the SHA-256 of
-// their content in blobs/sha256, which is at once an OCI image layout and an
-// REAPI content-addressable storage; trees are REAPI Directory messages
-// (blobs) with an unpacked, sealed folder as a cache; results are REAPI
-// ActionResults by action digest; roots say what gc must keep.
+// Package store is content-addressed storage. Blobs are files named by the
+// SHA-256 of their content in blobs/sha256, which is at once an OCI image
+// layout and an REAPI content-addressable storage; trees are REAPI Directory
+// messages (blobs) with an unpacked, sealed directory as a cache; results are
+// REAPI ActionResults by action digest; roots list what gc must keep.
 //
-// Bytes and host folders come in, digests and verified bytes go out. Nothing
-// that is read is trusted: it is hashed again, or compared with a seal, and
-// what does not match is moved to quarantine and reported as ErrCorrupt. The
-// store knows neither where bytes come from nor what they mean, and it never
-// holds a file in memory as a whole. docs/store.md describes the format.
+// Input: bytes and host directories. Output: digests and verified bytes.
+// Nothing that is read is trusted: it is hashed again, or compared with a seal,
+// and if it does not match it is moved to quarantine and reported as
+// ErrCorrupt. The store does not know the origin or meaning of its content, and
+// no file is in memory as a whole. docs/store.md describes the format.
 package store

@@ -9,18 +9,18 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// Sentinels for errors.Is. What is missing or corrupt can be brought back by
-// the caller, who knows where it came from; the store does not.
+// Sentinels for errors.Is. The caller, which knows the origin of missing or
+// corrupt content, can store it again.
 var (
 	ErrMissing = errors.New("not in the store")
 	ErrCorrupt = errors.New("damaged in the store")
 	ErrPresent = errors.New("already in the store")
 )
 
-// MismatchError is what PutExpected and Partial.Commit return for bytes that
-// are not the wanted ones. Nothing of them is kept.
+// MismatchError is returned by PutExpected and Partial.Commit for bytes with
+// another digest. They are discarded.
 type MismatchError struct {
-	Want, Got Digest // Got is zero when the stream was cut off because it was too long
+	Want, Got Digest // Got is zero when the stream was longer than expected and not read to its end
 }
 
 func (e *MismatchError) Error() string {
@@ -30,11 +30,12 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("sha256 mismatch: want %s, got %s", e.Want, e.Got)
 }
 
-// ConflictError tells that two sources of one tree disagree about a path.
+// ConflictError reports that two sources of one tree have different entries for
+// a path.
 type ConflictError struct {
 	Path              string
 	First, Second     string // names of the sources
-	FirstIs, SecondIs string // what each wants there, e.g. "symlink to usr/lib"
+	FirstIs, SecondIs string // the entry of each, such as "symlink to usr/lib"
 }
 
 func (e *ConflictError) Error() string {
@@ -49,26 +50,26 @@ func nameOf(source string) string {
 	return source
 }
 
-// mismatch is the error for bytes from outside that are not the wanted ones.
+// mismatch is the error for received bytes with another digest.
 func mismatch(want, got Digest) error {
 	return fault.Wrap(fault.Pins, &MismatchError{Want: want, Got: got}, "")
 }
 
-// missing is the error for a blob, tree or result that is not there.
+// missing is the error for a missing blob, tree or result.
 func missing(kind string, d Digest) error {
 	return fault.Wrap(fault.Pins, ErrMissing, kind+" "+d.String(),
 		"espalier fetch   # brings everything that espalier.lock names")
 }
 
-// corrupt is the error for something whose bytes are not what its name says.
+// corrupt is the error for stored bytes that do not match their name.
 func corrupt(kind string, d Digest, detail string) error {
 	return fault.Wrap(fault.Pins, fmt.Errorf("%w: %s", ErrCorrupt, detail), kind+" "+d.String(),
 		"espalier fetch   # replaces it; the damaged bytes are in quarantine")
 }
 
-// writing classifies an error of the file system while something was written
-// to the store: a full disk and a store that cannot be written are the two
-// that a user can cure, and the store's place is configuration.
+// writing classifies a file system error during a write to the store: a full
+// disk and a store that is not writable are errors that a user can fix, and the
+// store's location is part of the configuration.
 func (s *Store) writing(what string, err error) error {
 	if err == nil {
 		return nil
@@ -83,8 +84,8 @@ func (s *Store) writing(what string, err error) error {
 	return fmt.Errorf("%s: %w", text, err)
 }
 
-// Full is the error of a program that found the store's disk full while it did
-// what text says.
+// Full is the error of a program that ran out of space on the store's disk
+// during the operation text.
 func (s *Store) Full(text string) error {
 	return full(text+" in the store "+s.dir, syscall.ENOSPC)
 }
@@ -100,7 +101,8 @@ func (s *Store) readOnlyError(text string, err error) error {
 		"ESPALIER_STORE=/path/that/you/can/write espalier ...   # the store here can only be read")
 }
 
-// mayWrite is the first line of everything that writes.
+// mayWrite returns an error for a read-only store. All writing functions call
+// it first.
 func (s *Store) mayWrite(what string) error {
 	if s.readOnly {
 		return s.readOnlyError("writing "+what+" to the store "+s.dir, fs.ErrPermission)

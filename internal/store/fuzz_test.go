@@ -10,10 +10,10 @@ import (
 )
 
 // generated returns a digest as the message that protoc generates. These tests
-// use the generated messages: they have fields that espalier's lack.
+// use the generated messages because they have fields that espalier's do not.
 func generated(d Digest) *repb.Digest { return &repb.Digest{Hash: d.Hash, SizeBytes: d.Size} }
 
-// What decodes must encode to the same bytes: one tree, one digest.
+// Every accepted message must encode to the same bytes: one tree, one digest.
 func FuzzDecodeDirectory(f *testing.F) {
 	d := generated(DigestOf([]byte("x")))
 	for _, dir := range []*repb.Directory{
@@ -54,7 +54,7 @@ func FuzzDecodeDirectory(f *testing.F) {
 	})
 }
 
-// What the strict decoder refuses, and why.
+// Messages that the strict decoder rejects, and the errors.
 func TestDecodeDirectoryRefuses(t *testing.T) {
 	d := generated(DigestOf([]byte("x")))
 	file := func(name string) *repb.FileNode { return &repb.FileNode{Name: name, Digest: d} }
@@ -84,7 +84,7 @@ func TestDecodeDirectoryRefuses(t *testing.T) {
 	if _, err := decodeDirectory(ok); err != nil {
 		t.Error(err)
 	}
-	if _, err := decodeDirectory(append(ok, 0x38, 0x01)); err == nil { // field 7: a later version's
+	if _, err := decodeDirectory(append(ok, 0x38, 0x01)); err == nil { // field 7, of a later version
 		t.Error("unknown field passes")
 	}
 }
@@ -101,7 +101,8 @@ func FuzzDecodeSeal(f *testing.F) {
 	f.Add([]byte("espalier-seal 1\nroot sha256:" + root.Hash + "\nboot -\n100644 1 2 3 4 a\n100755 1 2 3 4 \"a\\nb\"\n"))
 	f.Add([]byte("espalier-seal 1\nroot sha256:" + root.Hash + "\nboot x\n100644 1 2 3 4 ../a\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		// The hash at the end is made to fit, or nothing would get past it.
+		// The hash at the end is corrected, because the decoder checks it
+		// first.
 		b := append(bytes.Clone(body), []byte(sealEndWord+DigestOf(body).Hash+"\n")...)
 		sl, err := decodeSeal(b)
 		if err != nil {

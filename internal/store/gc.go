@@ -10,31 +10,32 @@ import (
 	"time"
 )
 
-// Policy says what GC may remove.
+// Policy has the rules of GC.
 type Policy struct {
-	MaxAge time.Duration // what was used within it stays even when nothing pins it; 0 keeps only what is pinned
-	DryRun bool          // only count
-	Wait   bool          // wait for other processes until ctx ends instead of giving up
+	MaxAge time.Duration // unpinned content that was used within MaxAge is kept; 0 keeps pinned content only
+	DryRun bool          // count only, remove nothing
+	Wait   bool          // wait for other processes until ctx ends instead of returning an error
 }
 
-// Report is what GC removed, or would remove.
+// Report has what GC removed, or would remove.
 type Report struct {
 	Freed       int64 // bytes of file content
 	Blobs       int
-	Trees       int // unpacked folders
+	Trees       int // unpacked directories
 	Results     int
-	Roots       int // whose origin is gone
+	Roots       int // with an origin that no longer exists
 	Partials    int // unfinished downloads
 	Quarantined int
 	Temporary   int   // left by killed processes
-	Kept        int64 // bytes of blobs that stay
+	Kept        int64 // bytes of blobs that are kept
 }
 
-// GC removes what nothing needs from the store in dir. It runs alone: a store
-// that another process has open, or this one, is a fault, or is waited for. Only
-// a dry run goes on beside others, and does not count their unfinished files. A
-// pinned byte is never removed; a root that cannot be read stops everything.
-// It may be killed at any moment.
+// GC removes content that is no longer needed from the store in dir. It needs
+// exclusive access: if another process or this one has the store open, that is
+// a fault, or GC waits. Only a dry run works while others have the store open;
+// it does not count their unfinished files. Pinned content is never removed; a
+// root that cannot be read is an error before anything is removed. GC may be
+// killed at any time.
 func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -50,7 +51,7 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 	if p.Wait && !p.DryRun {
 		err = waitLock(ctx, s.lock, true)
 	} else if alone, err = tryLock(s.lock, true); err == nil && !alone {
-		if p.DryRun { // beside the others, as one more reader
+		if p.DryRun { // with a shared lock, like any reader
 			err = waitLock(ctx, s.lock, false)
 		} else {
 			err = s.inUse()
@@ -69,7 +70,7 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 	return g.report, g.sweep(ctx)
 }
 
-// collector is one run of GC.
+// collector is the state of one GC.
 type collector struct {
 	s      *Store
 	p      Policy
@@ -79,12 +80,12 @@ type collector struct {
 
 	live        map[string]bool // hashes of blobs and of unpacked trees
 	liveResults map[string]bool // action hashes
-	walked      map[string]bool // Directory hashes whose children are marked
+	walked      map[string]bool // Directory hashes whose children have been marked
 }
 
 func (g *collector) young(t time.Time) bool { return g.now.Sub(t) < g.p.MaxAge }
 
-// mark finds everything that must stay.
+// mark finds everything that must be kept.
 func (g *collector) mark(ctx context.Context) error {
 	err := g.s.eachRoot(func(r Root, set time.Time) error {
 		if !g.young(set) {
@@ -136,7 +137,8 @@ func (g *collector) mark(ctx context.Context) error {
 	})
 }
 
-// treeUsed is the time of a tree's seal: the folder's own times are fixed.
+// treeUsed is the time of a tree's seal: the directory's own times are
+// constant.
 func (g *collector) treeUsed(hash string) time.Time {
 	if info, err := os.Lstat(g.s.path(sealDir, hash)); err == nil {
 		return info.ModTime()
@@ -145,8 +147,8 @@ func (g *collector) treeUsed(hash string) time.Time {
 	return time.Unix(0, m.ctime)
 }
 
-// markTree keeps a tree's messages, files and unpacked folders. What is
-// missing cannot be kept and is no error.
+// markTree keeps a tree's messages, files and unpacked directories. Missing
+// content is not an error.
 func (g *collector) markTree(ctx context.Context, root Digest, depth int) error {
 	g.live[root.Hash] = true
 	if g.walked[root.Hash] || depth > maxDepth {
@@ -184,7 +186,7 @@ func (g *collector) markResult(ctx context.Context, hash string, hermetic bool) 
 	}
 	blobs, trees, err := outputs(r)
 	if err != nil {
-		return nil // names nothing that could be kept
+		return nil // contains no digest that could be kept
 	}
 	for _, d := range blobs {
 		g.live[d.Hash] = true
@@ -197,7 +199,7 @@ func (g *collector) markResult(ctx context.Context, hash string, hermetic bool) 
 	return nil
 }
 
-// each visits the entries of a folder that bear the name of a hash.
+// each visits the entries of a directory whose names are hashes.
 func (g *collector) each(folder string, fn func(fs.DirEntry, fs.FileInfo) error) error {
 	entries, err := os.ReadDir(g.s.path(folder))
 	if err != nil {
@@ -209,7 +211,7 @@ func (g *collector) each(folder string, fn func(fs.DirEntry, fs.FileInfo) error)
 		}
 		info, err := e.Info()
 		if err != nil {
-			continue // gone meanwhile: a quarantined file
+			continue // removed meanwhile: a quarantined file
 		}
 		if err := fn(e, info); err != nil {
 			return err
@@ -218,7 +220,8 @@ func (g *collector) each(folder string, fn func(fs.DirEntry, fs.FileInfo) error)
 	return nil
 }
 
-// sweep removes the rest. What names things goes before the things.
+// sweep removes everything that is not marked. References are removed before
+// their content.
 func (g *collector) sweep(ctx context.Context) error {
 	for _, name := range []string{resultDir, privateDir} {
 		err := g.each(name, func(e fs.DirEntry, info fs.FileInfo) error {
@@ -245,7 +248,7 @@ func (g *collector) sweep(ctx context.Context) error {
 	}
 	if locks, _ := filepath.Glob(g.s.path(sealDir, "*.lock")); !g.p.DryRun {
 		for _, path := range locks {
-			os.Remove(path) // no process can hold it while gc is alone
+			os.Remove(path) // no process can hold it during an exclusive gc
 		}
 	}
 	err = g.each(sealDir, func(e fs.DirEntry, _ fs.FileInfo) error {
@@ -268,7 +271,7 @@ func (g *collector) sweep(ctx context.Context) error {
 		return err
 	}
 	if !g.alone {
-		return nil // downloads and temporary files may be another process's
+		return nil // downloads and temporary files may belong to another process
 	}
 	for folder, count := range map[string]*int{partialDir: &g.report.Partials, quarantineDir: &g.report.Quarantined, tempDir: &g.report.Temporary} {
 		entries, err := os.ReadDir(g.s.path(folder))
@@ -276,7 +279,7 @@ func (g *collector) sweep(ctx context.Context) error {
 			return err
 		}
 		for _, e := range entries {
-			// A quarantined tree keeps the fixed times of its files.
+			// The times of files in a quarantined tree are constant.
 			m, err := lstat(g.s.path(folder, e.Name()))
 			if err != nil || folder != tempDir && g.young(time.Unix(0, max(m.mtime, m.ctime))) {
 				continue
@@ -289,8 +292,8 @@ func (g *collector) sweep(ctx context.Context) error {
 	return nil
 }
 
-// remove deletes a file or a folder. A folder loses its name first, so that
-// no reader can ever find a half of it.
+// remove deletes a file or a directory. A directory is renamed first, so that
+// no reader can find a part of it.
 func (g *collector) remove(ctx context.Context, name string, count *int) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)

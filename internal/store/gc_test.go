@@ -75,20 +75,20 @@ func TestRoots(t *testing.T) {
 	}
 }
 
-// household is a store with one thing of each kind, pinned and not.
-type household struct {
+// gcFixture is a store with content of each kind, pinned and unpinned.
+type gcFixture struct {
 	s                              *Store
 	pinnedBlob, looseBlob          Digest
 	pinnedTree, looseTree, subTree Digest
-	fileBlob                       Digest // content of pinnedTree that is a blob as well
+	fileBlob                       Digest // content of pinnedTree that is also a blob
 	action, looseAction            Digest
 	output, treeOutput             Digest
 	lock                           string
 }
 
-func newHousehold(t *testing.T) *household {
+func newHousehold(t *testing.T) *gcFixture {
 	t.Helper()
-	h := &household{s: open(t, t.TempDir()), lock: filepath.Join(t.TempDir(), "espalier.lock")}
+	h := &gcFixture{s: open(t, t.TempDir()), lock: filepath.Join(t.TempDir(), "espalier.lock")}
 	s := h.s
 	os.WriteFile(h.lock, nil, 0o644)
 	h.pinnedBlob, h.looseBlob = mustPut(t, s, []byte("pinned")), mustPut(t, s, []byte("loose"))
@@ -120,8 +120,8 @@ func newHousehold(t *testing.T) *household {
 	return h
 }
 
-// age makes everything in the store look unused for d.
-func (h *household) age(t *testing.T, d time.Duration) {
+// age sets the times in the store so that everything has been unused for d.
+func (h *gcFixture) age(t *testing.T, d time.Duration) {
 	t.Helper()
 	for _, folder := range []string{blobDir, sealDir, resultDir, privateDir, rootDir} {
 		for _, name := range entries(t, h.s.path(folder)) {
@@ -131,8 +131,8 @@ func (h *household) age(t *testing.T, d time.Duration) {
 	}
 }
 
-// have lists what is left, in words.
-func (h *household) have(t *testing.T) string {
+// have lists the content that is left.
+func (h *gcFixture) have(t *testing.T) string {
 	t.Helper()
 	s := open(t, h.s.Dir())
 	defer s.Close()
@@ -167,7 +167,7 @@ func TestGC(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		age    time.Duration // of everything
-		change func(*testing.T, *household)
+		change func(*testing.T, *gcFixture)
 		policy Policy
 		want   string
 	}{
@@ -175,16 +175,16 @@ func TestGC(t *testing.T) {
 		{"old", 2 * time.Hour, nil, Policy{MaxAge: time.Hour}, pinned},
 		{"only pins", 0, nil, Policy{}, pinned},
 		{"dry run", 0, nil, Policy{DryRun: true}, all},
-		{"lock is gone, root is young", 0, func(t *testing.T, h *household) { os.Remove(h.lock) }, Policy{MaxAge: time.Hour}, all},
-		{"lock is gone", 2 * time.Hour, func(t *testing.T, h *household) { os.Remove(h.lock) }, Policy{MaxAge: time.Hour}, ""},
-		{"loose things used again", 2 * time.Hour, func(t *testing.T, h *household) {
+		{"lock is gone, root is young", 0, func(t *testing.T, h *gcFixture) { os.Remove(h.lock) }, Policy{MaxAge: time.Hour}, all},
+		{"lock is gone", 2 * time.Hour, func(t *testing.T, h *gcFixture) { os.Remove(h.lock) }, Policy{MaxAge: time.Hour}, ""},
+		{"loose things used again", 2 * time.Hour, func(t *testing.T, h *gcFixture) {
 			h.s = open(t, h.s.Dir())
 			h.s.Has(h.looseBlob)
 			h.s.HasTree(t.Context(), h.looseTree)
 			h.s.Result(t.Context(), h.looseAction, false)
 			h.s.Close()
 		}, Policy{MaxAge: time.Hour}, all},
-		{"an index names it", 2 * time.Hour, func(t *testing.T, h *household) {
+		{"an index names it", 2 * time.Hour, func(t *testing.T, h *gcFixture) {
 			h.s = open(t, h.s.Dir())
 			manifest := mustPut(t, h.s, []byte(`{"schemaVersion":2,"layers":[{"mediaType":"x","digest":"sha256:`+h.looseBlob.Hash+`","size":5}]}`))
 			h.s.Close()
@@ -247,7 +247,7 @@ func TestGCRunsAlone(t *testing.T) {
 	}
 }
 
-// What gc cannot read it must take for a pin.
+// A root that gc cannot read stops it.
 func TestGCStopsAtAnUnreadableRoot(t *testing.T) {
 	for _, damage := range []func(t *testing.T, s *Store, path string){
 		func(t *testing.T, s *Store, path string) { flip(t, path, 30) },
@@ -270,8 +270,8 @@ func TestGCStopsAtAnUnreadableRoot(t *testing.T) {
 	}
 }
 
-// A dry run counts beside a process that has the store open, and counts no file
-// that this one is writing.
+// A dry run works while a process has the store open, and does not count the
+// file that this process is writing.
 func TestDryRunBesideOthers(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

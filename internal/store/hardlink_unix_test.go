@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Cargo asks whether two names are one file, and links them when they are not.
+// Cargo checks whether two names are one file, and links them when they are
+// not.
 func TestImportKeepsNamesOfOneFile(t *testing.T) {
 	ctx := context.Background()
 	st, err := Open(ctx, t.TempDir())

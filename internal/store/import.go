@@ -13,26 +13,28 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ImportOptions say how ImportDir takes a folder.
+// ImportOptions are the options of ImportDir.
 type ImportOptions struct {
-	// Filter chooses what becomes part of the tree by its slash-separated path
-	// relative to the folder; false for a directory leaves out all below it.
-	// nil takes everything.
+	// Filter selects the entries of the tree by slash-separated path relative
+	// to the directory; false for a directory skips everything below it. nil
+	// selects everything.
 	Filter func(path string, info fs.FileInfo) bool
-	// Move takes the files instead of copying them, for outputs that nobody
-	// needs where they are. Across file systems, and for files with further
-	// hard links, it copies. What is left of the folder is the caller's.
+	// Move moves the files instead of copying them, for outputs that are not
+	// needed any longer at their old paths. Across file systems, and for files
+	// with other hard links, it copies. The caller removes the rest of the
+	// directory.
 	Move bool
 }
 
-// ImportDir makes a tree of a host folder: regular files with their executable
-// bit, directories, symlinks; owners, times and other bits are dropped, and
-// anything else (sockets, devices) is an error. The folder must be quiet
-// meanwhile. When the tree is in the store already, nothing is written.
+// ImportDir makes a tree of a host directory: regular files with their
+// executable bit, directories, symlinks; owners, times and other mode bits are
+// dropped, and anything else (sockets, devices) is an error. The directory must
+// not change meanwhile. When the tree is in the store already, nothing is
+// written.
 func (s *Store) ImportDir(ctx context.Context, hostDir string, o ImportOptions) (Digest, error) {
 	if !o.Move {
-		// Hashing first spares an unchanged folder, the usual case for
-		// sources, the copy.
+		// Hashing first avoids copying an unchanged directory, the usual case
+		// for sources.
 		g := newStage(s, "", treeTime)
 		if err := g.load(ctx, hostDir, o); err != nil {
 			return Digest{}, err
@@ -108,7 +110,7 @@ func (g *stage) load(ctx context.Context, hostDir string, o ImportOptions) error
 			work.Go(func() error { return g.take(ctx, rel, host, info, o.Move, links) })
 			return nil
 		}
-		return fmt.Errorf("%s: is a %s, a tree holds files, directories and symlinks", host, info.Mode().Type())
+		return fmt.Errorf("%s: is a %s, a tree has files, directories and symlinks only", host, info.Mode().Type())
 	})
 	if workErr := work.Wait(); err == nil {
 		err = workErr
@@ -116,10 +118,10 @@ func (g *stage) load(ctx context.Context, hostDir string, o ImportOptions) error
 	return err
 }
 
-// hardLinks keeps names of one file names of one file: a tree has no hard
-// links, but its folder may. Cargo gives its build scripts two names and asks
-// whether they are one file; if not, it links them again, which on an overlay
-// copies each of them.
+// hardLinks preserves hard links in the unpacked directory of a tree, although
+// the tree itself has none. Cargo gives its build scripts two names and checks
+// whether they are one file; if not, it links them again, which copies each of
+// them on an overlay.
 type hardLinks struct {
 	mu    sync.Mutex
 	files map[[2]uint64]*linkedFile
@@ -146,7 +148,7 @@ func (l *hardLinks) of(info fs.FileInfo) *linkedFile {
 	return f
 }
 
-// write links to the first name, or writes it.
+// write links to the first name, or writes the file.
 func (f *linkedFile) write(to string, first func(string) (Digest, error)) (Digest, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -80,7 +80,7 @@ func TestImportDir(t *testing.T) {
 	})
 }
 
-// Moving must never take a file that someone else can still reach.
+// Move must not move a file that has another hard link.
 func TestMoveCopiesHardLinks(t *testing.T) {
 	s := open(t, t.TempDir())
 	dir := t.TempDir()

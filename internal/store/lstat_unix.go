@@ -29,8 +29,8 @@ func lstat(path string) (meta, error) {
 	return m, nil
 }
 
-// bootID names the current boot of the machine, "" where the system does not
-// tell: seals are then believed across boots.
+// bootID identifies the current boot of the machine, "" where the system has no
+// such id: seals are then valid across boots.
 func bootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

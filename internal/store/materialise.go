@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// MaterialiseOptions say how Materialise writes.
+// MaterialiseOptions are the options of Materialise.
 type MaterialiseOptions struct {
-	MTime time.Time // of everything; zero means epoch second 1, as in TreePath
+	MTime time.Time // of all entries; zero means epoch second 1, as in TreePath
 }
 
 // Materialise writes a plain, writable copy of a tree to dir, which must not
-// exist or be empty. Modes are those of TreePath. Every byte is verified on
-// the way; after an error dir is not complete and of no use.
+// exist or be empty. Modes are those of TreePath. Every byte is verified; after
+// an error dir is incomplete and must not be used.
 func (s *Store) Materialise(ctx context.Context, root Digest, dir string, o MaterialiseOptions) error {
 	if o.MTime.IsZero() {
 		o.MTime = treeTime
@@ -26,7 +26,7 @@ func (s *Store) Materialise(ctx context.Context, root Digest, dir string, o Mate
 	}
 	if there, err := os.ReadDir(dir); err != nil || len(there) > 0 {
 		if err == nil {
-			err = &fs.PathError{Op: "materialise", Path: dir, Err: errors.New("folder is not empty")}
+			err = &fs.PathError{Op: "materialise", Path: dir, Err: errors.New("directory is not empty")}
 		}
 		return err
 	}

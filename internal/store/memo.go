@@ -9,9 +9,10 @@ import (
 // memoOutput is the name of a memo's tree among the outputs of its result.
 const memoOutput = "out/tree"
 
-// PutMemo remembers that unpacking what key describes gave tree. A memo is for
-// work that espalier does itself, where a step says too much: the key is a
-// text that names the work, the version of its rule and its inputs by digest.
+// PutMemo records tree as the result of unpacking the inputs that key
+// describes. A memo is for work that espalier does itself and that is not a
+// step: the key is a text with the name of the work, the version of its rules
+// and its inputs by digest.
 func (s *Store) PutMemo(ctx context.Context, key []byte, tree Digest) error {
 	id, err := s.PutBytes(ctx, key)
 	if err != nil {
@@ -22,8 +23,8 @@ func (s *Store) PutMemo(ctx context.Context, key []byte, tree Digest) error {
 	}, true)
 }
 
-// Memo returns the tree that PutMemo filed under a key of that digest;
-// ErrMissing when there is none, or when the tree is gone.
+// Memo returns the tree that PutMemo stored for the digest of a key; ErrMissing
+// when there is none, or when the tree has been removed.
 func (s *Store) Memo(ctx context.Context, key Digest) (Digest, error) {
 	r, _, err := s.Result(ctx, key, true)
 	if err != nil {
@@ -35,6 +36,6 @@ func (s *Store) Memo(ctx context.Context, key Digest) (Digest, error) {
 	return DigestFromProto(r.OutputDirectories[0].RootDirectoryDigest)
 }
 
-// Complete returns d with the size of the blob that the store has under its
-// hash, ErrMissing when it has none.
+// Complete returns d with the size of the stored blob with this hash,
+// ErrMissing when there is none.
 func (s *Store) Complete(d Digest) (Digest, error) { return s.stat(d) }

@@ -11,9 +11,9 @@ import (
 // maxTree bounds an encoded REAPI Tree message.
 const maxTree = 512 << 20
 
-// PutTreeMessage stores the REAPI Tree message of a tree, the form in which
-// results name output directories, and returns its digest. Children are in
-// topological order, each Directory once.
+// PutTreeMessage stores the REAPI Tree message of a tree, by which results name
+// output directories, and returns its digest. Children are in topological
+// order, each Directory once.
 func (s *Store) PutTreeMessage(ctx context.Context, root Digest) (Digest, error) {
 	dir, err := s.directory(ctx, root)
 	if err != nil {
@@ -55,8 +55,8 @@ func (s *Store) PutTreeMessage(ctx context.Context, root Digest) (Digest, error)
 }
 
 // OpenTreeMessage stores the Directory messages of a Tree message that is in
-// the blobs and returns the digest of its root. File contents are not looked
-// for.
+// the blobs and returns the digest of its root. It does not check whether the
+// contents of files exist.
 func (s *Store) OpenTreeMessage(ctx context.Context, tree Digest) (Digest, error) {
 	b, err := s.ReadBlob(ctx, tree, maxTree)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // maxManifest bounds an OCI manifest, as registries do.
 const maxManifest = 4 << 20
 
-// ociNode is every field of an OCI index or manifest that names a blob.
+// ociNode has every field of an OCI index or manifest that names a blob.
 type ociNode struct {
 	Config    *ociDescriptor  `json:"config"`
 	Subject   *ociDescriptor  `json:"subject"`
@@ -35,8 +35,8 @@ func (n *ociNode) descriptors() []ociDescriptor {
 	return all
 }
 
-// markIndex keeps what index.json names: the store is an OCI image layout,
-// and other tools may have put an image into it.
+// markIndex keeps the blobs of index.json: the store is an OCI image layout,
+// and other tools may have added an image.
 func (g *collector) markIndex(ctx context.Context) error {
 	b, err := os.ReadFile(g.s.path("index.json"))
 	if err != nil {

@@ -22,9 +22,9 @@ func isNotEmpty(err error) bool {
 	return errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, fs.ErrExist)
 }
 
-// tryLock takes a flock(2) without waiting; false means that another open
-// file has it. A conversion between shared and exclusive is not atomic and
-// loses the old lock when it fails.
+// tryLock takes a flock(2) without waiting; false means that another open file
+// holds it. A conversion between shared and exclusive is not atomic and loses
+// the old lock when it fails.
 func tryLock(f *os.File, exclusive bool) (bool, error) {
 	how := unix.LOCK_SH
 	if exclusive {
@@ -44,7 +44,7 @@ func tryLock(f *os.File, exclusive bool) (bool, error) {
 	}
 }
 
-// setTime sets both times of path itself, also when it is a symlink.
+// setTime sets both times of path itself, also if it is a symlink.
 func setTime(path string, t time.Time) error {
 	ts := unix.NsecToTimespec(t.UnixNano())
 	if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -53,8 +53,8 @@ func setTime(path string, t time.Time) error {
 	return nil
 }
 
-// openNoFollow opens a regular file for reading; a symlink or a device that
-// took its place is an error, and a pipe does not block.
+// openNoFollow opens a regular file for reading; a symlink or a device that has
+// replaced it is an error, and a pipe does not block.
 func openNoFollow(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -78,7 +78,7 @@ func linkCount(info fs.FileInfo) uint64 {
 	return 1
 }
 
-// fileID tells which file a name refers to; false when the system does not.
+// fileID identifies the file of a name; false when the system has no such id.
 func fileID(info fs.FileInfo) ([2]uint64, bool) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return [2]uint64{uint64(st.Dev), st.Ino}, true

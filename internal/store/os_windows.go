@@ -25,7 +25,7 @@ func tryLock(f *os.File, exclusive bool) (bool, error) {
 		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
 	}
 	h := windows.Handle(f.Fd())
-	// Locks of a handle add up here instead of being converted.
+	// Locks of a handle accumulate on Windows instead of being converted.
 	_ = windows.UnlockFileEx(h, 0, 1, 0, new(windows.Overlapped))
 	err := windows.LockFileEx(h, flags, 0, 1, 0, new(windows.Overlapped))
 	switch {

@@ -11,10 +11,10 @@ import (
 	"os"
 )
 
-// Partial is a download in progress. What has been written stays in a file
-// named by the wanted hash, so that the next attempt, in this process or a
-// later one, goes on where this one stopped. One process at a time has it.
-// Its methods are for one goroutine.
+// Partial is a resumable download. Written data is kept in a file named by the
+// expected hash, so that the next attempt, in this process or a later one,
+// continues where this one stopped. One process at a time can open it. Its
+// methods are for one goroutine.
 type Partial struct {
 	s    *Store
 	f    *os.File
@@ -25,7 +25,7 @@ type Partial struct {
 
 // Partial opens the resumable download of want, whose size may be -1. It waits
 // until no other process is downloading the same blob. ErrPresent means that
-// there is nothing to do.
+// the blob exists.
 func (s *Store) Partial(ctx context.Context, want Digest) (*Partial, error) {
 	if err := checkHash(want.Hash); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (s *Store) Partial(ctx context.Context, want Digest) (*Partial, error) {
 			f.Close()
 			return nil, err
 		}
-		// While we waited, the file may have become the blob, or be gone.
+		// Meanwhile the file may have become the blob, or been removed.
 		is, err1 := os.Lstat(path)
 		have, err2 := f.Stat()
 		if err1 != nil || err2 != nil || !os.SameFile(is, have) {
@@ -62,8 +62,8 @@ func (s *Store) Partial(ctx context.Context, want Digest) (*Partial, error) {
 	}
 }
 
-// resume hashes what is there. A file that is longer than the blob can only
-// be wrong.
+// resume hashes the existing data. A file that is longer than the blob is
+// wrong.
 func (p *Partial) resume(ctx context.Context, size int64) error {
 	p.h = sha256.New()
 	if p.want.Size >= 0 && size > p.want.Size {
@@ -74,10 +74,10 @@ func (p *Partial) resume(ctx context.Context, size int64) error {
 	return err
 }
 
-// Offset returns how many bytes are there: the start of the next range.
+// Offset returns the number of written bytes: the start of the next range.
 func (p *Partial) Offset() int64 { return p.n }
 
-// Write appends. More bytes than the blob has are a *MismatchError.
+// Write appends. Exceeding the size of the blob is a *MismatchError.
 func (p *Partial) Write(b []byte) (int, error) {
 	if p.want.Size >= 0 && p.n+int64(len(b)) > p.want.Size {
 		return 0, mismatch(p.want, Digest{})
@@ -88,7 +88,7 @@ func (p *Partial) Write(b []byte) (int, error) {
 	return n, p.s.writing("a download", err)
 }
 
-// Reset forgets what was written, for a server that starts from the beginning.
+// Reset discards the written data, for a server that starts from the beginning.
 func (p *Partial) Reset() error {
 	if err := p.f.Truncate(0); err != nil {
 		return p.s.writing("a download", err)
@@ -101,8 +101,9 @@ func (p *Partial) Reset() error {
 	return nil
 }
 
-// Commit verifies what was written and makes it a blob. If it is not want, it
-// is removed and the error is a *MismatchError: the next attempt starts anew.
+// Commit verifies the data and makes it a blob. If its digest is not want, it
+// is removed and the error is a *MismatchError: the next attempt starts from
+// the beginning.
 func (p *Partial) Commit() (Digest, error) {
 	if p.f == nil {
 		return Digest{}, errors.New("store: Commit of a closed download")
@@ -119,11 +120,11 @@ func (p *Partial) Commit() (Digest, error) {
 	if err := p.s.adopt(f, got, true); err != nil {
 		return Digest{}, err
 	}
-	os.Remove(f.Name()) // only there if the blob already was
+	os.Remove(f.Name()) // exists only if the blob already did
 	return got, nil
 }
 
-// Close keeps what was written for the next attempt. It does nothing after
+// Close keeps the written data for the next attempt. It does nothing after
 // Commit.
 func (p *Partial) Close() error {
 	if p.f == nil {

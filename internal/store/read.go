@@ -14,19 +14,19 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// Reader hands out a file of the store and verifies it on the way. With the
-// last byte the hash is known: if it is wrong, that Read returns ErrCorrupt,
-// and the file is already in quarantine. Whoever stops earlier must look at
-// Close, which reads the rest.
+// Reader reads a file of the store and verifies it. The hash is known at the
+// last byte: if it is wrong, that Read returns ErrCorrupt, and the file is
+// already in quarantine. A caller that does not read to the end must check the
+// error of Close, which reads the rest.
 type Reader struct {
 	ctx     context.Context
 	f       *os.File
 	h       hash.Hash
 	want    Digest
 	n       int64
-	err     error // sticky; io.EOF after a good end
+	err     error // sticky; io.EOF after a correct end
 	kind    string
-	damaged func() // moves the file out of the way
+	damaged func() // moves the file to quarantine
 }
 
 // Get opens a blob. The error is ErrMissing, or ErrCorrupt when the size is
@@ -72,8 +72,8 @@ func (s *Store) newReader(ctx context.Context, f *os.File, d Digest, kind string
 	return &Reader{ctx: ctx, f: f, h: sha256.New(), want: d, kind: kind, damaged: damaged}, nil
 }
 
-// quarantineSame moves path away if it is still the file that was read: an
-// other process may have put a good one there meanwhile.
+// quarantineSame moves path to quarantine if it is still the file that was
+// read: another process may have replaced it by a good one.
 func (s *Store) quarantineSame(f *os.File, path string) {
 	was, err1 := f.Stat()
 	is, err2 := os.Lstat(path)
@@ -117,9 +117,9 @@ func (r *Reader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Close reads what is left, and returns ErrCorrupt if the bytes that were
-// handed out before cannot be trusted. After a Read error, or when the context
-// has ended, it only closes.
+// Close reads the rest, and returns ErrCorrupt if the bytes that were returned
+// before are wrong. After a Read error, or when the context has ended, it only
+// closes.
 func (r *Reader) Close() error {
 	if r.f == nil {
 		return nil
@@ -146,22 +146,22 @@ func (s *Store) ReadBlob(ctx context.Context, d Digest, limit int64) ([]byte, er
 	}
 	defer r.Close()
 	if r.Size() > limit {
-		r.err = io.EOF // nothing was handed out: no need to read it all
+		r.err = io.EOF // no bytes were returned: reading the rest is unnecessary
 		return nil, fmt.Errorf("blob %s: larger than %d bytes", d, limit)
 	}
 	b := make([]byte, r.Size())
 	if _, err := io.ReadFull(r, b); err != nil && err != io.EOF {
 		return nil, err
 	}
-	// An empty blob is verified by the read that finds its end.
+	// An empty blob is verified by the read that returns io.EOF.
 	if _, err := r.Read(make([]byte, 1)); err != io.EOF {
 		return nil, err
 	}
 	return b, nil
 }
 
-// OpenVerified hashes a whole blob and then hands it out for random access.
-// The caller closes it.
+// OpenVerified hashes a whole blob and then opens it for random access. The
+// caller closes it.
 func (s *Store) OpenVerified(ctx context.Context, d Digest) (*os.File, error) {
 	r, err := s.Get(ctx, d)
 	if err != nil {

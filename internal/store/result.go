@@ -16,16 +16,16 @@ const (
 	maxResult   = 16 << 20
 )
 
-// PutResult files the result of an action. Results of a weakened sandbox are
-// kept in an area of their own, which is never shared and which only a caller
-// who accepts them sees. A failed command has no result, and everything that
-// a result names must be in the store.
+// PutResult stores the result of an action. Results of a weakened sandbox are
+// stored in a separate area, which is never shared and only read on request. A
+// failed command has no result, and everything that a result names must be in
+// the store.
 func (s *Store) PutResult(ctx context.Context, action Digest, r *reapi.ActionResult, hermetic bool) error {
 	if err := checkHash(action.Hash); err != nil {
 		return err
 	}
 	if r.ExitCode != 0 {
-		return fmt.Errorf("store: result of action %s with exit code %d is not kept", action, r.ExitCode)
+		return fmt.Errorf("store: result of action %s with exit code %d must not be stored", action, r.ExitCode)
 	}
 	if err := s.complete(ctx, r); err != nil {
 		return fmt.Errorf("result of action %s: %w", action, err)
@@ -40,11 +40,10 @@ func (s *Store) PutResult(ctx context.Context, action Digest, r *reapi.ActionRes
 	return s.writing("a result", s.writeFile(resultName(action, hermetic), encodeResult(action, b)))
 }
 
-// Result returns the result of an action. With hermetic, only one from a
-// complete sandbox will do; without, that one is preferred, and the second
-// value tells which it is. The error is ErrMissing when there is none, when it
-// is damaged, and when the store has lost something that it names: the action
-// has to run.
+// Result returns the result of an action. If hermetic, it must be of a complete
+// sandbox; if not, such a result is preferred, and the second return value
+// tells which it is. The error is ErrMissing when there is no result, when it
+// is damaged, and when content that it names is missing: the action has to run.
 func (s *Store) Result(ctx context.Context, action Digest, hermetic bool) (*reapi.ActionResult, bool, error) {
 	r, err := s.result(ctx, action, true)
 	if err == nil || hermetic || !errors.Is(err, ErrMissing) {
@@ -105,8 +104,8 @@ func resultName(action Digest, hermetic bool) string {
 	return privateDir + "/" + action.Hash
 }
 
-// encodeResult puts one line before the message that names the action and the
-// message's digest, so that neither a flipped bit nor a renamed file passes.
+// encodeResult adds a line with the action and the message's digest before the
+// message, so that a flipped bit and a renamed file are detected.
 func encodeResult(action Digest, message []byte) []byte {
 	return append(fmt.Appendf(nil, "%s %s %s\n", resultMagic, action.Hash, DigestOf(message)), message...)
 }
@@ -114,7 +113,7 @@ func encodeResult(action Digest, message []byte) []byte {
 func decodeResult(action Digest, b []byte) (*reapi.ActionResult, error) {
 	head, message, ok := bytes.Cut(b, []byte("\n"))
 	if !ok || string(head) != fmt.Sprintf("%s %s %s", resultMagic, action.Hash, DigestOf(message)) {
-		return nil, errors.New("its content is not what its first line says")
+		return nil, errors.New("its content does not match the digest in its first line")
 	}
 	r := &reapi.ActionResult{}
 	if err := reapi.Unmarshal(message, r); err != nil {
@@ -123,7 +122,7 @@ func decodeResult(action Digest, b []byte) (*reapi.ActionResult, error) {
 	return r, nil
 }
 
-// complete checks that everything a result names is in the store.
+// complete checks that everything that a result names is in the store.
 func (s *Store) complete(ctx context.Context, r *reapi.ActionResult) error {
 	blobs, trees, err := outputs(r)
 	if err != nil {
@@ -142,8 +141,8 @@ func (s *Store) complete(ctx context.Context, r *reapi.ActionResult) error {
 	return nil
 }
 
-// outputs lists what a result names: blobs, and trees by their root Directory
-// where the result tells it.
+// outputs lists the content that a result names: blobs, and trees by their root
+// Directory if the result has it.
 func outputs(r *reapi.ActionResult) (blobs, trees []Digest, err error) {
 	add := func(to *[]Digest, p *reapi.Digest) {
 		if p.GetHash() == "" {
@@ -165,14 +164,14 @@ func outputs(r *reapi.ActionResult) (blobs, trees []Digest, err error) {
 	return blobs, trees, err
 }
 
-// HasContent returns nil when the folder of a tree is there or can be
+// HasContent returns nil when the directory of a tree exists or can be
 // unpacked: every Directory message and every file is in the store.
 func (s *Store) HasContent(ctx context.Context, root Digest) error {
 	if err := checkHash(root.Hash); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(s.treePath(root)); err == nil {
-		return nil // TreePath checks it, and drops it when it is damaged
+		return nil // TreePath verifies it, and removes it when it is damaged
 	}
 	return s.Walk(ctx, root, func(e Entry) error {
 		if e.Type != TypeFile || s.Has(e.Digest) {

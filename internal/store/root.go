@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// PinKind is what a pin names.
+// PinKind is the kind of content that a pin names.
 type PinKind string
 
 // Kinds of pins.
 const (
 	PinBlob   PinKind = "blob"
-	PinTree   PinKind = "tree"   // with every Directory, file and unpacked folder below it
+	PinTree   PinKind = "tree"   // with every Directory, file and unpacked directory below it
 	PinResult PinKind = "result" // by action digest, with every output
 )
 
@@ -28,11 +28,11 @@ type Pin struct {
 	Digest Digest
 }
 
-// Root is a named set of pins, such as all that one espalier.lock names. gc
-// keeps the pins as long as Origin exists on this machine; when it is gone, or
+// Root is a named set of pins, such as those of one espalier.lock. gc keeps the
+// pins as long as Origin exists on this machine; if it does not exist or is
 // empty, as long as the root is younger than the policy's age.
 type Root struct {
-	Name   string // names the root; setting it again replaces it
+	Name   string // identifies the root; setting it again replaces it
 	Origin string // absolute host path, usually of the lock
 	Pins   []Pin
 }
@@ -55,7 +55,7 @@ func (s *Store) SetRoot(ctx context.Context, r Root) error {
 	return s.writing("a root", s.writeFile(rootDir+"/"+rootFile(r.Name), encodeRoot(r)))
 }
 
-// DropRoot forgets a root; it is no error when there is none.
+// DropRoot removes a root; a missing one is not an error.
 func (s *Store) DropRoot(name string) error {
 	err := os.Remove(s.path(rootDir, rootFile(name)))
 	if errors.Is(err, os.ErrNotExist) {
@@ -122,8 +122,8 @@ func encodeRoot(r Root) []byte {
 	return fmt.Appendf(b, "%s%s\n", sealEndWord, DigestOf(b).Hash)
 }
 
-// decodeRoot refuses what it does not know in full: gc must not remove what a
-// newer espalier has pinned in a way that this one cannot read.
+// decodeRoot accepts only roots that it fully understands: gc must not remove
+// what a newer espalier has pinned.
 func decodeRoot(b []byte) (Root, error) {
 	bad := func(why string) (Root, error) { return Root{}, errors.New("bad root: " + why) }
 	body, ok := bytes.CutSuffix(b, []byte("\n"))

@@ -17,25 +17,25 @@ import (
 	"espalier.dev/espalier/internal/atomicfile"
 )
 
-// A seal says how an unpacked tree looked to stat(2) right after it was known
-// to be good. As long as every file, directory and symlink still looks so, no
-// write has gone through the file system: a write moves mtime and ctime, a new
-// or removed name moves those of its directory, and no program can set a ctime.
-// What a seal cannot see, a bit that flips on the disk, VerifyTree and every
-// verifying Reader do.
+// A seal is the metadata of an unpacked tree, from stat(2), at a time when its
+// content was known to be correct. As long as the metadata of every file,
+// directory and symlink is the same, the tree has not been written through the
+// file system: a write changes mtime and ctime, a new or removed name changes
+// those of its directory, and no program can set a ctime. VerifyTree and every
+// verifying Reader detect what a seal cannot, a bit that flips on the disk.
 type seal struct {
 	root    Digest
-	boot    string // boot of the machine that wrote it; "" once hashed after a later boot
+	boot    string // boot in which it was written; "" after the tree has been hashed in a later one
 	entries []sealEntry
 }
 
 type sealEntry struct {
-	path string // slash-separated; "" is the folder itself
+	path string // slash-separated; "" is the root directory
 	meta
 }
 
 // meta is the part of stat(2) that a seal compares. Sizes of directories are
-// left out: some file systems change them on their own.
+// not included: some file systems change them by themselves.
 type meta struct {
 	mode         uint32 // as in fs.FileMode
 	size         int64
@@ -49,7 +49,7 @@ const (
 	sealEndWord = "end "
 )
 
-// record makes the seal of a folder.
+// record makes the seal of a directory.
 func record(folder string, root Digest, boot string) (*seal, error) {
 	s := &seal{root: root, boot: boot}
 	err := filepath.WalkDir(folder, func(host string, _ fs.DirEntry, err error) error {
@@ -70,9 +70,9 @@ func record(folder string, root Digest, boot string) (*seal, error) {
 	return s, err
 }
 
-// holds compares a folder with its seal: one lstat per entry, no listing,
-// because a directory's times tell of new names. The entries are shared out
-// among the processors: a tree of vendored crates has 30,000.
+// holds compares a directory with its seal: one lstat per entry and no listing,
+// because a directory's times show new names. The entries are divided among the
+// processors: a tree of vendored crates has 30,000.
 func (s *seal) holds(folder string) bool {
 	prefix := folder + string(filepath.Separator)
 	share := max(1000, (len(s.entries)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
@@ -94,7 +94,7 @@ func (s *seal) holds(folder string) bool {
 	return work.Wait() == nil && len(s.entries) > 0
 }
 
-// encode writes the record as text that ends with its own hash.
+// encode returns the seal as text that ends with its own hash.
 func (s *seal) encode() []byte {
 	boot := s.boot
 	if boot == "" {
@@ -126,7 +126,7 @@ func needsQuote(path string) bool {
 
 var errSeal = errors.New("bad seal record")
 
-// decodeSeal reads what encode writes, and only that.
+// decodeSeal accepts only the output of encode.
 func decodeSeal(b []byte) (*seal, error) {
 	body, ok := bytes.CutSuffix(b, []byte("\n"))
 	if !ok {
@@ -212,7 +212,8 @@ func (s *Store) readSeal(root Digest) (*seal, error) {
 	return sl, nil
 }
 
-// writeSeal is not synced: a lost seal costs one hashing of the tree.
+// writeSeal does not sync: a lost seal only means that the tree is hashed
+// again.
 func (s *Store) writeSeal(sl *seal) error {
 	f, err := atomicfile.Create(s.path(tempDir))
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// The store is an OCI image layout for an independent tool, also
-// with all that else lies in it; and what that tool writes into it stays.
+// The store is an OCI image layout for another tool, in spite of the other
+// files in it; and gc keeps what that tool writes.
 func TestSkopeoSharesTheStore(t *testing.T) {
 	skopeo := devtest.Tool(t, "skopeo")
 	s := open(t, t.TempDir())

@@ -19,13 +19,13 @@ import (
 )
 
 // treeTime is the modification time of everything in an unpacked tree. Cargo
-// compares times of sources and artefacts, so a tree must not say when it was
-// unpacked; 0 is not used because some tools take it for "unknown".
+// compares times of sources and artefacts, so they must not depend on the time
+// of unpacking; 0 is not used because some tools take it for "unknown".
 var treeTime = time.Unix(1, 0)
 
-// stage is a tree while it is made: a model of nodes in memory and, unless
-// dir is empty, the files in a folder that nothing else writes to. Symlinks
-// reach the disk last, so that no write can ever go through one.
+// stage is a tree under construction: nodes in memory and, unless dir is empty,
+// the files in a directory that nothing else writes to. Symlinks are created
+// last, so that no write can follow one.
 type stage struct {
 	s     *Store
 	dir   string // "": only hash
@@ -34,7 +34,7 @@ type stage struct {
 	mu      sync.Mutex
 	root    *node
 	writers int
-	failed  error // the first failure; the stage is of no more use
+	failed  error // the first failure; the stage cannot be used any more
 }
 
 type node struct {
@@ -45,14 +45,14 @@ type node struct {
 	ready    bool // a file's digest is known
 	target   string
 	children map[string]*node
-	rivals   []*node // files for the same path that came while this one was being written
+	duplicates   []*node // files for the same path that were added while this one was being written
 }
 
 func newStage(s *Store, dir string, mtime time.Time) *stage {
 	return &stage{s: s, dir: dir, mtime: mtime, root: &node{kind: TypeDir}}
 }
 
-// add puts a node into the model; fresh is false when an equal one is there.
+// add adds a node; fresh is false when there is an equal one.
 func (g *stage) add(path string, n *node) (have *node, fresh bool, err error) {
 	names, err := splitPath(path)
 	if err != nil {
@@ -106,7 +106,7 @@ func (g *stage) mkdir(path string) error {
 func (g *stage) host(path string) string { return filepath.Join(g.dir, filepath.FromSlash(path)) }
 
 func conflict(path string, a, b *node) error {
-	// The same two sources give the same text, in either order.
+	// Two sources give the same text in either order.
 	if b.source < a.source {
 		a, b = b, a
 	}
@@ -127,8 +127,8 @@ func (n *node) describe() string {
 	return "file " + n.digest.String()
 }
 
-// file adds a file whose content write brings: it gets the host path to
-// create, "" when only the digest is wanted.
+// file adds a file with the content that write writes: write gets the host path
+// to create, "" when only the digest is needed.
 func (g *stage) file(path, source string, exec bool, write func(host string) (Digest, error)) (Digest, error) {
 	g.mu.Lock()
 	if g.failed != nil {
@@ -163,17 +163,17 @@ func (g *stage) file(path, source string, exec bool, write func(host string) (Di
 	}
 	n.digest, n.ready = d, true
 	if !fresh && !have.ready {
-		have.rivals = append(have.rivals, n)
+		have.duplicates = append(have.duplicates, n)
 		return d, nil
 	}
-	for _, rival := range append(n.rivals, n) {
+	for _, rival := range append(n.duplicates, n) {
 		if rival.digest != have.digest || rival.exec != have.exec {
 			err := conflict(path, have, rival)
 			g.fail(err)
 			return Digest{}, err
 		}
 	}
-	n.rivals = nil
+	n.duplicates = nil
 	return d, nil
 }
 
@@ -226,7 +226,7 @@ func (g *stage) entry(path string, n *node) error {
 	return err
 }
 
-// finish writes the symlinks, sets the times of directories, and hands every
+// finish writes the symlinks, sets the times of directories, and passes every
 // Directory message, children first, to keep, which may be nil. It returns the
 // root's digest.
 func (g *stage) finish(ctx context.Context, keep func(Digest, []byte) error) (Digest, error) {

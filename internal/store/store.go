@@ -14,36 +14,35 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// Folders of a store. Everything that appears under a final name was complete
-// when it got that name.
+// Directories of a store. Every file with a final name is complete.
 const (
 	blobDir       = "blobs/sha256" // content by hash
 	treeDir       = "trees"        // unpacked trees by the hash of their root Directory
 	sealDir       = "seals"        // one seal record per unpacked tree
 	resultDir     = "results"      // hermetic results by action hash
 	privateDir    = "unhermetic"   // results of weakened sandboxes, never shared
-	rootDir       = "roots"        // what gc must keep
+	rootDir       = "roots"        // pins for gc
 	partialDir    = "partial"      // downloads by expected hash
-	quarantineDir = "quarantine"   // what failed a check, for a look before gc removes it
-	tempDir       = "tmp"          // without meaning once its process is gone
+	quarantineDir = "quarantine"   // content that failed verification, for inspection until gc removes it
+	tempDir       = "tmp"          // unused once its process has ended
 	lockName      = "lock"
 )
 
 var folders = [...]string{blobDir, treeDir, sealDir, resultDir, privateDir, rootDir, partialDir, quarantineDir, tempDir}
 
-// The two files that make the folder an OCI image layout.
+// The two files that make the directory an OCI image layout.
 const (
 	ociLayout = `{"imageLayoutVersion":"1.0.0"}`
 	ociIndex  = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
 )
 
-// lockPoll is how often a wait for another process looks again.
+// lockPoll is the interval between attempts to take a lock.
 const lockPoll = 20 * time.Millisecond
 
 // Store is an open store. Its methods are safe for concurrent use, and any
-// number of processes may have the same folder open on one machine: writers
-// only ever add complete files by rename, and gc waits until it is alone.
-// Network file systems without working flock(2) are not promised.
+// number of processes may have the same directory open on one machine: writers
+// only add complete files by rename, and gc waits for exclusive access. Network
+// file systems without working flock(2) are not supported.
 type Store struct {
 	dir      string
 	readOnly bool
@@ -51,12 +50,12 @@ type Store struct {
 	buffers  sync.Pool
 
 	mu    sync.Mutex
-	trees map[string]*treeState // by root hash: what this process has checked
+	trees map[string]*treeState // by root hash: trees that this process has verified
 }
 
-// Open opens the store in dir and creates it when it is not there. It waits
-// for a running gc until ctx ends. A store that cannot be written is opened
-// for reading; see ReadOnly.
+// Open opens the store in dir and creates it if it does not exist. It waits for
+// a running gc until ctx ends. A store that is not writable is opened for
+// reading; see ReadOnly.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -88,8 +87,8 @@ func (s *Store) exists() bool {
 	return err == nil && info.IsDir()
 }
 
-// share takes the shared lock, before anything else is touched. Whoever
-// happens to be alone sweeps what killed processes left in tmp.
+// share takes the shared lock before any other access. If no other process has
+// the store open, it removes what killed processes left in tmp.
 func (s *Store) share(ctx context.Context) error {
 	err := s.openLock()
 	if isReadOnly(err) && s.exists() {
@@ -121,8 +120,8 @@ func (s *Store) openLock() error {
 	return err
 }
 
-// create makes what is missing of the layout and finds out whether the store
-// can be written.
+// create creates the missing parts of the layout and determines whether the
+// store is writable.
 func (s *Store) create() error {
 	for _, name := range folders {
 		if err := os.MkdirAll(s.path(name), 0o777); err != nil {
@@ -162,8 +161,8 @@ func waitLock(ctx context.Context, f *os.File, exclusive bool) error {
 	}
 }
 
-// Close releases the store. A program that goes on for long without it (a
-// monitor) closes it first: gc waits for every open store.
+// Close releases the store. A program that does not need it for a long time (a
+// monitor) closes it, because gc waits for every open store.
 func (s *Store) Close() error {
 	if s.lock == nil {
 		return nil
@@ -173,7 +172,7 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Dir returns the absolute path of the store's folder.
+// Dir returns the absolute path of the store's directory.
 func (s *Store) Dir() string { return s.dir }
 
 // ReadOnly reports whether the store can only be read.
@@ -183,7 +182,7 @@ func (s *Store) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
 }
 
-// writeFile puts a small file of the store in place, durably.
+// writeFile writes a small file of the store, durably.
 func (s *Store) writeFile(name string, data []byte) error {
 	f, err := atomicfile.Create(s.path(tempDir))
 	if err != nil {
@@ -207,8 +206,8 @@ func (s *Store) emptyTemp() error {
 	return err
 }
 
-// removeTree removes a folder even when a build left directories in it that
-// cannot be written.
+// removeTree removes a directory even if a build has left directories in it
+// that are not writable.
 func removeTree(path string) error {
 	err := os.RemoveAll(path)
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
@@ -223,8 +222,8 @@ func removeTree(path string) error {
 	return os.RemoveAll(path)
 }
 
-// quarantine moves a damaged thing out of the way so that it is never served
-// again. It is best effort: the caller has already refused the bytes.
+// quarantine moves damaged content away so that it is never read again. It is
+// best effort: the caller has already returned an error.
 func (s *Store) quarantine(path string) {
 	if s.readOnly {
 		return
@@ -239,15 +238,15 @@ func (s *Store) quarantine(path string) {
 	}
 }
 
-// used notes that a file of the store was needed, for gc. Once an hour is
-// enough and spares the disk.
+// used records the use of a file of the store, for gc. Once an hour is
+// sufficient and saves writes.
 func (s *Store) used(path string, info fs.FileInfo) {
 	if now := time.Now(); !s.readOnly && now.Sub(info.ModTime()) > time.Hour {
 		_ = os.Chtimes(path, now, now)
 	}
 }
 
-// inUse is the error of an exclusive operation that others prevent.
+// inUse is the error of an operation that needs exclusive access.
 func (s *Store) inUse() error {
 	return fault.New(fault.Usage, "the store "+s.dir+" is in use by another espalier process",
 		"espalier gc   # again when the other one is done")

@@ -43,8 +43,8 @@ func noise(t testing.TB, n int) []byte {
 	return b
 }
 
-// flip changes one byte of a file behind the store's back, and leaves its
-// times as they were: a fault of the disk, not of a program.
+// flip changes one byte of a file and restores its times: a fault of the disk,
+// not of a program.
 func flip(t testing.TB, path string, at int64) {
 	t.Helper()
 	info, err := os.Lstat(path)
@@ -92,7 +92,7 @@ func TestOpenMakesAnImageLayout(t *testing.T) {
 	if left := entries(t, s.path(tempDir)); len(left) > 0 {
 		t.Errorf("tmp holds %v", left)
 	}
-	// An index that someone else has filled stays.
+	// An index that another program has written is kept.
 	os.WriteFile(s.path("index.json"), []byte(`{"schemaVersion":2,"manifests":[{}]}`), 0o644)
 	open(t, s.Dir())
 	if b, _ := os.ReadFile(s.path("index.json")); !bytes.Contains(b, []byte("{}")) {
@@ -260,7 +260,7 @@ func TestFlippedByteOfABlob(t *testing.T) {
 					_, err = io.Copy(io.Discard, r)
 					return err
 				},
-				"Get without EOF": func(s *Store, d Digest) error { // gzip and tar stop when they have enough
+				"Get without EOF": func(s *Store, d Digest) error { // gzip and tar stop at the end of their data
 					r, err := s.Get(t.Context(), d)
 					if err != nil {
 						return err
@@ -285,7 +285,7 @@ func TestFlippedByteOfABlob(t *testing.T) {
 					err := fn(s, ask)
 					if !errors.Is(err, ErrCorrupt) || fault.KindOf(err) != fault.Pins {
 						if name == "Get without EOF" && tc.name == "empty" && !sized && err == nil {
-							continue // the four bytes were refused already
+							continue // reading the four bytes has already failed
 						}
 						t.Fatalf("%s (sized %v): err = %v, want ErrCorrupt", name, sized, err)
 					}
@@ -379,7 +379,7 @@ func TestPartialMismatchStartsAnew(t *testing.T) {
 	}
 }
 
-// Two downloads of one blob: the second waits, and finds it done.
+// Two downloads of one blob: the second waits, and then finds the blob.
 func TestPartialIsExclusive(t *testing.T) {
 	dir := t.TempDir()
 	b := noise(t, 10_000)
@@ -449,8 +449,8 @@ type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(b []byte) (int, error) { return f(b) }
 
-// Opening sweeps what is left in tmp, and must never sweep what another
-// process has just made there.
+// Open removes what is left in tmp, but not what another process is writing
+// there.
 func TestOpenAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	for range 20 {

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// treeState is what this process knows of one unpacked tree.
+// treeState is the state of one unpacked tree in this process.
 type treeState struct {
 	build sync.Mutex // held while it is unpacked again
 	mu    sync.Mutex
-	good  bool // checked once by this process
+	good  bool // verified once by this process
 }
 
 func (s *Store) state(root Digest) *treeState {
@@ -30,14 +30,14 @@ func (s *Store) state(root Digest) *treeState {
 	return st
 }
 
-// TreePath returns the host folder of a tree: files 0644 or 0755, directories
-// 0755, every modification time one second after the epoch. The folder has
-// been checked against its seal once in this process. It must only be read,
-// and never be hard linked from.
+// TreePath returns the host directory of a tree: files 0644 or 0755,
+// directories 0755, every modification time one second after the epoch. The
+// directory is compared with its seal once per process. It is read-only, and
+// must not be hard linked from.
 //
-// A folder that is missing or damaged is unpacked again when the store still
-// has all of its content; otherwise the error is ErrMissing, and whoever knows
-// how the tree was made makes it again.
+// A directory that is missing or damaged is unpacked again when the store still
+// has all of its content; otherwise the error is ErrMissing, and the caller has
+// to make the tree again.
 func (s *Store) TreePath(ctx context.Context, root Digest) (string, error) {
 	if err := checkHash(root.Hash); err != nil {
 		return "", err
@@ -61,9 +61,9 @@ func (s *Store) TreePath(ctx context.Context, root Digest) (string, error) {
 	return s.treePath(root), nil
 }
 
-// Unverified returns the folder of a tree that was good when it was sealed, and
-// has not been looked at since. Who uses it has to Confirm it, before anything
-// that depends on it counts.
+// Unverified returns the directory of a tree that was correct when it was
+// sealed and has not been compared with its seal since. A caller that uses it
+// must call Confirm before results that depend on it are used.
 func (s *Store) Unverified(root Digest) (folder string, ok bool) {
 	if checkHash(root.Hash) != nil {
 		return "", false
@@ -76,9 +76,9 @@ func (s *Store) Unverified(root Digest) (folder string, ok bool) {
 	return s.treePath(root), true
 }
 
-// Confirm compares the folder of a tree with its seal, once in this process.
-// It repairs nothing: a tree that it does not confirm may only be one that has
-// not been used since the machine was started. TreePath finds that out.
+// Confirm compares the directory of a tree with its seal, once per process. It
+// repairs nothing: it also returns false for a tree that has not been used
+// since the machine was started. TreePath handles these cases.
 func (s *Store) Confirm(root Digest) bool {
 	st := s.state(root)
 	st.mu.Lock()
@@ -87,7 +87,8 @@ func (s *Store) Confirm(root Digest) bool {
 	return st.good
 }
 
-// HasTree reports whether TreePath would return the folder without unpacking.
+// HasTree reports whether TreePath would return the directory without
+// unpacking.
 func (s *Store) HasTree(ctx context.Context, root Digest) bool {
 	return checkHash(root.Hash) == nil && s.sealed(ctx, root)
 }
@@ -96,8 +97,8 @@ func (s *Store) treePath(root Digest) string { return s.path(treeDir, root.Hash)
 
 func (s *Store) sealed(ctx context.Context, root Digest) bool { return s.check(ctx, root) == nil }
 
-// check finds out whether the folder of a tree can be believed: by its seal,
-// else by hashing all of it. A damaged one goes to quarantine.
+// check verifies the directory of a tree: by its seal, else by hashing all of
+// it. A damaged one is moved to quarantine.
 func (s *Store) check(ctx context.Context, root Digest) error {
 	st := s.state(root)
 	st.mu.Lock()
@@ -132,8 +133,8 @@ func (s *Store) sealHolds(root Digest) bool {
 	return err == nil && (sl.boot == "" || sl.boot == bootID()) && sl.holds(s.treePath(root))
 }
 
-// recheck decides about a folder whose seal does not hold; the caller has its
-// lock. Whoever had the lock before may have settled it.
+// recheck handles a directory that does not match its seal; the caller holds
+// its lock. The previous holder of the lock may have repaired it already.
 func (s *Store) recheck(ctx context.Context, root Digest) error {
 	if _, err := os.Lstat(s.treePath(root)); errors.Is(err, fs.ErrNotExist) {
 		return missing("tree", root)
@@ -141,11 +142,11 @@ func (s *Store) recheck(ctx context.Context, root Digest) error {
 	if s.sealHolds(root) {
 		return nil
 	}
-	return s.hashFolder(ctx, root)
+	return s.hashDir(ctx, root)
 }
 
-// lockTree makes sure that one process at a time decides about an unverified
-// folder: two would move each other's repaired one to quarantine.
+// lockTree ensures that one process at a time handles an unverified directory:
+// two would move each other's repaired one to quarantine.
 func (s *Store) lockTree(ctx context.Context, root Digest) (unlock func(), err error) {
 	if s.readOnly {
 		return func() {}, nil
@@ -161,9 +162,9 @@ func (s *Store) lockTree(ctx context.Context, root Digest) (unlock func(), err e
 	return func() { f.Close() }, nil
 }
 
-// VerifyTree hashes every file of an unpacked tree again, whatever its seal
-// says. The error is ErrMissing when it is not unpacked, and ErrCorrupt when
-// it is not what its name says; it is in quarantine then.
+// VerifyTree hashes every file of an unpacked tree again, regardless of its
+// seal. The error is ErrMissing when it is not unpacked, and ErrCorrupt when it
+// does not match its name; it is in quarantine then.
 func (s *Store) VerifyTree(ctx context.Context, root Digest) error {
 	if err := checkHash(root.Hash); err != nil {
 		return err
@@ -180,26 +181,26 @@ func (s *Store) VerifyTree(ctx context.Context, root Digest) error {
 	if _, err := os.Lstat(s.treePath(root)); err != nil {
 		return missing("tree", root)
 	}
-	err = s.hashFolder(ctx, root)
+	err = s.hashDir(ctx, root)
 	st.good = err == nil
 	return err
 }
 
-// hashFolder computes the digest of a folder, puts modes and times right where
-// only they were touched, and writes a new seal. Directory messages that the
-// store has lost come back on the way. The caller has the tree's lock.
-func (s *Store) hashFolder(ctx context.Context, root Digest) error {
+// hashDir computes the digest of a directory, corrects modes and times if
+// only those have changed, and writes a new seal. It also stores missing
+// Directory messages. The caller holds the tree's lock.
+func (s *Store) hashDir(ctx context.Context, root Digest) error {
 	folder := s.treePath(root)
 	before := bootID()
 	if sl, err := s.readSeal(root); err == nil && sl.boot != before {
-		before = "" // what is read now has survived a boot
+		before = "" // the content that is read now has survived a boot
 	}
 	err := s.normalise(folder)
 	var sl *seal
 	if err == nil {
 		sl, err = record(folder, root, before)
 	}
-	if errors.Is(err, fs.ErrNotExist) { // only without the lock, in a read-only store
+	if errors.Is(err, fs.ErrNotExist) { // possible only without the lock, in a read-only store
 		return missing("tree", root)
 	}
 	if err != nil {
@@ -238,8 +239,8 @@ func (s *Store) hashFolder(ctx context.Context, root Digest) error {
 	return s.writeSeal(sl)
 }
 
-// normalise repairs modes and times, which a copied store loses and which are
-// not content.
+// normalise restores modes and times, which are not content and which copying a
+// store loses.
 func (s *Store) normalise(folder string) error {
 	var later []string
 	err := filepath.WalkDir(folder, func(host string, e fs.DirEntry, err error) error {
@@ -276,7 +277,7 @@ func (s *Store) normalise(folder string) error {
 	return err
 }
 
-// dropTree moves a damaged folder away; the caller has the tree's lock.
+// dropTree moves a damaged directory away; the caller holds the tree's lock.
 func (s *Store) dropTree(root Digest) {
 	if s.readOnly {
 		return
@@ -285,8 +286,8 @@ func (s *Store) dropTree(root Digest) {
 	s.quarantine(s.treePath(root))
 }
 
-// install gives a complete folder its name and seals it. Another process may
-// have been faster; then its folder stays, unless it is damaged.
+// install renames a complete directory to its final name and seals it. If
+// another process was faster, its directory is kept, unless it is damaged.
 func (s *Store) install(ctx context.Context, staging string, root Digest) error {
 	st := s.state(root)
 	st.mu.Lock()
@@ -320,11 +321,11 @@ func (s *Store) install(ctx context.Context, staging string, root Digest) error 
 			return err
 		}
 	}
-	return fmt.Errorf("store: tree %s cannot replace a damaged folder of that name", root)
+	return fmt.Errorf("store: tree %s cannot replace a damaged directory of that name", root)
 }
 
-// unpack makes the folder of a tree from content that the store has: blobs,
-// or files of other unpacked trees.
+// unpack makes the directory of a tree from content of the store: blobs, or
+// files of other unpacked trees.
 func (s *Store) unpack(ctx context.Context, root Digest) error {
 	b, err := s.NewTree()
 	if err != nil {
@@ -344,7 +345,7 @@ func (s *Store) unpack(ctx context.Context, root Digest) error {
 	return s.install(ctx, b.stage.dir, got)
 }
 
-// fill adds a whole tree to a stage, several files at once.
+// fill adds a whole tree to a stage, several files concurrently.
 func (s *Store) fill(ctx context.Context, g *stage, root Digest) error {
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(4)
@@ -371,7 +372,7 @@ func (s *Store) fill(ctx context.Context, g *stage, root Digest) error {
 		return nil
 	})
 	if workErr := work.Wait(); workErr != nil {
-		return workErr // the cause; Walk may only have seen the cancelled context
+		return workErr // the cause; Walk may only have the error of the cancelled context
 	}
 	return err
 }

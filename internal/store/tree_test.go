@@ -66,7 +66,7 @@ func fill(t testing.TB, src TreeSource, tree map[string]string) {
 	}
 }
 
-// dump reads a host folder into the notation of sample.
+// dump reads a host directory into the notation of sample.
 func dump(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -152,7 +152,7 @@ func TestBuildTree(t *testing.T) {
 	if err := s.VerifyTree(t.Context(), root); err != nil {
 		t.Error(err)
 	}
-	// Files of a tree are not kept twice.
+	// Files of a tree are not stored twice.
 	if s.Has(DigestOf([]byte("library a"))) {
 		t.Error("the content of a tree's file is a blob as well")
 	}
@@ -263,7 +263,7 @@ func TestTreeConflicts(t *testing.T) {
 	}
 }
 
-// The rival comes while the first file is still being written.
+// The second file is added while the first is still being written.
 func TestConflictWhileWriting(t *testing.T) {
 	for _, second := range []string{"same", "else"} {
 		t.Run(second, func(t *testing.T) {
@@ -276,7 +276,7 @@ func TestConflictWhileWriting(t *testing.T) {
 				_, err := b.Source("slow").File(t.Context(), "x", false, pr)
 				done <- err
 			}()
-			pw.Write([]byte("sa")) // the slow one has begun
+			pw.Write([]byte("sa")) // the slow one has started
 			if _, err := b.Source("fast").File(t.Context(), "x", false, strings.NewReader(second)); err != nil {
 				t.Fatal(err)
 			}
@@ -330,7 +330,8 @@ func TestBadPaths(t *testing.T) {
 	}
 }
 
-// Several processes unpack the same tree at the same time, over a damaged one.
+// Several processes unpack the same tree at the same time and replace a damaged
+// one.
 func TestBuildTheSameTreeAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	root := build(t, open(t, dir), sample)

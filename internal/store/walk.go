@@ -14,10 +14,10 @@ import (
 	"espalier.dev/espalier/internal/reapi"
 )
 
-// maxDepth bounds the nesting of a tree that came from elsewhere.
+// maxDepth bounds the nesting of trees from other programs.
 const maxDepth = 200
 
-// EntryType is what a tree entry is.
+// EntryType is the type of a tree entry.
 type EntryType int
 
 // Types of tree entries.
@@ -45,15 +45,15 @@ type Entry struct {
 	Executable bool
 	Target     string // of a symlink
 
-	tree *Digest // the innermost unpacked tree that holds it, nil without
+	tree *Digest // the innermost unpacked tree that contains it, nil if none
 	rel  string  // its path there
 }
 
 // Walk visits every entry of a tree from its Directory messages: the root
-// first, parents before children, names in byte order. fn may return
-// fs.SkipDir for a directory. The content of a file need not be a blob: Open
-// finds it in the unpacked tree that Walk came through, so an uploader that
-// walks needs no index.
+// first, parents before children, names in byte order. fn may return fs.SkipDir
+// for a directory. The content of a file may not be a blob: Open finds it in
+// the unpacked tree that contains it, so an upload that walks the tree needs no
+// index.
 func (s *Store) Walk(ctx context.Context, root Digest, fn func(Entry) error) error {
 	return s.walk(ctx, Entry{Type: TypeDir, Digest: root}, fn, 0)
 }
@@ -129,7 +129,7 @@ func join(dir, name string) string {
 	return dir + "/" + name
 }
 
-// Lookup finds the entry at a path; symlinks are not followed. The error is
+// Lookup returns the entry at a path without following symlinks. The error is
 // fs.ErrNotExist when the tree has no such path.
 func (s *Store) Lookup(ctx context.Context, root Digest, path string) (Entry, error) {
 	at := Entry{Type: TypeDir, Digest: root}
@@ -156,8 +156,8 @@ func (s *Store) Lookup(ctx context.Context, root Digest, path string) (Entry, er
 	return at, nil
 }
 
-// Open opens the content of a file entry that Walk or Lookup returned, from
-// the blobs or from an unpacked tree, verified while it is read.
+// Open opens the content of a file entry of Walk or Lookup, from the blobs or
+// from an unpacked tree, verified while it is read.
 func (s *Store) Open(ctx context.Context, e Entry) (*Reader, error) {
 	if e.Type != TypeFile {
 		return nil, fmt.Errorf("%s: is a %s", e.Path, e.Type)
@@ -174,19 +174,20 @@ func (s *Store) Open(ctx context.Context, e Entry) (*Reader, error) {
 		return nil, missing("file "+e.Path, e.Digest)
 	}
 	return s.newReader(ctx, f, e.Digest, "file "+e.Path, func() {
-		_ = s.VerifyTree(context.WithoutCancel(ctx), tree) // finds the same, and more
+		_ = s.VerifyTree(context.WithoutCancel(ctx), tree) // finds the same damage, and more
 	})
 }
 
-// Difference is one place where two trees differ; Old or New is nil when the
-// path is only in the other one. Directories appear when they are only in one.
+// Difference is a difference between two trees; Old or New is nil when the path
+// is only in the other one. A directory is a difference only when it is in one
+// tree.
 type Difference struct {
 	Path     string
 	Old, New *Entry
 }
 
-// Diff calls fn for every difference in path order and skips what is equal by
-// digest. fn may return fs.SkipAll.
+// Diff calls fn for every difference in path order and skips entries with equal
+// digests. fn may return fs.SkipAll.
 func (s *Store) Diff(ctx context.Context, old, new Digest, fn func(Difference) error) error {
 	err := s.diff(ctx, Entry{Type: TypeDir, Digest: old}, Entry{Type: TypeDir, Digest: new}, fn)
 	if errors.Is(err, fs.SkipAll) {

@@ -32,7 +32,7 @@ func TestComposeAndWalk(t *testing.T) {
 		if e.Type != TypeFile {
 			return nil
 		}
-		r, err := s.Open(t.Context(), e) // no blob: found in the unpacked trees
+		r, err := s.Open(t.Context(), e) // not a blob: found in the unpacked trees
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func TestComposeAndWalk(t *testing.T) {
 	if !slices.Equal(paths, []string{"", "cargo", "cargo/git", "cargo/git/z", "cargo/registry", "cargo/registry/z", "rootfs", "rootfs/sub", "rootfs/sub/y", "rootfs/x"}) {
 		t.Errorf("order %q", paths)
 	}
-	// A composed tree has no folder until someone wants one.
+	// A composed tree has no directory until it is needed.
 	path, err := s.TreePath(t.Context(), root)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestComposeAndWalk(t *testing.T) {
 	}
 }
 
-// A tree that came as blobs (from a remote cache) unpacks itself.
+// A tree whose files are blobs (from a remote cache) is unpacked on demand.
 func TestTreeFromBlobs(t *testing.T) {
 	from, to := open(t, t.TempDir()), open(t, t.TempDir())
 	root := build(t, from, sample)
@@ -126,7 +126,7 @@ func TestTreeFromBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantFolder(t, path, sample, treeTime)
-	// Damage heals without anybody's help, because the blobs are there.
+	// Damage is repaired automatically, because the blobs exist.
 	os.WriteFile(path+"/src/main.rs", []byte("broken"), 0o644)
 	path, err = open(t, to.Dir()).TreePath(t.Context(), root)
 	if err != nil {

@@ -2,9 +2,9 @@ package rv32
 
 import "encoding/binary"
 
-// load is a data load of size bytes, zero-extended: the look-aside table has
-// missed, or there is none (reference engine). Plain memory may be misaligned,
-// the Bus may not.
+// load is a data load of size bytes, zero-extended, after a miss in the
+// look-aside table, or without one (reference engine). Accesses to plain memory
+// may be misaligned, those to the Bus may not.
 func (c *CPU) load(addr uint32, size uint32) (v uint32, ok bool) {
 	c.fault = CauseLoad
 	if c.guard.data || c.guard.pmp {

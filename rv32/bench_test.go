@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// mixCheck is what a native build of testdata/mix.c prints.
+// mixCheck is the output of a native build of testdata/mix.c.
 const mixCheck = 0xe78ce404
 
-// chipMIPS is what the real chip retires: CoreMark 409/s of 295.2 k
+// chipMIPS is the speed of the real chip: CoreMark 409/s of 295.2 k
 // instructions each, at 160 MHz from internal memory.
 const chipMIPS = 121
 
@@ -36,8 +36,8 @@ func BenchmarkMix(b *testing.B) {
 	}
 }
 
-// BenchmarkBus is a loop that does little but read a device register, as
-// firmware that waits does, run out; and the same fast-forwarded.
+// BenchmarkBus is a loop that polls a device register, executed in full and
+// fast-forwarded.
 func BenchmarkBus(b *testing.B) {
 	for _, spin := range []bool{false, true} {
 		name := map[bool]string{false: "run out", true: "fast-forward"}[spin]

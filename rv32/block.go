@@ -1,21 +1,20 @@
 package rv32
 
-// A block is a run of instructions as they follow each other: through
-// unconditional jumps and calls, and past forward branches, which leave it by
-// a link when taken. It is decoded once and executed until a byte of it is
-// overwritten or its mapping changes.
+// A block is a sequence of instructions, through unconditional jumps and calls,
+// and past forward branches, which leave it by a link when taken. It is decoded
+// once and executed until a byte of it is overwritten or its mapping changes.
 //
-// Firmware that is not in a tight loop waits for the host's caches more than
-// for anything else. So what execution needs comes first, and blocks are of a
-// size that the allocator aligns to cache lines.
+// Outside of tight loops, cache misses of the host dominate. Therefore the
+// fields for execution come first, and the size of a block is one that the
+// allocator aligns to cache lines.
 type block struct {
 	n    int64          // instructions, so cycles, from start to end
 	ins  *window        // see pack; the last one is opFall
-	fall uint32         // address after the last instruction, also its link value
+	fall uint32         // address after the last instruction, also the value of the link register
 	pc   uint32         // of the first
 	link [maxLinks]link // 0 is the fall-through
 	meta []slot
-	in   []entrance // links of other blocks that may lead here
+	in   []entrance // links of other blocks that may refer to this one
 	span []span
 	dead bool
 	_    [16]byte
@@ -26,10 +25,10 @@ const (
 	maxLinks = 8
 )
 
-// window is what the engine sees of a block's instructions. They lie one after
-// the other in slabs, so that those which follow each other in time are
-// neighbours; after a block's own are others. The size is a power of two, so
-// that an index needs no bounds check.
+// window is the engine's view of a block's instructions. They are stored
+// consecutively in slabs, so that instructions that are executed one after the
+// other are close together; after a block's own there are those of others. The
+// size is a power of two, so that an index needs no bounds check.
 type window [windowSize]uint64
 
 const (
@@ -37,8 +36,8 @@ const (
 	slabSize   = 4096
 )
 
-// slab is where the instructions of new blocks go. It lives as long as one of
-// its blocks does.
+// slab stores the instructions of new blocks. It is live as long as one of its
+// blocks is.
 type slab []uint64
 
 func (s *slab) put(ins []uint64) *window {
@@ -50,28 +49,28 @@ func (s *slab) put(ins []uint64) *window {
 	return (*window)((*s)[at : at+windowSize])
 }
 
-// slot says where the instruction at the same index of ins came from; it is
-// looked at only off the fast path.
+// slot is the origin of the instruction at the same index of ins, used outside
+// of the fast path only.
 type slot struct {
 	pc   uint32
-	done uint8 // instructions of the block before it
+	done uint8 // number of instructions of the block before it
 	size uint8
 }
 
-// link is a way out of a block.
+// link is an exit of a block.
 type link struct {
 	to   *block
 	back int64 // cycles charged at entry and not used when leaving here
 }
 
-// entrance is a link seen from where it leads to.
+// entrance is a link, from the point of view of its target.
 type entrance struct {
 	from *block
 	link uint8
 }
 
-// span is a run of bytes the block was decoded from, within one page of the
-// address space.
+// span is a range of bytes from which the block was decoded, within one page of
+// the address space.
 type span struct {
 	addr  uint32 // of the page
 	bank  *Bank
@@ -95,10 +94,10 @@ type jumpEntry struct {
 	to *block
 }
 
-// codePage is what has been decoded of one page of the address space.
+// codePage has the blocks decoded from one page of the address space.
 type codePage struct {
 	at       [PageSize / 2]*block // by start address
-	touching []*block             // blocks with an instruction here
+	touching []*block             // blocks with an instruction in this page
 }
 
 func (ci *codeIndex) init() {
@@ -148,7 +147,8 @@ func (ci *codeIndex) drop(b *block) {
 	}
 }
 
-// add files a new block under its start and under every page it touches.
+// addBlock adds a new block to the index under its start and every page that it
+// touches.
 func (m *Memory) addBlock(b *block) {
 	m.code.page(b.pc, true).at[b.pc%PageSize/2] = b
 	for _, s := range b.span {
@@ -163,7 +163,7 @@ func (m *Memory) addBlock(b *block) {
 	}
 }
 
-// appendLive appends b, and now and then leaves out what has been dropped.
+// appendLive appends b, and from time to time removes dropped blocks.
 func appendLive(list []*block, b *block) []*block {
 	if n := len(list); n >= 64 && n&(n-1) == 0 {
 		live := list[:0]
@@ -178,7 +178,7 @@ func appendLive(list []*block, b *block) []*block {
 	return append(list, b)
 }
 
-// protect takes a page from the fast path of stores, under all its addresses.
+// protect removes a page from the fast path of stores, at all its addresses.
 func (m *Memory) protect(p *page) {
 	for i := range m.wr {
 		if m.wr[i].page == p {
@@ -228,7 +228,7 @@ func (m *Memory) dropLines(bank *Bank, page uint32, lines uint64) {
 	bc.blocks, bc.lines = kept, left
 }
 
-// dropAll forgets every block.
+// dropAll drops every block.
 func (m *Memory) dropAll() {
 	m.changed()
 	for _, d := range m.code.dir {

@@ -19,8 +19,9 @@ func (c *CPU) blockAt(pc uint32) *block {
 	return b
 }
 
-// build decodes a block. Fusing and leaving out instructions that only move
-// the program counter is not done while tracing, which shows each one.
+// build decodes a block. While tracing, which records each instruction, it
+// neither fuses instructions nor omits those that only change the program
+// counter.
 func (c *CPU) build(pc uint32) *block {
 	b := &decoding{block: &block{pc: pc}}
 	links := 1
@@ -47,7 +48,7 @@ func (c *CPU) build(pc uint32) *block {
 		next := pc + size
 		switch op := in.Op; {
 		case op >= OpBEQ && op <= OpBGEU:
-			in.Rd = uint8(links) // which link a taken branch leaves by
+			in.Rd = uint8(links) // the link of a taken branch
 			b.put(in, pc, size)
 			b.link[links].back = b.n // made relative to the end below
 			links++
@@ -103,8 +104,8 @@ func (b *decoding) put(in Inst, pc, size uint32) {
 	b.n++
 }
 
-// fold uses what the instruction before has put into a register: an address
-// made of two parts is one, and a far call is a call.
+// fold uses the value that the previous instruction has put in a register: an
+// address built by two instructions becomes one, and a far call a call.
 func (b *decoding) fold(in Inst, pc uint32) Inst {
 	last := len(b.ins) - 1
 	if last < 0 || Op(b.ins[last]) != OpLI {
@@ -116,7 +117,7 @@ func (b *decoding) fold(in Inst, pc uint32) Inst {
 	}
 	switch v := li.Imm + in.Imm; in.Op {
 	case OpADDI:
-		if in.Rd == li.Rd { // the first part is gone before anything sees it
+		if in.Rd == li.Rd { // nothing reads the first part before it is overwritten
 			b.ins, b.meta = b.ins[:last], b.meta[:last]
 		}
 		return Inst{Op: OpLI, Rd: in.Rd, Imm: v}
@@ -128,12 +129,13 @@ func (b *decoding) fold(in Inst, pc uint32) Inst {
 	return in
 }
 
-// runs finds words loaded or stored one after the other, relative to one
-// register, up or down: what functions do first and last. The engine translates
-// the addresses at both ends; those in between are in the same page when these
-// are. The first word of a run gets the number of the others, in a field that it
-// has no use for, and so does each after it, where execution goes on if the ends
-// are in different pages. The last is as it was.
+// runs finds consecutive words that are loaded or stored relative to one
+// register, upwards or downwards: the typical beginning and end of a function.
+// The engine translates the addresses at both ends; if they are in the same
+// page, so are those in between. The first word of a run gets the number of the
+// others in a field that it does not use, and so does each after it, where
+// execution continues if the ends are in different pages. The last is
+// unchanged.
 func (b *decoding) runs() {
 	for i := 0; i < len(b.ins); {
 		n := b.run(i)
@@ -171,7 +173,7 @@ func (b *decoding) run(i int) (n int) {
 		switch {
 		case in.Op != first.Op || in.Rs1 != first.Rs1 || d != 4 && d+4 != 0 || n > 1 && d != step:
 			return n
-		case in.Op == OpLW && prev.Rd == first.Rs1: // from here on the register is another
+		case in.Op == OpLW && prev.Rd == first.Rs1: // the base register is overwritten here
 			return n
 		}
 		prev, step = in, d
@@ -206,8 +208,8 @@ func (b *decoding) finish(c *CPU) *block {
 	return b.block
 }
 
-// pack puts an instruction in one word, which the engine loads once and takes
-// apart with shifts.
+// pack encodes an instruction in one word, which the engine loads once and
+// decodes with shifts.
 func pack(in Inst) uint64 {
 	return uint64(in.Op) | uint64(in.Rd)<<8 | uint64(in.Rs1)<<16 | uint64(in.Rs2)<<24 | uint64(in.Imm)<<32
 }
@@ -216,8 +218,8 @@ func unpack(w uint64) Inst {
 	return Inst{Op: Op(w), Rd: uint8(w >> 8), Rs1: uint8(w >> 16), Rs2: uint8(w >> 24), Imm: uint32(w >> 32)}
 }
 
-// fuse rewrites frequent neighbours to an operation that does both. The second
-// keeps its place, for its operands, and is stepped over.
+// fuse replaces frequent pairs of adjacent instructions by one operation. The
+// second keeps its word, for its operands, and is skipped.
 func (b *decoding) fuse() {
 	for i := 0; i+1 < len(b.ins); i++ {
 		first, second := Op(b.ins[i]), Op(b.ins[i+1])

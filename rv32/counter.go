@@ -20,7 +20,7 @@ const (
 	counterStop = 1 << 1 // COUNT_SAT: stop at the largest value
 )
 
-// counterMode is what a performance counter counts.
+// counterMode is the mode of a performance counter.
 type counterMode uint8
 
 const (
@@ -29,7 +29,7 @@ const (
 	countEvents
 )
 
-// modeOf returns what a counter counts. Without a selection, as at reset, it
+// modeOf returns the mode of a counter. Without a selection, as at reset, it
 // counts cycles.
 func modeOf(events, mode uint32) counterMode {
 	switch {
@@ -41,7 +41,7 @@ func modeOf(events, mode uint32) counterMode {
 	return countEvents
 }
 
-// recount derives the modes of both counters; their values go on.
+// recount derives the modes of both counters without changing their values.
 func (c *CPU) recount(change func()) {
 	m, u := c.counter(csrMpccr), c.counter(csrUpccr)
 	change()
@@ -79,7 +79,7 @@ func (c *CPU) counts() bool {
 	return c.mcount == countEvents || c.ucount == countEvents || c.stackReport != nil
 }
 
-// count adds the instruction that has retired, with size bytes, and next the
+// count counts the events of a retired instruction of size bytes; next is the
 // address after it.
 func (c *CPU) count(in *Inst, size, next uint32) {
 	events := uint32(0)

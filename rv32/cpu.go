@@ -1,11 +1,10 @@
 package rv32
 
-// Bus takes every data access that is not plain memory with the needed
-// permission: device registers, stores to ROM, addresses where nothing is.
-// Accesses are naturally aligned, size is 1, 2 or 4; a misaligned one to plain
-// memory never gets here, elsewhere it faults. During a call CPU.Cycles is the
-// number of instructions retired before the accessing one, and CPU.PC its
-// address.
+// Bus handles every data access that is not to plain memory with the needed
+// permission: device registers, stores to ROM, unmapped addresses. Accesses are
+// naturally aligned, size is 1, 2 or 4; a misaligned access faults before it
+// gets here. During a call CPU.Cycles is the number of instructions retired
+// before the accessing one, and CPU.PC its address.
 type Bus interface {
 	// Load returns the value, zero-extended. ok false is a load access fault
 	// (cause 5).
@@ -15,25 +14,25 @@ type Bus interface {
 	Store(addr uint32, size int, v uint32) (ok bool)
 }
 
-// CSRBus is a Bus that also has control and status registers which this
-// package has not, such as the GPIO ones at 803-805. ok false is an illegal
+// CSRBus is a Bus that also has control and status registers that are not part
+// of this package, such as the GPIO ones at 803-805. ok false is an illegal
 // instruction.
 type CSRBus interface {
 	LoadCSR(n uint16) (v uint32, ok bool)
 	StoreCSR(n uint16, v uint32) (ok bool)
 }
 
-// Engine is a way to execute.
+// Engine is an execution engine.
 type Engine uint8
 
-// Both engines do the same, to the cycle. EngineReference decodes every
-// instruction every time and is the oracle of the other.
+// Both engines give the same results, to the cycle. EngineReference decodes
+// every instruction each time and is the oracle of the other.
 const (
 	EngineBlock Engine = iota
 	EngineReference
 )
 
-// Config is what a CPU is made of.
+// Config configures a CPU.
 type Config struct {
 	Bus    Bus // nil: every access outside plain memory faults
 	Engine Engine
@@ -41,7 +40,7 @@ type Config struct {
 	NoSpin bool
 }
 
-// Exit is why Run returned.
+// Exit is the reason for which Run returned.
 type Exit uint8
 
 // Reasons to return from Run and Step.
@@ -51,7 +50,7 @@ const (
 	ExitWFI         // waiting for an interrupt; AdvanceTo the next event and run again
 	ExitBreak       // at a breakpoint, not executed yet; the next Run passes it
 	ExitEbreak      // at an ebreak, not executed, with StopOnEbreak set
-	ExitYield       // the Bus asked for it with Yield
+	ExitYield       // requested by the Bus with Yield
 	exitSwitch      // a performance counter needs the other engine
 )
 
@@ -59,27 +58,27 @@ func (e Exit) String() string {
 	return [...]string{"none", "budget", "wfi", "breakpoint", "ebreak", "yield"}[e]
 }
 
-// BreakAction is what OnEbreak makes of an ebreak.
+// BreakAction is the result of OnEbreak.
 type BreakAction uint8
 
-// What can become of an ebreak.
+// Effects of an ebreak.
 const (
 	BreakTrap   BreakAction = iota // a breakpoint exception, as without OnEbreak
 	BreakRetire                    // it retires and does nothing else
-	BreakStop                      // the run ends with ExitEbreak in front of it
+	BreakStop                      // the run ends with ExitEbreak before it
 )
 
 // Trap is a trap taken: the new mcause, mepc and mtval.
 type Trap struct{ Cause, PC, Value uint32 }
 
-// Access is a data access as Hooks see it.
+// Access is a data access as passed to Hooks.
 type Access struct {
 	Addr, Value uint32
 	Size        int
 	Store       bool
 }
 
-// Hooks observe execution. While any is set the reference engine runs.
+// Hooks observe execution. If any is set, the reference engine runs.
 type Hooks struct {
 	Before func(pc, word uint32) // before each instruction
 	Access func(a Access)        // after each successful load or store, plain memory and Bus alike
@@ -90,8 +89,8 @@ type CPU struct {
 	x      registers
 	pc     uint32
 	cycles uint64
-	until  uint64 // Run returns here
-	base   uint64 // block engine: cycles + what is left of its budget
+	until  uint64 // Run returns at this cycle
+	base   uint64 // block engine: cycles + the rest of its budget
 	mem    Memory
 	// attn makes both engines consult boundary before the next instruction.
 	attn    bool
@@ -124,7 +123,7 @@ type CPU struct {
 	noSpin  bool
 
 	breaks   map[uint32]bool
-	passed   uint64 // cycle and place at which a breakpoint was reported and may be passed
+	passed   uint64 // cycle and address of a reported breakpoint that may be passed
 	passedPC uint32
 	hasBreak bool
 	exit     Exit // pending exit found inside an instruction
@@ -133,8 +132,8 @@ type CPU struct {
 	// debugger's software breakpoints.
 	StopOnEbreak bool
 	// OnEbreak, when not nil, is called at each ebreak before StopOnEbreak is
-	// considered, with PC at the instruction, and decides what becomes of it. It
-	// may change registers and memory: semihosting is built on it.
+	// considered, with PC at the instruction, and determines its effect. It may
+	// change registers and memory: semihosting is implemented with it.
 	OnEbreak func() BreakAction
 	// OnTrap is called after each trap and interrupt entry.
 	OnTrap func(Trap)
@@ -160,8 +159,8 @@ type nothing struct{}
 func (nothing) Load(uint32, int) (uint32, bool) { return 0, false }
 func (nothing) Store(uint32, int, uint32) bool  { return false }
 
-// Reset puts registers and CSRs to their reset values and the program counter
-// to pc. Time, memory, breakpoints and the trace hash go on.
+// Reset sets registers and CSRs to their reset values and the program counter
+// to pc. Time, memory, breakpoints and the trace hash are kept.
 func (c *CPU) Reset(pc uint32) {
 	c.SetState(State{PC: pc, Cycles: c.cycles, Mode: Machine, Hash: c.hash, CSR: resetCSRs(c.cycles)})
 	c.yield, c.hasBreak, c.exit = false, false, exitNone
@@ -170,15 +169,15 @@ func (c *CPU) Reset(pc uint32) {
 // Memory is the CPU's address space.
 func (c *CPU) Memory() *Memory { return &c.mem }
 
-// Cycles is the time: instructions retired or trapped, plus what AdvanceTo
-// skipped. One instruction takes one cycle.
+// Cycles is the current time: instructions retired or trapped, plus cycles
+// skipped by AdvanceTo. One instruction takes one cycle.
 func (c *CPU) Cycles() uint64 { return c.cycles }
 
-// PC is the address of the next instruction, during a Bus call of the
+// PC is the address of the next instruction; during a Bus call, of the
 // accessing one.
 func (c *CPU) PC() uint32 { return c.pc }
 
-// SetPC moves the program counter, between runs only.
+// SetPC sets the program counter, between runs only.
 func (c *CPU) SetPC(pc uint32) { c.pc = pc &^ 1 }
 
 // Reg returns register i of 0-31.
@@ -198,9 +197,9 @@ func (c *CPU) Mode() Mode { return c.mode }
 func (c *CPU) Waiting() bool { return c.waiting }
 
 // SetIRQ presents line 1-31 as the interrupt matrix does, already filtered by
-// enable, priority and threshold; 0 takes it away. It is a level: it is
-// entered before the next instruction for which interrupts are enabled, and
-// stays until changed. Call it from the Bus or between runs.
+// enable, priority and threshold; 0 presents none. It is a level: the interrupt
+// is taken before the next instruction for which interrupts are enabled, and
+// the line stays until changed. Call it from the Bus or between runs.
 func (c *CPU) SetIRQ(line uint8) {
 	if line &= 31; c.irq != line {
 		c.irq = line
@@ -223,9 +222,9 @@ func (c *CPU) Limit(cycle uint64) {
 // Yield makes Run return ExitYield before the next instruction.
 func (c *CPU) Yield() { c.yield, c.attn = true, true }
 
-// AdvanceTo lets time pass without instructions, to an event while waiting.
-// The performance counters stand still meanwhile, as on the chip in wfi. It
-// does nothing if the cycle has passed.
+// AdvanceTo advances time without instructions, to an event while waiting. The
+// performance counters stop meanwhile, as on the chip in wfi. It does nothing
+// if the cycle is in the past.
 func (c *CPU) AdvanceTo(cycle uint64) {
 	if cycle > c.cycles {
 		d := uint32(cycle - c.cycles)
@@ -250,9 +249,8 @@ func (c *CPU) SetBreakpoint(pc uint32, on bool) {
 	c.mem.dropAll()
 }
 
-// Trace turns the running hash over retired instructions on or off and, when
-// turning on, starts it from zero. It is equal in both engines and costs
-// nothing when off.
+// Trace turns the hash of retired instructions on or off; turning it on starts
+// it from zero. It is equal in both engines and costs nothing when off.
 func (c *CPU) Trace(on bool) {
 	if on {
 		c.hash = 0
@@ -292,8 +290,8 @@ func (c *CPU) Run(until uint64) Exit {
 	}
 }
 
-// Step takes the interrupt that is due, in no time, or else executes one
-// instruction. A breakpoint at the instruction does not stop it.
+// Step takes the pending interrupt, in no time, or else executes one
+// instruction. It ignores a breakpoint at the instruction.
 func (c *CPU) Step() Exit {
 	c.until, c.counting = c.cycles+1, c.counts()
 	c.hasBreak, c.passed, c.passedPC = true, c.cycles, c.pc
@@ -310,9 +308,8 @@ func (c *CPU) Step() Exit {
 	return ExitBudget
 }
 
-// boundary decides what happens before the next instruction: end the run,
-// fast-forward, enter an interrupt, or nothing. Engines call it when attn is
-// set.
+// boundary handles what is due before the next instruction: the end of the run,
+// fast-forwarding, an interrupt, or nothing. Engines call it when attn is set.
 func (c *CPU) boundary() Exit {
 	for {
 		c.attn = false
@@ -351,8 +348,8 @@ func (c *CPU) boundary() Exit {
 	}
 }
 
-// breakHere reports whether to stop at a breakpoint at pc; not a second time
-// for the same pass over it.
+// breakHere reports whether to stop at a breakpoint at pc; it reports each pass
+// only once.
 func (c *CPU) breakHere() bool {
 	if !c.breaks[c.pc] || c.hasBreak && c.passed == c.cycles && c.passedPC == c.pc {
 		return false

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// machine is a CPU with 64 KiB of memory for everything at 0x1000.
+// machine is a CPU with 64 KiB of readable, writable and executable memory at
+// 0x1000.
 func machine(t testing.TB, e Engine, bus Bus, code ...uint32) *CPU {
 	t.Helper()
 	c := New(Config{Bus: bus, Engine: e})

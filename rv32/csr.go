@@ -9,8 +9,9 @@ func resetCSRs(now uint64) CSRs {
 
 const csrMstatus = 0x300
 
-// quickCount executes a read of a cycle counter in machine mode, as loops that
-// wait for microseconds do. It does nothing, and says false, for anything else.
+// quickCount executes a read of a cycle counter in machine mode, as in loops
+// that wait for microseconds. It does nothing and returns false for any other
+// instruction.
 func (c *CPU) quickCount(w uint64) bool {
 	if Op(w) != OpCSRRS || uint8(w>>16) != 0 || c.mode != Machine {
 		return false
@@ -31,9 +32,10 @@ func (c *CPU) quickCount(w uint64) bool {
 	return true
 }
 
-// quickMstatus executes an instruction on mstatus in machine mode: critical
-// sections are made of them. It does nothing, and says false, for any other.
-// No interrupt is presented, so it cannot become one.
+// quickMstatus executes an instruction on mstatus in machine mode, as in
+// critical sections. It does nothing and returns false for any other
+// instruction. No interrupt line is presented, so enabling interrupts has no
+// effect now.
 func (c *CPU) quickMstatus(w uint64) bool {
 	if op := Op(w); op < OpCSRRW || op > OpCSRRCI || w>>52 != csrMstatus || c.mode != Machine {
 		return false
@@ -56,7 +58,8 @@ func (c *CPU) quickMstatus(w uint64) bool {
 	return true
 }
 
-// pairMPP: MPP has one writable bit, the lower; the upper follows it.
+// pairMPP: MPP has one writable bit, the lower one; the upper one has the same
+// value.
 func pairMPP(v uint32) uint32 { return v&^mstatusMPP | (v>>11&1)*mstatusMPP }
 
 // csrInst executes a Zicsr instruction; false is an illegal instruction.
@@ -111,8 +114,7 @@ const (
 	csrUpccr    = 0x802
 )
 
-// csrWord returns where a CSR that is plain storage lives, and the bits of it
-// that can be written.
+// csrWord returns the storage of a CSR, and its writable bits.
 func (c *CPU) csrWord(n uint16) (*uint32, uint32) {
 	s := &c.csr
 	const all = 0xffffffff
@@ -157,8 +159,8 @@ func (c *CPU) csrWord(n uint16) (*uint32, uint32) {
 	return nil, 0
 }
 
-// CSR reads a control and status register as machine mode would. ok is false
-// for one the chip has not.
+// CSR reads a control and status register as in machine mode. ok is false for
+// one that the chip does not have.
 func (c *CPU) CSR(n uint16) (v uint32, ok bool) {
 	switch n {
 	case 0x301:
@@ -185,9 +187,8 @@ func (c *CPU) CSR(n uint16) (v uint32, ok bool) {
 	return 0, false
 }
 
-// SetCSR writes a control and status register as machine mode would; bits the
-// chip hard-wires keep their value. ok is false for one that cannot be
-// written.
+// SetCSR writes a control and status register as in machine mode; hard-wired
+// bits keep their value. ok is false for one that cannot be written.
 func (c *CPU) SetCSR(n uint16, v uint32) (ok bool) {
 	if n>>10 == 3 {
 		return false

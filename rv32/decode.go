@@ -29,8 +29,9 @@ var (
 )
 
 // Decode decodes the instruction at pc whose first bytes are word (the upper
-// half is ignored for a compressed one). Every word decodes: what the ESP32-C3
-// does not have is OpIllegal with the encoding in Imm. size is 2 or 4.
+// half is ignored for a compressed one). Every word decodes: an instruction
+// that the ESP32-C3 does not have is OpIllegal with the encoding in Imm. size
+// is 2 or 4.
 func Decode(word, pc uint32) (in Inst, size uint32) {
 	if word&3 != 3 {
 		return decode16(word&0xffff, pc), 2

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The world of the differential tests: a bank at two addresses, read-only
-// memory with the trap handlers, and a bus full of tricks.
+// The environment of the differential tests: a bank at two addresses, read-only
+// memory with the trap handlers, and a bus with side effects.
 const (
 	ramAt   = 0x10000000
 	aliasAt = 0x20000000
@@ -18,8 +18,8 @@ const (
 	ramSize = 4 * PageSize
 )
 
-// trickBus answers from a hash of the access and its exact place and time, so
-// that the slightest difference between engines spreads; some accesses change
+// trickBus returns values that are a hash of the access and its address and
+// time, so that any difference between engines propagates; some accesses change
 // interrupts, the budget or the memory map.
 type trickBus struct {
 	c    *CPU
@@ -41,7 +41,7 @@ func (b *trickBus) Load(addr uint32, size int) (uint32, bool) {
 		return 0, false
 	}
 	switch addr >> 2 & 7 {
-	case 0: // where to go on after a trap: somewhere in memory
+	case 0: // address at which to continue after a trap: somewhere in memory
 		return ramAt + uint32(h)%ramSize, true
 	case 1:
 		b.c.TimerRead()
@@ -97,8 +97,9 @@ func jType(imm, rd uint32) uint32 {
 }
 func lui(rd, v uint32) uint32 { return v&^0xfff | rd<<7 | 0x37 }
 
-// trapROM is what every trap runs: put the base registers back, ask the bus
-// where to go on, maybe in user mode.
+// trapROM is the handler of every trap: it restores the base registers, reads
+// the address at which to continue from the bus, and sometimes continues in
+// user mode.
 func trapROM() []byte {
 	var b []byte
 	put := func(w ...uint32) {
@@ -106,7 +107,7 @@ func trapROM() []byte {
 			b = binary.LittleEndian.AppendUint32(b, w)
 		}
 	}
-	for i := uint32(0); i < 32; i++ { // 4 bytes a line; line 0 is every exception
+	for i := uint32(0); i < 32; i++ { // 4 bytes per line; line 0 is every exception
 		put(jType(uint32(0x100-4*i), 0))
 	}
 	for len(b) < 0x100 {
@@ -127,7 +128,7 @@ func trapROM() []byte {
 	return b
 }
 
-// randomInst returns one instruction that is likely to do something.
+// randomInst returns a random instruction that is likely to have an effect.
 func randomInst(r *rand.Rand) (w uint32, size int) {
 	reg := func() uint32 { return r.Uint32() & 15 }
 	base := func() uint32 { return []uint32{8, 9, 10, 2, 8, 9}[r.IntN(6)] }
@@ -141,7 +142,7 @@ func randomInst(r *rand.Rand) (w uint32, size int) {
 		return iType(small(), base(), []uint32{0, 1, 2, 4, 5}[r.IntN(5)], 11+r.Uint32()&3, 0x03), 4
 	case 7, 8:
 		return sType(small(), reg(), base(), r.Uint32()%3), 4
-	case 9: // a store onto code nearby in either mapping
+	case 9: // a store to nearby code in either mapping
 		return sType(r.Uint32()&0x7ff, reg(), 8+r.Uint32()&1, r.Uint32()%3), 4
 	case 10, 11, 12:
 		return bType(uint32(int32(r.IntN(128)-48)&^1), reg(), reg(), []uint32{0, 1, 4, 5, 6, 7}[r.IntN(6)]), 4
@@ -175,8 +176,8 @@ func randomInst(r *rand.Rand) (w uint32, size int) {
 	}
 }
 
-// guardCSR is a write to what refuses accesses, triggers and PMP, or chooses
-// what the performance counters count.
+// guardCSR is a write to a CSR that restricts accesses (triggers, PMP) or
+// selects events of the performance counters.
 func guardCSR(r *rand.Rand) uint32 {
 	base := []uint32{8, 9, 2}[r.IntN(3)] // registers that hold addresses of memory
 	switch r.IntN(8) {
@@ -217,7 +218,7 @@ func newWorld(e Engine, traced bool, program []byte) *world {
 	m.Map(romAt, rom, 0, PageSize, Read|Exec)
 	c.Reset(ramAt)
 	c.SetCSR(0x305, romAt)
-	c.SetCSR(csrPmpaddr0+15, 0xffffffff) // the last entry opens everything to user mode
+	c.SetCSR(csrPmpaddr0+15, 0xffffffff) // the last entry permits everything to user mode
 	c.SetCSR(csrPmpcfg0+3, (pmpNAPOT|7)<<24)
 	c.SetReg(8, ramAt)
 	c.SetReg(9, aliasAt)
@@ -272,8 +273,8 @@ func compareEngines(t *testing.T, program []byte, seed uint64, cycles uint64) (s
 	return seen
 }
 
-// coverage counts what a program met, to know that the comparison is not of
-// two machines asleep.
+// coverage counts what programs execute, to detect a comparison of programs
+// that do nothing.
 type coverage map[string]int
 
 func randomProgram(r *rand.Rand) []byte {
@@ -291,10 +292,11 @@ func randomProgram(r *rand.Rand) []byte {
 	return append(b, 0, 0, 0, 0)[:ramSize]
 }
 
-// idiom returns what compilers write and the block engine has an own way for:
-// rows of words, up and down, over the end of a page, into devices, onto code,
-// misaligned, and over their own base; addresses of two parts, and what is
-// done with them; critical sections; two reads of a cycle counter.
+// idiom returns typical compiler output for which the block engine has special
+// operations: sequences of words, up and down, across the end of a page, to
+// devices, to code, misaligned, and over their own base; addresses built by two
+// instructions, and their uses; critical sections; two reads of a cycle
+// counter.
 func idiom(r *rand.Rand) []uint32 {
 	t := 11 + r.Uint32()&3
 	switch r.IntN(6) {
@@ -318,11 +320,11 @@ func idiom(r *rand.Rand) []uint32 {
 			at += step
 		}
 		return list
-	case 3: // an address, and something done with it
+	case 3: // an address, and an operation with it
 		v := []uint32{ramAt, aliasAt, busAt, r.Uint32()}[r.IntN(4)] + uint32(r.IntN(2*ramSize))
 		to := []uint32{t, t, t ^ 1, 0}[r.IntN(4)]
 		return []uint32{lui(t, v+0x800), iType(v, t, 0, to, 0x13), iType(r.Uint32()&0x7f, to, 2, 11, 0x03)}
-	case 4: // a far call, or a jump in two parts
+	case 4: // a far call, or a jump built by two instructions
 		to := uint32(r.IntN(128)) - 40
 		link := []uint32{0, 1, t}[r.IntN(3)]
 		return []uint32{r.Uint32()&1<<12 | t<<7 | 0x17, iType(to, t, 0, link, 0x67)}

@@ -21,9 +21,9 @@ var csrNames = map[uint32]string{
 	0xf11: "mvendorid", 0xf12: "marchid", 0xf13: "mimpid", 0xf14: "mhartid",
 }
 
-// Disassemble renders the instruction at pc whose first bytes are word as
-// objdump does, aliases included: mnemonic, tab, operands. size is 2 or 4. What
-// the ESP32-C3 does not execute is a .2byte or .4byte.
+// Disassemble formats the instruction at pc whose first bytes are word as
+// objdump does, including aliases: mnemonic, tab, operands. size is 2 or 4. An
+// instruction that the ESP32-C3 does not have is a .2byte or .4byte.
 func Disassemble(word, pc uint32) (text string, size int) {
 	in, n := Decode(word, pc)
 	if n == 2 {
@@ -35,7 +35,7 @@ func Disassemble(word, pc uint32) (text string, size int) {
 	return disassemble(in, word, n), int(n)
 }
 
-// disassembleHint names the compressed encodings that have no effect.
+// disassembleHint formats the compressed encodings that have no effect.
 func disassembleHint(w uint32) string {
 	rd, rs2, imm := w>>7&31, w>>2&31, int32(w<<19)>>31<<5|int32(w>>2&31)
 	switch w>>13<<2&31 | w&3 {

@@ -13,12 +13,12 @@ import (
 	"espalier.dev/espalier/internal/devtest"
 )
 
-// objdump disassembles a run of encodings, keyed by address.
+// objdump disassembles a sequence of encodings, keyed by address.
 func objdump(t testing.TB, code []byte) map[uint32]string {
 	t.Helper()
 	tool := devtest.Tool(t, "riscv64-unknown-elf-objdump")
-	// Newer versions of objdump need an ELF whose attributes say RV32IMC, and
-	// without symbols, which would mark the bytes as data.
+	// Newer versions of objdump need an ELF whose attributes are RV32IMC and
+	// that has no symbols, which would mark the bytes as data.
 	gcc := devtest.Tool(t, "riscv64-unknown-elf-gcc")
 	dir := t.TempDir()
 	source, file := filepath.Join(dir, "code.S"), filepath.Join(dir, "code.elf")
@@ -60,8 +60,8 @@ var (
 // under the name that it has in RV128.
 var zeroShift = regexp.MustCompile(`^(c\.(?:slli|srli|srai))\t([^,]*),0x0$`)
 
-// canonical undoes what differs between versions of objdump: immediate forms
-// under the name of the register form, and shifts by 0.
+// canonical removes the differences between versions of objdump: immediate
+// forms with the name of the register form, and shifts by 0.
 func canonical(s string) string {
 	if m := zeroShift.FindStringSubmatch(s); m != nil {
 		return m[1] + "64\t" + m[2]
@@ -95,7 +95,7 @@ func isOurs(text string) bool {
 	return ours[name]
 }
 
-// ours are the names Disassemble can give.
+// ours are the names in the output of Disassemble.
 var ours = func() map[string]bool {
 	m := map[string]bool{}
 	for _, n := range opNames {
@@ -138,7 +138,7 @@ func check(t *testing.T, words []uint32) {
 		} else {
 			valid++
 			if strings.HasPrefix(got, "csr") && strings.Contains(got, "0x") {
-				continue // a CSR the chip has not, or its own: objdump has other names
+				continue // a CSR that the chip does not have, or a custom one: objdump uses other names
 			}
 		}
 		if got != text {
@@ -176,7 +176,7 @@ func TestDisassembleSampled(t *testing.T) {
 				w = w&^(0x7f<<25) | []uint32{0, 1, 0x20}[r.IntN(3)]<<25
 			case op == 0x13 && w>>12&3 == 1 && r.IntN(8) != 0:
 				w &^= 0x5f << 25
-			case op == 0x0f: // reserved fields are ignored by the chip, shown by objdump
+			case op == 0x0f: // reserved fields are ignored by the chip, printed by objdump
 				w &= 0x0ff0100f
 				if w>>12&1 != 0 {
 					w = 0x100f

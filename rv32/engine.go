@@ -2,10 +2,10 @@ package rv32
 
 import "encoding/binary"
 
-// What the block engine (zblock.go) calls when its loop cannot go on by itself.
+// Functions that the block engine (zblock.go) calls outside of its fast path.
 
-// chain makes a link of a block lead to the block at target, and returns that;
-// nil, with the CPU in front of it, if there is none.
+// chain links a block to the block at target, and returns that; if there is
+// none, it returns nil with PC at target.
 func (c *CPU) chain(from *block, k uint8, target uint32, left int64) *block {
 	b := c.blockAt(target)
 	if b == nil {
@@ -17,7 +17,7 @@ func (c *CPU) chain(from *block, k uint8, target uint32, left int64) *block {
 	}
 	from.link[k%maxLinks].to = b
 	if len(b.in) >= 32 && len(b.in)&(len(b.in)-1) == 0 {
-		// links of dropped blocks pile up at code that stays
+		// links of dropped blocks accumulate at code that is kept
 		live := b.in[:0]
 		for _, e := range b.in {
 			if !e.from.dead {
@@ -31,10 +31,10 @@ func (c *CPU) chain(from *block, k uint8, target uint32, left int64) *block {
 	return b
 }
 
-// slowLoad is a load that missed the fast path. In the second result, go on
-// and stop mean that it has retired, trapped that it has not; in the last two
-// cases PC is where execution continues. The index is handed back so
-// that the engine need not keep it over the call.
+// slowLoad is a load that missed the fast path. The second result is "go on" or
+// "stop" if it has retired and "trapped" if it has not; in the last two cases
+// PC is the address at which execution continues. The index is returned so that
+// the engine does not have to keep it in a register over the call.
 func (c *CPU) slowLoad(b *block, i uint, left int64, addr, size uint32) (uint32, uint, outcome) {
 	me := &b.meta[i]
 	c.pc, c.cycles = me.pc, c.base-uint64(left+b.n-int64(me.done))
@@ -63,8 +63,8 @@ const (
 )
 
 // slowStore is a store that missed the fast path; see slowLoad. Most of them
-// are to variables that share a page with code, as where the code that a
-// program keeps in RAM ends and its data begins.
+// are to variables in a page with code, as where the code that a program keeps
+// in RAM ends and its data begins.
 func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uint, outcome) {
 	if e := &c.mem.mixed[addr>>pageShift%mixedSize]; e.tag == addr&^(PageSize-size) && e.free(addr) {
 		switch p := e.page[addr%PageSize:]; size {
@@ -103,7 +103,7 @@ func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uin
 	return i, goOn
 }
 
-// slowSystem executes an instruction of any kind as the reference engine does.
+// slowSystem executes any instruction like the reference engine.
 func (c *CPU) slowSystem(b *block, i uint, left int64) (uint, outcome) {
 	w := b.ins[i%windowSize]
 	if c.irq == 0 && !c.traced && c.quickMstatus(w) {
@@ -144,7 +144,7 @@ func (c *CPU) slowSystem(b *block, i uint, left int64) (uint, outcome) {
 	return i, goOn
 }
 
-// tail runs what is left of the budget when the next block is longer than it.
+// tail executes the rest of the budget when the next block is longer.
 func (c *CPU) tail() {
 	for c.cycles < c.until && !c.attn {
 		if len(c.breaks) != 0 && c.breakHere() {
@@ -155,8 +155,8 @@ func (c *CPU) tail() {
 	}
 }
 
-// budget starts the accounting of cycles: what is left is counted down by the
-// block, and base is where it ends. Both stay within 63 bits.
+// budget starts the accounting of cycles: blocks count the remaining cycles
+// down, and base is the end. Both stay within 63 bits.
 func (c *CPU) budget() int64 {
 	left := min(c.until-c.cycles, 1<<62)
 	c.base = c.cycles + left

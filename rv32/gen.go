@@ -1,7 +1,7 @@
 //go:build ignore
 
 // gen writes the forms of the instruction semantics (zop.go, zreference.go,
-// zblock.go) from the one table below to the folder it is given.
+// zblock.go) from the table below to the directory in its argument.
 package main
 
 import (
@@ -367,7 +367,7 @@ const storeText = `{
 #`
 
 // Several words one after the other, to or from a page: see (*decoding).runs.
-// What is not as expected is left to the first of them, alone.
+// In other cases only the first is executed.
 const loadsText = `{
 	base, n := $a, uint(uint8(w>>24))
 	addr, last := base + $i, base + uint32(ins[(i+n)%windowSize]>>32)

@@ -1,16 +1,16 @@
 package rv32
 
-// A load, store or fetch can be refused by a debug trigger or by the PMP. While
-// neither is set up the engines do not look.
+// A debug trigger or the PMP can refuse a load, store or fetch. While neither
+// is configured, the engines do not check.
 
-// guards says which checks are needed.
+// guards are the necessary checks.
 type guards struct {
 	data    bool // triggers on loads or stores, monitored regions
 	execute bool // triggers on instructions
-	pmp     bool // an entry is on, or the mode is user
+	pmp     bool // an entry is enabled, or the mode is user
 }
 
-// pmpEntry is an entry of the PMP that is on.
+// pmpEntry is an enabled entry of the PMP.
 type pmpEntry struct {
 	region
 	config uint32

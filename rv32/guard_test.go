@@ -10,9 +10,9 @@ func guarded(t *testing.T, e Engine, code ...uint32) *CPU {
 	return c
 }
 
-// A watchpoint traps before the store, marks the trigger, and lets stores
-// beside it and loads alone; machine mode needs tcontrol.mte, which is off in
-// the handler and back after mret.
+// A watchpoint traps before the store and marks the trigger; other stores and
+// loads do not trap; machine mode needs tcontrol.mte, which is off in the
+// handler and on again after mret.
 func TestWatchpoint(t *testing.T) {
 	sw := func(rs2, rs1, off uint32) uint32 { return off>>5<<25 | rs2<<20 | rs1<<15 | 2<<12 | off&31<<7 | 0x23 }
 	bothEngines(t, func(t *testing.T, e Engine) {
@@ -62,8 +62,8 @@ func TestExecuteTrigger(t *testing.T) {
 	})
 }
 
-// Locked entries bind machine mode and cannot be changed; the first that
-// matches decides, and an access must lie in it as a whole.
+// Locked entries apply to machine mode and cannot be changed; the first entry
+// that matches decides, and must contain the whole access.
 func TestPMP(t *testing.T) {
 	bothEngines(t, func(t *testing.T, e Engine) {
 		c := guarded(t, e, lw(6, 5, 0), wNOP)
@@ -102,7 +102,7 @@ func TestPMP(t *testing.T) {
 // A counter counts the selected events, and stops.
 func TestPerformanceEvents(t *testing.T) {
 	bothEngines(t, func(t *testing.T, e Engine) {
-		// a round: load, not taken branch, compressed pair, jump back
+		// one iteration: load, not taken branch, compressed pair, jump back
 		code := []uint32{lw(6, 5, 0), 0x00001463, 0x00010001, 0xff5ff06f} // lw; bne x0,x0; c.nop c.nop; jal -12
 		for _, k := range []struct{ events, want uint32 }{
 			{eventLoad, 10}, {eventJump, 10}, {eventBranch, 10}, {eventTaken, 0}, {eventCompressed, 20}, {eventLoad | eventJump, 20}, {eventCycle, 50},

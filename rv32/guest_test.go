@@ -32,7 +32,7 @@ func userMachine(t testing.TB, e Engine, program string) *CPU {
 	}
 	defer f.Close()
 	c := New(Config{Engine: e})
-	c.Memory().Map(0x8000, NewBank(1<<20), 0, 1<<20, Read|Write|Exec) // the ELF headers lie in front of the text
+	c.Memory().Map(0x8000, NewBank(1<<20), 0, 1<<20, Read|Write|Exec) // the ELF headers are before the text
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
 			continue

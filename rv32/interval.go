@@ -2,9 +2,9 @@ package rv32
 
 import "math/bits"
 
-// interval is what is known of a 32-bit value: its unsigned bounds; a name,
-// equal names (not 0) meaning equal values; and whether it may depend on
-// registers, memory or latches as an earlier round left them.
+// interval is a set of possible 32-bit values: unsigned bounds; a name, where
+// equal names (not 0) mean equal values; and whether the value may depend on
+// registers, memory or latches of an earlier iteration.
 type interval struct {
 	lo, hi uint32
 	name   uint32
@@ -21,7 +21,7 @@ func join(a, b interval) interval {
 
 var anything = interval{hi: 0xffffffff}
 
-// compute is alu on intervals.
+// compute is alu for intervals.
 func compute(op Op, a, b interval) interval {
 	var v interval
 	switch {
@@ -30,7 +30,7 @@ func compute(op Op, a, b interval) interval {
 	default:
 		v = bound(op, a, b)
 	}
-	// a value that is the same for all states depends on none
+	// a value that is the same for all states does not depend on any
 	v.stale = (a.stale || b.stale) && !v.exact()
 	return v
 }
@@ -43,7 +43,7 @@ func narrow(lo, hi uint64) interval {
 	return interval{lo: uint32(lo), hi: uint32(hi)}
 }
 
-// unknown are the bits in which the values of an interval can differ.
+// unknown is the mask of bits in which the values of an interval can differ.
 func (v interval) unknown() uint32 { return 1<<bits.Len32(v.lo^v.hi) - 1 }
 
 func bound(op Op, a, b interval) interval {
@@ -92,8 +92,8 @@ func bound(op Op, a, b interval) interval {
 			return interval{lo: uint32(int32(a.lo) >> shift), hi: uint32(int32(a.hi) >> shift)}
 		}
 	case OpSLTI, OpSLT:
-		// flipping the sign bit turns the signed order into the unsigned, for
-		// intervals that do not hold both signs
+		// flipping the sign bit maps the signed order to the unsigned one, for
+		// intervals that do not contain both signs
 		flip := func(v interval) interval {
 			if v.lo&sign != v.hi&sign {
 				return anything
@@ -143,7 +143,7 @@ func bound(op Op, a, b interval) interval {
 	return anything
 }
 
-// decide says which way a branch goes for all values.
+// decide returns the direction of a branch if it is the same for all values.
 func decide(op Op, a, b interval) (taken, ok bool) {
 	var v interval
 	switch op {

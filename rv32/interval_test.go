@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// TestIntervalsHoldTheirValues computes with values from intervals and looks
-// whether the results are inside the computed interval, at the bounds above
-// all.
+// TestIntervalsHoldTheirValues computes with values from intervals and checks
+// that the results are in the computed interval, in particular at the bounds.
 func TestIntervalsHoldTheirValues(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	random := func() interval {

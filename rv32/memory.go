@@ -11,19 +11,19 @@ const (
 
 type page = [PageSize]byte
 
-// Bank is a run of bytes that exists once, wherever it is mapped: the SRAM
-// that the instruction and the data bus both see is one Bank mapped twice. It
-// remembers which of its bytes have been decoded, so that a store through any
+// Bank is a range of memory that exists once and can be mapped several times:
+// the SRAM on the instruction and the data bus is one Bank mapped twice. It
+// records which of its bytes have been decoded, so that a store through any
 // mapping drops stale code.
 type Bank struct {
 	bytes []byte
 	code  []bankCode
 }
 
-// bankCode is what has been decoded from one page of a bank.
+// bankCode records what has been decoded from one page of a bank.
 type bankCode struct {
 	blocks []*block
-	lines  uint64 // bit n: line n holds decoded bytes
+	lines  uint64 // bit n: line n contains decoded bytes
 }
 
 // NewBank returns zeroed memory of size bytes, rounded up to PageSize.
@@ -40,14 +40,14 @@ func BankOf(b []byte) *Bank {
 	return &Bank{bytes: b, code: make([]bankCode, len(b)>>pageShift)}
 }
 
-// Bytes is the bank's memory itself. After writing it without the CPU,
-// as a DMA engine or the flash programmer does, call Memory.Written.
+// Bytes is the bank's memory. After a write that is not by the CPU, such as by
+// a DMA engine or the flash programmer, call Memory.Written.
 func (b *Bank) Bytes() []byte { return b.bytes }
 
-// Perm says what the CPU may do to a mapped range without asking the Bus.
+// Perm are the accesses of the CPU to a mapped range that do not go to the Bus.
 type Perm uint8
 
-// What a mapping permits; see Memory.Map.
+// Permissions of a mapping; see Memory.Map.
 const (
 	Read Perm = 1 << iota
 	Write
@@ -61,15 +61,15 @@ type mapping struct {
 	perm Perm
 }
 
-// translation is an entry of the look-aside tables of the fast path. The tag
-// is the page's address; comparing it with the accessed address less the bits
-// that select an aligned word checks page and alignment at once.
+// translation is an entry of the look-aside tables of the fast path. The tag is
+// the page's address; comparing it with the accessed address without the bits
+// that select an aligned word checks page and alignment in one step.
 type translation struct {
 	tag  uint32
 	page *page
 }
 
-// mixedPage is a translation for stores to a page that also holds decoded
+// mixedPage is a translation for stores to a page that also contains decoded
 // bytes.
 type mixedPage struct {
 	translation
@@ -78,7 +78,7 @@ type mixedPage struct {
 }
 
 // free reports whether nothing was decoded from the line of addr and no trigger
-// covers it, but something of its page needs attention.
+// covers it, while other lines of its page need attention.
 func (p *mixedPage) free(addr uint32) bool {
 	lines := p.code.lines | p.watched
 	return lines != 0 && lines>>(addr%PageSize>>lineShift)&1 == 0
@@ -90,8 +90,8 @@ const (
 	noTag     = 4 // every comparison clears bit 2 of the address
 )
 
-// Memory is the CPU's view of plain memory: 4 KiB pages mapped to banks. What
-// is not mapped, or not with the needed permission, belongs to the Bus.
+// Memory is the CPU's view of plain memory: 4 KiB pages mapped to banks.
+// Accesses without a mapping, or without the needed permission, go to the Bus.
 type Memory struct {
 	dir   [1024]*[1024]mapping
 	rd    [tlbSize]translation
@@ -129,10 +129,10 @@ func (mp mapping) bytes() *page {
 	return (*page)(mp.bank.bytes[mp.page<<pageShift:])
 }
 
-// Map shows size bytes of bank b from offset off at address base, in place of
-// whatever was there; decoded code of the range is dropped. It panics unless
+// Map maps size bytes of bank b from offset off at address base, replacing
+// earlier mappings; decoded code of the range is dropped. It panics unless
 // base, off and size are multiples of PageSize and the range is inside the
-// bank: a memory map is written by a programmer.
+// bank: that is a programming error.
 func (m *Memory) Map(base uint32, b *Bank, off, size uint32, p Perm) {
 	if (base|off|size)%PageSize != 0 || uint64(off)+uint64(size) > uint64(len(b.bytes)) || uint64(base)+uint64(size) > 1<<32 {
 		panic(fmt.Sprintf("rv32: mapping 0x%08x+0x%x to offset 0x%x of a bank of 0x%x bytes", base, size, off, len(b.bytes)))
@@ -140,7 +140,7 @@ func (m *Memory) Map(base uint32, b *Bank, off, size uint32, p Perm) {
 	m.set(base, size, func(i uint32) mapping { return mapping{b, off>>pageShift + i, p} })
 }
 
-// Unmap gives a range back to the Bus.
+// Unmap removes the mappings of a range, so that accesses go to the Bus.
 func (m *Memory) Unmap(base, size uint32) {
 	if (base|size)%PageSize != 0 {
 		panic(fmt.Sprintf("rv32: unmapping 0x%08x+0x%x", base, size))
@@ -166,7 +166,7 @@ func (m *Memory) set(base, size uint32, to func(i uint32) mapping) {
 	}
 }
 
-// evictAll takes the page at addr from all look-aside tables.
+// evictAll removes the page at addr from all look-aside tables.
 func (m *Memory) evictAll(addr uint32) {
 	m.evict(&m.rd, addr)
 	m.evict(&m.wr, addr)
@@ -181,8 +181,8 @@ func (m *Memory) evict(tlb *[tlbSize]translation, addr uint32) {
 	}
 }
 
-// Written says that n bytes of bank b from off were changed by something else
-// than the CPU: code decoded from them is dropped.
+// Written must be called after n bytes of bank b from off were changed by
+// something else than the CPU: it drops code decoded from them.
 func (m *Memory) Written(b *Bank, off, n uint32) {
 	for n > 0 {
 		k := min(n, PageSize-off%PageSize)
@@ -197,17 +197,17 @@ func linesOf(off, n uint32) uint64 {
 	return (2<<last - 1) &^ (1<<first - 1)
 }
 
-// Read copies plain memory at addr to p as a debugger or a DMA engine sees it.
-// It reports false, having copied what came before, at the first byte that is
-// not mapped; the Bus is not asked.
+// Read copies plain memory at addr to p, for a debugger or a DMA engine. It
+// returns false, having copied what came before, at the first byte that is not
+// mapped; it does not access the Bus.
 func (m *Memory) Read(addr uint32, p []byte) bool {
 	return m.copy(addr, len(p), func(mp mapping, off uint32, i, n int) {
 		copy(p[i:i+n], mp.bytes()[off:])
 	})
 }
 
-// Write copies p to plain memory at addr, whatever the mapping permits, and
-// drops code decoded from it.
+// Write copies p to plain memory at addr, regardless of permissions, and drops
+// code decoded from it.
 func (m *Memory) Write(addr uint32, p []byte) bool {
 	return m.copy(addr, len(p), func(mp mapping, off uint32, i, n int) {
 		copy(mp.bytes()[off:], p[i:i+n])
@@ -229,8 +229,8 @@ func (m *Memory) copy(addr uint32, size int, part func(mp mapping, off uint32, i
 	return true
 }
 
-// fetch reads the instruction at pc: the second half only if the first says
-// that there is one. ok is false where code may not be fetched; at is then the
+// fetch reads the instruction at pc; it reads the second half only for a 32-bit
+// instruction. ok is false where code may not be fetched; at is then the
 // address that faulted.
 func (m *Memory) fetch(pc uint32) (word, at uint32, ok bool) {
 	mp := m.at(pc)

@@ -18,8 +18,8 @@ func TestMisalignedMemory(t *testing.T) {
 	})
 }
 
-// TestStaleCodeIsNotRun overwrites an instruction that has run, in each way
-// there is, and runs it again.
+// TestStaleCodeIsNotRun overwrites an instruction that has run, in every
+// possible way, and runs it again.
 func TestStaleCodeIsNotRun(t *testing.T) {
 	const code, alias = 0x40380000, 0x3fc80000
 	li := func(v uint32) uint32 { return addi(10, 0, v) }

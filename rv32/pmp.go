@@ -1,8 +1,8 @@
 package rv32
 
 // Physical memory protection, TRM 1.9 and RISC-V privileged architecture 3.7:
-// 16 entries, of which the first that matches decides. Machine mode is bound by
-// locked entries only; user mode may do what an entry permits and nothing else.
+// 16 entries, of which the first that matches decides. Only locked entries
+// apply to machine mode; user mode only has the permissions of the entries.
 const pmpEntries = 16
 
 // Bits of an entry's configuration. Reading, writing and executing have the
@@ -74,7 +74,7 @@ func (c *CPU) allows(addr, n uint32, p Perm) bool {
 	return c.mode == Machine
 }
 
-// setPMP writes pmpcfg or pmpaddr; locked entries keep what they have.
+// setPMP writes pmpcfg or pmpaddr; locked entries are unchanged.
 func (c *CPU) setPMP(n uint16, v uint32) {
 	s := &c.csr
 	if n >= csrPmpaddr0 {
@@ -100,7 +100,7 @@ func (c *CPU) setPMP(n uint16, v uint32) {
 	c.reprotect()
 }
 
-// reprotect drops what was looked up under other permissions.
+// reprotect drops cached translations and code after a change of permissions.
 func (c *CPU) reprotect() {
 	c.mem.flush()
 	c.mem.dropAll()

@@ -2,7 +2,7 @@ package rv32
 
 import "encoding/binary"
 
-// cell is a run of memory that the loop stores to.
+// cell is a range of memory to which the loop stores.
 type cell struct {
 	bank      *Bank
 	off, size uint32
@@ -17,21 +17,21 @@ type step struct {
 	to   uint32 // executed after it
 }
 
-// proof shows that a loop goes round the same way for a number of rounds,
+// proof shows that a loop takes the same path for a number of iterations,
 // whatever the timer reads meanwhile.
 type proof struct {
 	c      *CPU
-	length uint64 // of a round, in instructions
+	length uint64 // of an iteration, in instructions
 	path   []step // of the first attempt; later ones follow it
 
 	rounds  uint64
 	head    [32]interval
 	x       [32]interval
 	cells   []cell
-	grown   bool // a cell was added this round
+	grown   bool // a cell was added in this iteration
 	mstatus uint32
-	stores  int  // stores to the bus this round
-	stale   bool // latches may be those of an earlier round
+	stores  int  // stores to the bus in this iteration
+	stale   bool // latches may have values of an earlier iteration
 	names   uint32
 	named   []latch
 }
@@ -42,9 +42,9 @@ type latch struct {
 	name uint32
 }
 
-// holds reports whether the given number of rounds from here go the same way,
-// and how many of them must be executed at the end for the state to be that of
-// having executed all.
+// holds reports whether the given number of iterations from here take the same
+// path, and how many of them must be executed at the end so that the state is
+// that of executing all.
 func (p *proof) holds(rounds uint64) (depth uint64, ok bool) {
 	c := p.c
 	p.rounds = rounds
@@ -52,7 +52,7 @@ func (p *proof) holds(rounds uint64) (depth uint64, ok bool) {
 	for i := range p.head {
 		p.head[i] = exactly(c.x[i])
 	}
-	// find bounds at the head that a round does not leave
+	// find bounds at the loop head that an iteration does not leave
 	closed := false
 	for range 4 {
 		p.stale = false
@@ -79,7 +79,7 @@ func (p *proof) holds(rounds uint64) (depth uint64, ok bool) {
 	if !closed {
 		return 0, false
 	}
-	// count the rounds until nothing depends on what was before them
+	// count the iterations until nothing depends on the state before them
 	for i := range p.head {
 		p.head[i].stale = !p.head[i].exact()
 	}
@@ -297,7 +297,7 @@ func (p *proof) store(size, addr uint32, v interval, from, until uint64) bool {
 	return true
 }
 
-// csr allows reads of what is storage or counts cycles, and the interrupt
+// csr allows reads of CSRs that are storage or count cycles, and the interrupt
 // enable of critical sections.
 func (p *proof) csr(in Inst, a interval, from, until uint64) bool {
 	c := p.c

@@ -13,7 +13,7 @@ import (
 )
 
 // The address space of the random user programs: text, then data that they
-// read and write through s0, then room for the dump of the registers.
+// access through s0, then the buffer for the dump of the registers.
 const (
 	textAt   = 0x10000
 	dataAt   = 0x20000
@@ -42,8 +42,8 @@ func elf32(code []byte) []byte {
 	return append(append(b, code...), make([]byte, int(size)-len(code))...)
 }
 
-// userProgram is a program that ends: forward branches, counted loops, calls
-// ahead, every RV32IMC computation, loads and stores around s0 at any
+// userProgram is a terminating program: forward branches, counted loops,
+// forward calls, every RV32IMC computation, loads and stores around s0 at any
 // alignment. Reserved: s0 the data, x30 the loop counter, x31 the call target.
 func userProgram(r *rand.Rand, n int) []byte {
 	var b []byte
@@ -98,7 +98,7 @@ func userProgram(r *rand.Rand, n int) []byte {
 			put32(iType(uint32(r.IntN(2040)-1020), 8, []uint32{0, 1, 2, 4, 5}[r.IntN(5)], dest(), 0x03))
 		case 8, 9:
 			put32(sType(uint32(r.IntN(2040)-1020), reg(), 8, r.Uint32()%3))
-		case 10: // over the next two instructions, or to the part of them that is here
+		case 10: // over the next two instructions, or to the existing part of them
 			put32(bType(12, reg(), reg(), []uint32{0, 1, 4, 5, 6, 7}[r.IntN(6)]), rType(0, reg(), reg(), 0, dest(), 0x33), rType(0, reg(), reg(), 4, dest(), 0x33))
 		case 11:
 			put32(jType(8, dest()), 0xffffffff)

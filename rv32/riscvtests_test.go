@@ -27,8 +27,8 @@ func (p *resultPort) Store(addr uint32, _ int, v uint32) bool {
 // riscvTests is the number of programs in the suite.
 const riscvTests = 45
 
-// TestRISCVTests runs the tests of the RV32IM instructions by the authors of the
-// instruction set (riscv-software-src/riscv-tests), as the PicoRV32 project
+// TestRISCVTests runs the tests of the RV32IM instructions by the authors of
+// the instruction set (riscv-software-src/riscv-tests), as the PicoRV32 project
 // packages them: sources that are assembled here.
 func TestRISCVTests(t *testing.T) {
 	root := devtest.Data(t, "riscv-tests")
@@ -41,9 +41,9 @@ func TestRISCVTests(t *testing.T) {
 	}
 }
 
-// TestISA runs our own programs for what that suite has not: the compressed
-// instructions, and traps, privileges and registers of machine mode as the
-// ESP32-C3 has them.
+// TestISA runs programs for features that the suite does not cover: the
+// compressed instructions, and traps, privileges and registers of machine mode
+// of the ESP32-C3.
 func TestISA(t *testing.T) {
 	for _, name := range []string{"compressed", "machine"} {
 		t.Run(name, func(t *testing.T) { runISATest(t, filepath.Join("testdata", "isa", name+".S")) })

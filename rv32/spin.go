@@ -1,34 +1,34 @@
 package rv32
 
-// Firmware waits by reading a timer in a loop. Running such a loop out is
-// most of what an emulator does, and it is not needed: if the registers that
-// one round leaves do not depend on the rounds before it, and every
-// branch goes the same way for every value the timer can have up to some
-// cycle, then the rounds up to there can be skipped and the last few be
-// executed for the same registers, memory, device latches and cycle. This file
+// Firmware waits by reading a timer in a loop. Executing such loops is most of
+// the work of an emulator, and unnecessary: if the registers at the end of an
+// iteration do not depend on earlier iterations, and every branch takes the
+// same direction for every value of the timer up to some cycle, then the
+// iterations up to there can be skipped and the last few be executed, with the
+// same registers, memory, device latches and cycle as a result. This file
 // decides when to try; proof.go proves.
 
-// SpinBus is a Bus that can tell what its registers will read while time
-// passes, so that loops which only wait need not be run out. The Bus calls
+// SpinBus is a Bus that knows which values its registers will have while time
+// passes, so that loops that only wait can be skipped. The Bus calls
 // CPU.TimerRead from Load of registers that such loops read and from Store of
 // those that make a timer latch its value.
 //
-// Whatever else can change a register that SpinLoad vouches for must be an
-// event at or after the cycle that Run was given (or Limit): the CPU never
+// Everything else that can change a register covered by SpinLoad must be an
+// event at or after the cycle that was passed to Run (or Limit): the CPU never
 // skips past it.
 type SpinBus interface {
 	Bus
-	// SpinLoad says what loads of addr can return at any cycle of [from, to]
-	// if nothing happens in between but time passing and stores that
-	// SpinStore allows.
+	// SpinLoad returns the possible results of loads of addr at any cycle of
+	// [from, to] if only time passes and only stores that SpinStore allows are
+	// made.
 	SpinLoad(addr uint32, size int, from, to uint64) SpinValue
-	// SpinStore reports whether storing v at addr again and again at cycles
-	// of [from, to] leaves the device as storing it the last time would, and
-	// raises no interrupt and creates no event.
+	// SpinStore reports whether repeating the store of v at addr at cycles of
+	// [from, to] leaves the device in the state after the last one, and raises
+	// no interrupt and creates no event.
 	SpinStore(addr uint32, size int, v uint32, from, to uint64) bool
 }
 
-// SpinValue is the answer of SpinLoad.
+// SpinValue is the result of SpinLoad.
 type SpinValue struct {
 	// OK is false if the load has a side effect or its values are not known.
 	OK bool
@@ -40,10 +40,10 @@ type SpinValue struct {
 }
 
 const (
-	spinHits    = 8    // rounds of equal length before a loop is looked at
-	spinLongest = 1024 // instructions of a round
+	spinHits    = 8    // iterations of equal length before a loop is analysed
+	spinLongest = 1024 // instructions of an iteration
 	spinGap     = 8192 // cycles without a read of the watched instruction
-	spinLeast   = 32   // rounds worth skipping
+	spinLeast   = 32   // iterations that are worth skipping
 )
 
 // spinState watches one instruction that reads a timer.
@@ -60,15 +60,15 @@ type spinState struct {
 	turn         bool   // watch another instruction
 }
 
-// TimerRead tells the CPU that the instruction being executed reads what only
-// time changes, or makes a timer latch its value. The CPU looks for a steady
-// rhythm of such accesses at one instruction; cycles and program counters are
-// the same in both engines, so what follows is.
+// TimerRead tells the CPU that the current instruction reads a value that
+// changes only with time, or makes a timer latch its value. The CPU looks for
+// such accesses at regular intervals by one instruction; cycles and program
+// counters are the same in both engines, and therefore the decision, too.
 //
-// A round of the loop is taken to begin after the watched instruction, and
-// what registers have to do with each other there is not known: a loop that
-// compares two reads of a latch can be seen through only from the access that
-// latches, so that one should be told too.
+// An iteration of the loop starts after the watched instruction, where
+// relations between registers are unknown: a loop that compares two reads of a
+// latch can only be analysed from the access that latches, so that access
+// should call TimerRead, too.
 func (c *CPU) TimerRead() {
 	s := &c.spin
 	d := c.cycles - s.last
@@ -90,7 +90,7 @@ func (c *CPU) TimerRead() {
 	}
 }
 
-// fastForward is called between instructions, after the one that was watched.
+// fastForward is called between instructions, after the watched one.
 func (c *CPU) fastForward() {
 	s := &c.spin
 	n := s.period
@@ -111,8 +111,8 @@ func (c *CPU) fastForward() {
 		return ok
 	}
 	if try(spinLeast) && !try(most) {
-		// the largest number of rounds that can be proved; the proof does
-		// not have to be monotonic for this to be right, only to be best
+		// the largest number of iterations that can be proved; if the proof is
+		// not monotonic, the result is correct but not optimal
 		for low, high := uint64(spinLeast), most; high-low > 1+low/256; {
 			mid := low + (high-low)/2
 			if try(mid) {
@@ -126,7 +126,7 @@ func (c *CPU) fastForward() {
 		s.failed, s.failedPeriod = 0, n
 	}
 	if good <= depth {
-		// four views of the loop, then longer and longer pauses
+		// four attempts at the loop, then longer and longer pauses
 		s.failed++
 		s.turn = true
 		s.retry = c.cycles + n*spinHits<<min(s.failed/4, 12)

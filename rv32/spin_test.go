@@ -82,8 +82,8 @@ func (b *timerBus) SpinStore(addr uint32, size int, v uint32, from, to uint64) b
 	return addr == 0x60023004
 }
 
-// runTimed runs to the wfi or the cycle limit as the machine would: in slices
-// up to the next event.
+// runTimed runs to the wfi or the cycle limit in slices up to the next event,
+// like the machine.
 func runTimed(c *CPU, b *timerBus, slice, limit uint64) {
 	for c.Cycles() < limit {
 		until := min(limit, c.Cycles()+slice)
@@ -140,7 +140,7 @@ func TestSpinProgramsEndAlike(t *testing.T) {
 }
 
 // TestSpinRandomLoops makes loops of random computations on timer values; the
-// end must not depend on fast-forwarding.
+// result must not depend on fast-forwarding.
 func TestSpinRandomLoops(t *testing.T) {
 	programs := 500
 	if testing.Short() {
@@ -186,8 +186,8 @@ func TestSpinRandomLoops(t *testing.T) {
 	}
 }
 
-// randomSpin is a few nested loops that read timers through x5 and x6, keep
-// words around x7, compute in x8-x15 and branch on what comes out.
+// randomSpin is a few nested loops that read timers through x5 and x6, store
+// words around x7, compute in x8-x15 and branch on the results.
 func randomSpin(r *rand.Rand) []uint32 {
 	reg := func() uint32 { return 8 + r.Uint32()&7 }
 	var code []uint32

@@ -9,8 +9,8 @@ const (
 	Machine Mode = 3
 )
 
-// State is everything the CPU knows besides memory: a plain value, to be
-// stored, compared and restored.
+// State is the complete state of the CPU without memory: a plain value that can
+// be stored, compared and restored.
 type State struct {
 	X       [32]uint32
 	PC      uint32
@@ -26,14 +26,14 @@ type State struct {
 // ESP32-C3 technical reference manual, section 1.4.
 type CSRs struct {
 	Mstatus, Mtvec, Mscratch, Mepc, Mcause, Mtval uint32
-	Mie, Mip                                      uint32 // not on the chip; start-up code of others clears them
+	Mie, Mip                                      uint32 // not on the chip; start-up code for other chips clears them
 	Ustatus                                       uint32 // CSR 0, written by the mask ROM
 	Pmpcfg                                        [4]uint32
 	Pmpaddr                                       [16]uint32
 	Tselect, Tcontrol                             uint32
 	Tdata1, Tdata2                                [triggers]uint32 // writable bits; see triggerCSR
 	Mpcer, Mpcmr, Upcer, Upcmr                    uint32
-	// MpccrBase and UpccrBase are the two performance counters, less the cycle
+	// MpccrBase and UpccrBase are the two performance counters, minus the cycle
 	// counter where they count cycles.
 	MpccrBase, UpccrBase uint32
 }
@@ -48,15 +48,15 @@ const (
 	mstatusWritable = mstatusMIE | mstatusMPIE | mstatusMPP | mstatusTW
 )
 
-// State returns the registers as they stand.
+// State returns the current registers.
 func (c *CPU) State() State {
 	s := State{PC: c.pc, Cycles: c.cycles, Mode: c.mode, Waiting: c.waiting, IRQ: c.irq, CSR: c.csr, Hash: c.hash}
 	copy(s.X[:], c.x[:32])
 	return s
 }
 
-// SetState replaces the registers. Memory is the caller's: restore it with
-// Memory.Write or Bank.Bytes and Memory.Written.
+// SetState replaces the registers. The caller restores memory with Memory.Write
+// or Bank.Bytes and Memory.Written.
 func (c *CPU) SetState(s State) {
 	copy(c.x[:32], s.X[:])
 	c.x[0] = 0

@@ -1,8 +1,7 @@
 package rv32
 
-// Exception causes of the ESP32-C3. Misaligned data is handled by the chip's
-// hardware and bit 0 of a jump target is masked, so causes 0, 4 and 6 do not
-// exist.
+// Exception causes of the ESP32-C3. The chip handles misaligned data in
+// hardware and masks bit 0 of a jump target, so causes 0, 4 and 6 do not exist.
 const (
 	CauseFetch   = 1
 	CauseIllegal = 2
@@ -16,7 +15,8 @@ const (
 	CauseInterrupt = 1 << 31
 )
 
-// exception ends the instruction at c.pc with a trap, which takes its cycle.
+// exception ends the instruction at c.pc with a trap, which takes the
+// instruction's cycle.
 func (c *CPU) exception(cause, value uint32) {
 	c.enter(cause, value, c.csr.Mtvec&^3)
 	c.cycles++
@@ -72,9 +72,9 @@ func (c *CPU) mret() {
 	}
 }
 
-// system executes the instructions that may change what the CPU is: c.pc is
-// the instruction's address and next the one after it. It retires or traps;
-// c.trapped tells.
+// system executes the instructions that may change the state of the CPU: c.pc
+// is the instruction's address and next the one after it. It retires or traps;
+// c.trapped tells which.
 func (c *CPU) system(in Inst, next uint32) {
 	switch in.Op {
 	case OpCSRRW, OpCSRRS, OpCSRRC, OpCSRRWI, OpCSRRSI, OpCSRRCI:

@@ -96,8 +96,8 @@ func TestExceptions(t *testing.T) {
 }
 
 func TestInterruptIsTakenBeforeTheNextInstruction(t *testing.T) {
-	// each program raises line 5 or enables it in its last instruction but
-	// one; what follows must not execute
+	// each program raises line 5 or enables it in its last instruction but one;
+	// the instruction after it must not execute
 	cases := map[string]struct {
 		code []uint32
 		mie  bool
@@ -149,7 +149,7 @@ func TestWFI(t *testing.T) {
 		if before != 1 {
 			t.Errorf("the performance counter went on while waiting: %d", before)
 		}
-		c.SetIRQ(3) // not enabled: goes on without entering
+		c.SetIRQ(3) // not enabled: continues without entering
 		if x := c.Run(1001); x != ExitBudget || c.Reg(7) != 1 || c.PC() != 0x1008 {
 			t.Error(x, c.Reg(7), c.PC())
 		}
@@ -212,7 +212,8 @@ func TestBreakpoints(t *testing.T) {
 			}
 		}
 
-		// OnEbreak stops, then lets the instruction retire with another a0, then traps.
+		// OnEbreak first stops, then lets the instruction retire with another
+		// a0, then traps.
 		c = machine(t, e, nil, wNOP, wBREAK, wNOP, wBREAK)
 		actions := []BreakAction{BreakStop, BreakRetire, BreakTrap}
 		c.OnEbreak = func() BreakAction {

@@ -8,7 +8,7 @@ import "math/bits"
 const triggers = 8
 
 // Bits of tdata1 (mcontrol). Type 2 and the largest NAPOT size are constants;
-// dmode cannot be set from machine mode and with it goes action 1.
+// dmode cannot be set from machine mode, so action 1 does not exist.
 const (
 	trigLoad    = 1 << 0
 	trigStore   = 1 << 1
@@ -44,7 +44,8 @@ func napot(v uint32) region {
 	return region{base: uint32(uint64(v) &^ (size - 1)), size: size}
 }
 
-// trigger returns the range of trigger n and what it watches.
+// trigger returns the range of trigger n and the kinds of accesses that it
+// matches.
 func (c *CPU) trigger(n int) (r region, kinds uint32) {
 	kinds = c.csr.Tdata1[n]
 	if kinds&(trigMachine|trigUser) == 0 {
@@ -56,7 +57,8 @@ func (c *CPU) trigger(n int) (r region, kinds uint32) {
 	return region{base: c.csr.Tdata2[n], size: 1}, kinds
 }
 
-// watches returns what any trigger watches: trigLoad, trigStore, trigExecute.
+// watches returns the kinds that any trigger matches: trigLoad, trigStore,
+// trigExecute.
 func (c *CPU) watches() (kinds uint32) {
 	for n := range triggers {
 		_, k := c.trigger(n)
@@ -66,7 +68,7 @@ func (c *CPU) watches() (kinds uint32) {
 }
 
 // fires reports whether a trigger of a kind fires for n bytes at addr, and
-// marks the first that does.
+// marks the first one.
 func (c *CPU) fires(kind, addr, n uint32) bool {
 	if c.mode == Machine && c.csr.Tcontrol&tcontrolMTE == 0 {
 		return false
@@ -150,7 +152,7 @@ func (c *CPU) setTriggerCSR(n uint16, v uint32) {
 	}
 }
 
-// uncache takes the pages of trigger n from the look-aside tables.
+// uncache removes the pages of trigger n from the look-aside tables.
 func (c *CPU) uncache(n int) {
 	r, k := c.trigger(n)
 	if k&(trigLoad|trigStore) == 0 {

@@ -6,20 +6,20 @@ const (
 	apbRndData   = 0xb0 // TRM 25.4
 	apbWiFiClock = 0x14
 
-	// modemClocks are the clocks in WIFI_CLK_EN that the radio cannot do
-	// without, those that Wi-Fi and Bluetooth have in common
-	// (SYSTEM_WIFI_CLK_WIFI_BT_COMMON_M of ESP-IDF).
+	// modemClocks are the clocks in WIFI_CLK_EN that the radio requires, those
+	// common to Wi-Fi and Bluetooth (SYSTEM_WIFI_CLK_WIFI_BT_COMMON_M of
+	// ESP-IDF).
 	modemClocks = 0x0078078f
 )
 
 // apbCtrl is APB_CTRL (SYSCON), TRM 16.5, with the register of the random
 // number generator, TRM 25. The generator is seeded by the Config: the same
-// board reads the same numbers. They must vary: with a constant the
-// second-stage bootloader never leaves its entropy loop.
+// board reads the same numbers. A constant would not do: the second-stage
+// bootloader would stay in its entropy loop.
 type apbCtrl struct {
 	block
 	s     struct{ Random uint64 }
-	modem func() // the clocks of the radio have been switched
+	modem func() // called after the clocks of the radio have been switched
 }
 
 func newAPBCtrl(seed uint64) *apbCtrl {
@@ -58,7 +58,7 @@ func (a *apbCtrl) write(off, v uint32) {
 // modemOn reports whether the radio has its clocks.
 func (a *apbCtrl) modemOn() bool { return a.get(apbWiFiClock)&modemClocks == modemClocks }
 
-// random steps the generator.
+// random advances the generator.
 func (a *apbCtrl) random() uint32 { return splitmix(&a.s.Random) }
 
 // splitmix is SplitMix64.

@@ -7,8 +7,8 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// asm is a guest program in the making: a few RV32I encoders, so that tests
-// need no toolchain.
+// asm assembles a guest program with a few RV32I encoders, so that tests need
+// no toolchain.
 type asm struct {
 	base uint32
 	code []byte
@@ -95,7 +95,7 @@ func (a *asm) print(s string) {
 	}
 }
 
-// halt waits for interrupts for ever.
+// halt waits for interrupts forever.
 func (a *asm) halt() {
 	at := a.pc()
 	a.wfi()
@@ -109,7 +109,7 @@ func (a *asm) rom() []byte {
 	return rom
 }
 
-// program makes a program at the reset vector.
+// program assembles a program at the reset vector.
 func program(write func(a *asm)) *asm {
 	a := &asm{base: resetVector}
 	write(a)
@@ -127,8 +127,8 @@ func guest(t testing.TB, cfg emu.Config, write func(a *asm)) *emu.Board {
 	return b
 }
 
-// testChip is a chip whose registers a test uses directly, with a CPU that only
-// waits.
+// testChip is a chip whose registers a test accesses directly, with a CPU that
+// only waits.
 type testChip struct {
 	*soc
 	t     testing.TB
@@ -151,8 +151,7 @@ func newTestChip(t testing.TB, cfg emu.Config) *testChip {
 	return c
 }
 
-// boot opens the clock gates and disables the watchdogs that guard the boot: the
-// program does neither.
+// boot opens the clock gates and disables the boot-time watchdogs.
 func (c *testChip) boot() {
 	c.t.Helper()
 	for _, w := range [][2]uint32{{0x600c0010, ^uint32(0)}, {0x600c0014, ^uint32(0)}, {0x6001f048, 0}, {0x600080a8, wdtKey}, {0x60008090, 0}} {
@@ -185,7 +184,7 @@ func (c *testChip) want(addr, v uint32) {
 	}
 }
 
-// run lets guest time pass.
+// run advances guest time.
 func (c *testChip) run(d emu.Duration) emu.Result {
 	c.t.Helper()
 	return c.board.Run(c.t.Context(), emu.Limit(d.Std()))

@@ -141,7 +141,7 @@ func (d *assistDebug) peripheral(addr uint32, write bool) {
 	}
 }
 
-// record keeps where the CPU is when it is reset.
+// record stores program counter and stack pointer at a reset of the CPU.
 func (d *assistDebug) record(pc, sp uint32) {
 	if d.get(asRcdEn)&asRcdRecord != 0 {
 		d.set(asRcdPC, pc)
@@ -149,7 +149,7 @@ func (d *assistDebug) record(pc, sp uint32) {
 	}
 }
 
-// reset keeps the recorder: it is there to be read after a reset.
+// reset keeps the recorded values: they are read after a reset.
 func (d *assistDebug) reset() {
 	en, pc, sp := d.get(asRcdEn), d.get(asRcdPC), d.get(asRcdSP)
 	d.block.reset()

@@ -7,8 +7,8 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// benchmarkBoot measures from power-on to a text, ROM and bootloader really
-// executed: the making of the board is part of it.
+// benchmarkBoot measures the time from power-on to a text, including the
+// construction of the board and the execution of ROM and bootloader.
 func benchmarkBoot(b *testing.B, flash []byte, text string) {
 	rom := maskROM(b, "rev300")
 	var instructions uint64
@@ -32,7 +32,7 @@ func BenchmarkBootHello(b *testing.B) {
 	benchmarkBoot(b, firmware(b, "hello.elf"), "Hello from")
 }
 
-// BenchmarkBootOwn boots an application made here.
+// BenchmarkBootOwn boots an application that is assembled here.
 func BenchmarkBootOwn(b *testing.B) { benchmarkBoot(b, app(b, hello), "hello from flash\n") }
 
 // BenchmarkIdle is a second of guest time in which a periodic timer interrupts
@@ -88,8 +88,8 @@ func BenchmarkCompute(b *testing.B) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds()/1e6, "MIPS")
 }
 
-// benchmarkToggle is a loop that sets and clears a pin: the time of one write to
-// GPIO_OUT, the loop included, is what is reported.
+// benchmarkToggle is a loop that sets and clears a pin. It reports the time of
+// one write to GPIO_OUT, including the loop.
 func benchmarkToggle(b *testing.B, cfg emu.Config, wire bool) {
 	board := guest(b, cfg, func(a *asm) {
 		quietWatchdogs(a)
@@ -118,10 +118,10 @@ func benchmarkToggle(b *testing.B, cfg emu.Config, wire bool) {
 
 func BenchmarkToggle(b *testing.B) { benchmarkToggle(b, emu.Config{}, false) }
 
-// BenchmarkToggleWired toggles a pin that is joined with another.
+// BenchmarkToggleWired toggles a pin that is connected to another one.
 func BenchmarkToggleWired(b *testing.B) { benchmarkToggle(b, emu.Config{}, true) }
 
-// BenchmarkToggleObserved toggles a pin whose changes the user receives.
+// BenchmarkToggleObserved toggles a pin with a callback for changes.
 func BenchmarkToggleObserved(b *testing.B) {
 	benchmarkToggle(b, emu.Config{Pin: func(emu.PinChange) {}}, false)
 }

@@ -2,14 +2,14 @@ package c3
 
 import "encoding/binary"
 
-// device is a hardware block as the bus sees it. Offsets are multiples of four
-// and less than the block's size.
+// device is a hardware block on the bus. Offsets are multiples of four and less
+// than the block's size.
 type device interface {
-	// read returns a register's value and does what reading it does.
+	// read returns a register's value, with the side effects of reading it.
 	read(off uint32) uint32
-	// write does what writing a register does.
+	// write writes a register, with its side effects.
 	write(off, v uint32)
-	// reset restores the values after a reset of the block.
+	// reset sets the values after a reset of the block.
 	reset()
 	// store returns the plain storage of the registers.
 	store() *block
@@ -23,9 +23,9 @@ type reg struct {
 	value uint32
 }
 
-// block is the storage of a hardware block: one word for every register,
-// and which of them are modelled. A device embeds it and overrides what is
-// more than memory.
+// block is the storage of a hardware block: one word for every register, and a
+// flag for each that is modelled. A device embeds it and overrides registers
+// that are more than storage.
 type block struct {
 	name  string
 	base  uint32
@@ -34,20 +34,21 @@ type block struct {
 	table []reg
 }
 
-// kind says what the bus must know of a register.
+// kind has the properties of a register for the bus.
 type kind uint8
 
 const (
 	// known: the register is modelled.
 	known kind = 1 << iota
-	// varies: reading it has a side effect, or what it reads changes with time
-	// alone. Everything else changes only when software writes or a timer fires.
+	// varies: reading it has a side effect, or its value changes with time
+	// alone. Any other register only changes when software writes or a timer
+	// fires.
 	varies
-	// clocked: it shows a latched count of a running counter. Loops that wait
+	// clocked: it reads the latched count of a running counter. Loops that wait
 	// on it can be fast-forwarded.
 	clocked
-	// latch: writing it again and again leaves what the last write does: it
-	// latches a counter. Such writes are not part of the trace hash.
+	// latch: repeated writes have the effect of the last one: they latch a
+	// counter. Such writes are not part of the trace hash.
 	latch
 )
 
@@ -74,7 +75,7 @@ func (b *block) unknow(offs ...uint32) {
 	}
 }
 
-// mark says what else the registers at offs are.
+// mark adds properties of the registers at offs.
 func (b *block) mark(k kind, offs ...uint32) {
 	for _, off := range offs {
 		b.kinds[off>>2] |= k
@@ -92,18 +93,19 @@ func (b *block) reset() {
 	}
 }
 
-// set stores v at off. It is for registers that hardware writes.
+// set stores v at off, for registers that hardware writes.
 func (b *block) set(off, v uint32) { b.words[off>>2] = v }
 
-// get returns what is stored at off without the side effects of a read.
+// get returns the stored value at off without the side effects of a read.
 func (b *block) get(off uint32) uint32 { return b.words[off>>2] }
 
 // field returns bits hi:lo of v.
 func field(v uint32, hi, lo uint) uint32 { return v >> lo & (1<<(hi-lo+1) - 1) }
 
-// interrupts is the group of four registers that most blocks have: RAW, ST
-// (RAW and ENA), ENA and CLR (write one to clear, reads as zero; drivers clear
-// by read-modify-write, so an echo would clear what has just been raised).
+// interrupts is the group of four registers in most blocks: RAW, ST (RAW and
+// ENA), ENA and CLR (write one to clear, reads as zero: drivers clear by
+// read-modify-write, which would otherwise clear events that have just been
+// raised).
 type interrupts struct {
 	Raw, Ena uint32
 	line     *line

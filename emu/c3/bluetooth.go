@@ -2,14 +2,13 @@ package c3
 
 import "espalier.dev/espalier/emu/chip"
 
-// bluetooth is the link controller of Bluetooth LE, which this board does not
-// have. The manual does not describe it. Its registers are memory, as those of
-// everything that is not modelled; but a driver that has begun to set them up
-// goes on to wait for the controller's clock without a time limit, so its first
-// write ends the run.
+// bluetooth is the link controller of Bluetooth LE, which is not modelled and
+// not described in the manual. Its registers are storage, like all others that
+// are not modelled. But a driver that initialises it then waits for the
+// controller's clock without a timeout, so its first write ends the run.
 //
-// Wi-Fi does not come here: what the PHY's calibration sets up for both radios
-// is in the blocks of newPHY.
+// Wi-Fi does not use the controller: the registers that the PHY calibration
+// sets for both radios are in the blocks of newPHY.
 type bluetooth struct {
 	block
 	soc *soc

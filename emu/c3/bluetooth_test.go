@@ -12,8 +12,8 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// Whoever only looks at the controller's registers goes on; a write starts it,
-// and ends the run, on a strict board too.
+// Reading the controller's registers has no effect; a write starts it and ends
+// the run, also on a strict board.
 func TestBluetoothEndsTheRun(t *testing.T) {
 	var at uint32
 	program := func(a *asm) {
@@ -49,7 +49,7 @@ func TestBluetoothEndsTheRun(t *testing.T) {
 }
 
 // Real firmware that advertises over Bluetooth LE: its driver would wait in the
-// ROM for a clock that never comes. The run ends where it begins.
+// ROM for a clock that never starts. The run ends at its first write.
 func TestBluetoothFirmware(t *testing.T) {
 	flash := firmware(t, "ble.elf")
 	var traces []uint64
@@ -70,9 +70,9 @@ func TestBluetoothFirmware(t *testing.T) {
 	}
 }
 
-// The radios share parts of their PHY: Wi-Fi firmware must not look like
-// Bluetooth, nor one that has both linked in and starts only Wi-Fi. What
-// happens after these first scans is in the tests of emu/radio and emu/lan.
+// The radios share parts of their PHY: Wi-Fi firmware must not be taken for
+// Bluetooth firmware, even if both drivers are linked and only Wi-Fi is
+// started. The tests of emu/radio and emu/lan cover the rest.
 func TestWiFiIsNotBluetooth(t *testing.T) {
 	for _, name := range []string{"http-client.elf", "http-client-embassy.elf", "wifi-old.elf", "open/wifi-old.elf", "sleepy/wifi-old.elf", "https-client.elf"} {
 		t.Run(strings.TrimSuffix(name, path.Ext(name)), func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// hello is a program that disables the watchdogs a bootloader leaves on,
+// hello is a program that disables the watchdogs that a bootloader leaves on,
 // prints and waits.
 func hello(a *asm) {
 	quietWatchdogs(a)
@@ -28,7 +28,7 @@ func quietWatchdogs(a *asm) {
 	a.poke(0x6001f048, 0)
 }
 
-// inOrder checks that the texts appear one after the other.
+// inOrder checks that the texts appear in this order.
 func inOrder(t *testing.T, out string, texts ...string) {
 	t.Helper()
 	rest := out
@@ -54,7 +54,7 @@ func TestBootThroughROMAndBootloader(t *testing.T) {
 			inOrder(t, con.text(emu.UART0), rev.banner, "rst:0x1 (POWERON),boot:0xd (SPI_FAST_FLASH_BOOT)", "mode:DIO", "entry 0x",
 				"2nd stage bootloader", "chip revision: v0.4", "SPI Flash Size : 4MB", "factory", "Loaded app from partition at offset 0x10000",
 				"hello from flash\n")
-			// About 1,200 characters at 115200 baud, which a real board takes, too.
+			// About 1,200 characters at 115200 baud, as on a real board.
 			if res.Now < 100*time.Millisecond || res.Now > 130*time.Millisecond {
 				t.Errorf("took %v of guest time", res.Now)
 			}
@@ -76,7 +76,7 @@ func TestFlashSizesBoot(t *testing.T) {
 	}
 }
 
-// Espressif's own code refuses what is wrong, in its own words.
+// Espressif's own code rejects wrong images with its own messages.
 func TestWrongImagesAreRefused(t *testing.T) {
 	good := app(t, hello)
 	for _, k := range []struct {
@@ -107,7 +107,7 @@ func TestWrongImagesAreRefused(t *testing.T) {
 	}
 }
 
-// The ROM prints why it runs, and where the CPU was.
+// The ROM prints the reset cause and the program counter before the reset.
 func TestROMPrintsResetCause(t *testing.T) {
 	const options0, mwdt0, rwdt = 0x60008000, 0x6001f048, 0x60008090
 	spin := func(a *asm) { a.j(a.pc()) }
@@ -140,7 +140,7 @@ func TestROMPrintsResetCause(t *testing.T) {
 			}
 			b.Run(t.Context(), emu.UntilText("entry 0x"), emu.Limit(time.Second))
 			inOrder(t, con.text(emu.UART0), "POWERON", k.want, "entry 0x")
-			// The recorder of the PC is lost when the whole chip is reset.
+			// A reset of the whole chip clears the recorded PC.
 			saved := strings.Contains(con.text(emu.UART0), "Saved PC:0x4201")
 			if wholeChip := strings.Contains(k.want, "RTCWDT_RTC") || strings.Contains(k.want, "SUPER"); saved == wholeChip {
 				t.Errorf("Saved PC printed: %v", saved)
@@ -149,7 +149,7 @@ func TestROMPrintsResetCause(t *testing.T) {
 	}
 }
 
-// A chip that finds nothing to boot is reset again and again, as boards do.
+// A chip without a bootable image is reset repeatedly.
 func TestBlankChipLoops(t *testing.T) {
 	b, con := boot(t, emu.Config{})
 	res := b.Run(t.Context(), emu.Limit(4*time.Second))
@@ -162,7 +162,7 @@ func TestBlankChipLoops(t *testing.T) {
 }
 
 // Functions of the mask ROM, called in the emulator, compute what the standard
-// library computes: CPU, memory and the SHA block at once.
+// library computes; this covers CPU, memory and the SHA block.
 func TestROMFunctions(t *testing.T) {
 	b, _ := boot(t, emu.Config{})
 	b.Run(t.Context(), emu.UntilText("invalid header"), emu.Limit(time.Second))
@@ -221,7 +221,7 @@ func frame(op byte, data []byte) []byte {
 	return append(append([]byte{0xc0}, p...), 0xc0)
 }
 
-// Strapped for download, the ROM's own loader answers on both ports.
+// With the download strapping, the ROM's own loader answers on both ports.
 func TestROMLoaderAnswers(t *testing.T) {
 	for _, port := range []emu.Stream{emu.UART0, emu.USB} {
 		t.Run(port.String(), func(t *testing.T) {
@@ -233,7 +233,7 @@ func TestROMLoaderAnswers(t *testing.T) {
 			sync := append([]byte{7, 7, 0x12, 0x20}, bytes.Repeat([]byte{0x55}, 32)...)
 			con.out = [3][]byte{}
 			var res emu.Result
-			for range 5 { // as a host does: the first may only set the baud rate
+			for range 5 { // like a host: the first SYNC may only set the baud rate
 				b.Send(port, frame(0x08, sync))
 				res = b.Run(t.Context(), emu.UntilText("\xc0\x01\x08", port), emu.Limit(100*time.Millisecond))
 				if res.Reason == emu.StopText {
@@ -259,7 +259,7 @@ func TestROMLoaderAnswers(t *testing.T) {
 	}
 }
 
-// A data watchpoint that firmware arms is a breakpoint exception: esp-hal's
+// A data watchpoint of the firmware raises a breakpoint exception: esp-hal's
 // stack guard is one.
 func TestWatchpointTraps(t *testing.T) {
 	flash := app(t, func(a *asm) {

@@ -9,7 +9,8 @@ const (
 	periPages = (periEnd - periBase) >> 12
 )
 
-// page is 4 KiB of peripheral space: one block, or two that meet at split.
+// page is 4 KiB of peripheral space: one block, or two that are divided at
+// split.
 type page struct {
 	low, high device
 	lowStore  *block
@@ -18,15 +19,15 @@ type page struct {
 }
 
 // bus dispatches accesses that are not to plain memory. Pages are found by
-// index, not by search: firmware that waits in a loop on a timer register does
-// little else than come here.
+// index instead of a search: firmware that polls a timer register does little
+// else.
 type bus struct {
 	soc   *soc
 	pages [periPages]page
 }
 
-// attach puts a block at its base address; the page's other half, if there is
-// one, must be attached already or after.
+// attach puts a block at its base address; if two blocks share a page, they may
+// be attached in any order.
 func (b *bus) attach(d device) {
 	base := d.store().base
 	p := &b.pages[(base-periBase)>>12]
@@ -50,8 +51,8 @@ func (b *bus) find(addr uint32) (device, *block, uint32) {
 	return p.high, p.highStore, off - p.split
 }
 
-// Load implements rv32.Bus. A narrow load reads the register and takes its
-// part.
+// Load implements rv32.Bus. A narrow load reads the register and returns a part
+// of it.
 func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 	if addr-periBase >= periEnd-periBase {
 		return 0, b.outside(addr)
@@ -64,7 +65,7 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 	switch k := st.kinds[off>>2]; {
 	case k&known == 0:
 		b.soc.m.Unmodelled(st.name, addr&^3, false, v)
-		b.soc.m.CPU.TimerRead() // it is storage: polling it can be fast-forwarded
+		b.soc.m.CPU.TimerRead() // storage: polling it can be fast-forwarded
 	case k&clocked != 0:
 		b.soc.m.CPU.TimerRead()
 	}
@@ -77,7 +78,7 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 	return v, true
 }
 
-// Store implements rv32.Bus. A narrow store is merged with what is stored in
+// Store implements rv32.Bus. A narrow store is merged with the stored value of
 // the register, without the side effects of reading it.
 func (b *bus) Store(addr uint32, size int, v uint32) bool {
 	if addr-periBase >= periEnd-periBase {
@@ -106,8 +107,8 @@ func (b *bus) Store(addr uint32, size int, v uint32) bool {
 	return true
 }
 
-// outside is an access to what is neither memory nor peripheral: a fault. In a
-// flash window the cache records it.
+// outside is an access outside of memory and peripherals: a fault. In a flash
+// window the cache records it.
 func (b *bus) outside(addr uint32) bool {
 	if addr-iromBase < windowSize || addr-dromBase < windowSize {
 		b.soc.extmem.fault(addr)
@@ -115,13 +116,13 @@ func (b *bus) outside(addr uint32) bool {
 	return false
 }
 
-// hole is peripheral space without a block. It behaves as memory and every use
-// of it is recorded.
+// hole is peripheral space without a block. It behaves as storage and every
+// access to it is recorded.
 type hole struct{ block }
 
 func (h *hole) state(s *chip.State) { s.Fixed(&h.words) }
 
-// fillHoles puts a hole wherever nothing is attached.
+// fillHoles attaches a hole to every empty page.
 func (b *bus) fillHoles() (holes []device) {
 	add := func(base uint32) *hole {
 		h := &hole{newBlock("", base, nil)}

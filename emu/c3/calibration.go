@@ -12,17 +12,17 @@ const (
 
 // calibration is the RTC clock calibration of a timer group, TRM 6.2.4: it
 // counts crystal cycles during MAX cycles of a slow clock, once (START) or
-// again and again (START_CYCLING, which is set at reset). Nothing happens on
-// its own: what the registers show is computed when they are read.
+// continuously (START_CYCLING, which is set at reset). It needs no timer: the
+// registers' values are computed when they are read.
 type calibration struct {
 	Begun   chip.Time
 	Active  bool
-	Ready   bool // of the last one, once it is stopped
+	Ready   bool // of the last one, after it was stopped
 	Timeout bool
 	Result  uint32
 }
 
-// begin restarts calibration as the configuration says.
+// beginCalibration restarts calibration with the current configuration.
 func (t *timg) beginCalibration() {
 	t.s.Cali = calibration{Begun: t.soc.m.Now(), Active: t.get(tgCaliCfg)&(tgCaliStart|tgCaliCycling) != 0, Result: t.s.Cali.Result}
 }
@@ -41,7 +41,7 @@ func (t *timg) writeCali(v uint32) {
 	}
 }
 
-// settleCali brings the state up to now.
+// settleCali updates the state to the current time.
 func (t *timg) settleCali() {
 	c := &t.s.Cali
 	if !c.Active {
@@ -81,7 +81,7 @@ func (t *timg) readCali(off uint32) uint32 {
 	return v
 }
 
-// caliCycles returns how many crystal cycles MAX slow cycles take.
+// caliCycles returns the duration of MAX slow cycles in crystal cycles.
 func (t *timg) caliCycles() uint64 {
 	cfg := t.get(tgCaliCfg)
 	hz := uint64(rcSlowHz)

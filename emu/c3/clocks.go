@@ -24,7 +24,7 @@ func (c *soc) apbTicks() uint64 {
 
 func (c *soc) apbHz() uint32 { return uint32(160_000_000 / c.apbTicks()) }
 
-// scale returns x*num/den, or the largest number where that does not fit.
+// scale returns x*num/den, or the largest number on overflow.
 func scale(x, num, den uint64) uint64 {
 	hi, lo := bits.Mul64(x, num)
 	if hi >= den {

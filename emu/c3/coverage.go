@@ -1,7 +1,7 @@
 package c3
 
-// coverage says of each block how far it is modelled; docs/chip.md is generated
-// from it.
+// coverage describes to what extent a block is modelled; docs/chip.md is
+// generated from it.
 type coverage struct {
 	blocks  []string
 	level   string // modelled, partial, storage, not modelled
@@ -9,8 +9,8 @@ type coverage struct {
 	missing string
 }
 
-// Levels of coverage. A block that is storage keeps what is written and does
-// nothing; one that is not modelled is storage, too, and each use is reported.
+// Levels of coverage. A block of level storage keeps written values and does
+// nothing; one that is not modelled does the same, and each access is reported.
 const (
 	levelModelled = "modelled"
 	levelPartial  = "partial"

@@ -9,8 +9,8 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// The table of coverage has every block once, and only blocks without a
-// modelled register are listed as not modelled.
+// The coverage table contains every block once, and only blocks without a
+// modelled register have the level "not modelled".
 func TestChipDocument(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	registers, bases := map[string]int{}, map[string]uint32{}

@@ -13,9 +13,9 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// busy is a program without a ROM that uses what could make runs differ: it
-// prints random numbers, waits by polling SYSTIMER and by WFI, toggles a pin
-// and echoes what it receives, for ever.
+// busy is a program without a ROM that exercises possible sources of
+// nondeterminism: it prints random numbers, waits by polling SYSTIMER and by
+// WFI, toggles a pin and echoes its input, forever.
 func busy(a *asm) {
 	quietWatchdogs(a)
 	a.poke(0x600c0008, 0xd)
@@ -33,10 +33,10 @@ func busy(a *asm) {
 	a.lw(a0, t0, 0)
 	a.li(t0, uart0)
 	a.sw(a0, t0, 0)
-	// Toggle by the bit.
+	// Toggle the pin by this bit.
 	a.li(t0, gpioBase)
 	a.sw(a0, t0, gpOut)
-	// Wait 256 counts on the timer.
+	// Wait until the timer has counted 256.
 	a.li(t0, sysTimer)
 	a.li(t1, 1<<30)
 	a.sw(t1, t0, 4)
@@ -46,7 +46,7 @@ func busy(a *asm) {
 	a.sw(t1, t0, 4)
 	a.lw(a2, t0, 0x44)
 	a.branch(6, a2, a1, poll)
-	// Sleep 160 counts more.
+	// Sleep for another 160 counts.
 	a.addi(a1, a1, 160)
 	a.sw(a1, t0, 0x20)
 	a.addi(t2, zero, 1)
@@ -69,7 +69,7 @@ func busy(a *asm) {
 	a.j(loop)
 }
 
-// run is what a run leaves behind.
+// run has the observable results of a run.
 type run struct {
 	res  emu.Result
 	out  []byte
@@ -144,12 +144,12 @@ func TestSameRunEverywhere(t *testing.T) {
 	}
 }
 
-// How a run is cut into calls does not matter.
+// The result does not depend on how a run is divided into calls.
 func TestRunInPieces(t *testing.T) {
 	cfg := emu.Config{ROM: program(busy).rom()}
 	const limit = 10 * emu.Millisecond
 	want := runOnce(t, cfg, func(*emu.Board) {}, limit)
-	// The last call ends when the others did.
+	// The last call ends at the same time as the other runs.
 	got := runOnce(t, cfg, func(b *emu.Board) {
 		for b.Now() < (limit - 100*emu.Microsecond).Std() {
 			b.Run(t.Context(), emu.Instructions(997))
@@ -192,7 +192,7 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("engine %v: went on to %x at %v, want %x at %v", engine, got.Trace, got.Now, want.Trace, want.Now)
 		}
 	}
-	// Back in time on the same board.
+	// The same board is set back to an earlier time.
 	if err := first.Restore(snap); err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestStopReasons(t *testing.T) {
 	}
 }
 
-// A context that ends while the guest computes ends the run soon.
+// Cancelling the context soon ends the run of a guest that computes.
 func TestContextEndsABusyRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	b := guest(t, emu.Config{}, func(a *asm) { quietWatchdogs(a); a.print("x"); a.j(a.pc()) })
@@ -278,7 +278,7 @@ func TestContextEndsABusyRun(t *testing.T) {
 	}
 }
 
-// The whole boot, through Espressif's code, is the same run on both engines.
+// The whole boot, through Espressif's code, gives the same run on both engines.
 func TestBootIsTheSameOnBothEngines(t *testing.T) {
 	flash := app(t, hello)
 	var traces []uint64
@@ -295,8 +295,8 @@ func TestBootIsTheSameOnBothEngines(t *testing.T) {
 	}
 }
 
-// A host that answers a prompt from the output callback is heard at once, and
-// its answer is a recorded input like any other.
+// Input that the host sends from the output callback is delivered at once and
+// recorded like any other.
 func TestAnswerFromOutput(t *testing.T) {
 	echo := func(a *asm) {
 		quietWatchdogs(a)

@@ -15,8 +15,8 @@ import (
 	"espalier.dev/espalier/internal/elftest"
 )
 
-// serve connects a serial port of a board to whoever connects to the listener,
-// until the connection ends.
+// serve connects a serial port of a board to the first connection of a
+// listener, until the connection ends.
 func serve(t *testing.T, l net.Listener, cfg emu.Config, port emu.Stream) *emu.Board {
 	t.Helper()
 	var conn net.Conn
@@ -60,8 +60,8 @@ func serve(t *testing.T, l net.Listener, cfg emu.Config, port emu.Stream) *emu.B
 	}
 }
 
-// The real esptool talks to the real ROM, with and without its stub, through
-// both ports, and what it writes is in the flash.
+// The real esptool writes flash through the real ROM, with and without its
+// stub, on both ports.
 func TestEsptoolWritesFlash(t *testing.T) {
 	devtest.Long(t, "runs esptool")
 	esptool := devtest.Tool(t, "esptool")

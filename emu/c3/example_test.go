@@ -10,8 +10,8 @@ import (
 )
 
 // A board runs until a text appears. The mask ROM here is a program of eight
-// instructions that writes OK to UART0; a real one is Espressif's ELF file,
-// and Flash the image that a flasher would write.
+// instructions that writes OK to UART0; a real one is Espressif's ELF file, and
+// Flash the image that a flasher would write.
 func Example() {
 	rom := make([]byte, 384<<10)
 	copy(rom, []byte{
@@ -39,8 +39,8 @@ func Example() {
 	// text OK 6
 }
 
-// A board that is a computer's peer: it is strapped for download, so the ROM's
-// serial loader waits for commands, and the host's bytes are inputs.
+// A board strapped for download: the ROM's serial loader waits for commands,
+// and the host's bytes are inputs.
 func ExampleNew_download() {
 	var rom []byte // the vendor's ELF file
 	board, err := c3.New(emu.Config{ROM: rom, Strap: emu.StrapDownload})

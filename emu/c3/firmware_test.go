@@ -9,8 +9,8 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// An esp-hal program runs, strictly and the same on both engines, and its pin
-// can be watched.
+// An esp-hal program runs strictly and gives the same run on both engines, and
+// its pin is observed.
 func TestEspHalHello(t *testing.T) {
 	flash := firmware(t, "hello.elf")
 	var traces []uint64
@@ -44,7 +44,7 @@ func TestEspHalHello(t *testing.T) {
 	}
 }
 
-// With a host on USB the same program writes there, and only there.
+// With a host on USB the same program writes to USB only.
 func TestEspHalHelloOnUSB(t *testing.T) {
 	b, con := boot(t, emu.Config{Flash: firmware(t, "hello.elf"), USBHost: true})
 	res := b.Run(t.Context(), emu.UntilText("blink 3", emu.USB), emu.Limit(5*time.Second))
@@ -57,8 +57,8 @@ func TestEspHalHelloOnUSB(t *testing.T) {
 	}
 }
 
-// A stack overflow meets esp-hal's stack guard, a debug trigger, and the panic
-// names it.
+// A stack overflow triggers esp-hal's stack guard, a debug trigger, and the
+// panic names it.
 func TestStackGuardFires(t *testing.T) {
 	var consoles []string
 	for _, engine := range []rv32.Engine{rv32.EngineBlock, rv32.EngineReference} {

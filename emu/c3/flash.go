@@ -17,7 +17,7 @@ type flash struct {
 	s       struct {
 		Status  [3]byte // SR1 (WEL 1, BP 6:2), SR2 (QE 1), SR3
 		Off     bool    // deep power-down
-		Reset   bool    // 66h was seen, 99h resets
+		Reset   bool    // 66h was received, 99h resets
 		Written uint64  // bytes programmed or erased
 	}
 }
@@ -90,7 +90,8 @@ func fill(p []byte, v byte) {
 	}
 }
 
-// sizeCode returns the third byte of the JEDEC id: the power of two.
+// sizeCode returns the third byte of the JEDEC id: the binary logarithm of the
+// size.
 func (f *flash) sizeCode() byte {
 	code := byte(0)
 	for n := len(f.data); n > 1; n >>= 1 {
@@ -99,8 +100,8 @@ func (f *flash) sizeCode() byte {
 	return code
 }
 
-// exec performs one command: opcode, address (where the command has one), data
-// from the host in out, data to the host into in. An unknown command reads as
+// exec executes one command: opcode, address (if the command has one), data
+// from the host in out, data to the host in in. An unknown command reads as
 // ones.
 func (f *flash) exec(op byte, addr uint32, out, in []byte) {
 	fill(in, 0xff)
@@ -153,8 +154,8 @@ func (f *flash) exec(op byte, addr uint32, out, in []byte) {
 			}
 		}
 	case flReadUniqueID:
-		// The dummy bytes are part of the transfer for some hosts; the id
-		// repeats, so both read the same bytes.
+		// Some hosts count the dummy bytes as part of the transfer; the id
+		// repeats, so that both read the same bytes.
 		for i := range in {
 			in[i] = byte(0xe5 ^ i&15*17)
 		}
@@ -172,7 +173,7 @@ func (f *flash) read(addr uint32, in []byte) {
 	}
 }
 
-// takeWEL reports whether writing is enabled, and ends it.
+// takeWEL reports whether writing is enabled, and disables it.
 func (f *flash) takeWEL() bool {
 	on := f.s.Status[0]&flWEL != 0
 	f.s.Status[0] &^= flWEL

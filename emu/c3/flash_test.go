@@ -115,8 +115,8 @@ func TestFlashSemantics(t *testing.T) {
 	}
 }
 
-// The same page of flash shows in both windows, follows the table, and
-// vanishes with the cache.
+// A page of flash is visible in both windows, follows the MMU table, and is not
+// accessible with the cache disabled.
 func TestCacheWindows(t *testing.T) {
 	flash := bytes.Repeat([]byte{0xff}, 2<<20)
 	for page := range 32 {
@@ -208,7 +208,7 @@ func TestSPIUserCommands(t *testing.T) {
 	c.want(spi1+spiRdStatus, flWEL)
 }
 
-// A fault of the cache raises its interrupt when that is enabled, until it is
+// A fault of the cache raises its interrupt if that is enabled, until it is
 // cleared.
 func TestCacheFaultInterrupt(t *testing.T) {
 	c := newTestChip(t, emu.Config{})

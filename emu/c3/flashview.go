@@ -2,18 +2,18 @@ package c3
 
 import "espalier.dev/espalier/rv32"
 
-// flashView is the flash as the cache shows it: as it is or, with flash
-// encryption on (SPI_BOOT_CRYPT_CNT), decrypted with the key of the eFuse. Pages
-// are decrypted when they are mapped.
+// flashView is the flash content as read through the cache: unchanged or, with
+// flash encryption on (SPI_BOOT_CRYPT_CNT), decrypted with the key of the
+// eFuse. Pages are decrypted when they are mapped.
 type flashView struct {
 	cache *extmem
 	on    bool
-	plain *rv32.Bank // nil until encryption is on for the first time
+	plain *rv32.Bank // nil until encryption is enabled for the first time
 	valid []bool     // pages of plain that are decrypted
 	xts   *xts
 }
 
-// view returns the bank that shows a page of flash.
+// view returns the bank for a page of flash.
 func (v *flashView) view(page uint32) *rv32.Bank {
 	if !v.on {
 		return v.cache.soc.flashBank
@@ -25,7 +25,7 @@ func (v *flashView) view(page uint32) *rv32.Bank {
 	return v.plain
 }
 
-// update follows a change of what decides on decryption: the eFuse, the boot
+// update handles a change of the conditions for decryption: the eFuse, the boot
 // mode and, in download mode, ENABLE_DOWNLOAD_G0CB_DECRYPT.
 func (v *flashView) update() {
 	c := v.cache.soc
@@ -39,7 +39,7 @@ func (v *flashView) update() {
 	v.cache.remap()
 }
 
-// forget drops what is decrypted: the key or the flash may be another.
+// forget discards decrypted pages after a change of the key or the flash.
 func (v *flashView) forget() {
 	if !v.on {
 		return
@@ -52,7 +52,7 @@ func (v *flashView) forget() {
 	v.xts = newXTS(c.efuse.flashKey())
 }
 
-// changed follows the programming of n bytes of flash at off.
+// changed handles the programming of n bytes of flash at off.
 func (v *flashView) changed(off, n uint32) {
 	if !v.on {
 		return

@@ -8,8 +8,8 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// FuzzRegisters uses registers of all blocks in any order, with time passing
-// in between: the host must never panic and a run must always end.
+// FuzzRegisters accesses registers of all blocks in any order, at different
+// times: the host must never panic and a run must always end.
 func FuzzRegisters(f *testing.F) {
 	op := func(kind byte, addr, v uint32) []byte {
 		b := []byte{kind}
@@ -52,7 +52,8 @@ func FuzzRegisters(f *testing.F) {
 		c.bus.Store(0x600c0014, 4, ^uint32(0))
 		for n := 0; len(ops) >= 9 && n < 200; n, ops = n+1, ops[9:] {
 			addr, v := le32(ops[1:]), le32(ops[5:])
-			// Most of the address space has nothing: fold into the peripherals.
+			// Most of the address space is empty: map addresses to the
+			// peripherals.
 			addr = periBase + addr&0xfffff
 			switch ops[0] % 7 {
 			case 0:
@@ -64,7 +65,7 @@ func FuzzRegisters(f *testing.F) {
 				c.bus.Load(addr&^3, 4)
 			case 3:
 				// A period of one count interrupts sixteen million times a
-				// second: keep the stretch short.
+				// second, so this run must be short.
 				b.Run(t.Context(), emu.Limit(time.Duration(v%125_000)+1), emu.Instructions(20_000))
 			case 4:
 				b.Send(emu.Stream(addr%3), ops[5:9])
@@ -75,7 +76,7 @@ func FuzzRegisters(f *testing.F) {
 			}
 		}
 		b.Run(t.Context(), emu.Limit(10*time.Microsecond), emu.Instructions(20_000))
-		if len(ops) == 0 { // dear: not for every input
+		if len(ops) == 0 { // too slow for every input
 			if err := b.Restore(b.Snapshot()); err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +84,7 @@ func FuzzRegisters(f *testing.F) {
 	})
 }
 
-// FuzzFlashCommand gives the flash chip any command with any data.
+// FuzzFlashCommand executes any flash command with any data.
 func FuzzFlashCommand(f *testing.F) {
 	f.Add(byte(flPageProgram), uint32(0xffffff), []byte{1, 2, 3}, byte(4))
 	f.Add(byte(flReadSFDP), uint32(0xffffffff), []byte{}, byte(64))
@@ -107,7 +108,7 @@ func FuzzFlashCommand(f *testing.F) {
 	})
 }
 
-// FuzzROM gives the loader of mask ROMs any file.
+// FuzzROM loads any file as a mask ROM.
 func FuzzROM(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x7fELF\x01\x01\x01"))

@@ -1,9 +1,9 @@
 package c3
 
-// gate is a clock gate of PERIP_CLK_EN0 or 1, TRM 16.3: a block without its
-// clock keeps its registers, ignores writes and answers reads with a constant.
-// Only blocks are listed whose answer has been seen on a chip or that belong to
-// the same group; the registers of the others have a clock of their own.
+// gate is a clock gate of PERIP_CLK_EN0 or 1, TRM 16.3: without its clock a
+// block keeps its registers, ignores writes and reads as a constant. The table
+// only has blocks whose value was read on a chip or that belong to the same
+// group; the registers of the others have a separate clock.
 type gate struct {
 	name   string
 	reg    uint32 // sysPeripClkEn0 or 1
@@ -21,7 +21,7 @@ var gates = []gate{
 	{"GDMA", sysPeripClkEn1, 6, 0},
 }
 
-// gated is a block without clock as the bus sees it.
+// gated is a block without clock on the bus.
 type gated struct {
 	device
 	answer uint32
@@ -30,8 +30,8 @@ type gated struct {
 func (g gated) read(uint32) uint32 { return g.answer }
 func (g gated) write(_, _ uint32)  {}
 
-// gateClocks puts each block with a gate, or what it is without clock, on the
-// bus, after a change of PERIP_CLK_EN.
+// gateClocks attaches each block with a gate, or its gated form, after a change
+// of PERIP_CLK_EN.
 func (c *soc) gateClocks() {
 	for _, g := range gates {
 		for _, d := range c.devices {

@@ -2,7 +2,7 @@ package c3
 
 import "fmt"
 
-// inert is a block that has become plain memory.
+// inert is a block that has been replaced by plain storage.
 type inert struct{ st *block }
 
 func (d inert) read(off uint32) uint32 { return d.st.words[off>>2] }

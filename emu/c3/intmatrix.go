@@ -62,13 +62,13 @@ func (l *line) set(level bool) { l.matrix.setSource(l.source, level) }
 
 func (l *line) high() bool { return l.matrix.s.Raw>>l.source&1 != 0 }
 
-// intMatrix is INTERRUPT_CORE0, TRM 8: it maps 62 sources to 31 CPU lines,
-// each with an enable bit, a type (level or edge), a priority, and presents
-// the best line that passes the threshold to the CPU.
+// intMatrix is INTERRUPT_CORE0, TRM 8: it maps 62 sources to 31 CPU lines, each
+// with an enable bit, a type (level or edge) and a priority, and presents the
+// line of highest priority that passes the threshold to the CPU.
 //
-// Every write that can change the outcome is acted on at once: FreeRTOS raises
-// the threshold for a critical section and loses wake-ups if the change is
-// recognised only some instructions later.
+// Every write that can change the result takes effect at once: FreeRTOS raises
+// the threshold for a critical section and would lose wake-ups if the change
+// took effect some instructions later.
 type intMatrix struct {
 	block
 	s struct {
@@ -76,7 +76,7 @@ type intMatrix struct {
 		Latched uint32 // edge lines that have seen a rising edge
 		Level   uint32 // level of each line, before enable
 	}
-	request func(line uint32) // tells the CPU; 0 is none
+	request func(line uint32) // presents a line to the CPU; 0 is none
 }
 
 func newIntMatrix(request func(uint32)) *intMatrix {
@@ -110,27 +110,27 @@ func (m *intMatrix) setSource(n uint, level bool) {
 }
 
 // update recomputes the line levels from the sources, latches rising edges and
-// tells the CPU what to take.
+// presents the line to the CPU.
 func (m *intMatrix) update() {
 	var level uint32
 	for raw := m.s.Raw; raw != 0; raw &= raw - 1 {
 		level |= 1 << (m.words[bits.TrailingZeros64(raw)] & 31)
 	}
-	level &^= 1 // line 0 is the place where unused sources are parked
+	level &^= 1 // unused sources are mapped to line 0
 	edge := m.words[regCPUIntType>>2]
 	m.s.Latched = (m.s.Latched | level&^m.s.Level) & edge
 	m.s.Level = level
 	m.request(m.best())
 }
 
-// pending returns the lines that ask for service, before enable and priority.
+// pending returns the requesting lines, before enable and priority.
 func (m *intMatrix) pending() uint32 {
 	edge := m.words[regCPUIntType>>2]
 	return m.s.Level&^edge | m.s.Latched&edge
 }
 
 // best returns the enabled pending line of highest priority that reaches the
-// threshold; of equals the lowest number.
+// threshold; of equal ones the lowest number.
 func (m *intMatrix) best() uint32 {
 	var line, highest uint32
 	threshold := m.words[regCPUIntThresh>>2] & 15
@@ -147,8 +147,8 @@ func (m *intMatrix) best() uint32 {
 func (m *intMatrix) read(off uint32) uint32 {
 	switch off {
 	case regSourceStatus0:
-		// Live level of the source, whatever it is mapped to: esp-hal finds
-		// the handlers to call here.
+		// The current level of the source, regardless of its mapping: esp-hal
+		// uses it to find the handlers to call.
 		return uint32(m.s.Raw)
 	case regSourceStatus1:
 		return uint32(m.s.Raw >> 32)

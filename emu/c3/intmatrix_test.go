@@ -51,8 +51,8 @@ func TestIntMatrixChoosesALine(t *testing.T) {
 	}
 }
 
-// The status words show sources as they are, whatever enable, threshold and
-// mapping say; without that esp-hal finds no handler.
+// The status words have the levels of the sources, regardless of enable,
+// threshold and mapping; esp-hal depends on it to find handlers.
 func TestRawStatusIsLive(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	c.w(0x600c0028, 1)
@@ -78,7 +78,7 @@ func TestEdgeLineLatches(t *testing.T) {
 	}
 	c.w(0x600c0028, 1)
 	c.w(intMatrixBase+0x10c, 1<<5)
-	c.w(intMatrixBase+4*50, 5) // a write that changes nothing is no edge
+	c.w(intMatrixBase+4*50, 5) // a write that changes nothing is not an edge
 	if c.intc.best() != 0 {
 		t.Fatal("a level that stays high was latched again")
 	}
@@ -90,8 +90,8 @@ func TestEdgeLineLatches(t *testing.T) {
 	}
 }
 
-// The incremental bookkeeping agrees with the rule written out, whatever is
-// written in whatever order.
+// The incremental updates agree with a direct implementation of the rule, for
+// random writes.
 func TestIntMatrixAgainstRule(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	rng := rand.New(rand.NewPCG(3, 4))

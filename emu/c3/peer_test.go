@@ -11,8 +11,9 @@ import (
 	"espalier.dev/espalier/internal/elftest"
 )
 
-// espflash returns the folder with Espressif's mask ROMs and bootloaders: the
-// resources of the espflash crate, from $ESPALIER_PEERS or cargo's own cache.
+// espflash returns the directory with Espressif's mask ROMs and bootloaders:
+// the resources of the espflash crate, from $ESPALIER_PEERS or cargo's own
+// cache.
 func espflash(t testing.TB) string {
 	t.Helper()
 	var candidates []string
@@ -62,7 +63,7 @@ func flashed(t testing.TB, elf []byte) []byte {
 	return f.Merged()
 }
 
-// app returns a flash image whose application is the program, running from
+// app returns a flash image of the program as an application that runs from
 // flash through the cache.
 func app(t testing.TB, write func(a *asm)) []byte {
 	t.Helper()
@@ -88,7 +89,7 @@ func firmware(t testing.TB, name string) []byte {
 	return flashed(t, readFile(t, path))
 }
 
-// console collects what a board writes.
+// console collects the output of a board.
 type console struct{ out [3][]byte }
 
 func (c *console) take(o emu.Output) { c.out[o.Stream] = append(c.out[o.Stream], o.Data...) }

@@ -2,20 +2,19 @@ package c3
 
 import "espalier.dev/espalier/emu/chip"
 
-// Registers of the radio's front end that calibration waits for. No manual
-// describes them; what they mean is known only as far as software depends on
-// it.
+// Registers of the radio's front end that calibration waits for. They are not
+// documented; their meaning is only known as far as software depends on it.
 const (
 	feStart      = 0x144 // FE: bits 1:0 start a measurement
-	feDone       = 0x174 // FE: bit 16, it is over
-	anaTransfer0 = 0x4c  // ANA: bits 26:24, transfers to the analog blocks are over
+	feDone       = 0x174 // FE: bit 16, the measurement is complete
+	anaTransfer0 = 0x4c  // ANA: bits 26:24, transfers to the analog blocks are complete
 	anaTransfer1 = 0x50
 	anaChannel   = 0x150 // ANA: bits 27:20, centre frequency - 2400 MHz
 	anaDone      = 7 << 24
 )
 
-// frontEnd is FE, the radio's front end. Every measurement is over at once;
-// calibration converges on numbers without a meaning.
+// frontEnd is FE, the radio's front end. Every measurement completes at once;
+// calibration converges to arbitrary values.
 type frontEnd struct{ block }
 
 func newFrontEnd() *frontEnd {
@@ -34,7 +33,7 @@ func (f *frontEnd) read(off uint32) uint32 {
 
 func (f *frontEnd) state(s *chip.State) { s.Fixed(&f.words) }
 
-// newPHY are the blocks of the radio that only keep what is written.
+// newPHY returns the blocks of the radio that are storage.
 func newPHY() []*storage {
 	list := []struct {
 		name string

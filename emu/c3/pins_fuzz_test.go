@@ -8,8 +8,9 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// FuzzPins writes anything to the blocks that drive pins, with pins joined in a
-// circle, and compares a board whose pins are observed with one whose are not.
+// FuzzPins writes random values to the blocks that drive pins, with pins
+// connected in a circle, and compares a board whose pins are observed with one
+// whose pins are not.
 func FuzzPins(f *testing.F) {
 	blocks := []uint32{gpioBase, gpioBase + 0x100, gpioBase + 0x500, iomuxBase, uart0, 0x60010000, rmtBase, rmtBase + rmtRAM, ledcBase, sdmBase, adcBase, 0x60008080}
 	op := func(block, reg byte, v uint32) []byte { return binary.LittleEndian.AppendUint32([]byte{block, reg}, v) }

@@ -10,8 +10,8 @@ import (
 	"espalier.dev/espalier/emu"
 )
 
-// Drivers clear by read-modify-write: a write-one-to-clear register that
-// echoed what was written last would clear new events.
+// Drivers clear by read-modify-write: if a write-one-to-clear register read as
+// its last written value, they would clear new events.
 func TestWriteOneToClearReadsZero(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	for _, addr := range []uint32{
@@ -29,7 +29,7 @@ func TestUnmodelledRegistersAreMemoryAndListed(t *testing.T) {
 	c.want(twai, 0)
 	c.w(twai, 0x1234)
 	c.want(twai, 0x1234)
-	c.w(0x60001008, 7) // no block at all
+	c.w(0x60001008, 7) // no block
 	list := c.board.Unmodelled()
 	i := slices.IndexFunc(list, func(a emu.Access) bool { return a.Addr == twai })
 	if i < 0 {
@@ -94,7 +94,7 @@ func TestOutsideFaults(t *testing.T) {
 	}
 }
 
-// A guest that touches nothing must find the reset values of the manual.
+// Registers have the reset values of the manual.
 func TestResetValues(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	for _, r := range []struct{ addr, v uint32 }{

@@ -1,6 +1,6 @@
 package c3
 
-// resetCause is what RTC_CNTL_RESET_STATE holds after a reset, TRM 6.1.
+// resetCause is the value of RTC_CNTL_RESET_STATE after a reset, TRM 6.1.
 type resetCause uint8
 
 // Causes, TRM table 6.1-1.
@@ -19,7 +19,7 @@ const (
 	causeSuperWDT  resetCause = 0x12
 )
 
-// name returns what the mask ROM prints for a cause.
+// name returns the mask ROM's name of a cause.
 func (r resetCause) name() string {
 	switch r {
 	case causePowerOn:
@@ -50,11 +50,11 @@ func (r resetCause) name() string {
 	return "UNKNOWN"
 }
 
-// Levels of reset, TRM 6.1.2. Each includes the ones before it.
+// Levels of reset, TRM 6.1.2. Each includes those before it.
 const (
 	resetCPU  = iota // the CPU only
 	resetCore        // the digital core: everything but RTC
-	resetChip        // RTC too: its registers start again, its memory does not
+	resetChip        // RTC too: its registers are reset, its memory is not
 )
 
 func (r resetCause) level() int {
@@ -67,8 +67,8 @@ func (r resetCause) level() int {
 	return resetCore
 }
 
-// requestReset resets the chip before the next instruction. Of several
-// requests the first counts.
+// requestReset resets the chip before the next instruction. Of several requests
+// the first counts.
 func (c *soc) requestReset(r resetCause) {
 	if c.s.Held {
 		return
@@ -82,7 +82,7 @@ func (c *soc) requestReset(r resetCause) {
 	c.m.RequestReset()
 }
 
-// Reset does what was requested; emu calls it between two instructions.
+// Reset performs the requested reset; emu calls it between two instructions.
 func (c *soc) Reset() {
 	cause := resetCause(c.s.Cause)
 	c.s.Cause = 0
@@ -95,11 +95,11 @@ func (c *soc) resetTo(cause resetCause) {
 	c.rtc.s.Sleep = awake
 	c.m.Halt(false)
 	// Permissions and their locks last until the CPU is reset: IDF restarts
-	// the CPU only, and refuses to start with a lock set.
+	// only the CPU, and does not start when a lock is set.
 	c.sensitive.reset()
 	c.assist.record(c.m.CPU.PC(), c.m.CPU.Reg(2))
 	if level >= resetCore {
-		c.gpio.latchStraps() // before the watchdogs, which go by the boot mode
+		c.gpio.latchStraps() // before the watchdogs, which depend on the boot mode
 		for _, d := range c.devices {
 			if d != device(c.rtc) && d != device(c.efuse) {
 				d.reset()

@@ -43,7 +43,7 @@ func loadROMELF(file []byte) ([]byte, error) {
 	rom := make([]byte, romSize)
 	var ram []romSection
 	for _, s := range f.Sections {
-		// Some sections that belong to the ROM lack the ALLOC flag.
+		// Some sections of the ROM lack the ALLOC flag.
 		if s.Type != elf.SHT_PROGBITS || s.Addr == 0 || s.Size == 0 {
 			continue
 		}
@@ -64,15 +64,15 @@ func loadROMELF(file []byte) ([]byte, error) {
 	return rom, fillInitialData(rom, ram)
 }
 
-// romSection is initialised data of the ROM at its address in RAM.
+// romSection is initialised data of the ROM with its address in RAM.
 type romSection struct {
 	addr uint32
 	data []byte
 }
 
-// fillInitialData puts the initial values of RAM variables where the ROM's
-// start code copies them from. The ELF has them only at their RAM addresses;
-// without this the start code would fill RAM with zeros.
+// fillInitialData writes the initial values of RAM variables to the addresses
+// from which the ROM's start code copies them. The ELF has them only at their
+// RAM addresses; otherwise the start code would fill RAM with zeros.
 func fillInitialData(rom []byte, ram []romSection) error {
 	table := findCopyTable(rom)
 	if table == nil {
@@ -90,9 +90,9 @@ func fillInitialData(rom []byte, ram []romSection) error {
 	return nil
 }
 
-// findCopyTable finds the table that the start code copies by: entries of
-// start and end in RAM, source in ROM, and a zero word. It is the longest run
-// of such entries; its place differs between revisions of the ROM.
+// findCopyTable finds the copy table of the start code: entries of start and
+// end in RAM, source in ROM, and a zero word. It is the longest sequence of
+// such entries; its address differs between revisions of the ROM.
 func findCopyTable(rom []byte) []byte {
 	var best []byte
 	for at := 0; at+16 <= len(rom); {
@@ -105,7 +105,7 @@ func findCopyTable(rom []byte) []byte {
 		}
 		at = max(n, at+4)
 	}
-	const fewest = 8 // entries; a chance run is shorter
+	const fewest = 8 // entries; accidental sequences are shorter
 	if len(best) < fewest*16 {
 		return nil
 	}

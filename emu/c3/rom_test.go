@@ -33,8 +33,8 @@ func TestROMErrors(t *testing.T) {
 	}
 }
 
-// The ELF of the ROM leaves the RAM variables' initial values where the start
-// code looks for them, in every revision.
+// loadROM puts the RAM variables' initial values where the start code expects
+// them, in every revision.
 func TestROMInitialData(t *testing.T) {
 	for _, rev := range []string{"rev0", "rev101", "rev300"} {
 		rom, err := loadROM(maskROM(t, rev))

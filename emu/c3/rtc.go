@@ -42,19 +42,20 @@ const (
 	rtcIntMainTimer = 1 << 10
 	rtcIntSWD       = 1 << 15
 
-	rtcFibSuperWDT = 1 << 1 // the analog part, not SWD_CONF, rules over the super watchdog's reset
+	rtcFibSuperWDT = 1 << 1 // if clear, the analog part controls the reset by the super watchdog instead of SWD_CONF
 
 	rtcSWDAutoFeed = 1 << 31
 	rtcSWDBypass   = 1 << 30 // SWD_BYPASS_RST
 	rtcSWDFeed     = 1 << 29
 	swdKey         = 0x8f1d312a
-	// swdTimeout is the super watchdog's, TRM 12.3: slightly less than a second.
+	// swdTimeout is the timeout of the super watchdog, TRM 12.3: slightly less
+	// than a second.
 	swdTimeout = 950 * chip.Millisecond
 )
 
-// rtc is RTC_CNTL: software resets, the reset cause, the slow-clock counter
-// and its alarm, the RTC watchdog RWDT, the super watchdog, and sleep
-// (sleep.go). Registers of power control only store.
+// rtc is RTC_CNTL: software resets, the reset cause, the slow-clock counter and
+// its alarm, the RTC watchdog RWDT, the super watchdog, and sleep (sleep.go).
+// Registers of power control are storage.
 type rtc struct {
 	block
 	soc  *soc
@@ -82,7 +83,7 @@ func newRTC(c *soc) *rtc {
 			c.requestReset(causeRTCWDTCPU)
 		case 3:
 			c.requestReset(causeRTCWDTSys)
-		case 4, 5: // 5 is not in the manual and is what Espressif's tools write
+		case 4, 5: // 5 is not documented, but written by Espressif's tools
 			c.requestReset(causeRTCWDTRTC)
 		}
 	}}
@@ -197,8 +198,8 @@ func (r *rtc) slowHz() uint64 {
 	return rcSlowHz
 }
 
-// count returns the 48-bit slow-clock counter. Its speed follows the clock
-// source; fold keeps what has passed.
+// count returns the 48-bit slow-clock counter. Its speed depends on the clock
+// source; fold adds the elapsed counts before a change.
 func (r *rtc) count() uint64 { return r.countAt(r.soc.m.Now()) }
 
 func (r *rtc) countAt(at chip.Time) uint64 {
@@ -213,7 +214,7 @@ func (r *rtc) spinLoad(off uint32, to chip.Time) rv32.SpinValue {
 
 func (r *rtc) fold() { r.s.Base, r.s.Since = r.count(), r.soc.m.Now() }
 
-// arm sets the main timer's alarm.
+// arm schedules the main timer's alarm.
 func (r *rtc) arm() {
 	goal := uint64(r.get(rtcSlpTimer1)&0xffff)<<32 | uint64(r.get(rtcSlpTimer0))
 	r.fold()
@@ -234,9 +235,9 @@ func (r *rtc) alarm() {
 	r.wake(wakeTimer)
 }
 
-// booted sets what software finds after a reset. A reset of the core feeds the
-// watchdog: a chip that finds nothing to boot is reset by timer group 0 again
-// and again, never by this one.
+// booted sets the registers for software after a reset. A reset of the core
+// feeds the watchdog: a chip without a bootable image is repeatedly reset by
+// timer group 0, never by this watchdog.
 func (r *rtc) booted(cause resetCause) {
 	r.set(rtcResetState, r.get(rtcResetState)&^0xfff|uint32(cause)|uint32(cause)<<6)
 	if cause.level() >= resetCore {

@@ -28,14 +28,14 @@ func (r *rtc) writeWDT(off, v uint32) {
 	}
 }
 
-// loadWDT takes stages and clock from the registers, TRM 12.2.2.
+// loadWDT loads stages and clock from the registers, TRM 12.2.2.
 func (r *rtc) loadWDT() {
 	cfg := r.get(rtcWDTConfig)
 	for n := range uint32(4) {
 		r.wdt.s.Hold[n] = uint64(r.get(rtcWDTConfig + 4 + 4*n))
 		r.wdt.s.Action[n] = cfg >> (28 - 3*n) & 7
 	}
-	// Stage 0 is stretched by the eFuse field WDT_DELAY_SEL.
+	// The eFuse field WDT_DELAY_SEL extends stage 0.
 	r.wdt.s.Hold[0] <<= 1 + r.soc.efuse.wdtDelay()
 	guard := cfg&wdtFlashboot(12) != 0 && r.soc.gpio.flashBoot()
 	if guard {
@@ -62,10 +62,10 @@ func (r *rtc) writeSWD(v uint32) {
 	r.feedSWD()
 }
 
-// feedSWD starts the super watchdog again, or stops it when hardware feeds it
-// or its reset is held off. Until the second-stage bootloader clears the bit in
-// FIB_SEL, the digital side does not reset the chip: the ROM's loader waits for
-// hours without feeding.
+// feedSWD restarts the super watchdog, or stops it when hardware feeds it or
+// its reset is disabled. Until the second-stage bootloader clears the bit in
+// FIB_SEL, it does not reset the chip: the ROM's loader waits without feeding
+// it.
 func (r *rtc) feedSWD() {
 	if r.get(rtcSWDConf)&(rtcSWDAutoFeed|rtcSWDBypass) != 0 || r.get(rtcFibSel)&rtcFibSuperWDT != 0 {
 		r.swd.Stop()

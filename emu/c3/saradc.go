@@ -34,14 +34,15 @@ const (
 	adcInt1Done = 1 << 31
 	adcInt2Done = 1 << 30
 
-	// adcConversion is how long a conversion takes: the sample time is at most 83 kHz.
+	// adcConversion is the duration of a conversion: the sample rate is at most
+	// 83 kHz.
 	adcConversion = 12 * chip.Microsecond
 
 	adcPads     = 5 // channels 0 to 4 of ADC1 are GPIO0 to 4, channel 0 of ADC2 is GPIO5
 	adcFull     = 4095
 	adcRefMilli = 1100 // internal reference voltage
 
-	// The converters' registers behind the analog I2C master.
+	// The converters' registers, accessed through the analog I2C master.
 	sarSlave      = 0x69
 	sarTSensDAC   = 6
 	sarCalibrate  = 7
@@ -51,12 +52,12 @@ const (
 	sarSAR1Ref    = 1 << 4
 )
 
-// saradc is APB_SARADC, TRM 34: two converters with one-time and timed sampling,
-// the latter by DMA, threshold monitors, and the temperature sensor. The voltage
-// is that of the pad's net, which the user sets; a pad that is not connected has
-// 0 V. The converters are ideal with the gain and offset that the eFuse says, so
-// firmware that calibrates by it measures what was set. The filters are not
-// modelled.
+// saradc is APB_SARADC, TRM 34: two converters with one-time and timed
+// sampling, the latter by DMA, threshold monitors, and the temperature sensor.
+// The voltage is that of the pad's net, which the user sets; an unconnected pad
+// has 0 V. The converters are ideal with the gain and offset in the eFuse, so
+// firmware that applies the calibration measures the set voltage. The filters
+// are not modelled.
 type saradc struct {
 	block
 	soc  *soc
@@ -152,7 +153,7 @@ func (a *saradc) converted() {
 	}
 }
 
-// sample converts and raises what a result raises.
+// sample converts and sets the interrupts of the result.
 func (a *saradc) sample(unit, channel, atten uint32) uint32 {
 	v := a.convert(unit, channel, atten)
 	reg, bit := uint32(adcSAR1Data), uint32(adcInt1Done)
@@ -197,8 +198,8 @@ func (a *saradc) convert(unit, channel, atten uint32) uint32 {
 	return uint32(max(0, min(adcFull, mv*code/at+offset-initial)))
 }
 
-// calibration returns what BLOCK2 of the eFuse says of an attenuation: the code at
-// 0 V before INITIAL_CODE is taken off, and the code at a voltage in millivolts
+// calibration returns the values of BLOCK2 of the eFuse for an attenuation: the
+// code at 0 V without INITIAL_CODE, and the code at a voltage in millivolts
 // (ESP-IDF, esp_efuse_rtc_calib: version 1).
 func (a *saradc) calibration(atten uint32) (offset, code, milliVolts int) {
 	bits := func(from uint32) int {
@@ -216,7 +217,7 @@ func (a *saradc) calibration(atten uint32) (offset, code, milliVolts int) {
 
 const efBlock2 = 0x5c // RD_SYS_PART1_DATA0
 
-// arm runs the timer that samples for DMA.
+// arm starts the timer that samples for DMA.
 func (a *saradc) arm() {
 	if a.get(adcCtrl2)&adcTimerEn == 0 || a.get(adcDMAConf)&adcDMATrans == 0 || a.soc.gdma.receiver(dmaADC) == nil {
 		a.timer.Stop()
@@ -243,8 +244,8 @@ func (a *saradc) interval() chip.Duration {
 	return chip.Duration(max(chip.TicksPerSecond/1_000_000, 2*target*(num*d+b)*chip.TicksPerSecond/(hz*d)))
 }
 
-// timed takes the next sample of the pattern and hands it to DMA: four bytes with
-// the code in bits 11:0, the channel in 15:13 and the converter in bit 16.
+// timed takes the next sample of the pattern and writes it by DMA: four bytes
+// with the code in bits 11:0, the channel in 15:13 and the converter in bit 16.
 func (a *saradc) timed() {
 	in := a.soc.gdma.receiver(dmaADC)
 	if in == nil {

@@ -9,10 +9,10 @@ import (
 
 const adcBase = 0x60040000
 
-// sar writes a register of the converters by the analog I2C master.
+// sar writes a register of the converters through the analog I2C master.
 func (c *testChip) sar(reg, v uint32) { c.w(0x6000e000, anaWrite|v<<16|reg<<8|sarSlave) }
 
-// oneshot converts as a driver does.
+// oneshot converts like a driver.
 func (c *testChip) oneshot(channel, atten uint32) uint32 {
 	c.w(adcBase+adcIntClr, adcInt1Done)
 	c.w(adcBase+adcOnetime, adcOnetimeSAR1|channel<<25|atten<<23)
@@ -39,7 +39,8 @@ func uncalibrated(t *testing.T) []byte {
 func TestADCOneShot(t *testing.T) {
 	c := newTestChip(t, emu.Config{EFuse: uncalibrated(t)})
 	c.pad(2, 0)
-	// Calibration: the code at ground with INITIAL_CODE 0 is the one to take off.
+	// Calibration: the code at ground with INITIAL_CODE 0 is the offset to
+	// subtract.
 	c.sar(sarCalibrate, sarSAR1Ground)
 	initial := c.oneshot(15, 3)
 	c.sar(sarCalibrate, 0)

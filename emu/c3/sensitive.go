@@ -1,7 +1,7 @@
 package c3
 
-// newSensitive is SENSITIVE, TRM 14: permission control for buses and DMA. What
-// is configured is kept, with the values after reset, and not enforced.
+// newSensitive returns SENSITIVE, TRM 14: permission control for buses and DMA.
+// Configuration is stored, with the values after reset, and not enforced.
 func newSensitive() *storage {
 	return &storage{newBlock("SENSITIVE", 0x600c1000, []reg{
 		{0x000, "ROM_TABLE_LOCK", 0x0}, {0x004, "ROM_TABLE", 0x0}, {0x008, "PRIVILEGE_MODE_SEL_LOCK", 0x0},

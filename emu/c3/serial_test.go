@@ -19,7 +19,7 @@ func TestUARTReceivesAtBaudRateWithoutLoss(t *testing.T) {
 	c.w(uart0+0x14, 347)       // 115274 baud
 	sent := bytes.Repeat([]byte("espalier"), 100)
 	c.board.Send(emu.UART0, sent)
-	c.run(870 * emu.Microsecond) // ten frames of 86.7 us, and a little
+	c.run(870 * emu.Microsecond) // ten frames of 86.7 us, and a margin
 	if n := c.r(uart0+0x1c) & 0x3ff; n != 10 {
 		t.Errorf("%d bytes after ten frames", n)
 	}
@@ -53,7 +53,7 @@ func TestUARTInterrupts(t *testing.T) {
 	c.board.Send(emu.UART0, []byte("c"))
 	c.run(100 * emu.Millisecond)
 	c.want(uart0+0x8, full|tout)
-	c.w(uart0+0x10, full|tout) // the FIFO still holds three: full stays
+	c.w(uart0+0x10, full|tout) // the FIFO still has three bytes: full remains set
 	c.want(uart0+0x8, full)
 	for range 3 {
 		c.r(uart0)

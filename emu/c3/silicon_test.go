@@ -70,8 +70,8 @@ func checkDocument(t *testing.T, name, text string) {
 	}
 }
 
-// Every word that was read from a chip is equal at power-on, or has a rule why
-// it need not be.
+// Every word that was read from a chip is equal at power-on, or has a rule that
+// explains the difference.
 func TestSilicon(t *testing.T) {
 	cfg := emu.Config{ROM: program(func(a *asm) { a.halt() }).rom()}
 	c, _, err := newBoard(cfg)
@@ -130,7 +130,7 @@ func TestSilicon(t *testing.T) {
 	checkDocument(t, "silicon.md", doc.String())
 }
 
-// A block without its clock answers as on a chip, and keeps its registers.
+// A block without its clock reads as on a chip, and keeps its registers.
 func TestClockGates(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	c.w(shaBase+shaMode, 2)

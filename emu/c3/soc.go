@@ -10,7 +10,7 @@ import (
 
 // Memories, TRM 3.3.2.
 const (
-	sram0Base   = 0x4037c000 // instruction bus only; the cache's when enabled
+	sram0Base   = 0x4037c000 // instruction bus only; used by the cache when that is enabled
 	sram0Size   = 16 << 10
 	sram1Code   = 0x40380000 // instruction bus
 	sram1Data   = 0x3fc80000 // data bus, the same bytes
@@ -54,7 +54,7 @@ type soc struct {
 	inert     map[string]bool
 
 	s struct {
-		Cause uint8 // of a reset that was requested
+		Cause uint8 // of a requested reset
 		Held  bool  // the reset pin is low
 	}
 }
@@ -104,8 +104,8 @@ func (c *soc) mapMemory(rom []byte) {
 	}
 }
 
-// build makes the blocks. The order is part of the machine: timers that are
-// due at the same time fire in the order of their making.
+// build constructs the blocks. The order is part of the model: timers that are
+// due at the same time fire in the order of construction.
 func (c *soc) build(cfg *emu.Config) error {
 	c.intc = newIntMatrix(func(line uint32) { c.m.CPU.SetIRQ(uint8(line)) })
 	c.system = newSystem(c)
@@ -221,8 +221,8 @@ func (c *soc) Input(in chip.Input) {
 	}
 }
 
-// enable moves CHIP_PU. While it is low the chip is in its reset state and only
-// time passes.
+// enable sets CHIP_PU. While it is low the chip is in its reset state and only
+// time advances.
 func (c *soc) enable(high bool) {
 	if c.s.Held = !high; high {
 		return

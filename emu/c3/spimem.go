@@ -51,12 +51,12 @@ const (
 	spiCmdREAD = 31
 )
 
-// spiMem is SPI1, through which software gives commands to the flash, or SPI0,
-// through which the cache reads it. A command is done when the write to CMD
-// has ended; the bits of CMD always read as zero.
+// spiMem is SPI1, through which software sends commands to the flash, or SPI0,
+// through which the cache reads it. A command is complete at the end of the
+// write to CMD; the bits of CMD always read as zero.
 type spiMem struct {
 	block
-	flash *flash // nil for SPI0, which software gives no commands
+	flash *flash // nil for SPI0, which does not execute commands of software
 	xts   *xtsAES
 	intr  interrupts
 }
@@ -72,7 +72,8 @@ func newSPIMem(c *soc, n int, base uint32, f *flash) *spiMem {
 			{0x3c, "CACHE_FCTRL", 0}, {spiFSM, "FSM", 0x200}, {0xa8, "TIMING_CALI", 1}, {0xac, "DIN_MODE", 0}, {0xb0, "DIN_NUM", 0},
 			{0xb4, "DOUT_MODE", 0}, {0xdc, "CLOCK_GATE", 1}, {0xe0, "CORE_CLK_SEL", 0}, {0x3fc, "DATE", 0x2007130},
 		})
-		// Firmware for several chips writes registers that this one does not have.
+		// Firmware for several chips writes registers that this chip does not
+		// have.
 		p.know(0, 0xe0)
 		return p
 	}
@@ -136,7 +137,7 @@ func (p *spiMem) setBuffer(in []byte) {
 	}
 }
 
-// command starts the commands whose bits are set, the lowest first.
+// command executes the commands whose bits are set, the lowest first.
 func (p *spiMem) command(v uint32) {
 	addr := p.get(spiAddr) & 0xffffff
 	var none []byte
@@ -186,9 +187,9 @@ func (p *spiMem) command(v uint32) {
 	}
 }
 
-// user performs the transaction that USER, USER1 and USER2 describe. The
-// address is sent from its most significant bit; with more than 24 bits the
-// rest is the mode byte of a fast read.
+// user executes the transaction described by USER, USER1 and USER2. The address
+// is sent from its most significant bit; with more than 24 bits the rest is the
+// mode byte of a fast read.
 func (p *spiMem) user() {
 	u := p.get(spiUser)
 	var op byte
@@ -221,8 +222,8 @@ func (p *spiMem) transfer(op byte, addr uint32, out []byte, miso bool) {
 	p.setBuffer(in[:n])
 }
 
-// exec gives a command to the flash. What the manual encryption has released
-// for this address is programmed in place of the buffer.
+// exec sends a command to the flash. If manual encryption has released data for
+// this address, it is programmed instead of the buffer.
 func (p *spiMem) exec(op byte, addr uint32, out, in []byte) {
 	if op == flPageProgram || op == flQuadProgram {
 		if enc := p.xts.released(addr, len(out)); enc != nil {

@@ -7,13 +7,13 @@ import (
 
 // counter is a device with clocked registers.
 type counter interface {
-	// spinLoad says what a clocked register can read until to, if nothing but
-	// writes to latch registers happens.
+	// spinLoad returns the possible values of a clocked register until to, if
+	// there are only writes to latch registers.
 	spinLoad(off uint32, to chip.Time) rv32.SpinValue
 }
 
-// SpinLoad implements rv32.SpinBus: what a register can read between two
-// cycles without an event in between.
+// SpinLoad implements rv32.SpinBus: the possible values of a register between
+// two cycles without an event in between.
 func (b *bus) SpinLoad(addr uint32, size int, _, to uint64) rv32.SpinValue {
 	if addr-periBase >= periEnd-periBase || size != 4 {
 		return rv32.SpinValue{}
@@ -29,7 +29,8 @@ func (b *bus) SpinLoad(addr uint32, size int, _, to uint64) rv32.SpinValue {
 	return rv32.SpinValue{OK: true, Lo: v, Hi: v, Latched: true}
 }
 
-// SpinStore implements rv32.SpinBus: only latching a counter may be repeated.
+// SpinStore implements rv32.SpinBus: only stores that latch a counter may be
+// repeated.
 func (b *bus) SpinStore(addr uint32, size int, _ uint32, _, _ uint64) bool {
 	if addr-periBase >= periEnd-periBase || size != 4 {
 		return false
@@ -38,14 +39,14 @@ func (b *bus) SpinStore(addr uint32, size int, _ uint32, _, _ uint64) bool {
 	return st.kinds[off>>2]&latch != 0
 }
 
-// spinConstant is the answer for a register that only events change.
+// spinConstant is the value of a register that only changes at events.
 func spinConstant(v uint32) rv32.SpinValue {
 	return rv32.SpinValue{OK: true, Lo: v, Hi: v, Latched: true}
 }
 
-// spinValue returns the bounds of one half of a count that shows latched now
-// and is at most last later. A half that wraps in between has no bounds; a
-// counter that counts down is not fast-forwarded.
+// spinValue returns the bounds of one half of a count that is latched now and
+// is at most last later. A half that wraps in between has no bounds; a counter
+// that counts down is not fast-forwarded.
 func spinValue(latched, last uint64, high bool) rv32.SpinValue {
 	switch {
 	case last < latched:

@@ -9,7 +9,7 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// Run returns for each way in which the CPU can cease to make progress, with a
+// Run returns for each way in which the CPU can stop making progress, with a
 // context and without a limit.
 func TestRunReturns(t *testing.T) {
 	for _, engine := range []rv32.Engine{rv32.EngineBlock, rv32.EngineReference} {
@@ -27,7 +27,7 @@ func TestRunReturns(t *testing.T) {
 				cpu.SetBreakpoint(breakpointAt, true)
 			}, emu.StopBreakpoint},
 			{"wfi without an event", func(a *asm) { a.wfi(); a.j(a.pc() - 4) }, nil, emu.StopIdle},
-			// A trap handler that traps itself, and one that is not there.
+			// A trap handler that traps itself, and a missing one.
 			{"endless traps", func(a *asm) {
 				a.li(t0, a.pc()+5*4)
 				a.csrw(0x305, t0)
@@ -63,7 +63,7 @@ func TestRunReturns(t *testing.T) {
 	}
 }
 
-// expiring is a context that ends at its last check.
+// expiring is a context that is cancelled at its last check.
 type expiring struct {
 	context.Context
 	checks int
@@ -79,7 +79,8 @@ func (e *expiring) Err() error {
 // breakpointAt is an address in ROM after quietWatchdogs.
 const breakpointAt = romBase + 0x100
 
-// A breakpoint stops before its instruction, and the next Run passes it.
+// Run stops at a breakpoint before its instruction, and the next Run continues
+// past it.
 func TestBreakpointIsPassed(t *testing.T) {
 	b := guest(t, emu.Config{}, func(a *asm) {
 		quietWatchdogs(a)

@@ -2,16 +2,16 @@ package c3
 
 import "espalier.dev/espalier/emu/chip"
 
-// storage is a block whose registers only keep what is written. Those in its
-// table are known to need no more on this board; any other counts as
-// unmodelled when it is used.
+// storage is a block whose registers only store written values. For those in
+// its table this is sufficient on this board; accesses to any other are counted
+// as unmodelled.
 type storage struct{ block }
 
 func (d *storage) state(s *chip.State) { s.Fixed(&d.words) }
 
-// unmodelled are the blocks that exist on the chip and not on this board.
-// Registers that a driver waits for have the value that lets it go on; their
-// use is recorded like that of all others.
+// unmodelled returns the blocks of the chip that are not modelled. Registers
+// that a driver polls have the value that ends its loop; accesses to them are
+// recorded like all others.
 func unmodelled() []*storage {
 	list := []struct {
 		name string

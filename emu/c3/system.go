@@ -17,8 +17,8 @@ const (
 	sysclkSourceRC   = 2
 )
 
-// system is SYSTEM, TRM 16: which clock the CPU runs from, resets of other
-// blocks, and the four interrupts that software raises itself.
+// system is SYSTEM, TRM 16: the clock source of the CPU, resets of other
+// blocks, and the four software interrupts.
 type system struct {
 	block
 	soc     *soc
@@ -60,7 +60,7 @@ func (y *system) cpuTicks() uint64 {
 		}
 		return 2 // 80 MHz
 	case sysclkSourceRC:
-		// 17.5 MHz is 9.14 ticks, the one clock that is not a whole number.
+		// 17.5 MHz is 9.14 ticks, the only clock with a fractional number.
 		return (chip.TicksPerSecond*div + rcFastHz/2) / rcFastHz
 	}
 	return xtalTicks * div

@@ -36,16 +36,16 @@ const (
 	stUnits       = 2
 )
 
-// systimer is SYSTIMER, TRM 10: two 52-bit counters at 16 MHz whatever the CPU
-// clock is, and three comparators with an interrupt each. Unit 0 runs from
-// reset; esp-hal relies on it.
+// systimer is SYSTIMER, TRM 10: two 52-bit counters at 16 MHz, independent of
+// the CPU clock, and three comparators with an interrupt each. Unit 0 runs from
+// reset, which esp-hal requires.
 type systimer struct {
 	block
 	soc *soc
 	s   struct {
 		Base  [stUnits]uint64    // count at Since
 		Since [stUnits]chip.Time // when the unit was started
-		Latch [stUnits]uint64    // what UPDATE took
+		Latch [stUnits]uint64    // value latched by UPDATE
 		Valid [stUnits]bool      // UPDATE was used since the reset
 		Armed [stTargets]bool    // comparator loaded and not fired
 		Goal  [stTargets]uint64  // count at which it fires
@@ -202,8 +202,8 @@ func (t *systimer) loadTarget(n int) {
 	t.schedule(n)
 }
 
-// schedule sets the deadline of comparator n. A target that has been passed
-// fires at once.
+// schedule sets the deadline of comparator n. A target in the past fires at
+// once.
 func (t *systimer) schedule(n int) {
 	unit, _ := t.target(n)
 	on := t.get(stConf)>>(stConfTarget0-n)&1 != 0

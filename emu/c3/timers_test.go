@@ -20,7 +20,7 @@ func (c *testChip) systimer(unit uint32) uint64 {
 	return uint64(c.r(sysTimer+0x40+8*unit))<<32 | uint64(c.r(sysTimer+0x44+8*unit))
 }
 
-// SYSTIMER counts 16 MHz of guest time whatever clock the CPU has.
+// SYSTIMER counts at 16 MHz of guest time with any CPU clock.
 func TestSystimerKeepsTimeAcrossCPUClocks(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	for _, clk := range []struct {
@@ -207,7 +207,7 @@ func TestTIMGCountsDown(t *testing.T) {
 	c.want(timg1+0x74, 1)
 }
 
-// The count goes on from where it is when its clock changes.
+// The count continues when its clock changes.
 func TestTIMGSurvivesClockChange(t *testing.T) {
 	c := newTestChip(t, emu.Config{}) // APB 20 MHz
 	c.armT0(1<<30|20<<13, 2000)       // 1 MHz, 2 ms

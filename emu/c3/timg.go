@@ -39,7 +39,7 @@ const (
 	tgIntT0  = 1 << 0
 	tgIntWDT = 1 << 1
 
-	wdtKey = 0x50d83aa1 // opens the write protection of TIMG and RTC watchdogs
+	wdtKey = 0x50d83aa1 // disables the write protection of TIMG and RTC watchdogs
 )
 
 // timg is TIMG0 or TIMG1: the 54-bit timer T0, TRM 11, and the main system
@@ -87,7 +87,8 @@ func newTIMG(c *soc, n int, base uint32, t0, wdt uint, cpuReset, sysReset resetC
 	t.mark(clocked, tgT0Lo, tgT0Hi)
 	t.mark(latch, tgT0Update)
 	if n == 1 {
-		// Only the watchdog of group 0 guards booting from flash, TRM 12.2.2.3.
+		// Only the watchdog of group 0 is active while booting from flash, TRM
+		// 12.2.2.3.
 		t.block.table[9].value &^= wdtFlashboot(14)
 		t.block.reset()
 	}
@@ -177,8 +178,8 @@ func (t *timg) countAt(at chip.Time) uint64 {
 	return (t.s.Base + n) & tgCountMask
 }
 
-// fold moves the elapsed counts into the base, before the clock changes. The
-// fraction of a count that has passed is kept.
+// fold adds the elapsed counts to the base before the clock changes. The
+// fraction of a count is kept.
 func (t *timg) fold() {
 	now := t.soc.m.Now()
 	if t.get(tgT0Config)&tgEn == 0 {
@@ -190,9 +191,8 @@ func (t *timg) fold() {
 	t.s.Since = now - chip.Time(rest)
 }
 
-// schedule sets the deadline of the alarm. An alarm that lies in the past, for
-// an up counter at or below the count, fires at once: esp-rtos uses 0 for
-// "now".
+// schedule sets the deadline of the alarm. An alarm in the past, for an up
+// counter at or below the count, fires at once: esp-rtos uses 0 for "now".
 func (t *timg) schedule() {
 	cfg := t.get(tgT0Config)
 	if cfg&tgEn == 0 || cfg&tgAlarmEn == 0 {

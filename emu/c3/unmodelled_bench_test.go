@@ -8,8 +8,8 @@ import (
 )
 
 // benchmarkPolling is firmware that waits for a bit of a register that is not
-// modelled. Body is what it does in each round; the metric is guest time per
-// wall time.
+// modelled. body is the content of the loop; the metric is guest time per wall
+// time.
 func benchmarkPolling(b *testing.B, body func(a *asm)) {
 	board := guest(b, emu.Config{}, func(a *asm) {
 		quietWatchdogs(a)
@@ -43,8 +43,8 @@ const notModelled = 0x60050000
 // BenchmarkPolling is a plain polling loop, which is fast-forwarded.
 func BenchmarkPolling(b *testing.B) { benchmarkPolling(b, func(*asm) {}) }
 
-// BenchmarkPollingCounted is a polling loop that also counts its rounds, as for
-// a timeout: every round is executed.
+// BenchmarkPollingCounted is a polling loop that also counts its iterations, as
+// for a timeout: every iteration is executed.
 func BenchmarkPollingCounted(b *testing.B) {
 	benchmarkPolling(b, func(a *asm) { a.addi(a0, a0, 1) })
 }

@@ -31,16 +31,16 @@ const (
 	usbPacket = 64
 
 	// usbFrame is the time between start-of-frame packets, usbTransfer the
-	// time of a full 64-byte bulk transaction at full speed.
+	// duration of a full 64-byte bulk transaction at full speed.
 	usbFrame    = chip.Millisecond
 	usbTransfer = 50 * chip.Microsecond
 )
 
 // usbSerialJTAG is the serial half of USB_SERIAL_JTAG, TRM 30. With a host it
-// counts frames, a packet that the guest completes leaves the chip after one
-// bus transaction, and bytes from the host arrive in packets of up to 64 bytes
-// as soon as the previous packet has been read. Without a host the endpoint
-// fills up and stays full.
+// counts frames, a packet that the guest completes is sent after one bus
+// transaction, and bytes from the host arrive in packets of up to 64 bytes as
+// soon as the previous packet has been read. Without a host the endpoint fills
+// up and stays full.
 type usbSerialJTAG struct {
 	block
 	soc  *soc
@@ -57,8 +57,8 @@ type usbSerialJTAG struct {
 	}
 	waiting []byte
 	sof     *chip.Timer
-	take    *chip.Timer // host takes the IN packet
-	bring   *chip.Timer // host brings an OUT packet
+	take    *chip.Timer // the host reads the IN packet
+	bring   *chip.Timer // the host sends an OUT packet
 }
 
 func newUSBSerialJTAG(c *soc) *usbSerialJTAG {
@@ -131,7 +131,7 @@ func (u *usbSerialJTAG) write(off, v uint32) {
 	}
 }
 
-// flush hands the packet to the bus.
+// flush passes the packet to the bus.
 func (u *usbSerialJTAG) flush() {
 	if u.s.InBusy || u.s.InCount == 0 {
 		return
@@ -142,7 +142,7 @@ func (u *usbSerialJTAG) flush() {
 	}
 }
 
-// taken ends the IN transaction.
+// taken completes the IN transaction.
 func (u *usbSerialJTAG) taken() {
 	n := u.s.InCount
 	u.s.InCount, u.s.InBusy = 0, false
@@ -208,8 +208,8 @@ func (u *usbSerialJTAG) frame() {
 	u.sof.Set(u.soc.m.Now().Add(usbFrame))
 }
 
-// reset keeps the host and what it has not delivered yet; the packet in
-// flight is lost, as on silicon.
+// reset keeps the host connection and undelivered input; the packet in flight
+// is lost, as on silicon.
 func (u *usbSerialJTAG) reset() {
 	u.block.reset()
 	u.s.InCount, u.s.InBusy, u.s.OutHead, u.s.OutLen = 0, false, 0, 0

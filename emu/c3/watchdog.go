@@ -6,9 +6,9 @@ import (
 	"espalier.dev/espalier/emu/chip"
 )
 
-// watchdog counts through the four stages that the MWDTs and the RWDT share,
-// TRM 12.2.2: each stage has a time and an action; a feed starts again at
-// stage 0. The owner says what the stages are and does the actions.
+// watchdog has the four stages that the MWDTs and the RWDT share, TRM 12.2.2:
+// each stage has a duration and an action; feeding restarts at stage 0. The
+// owner configures the stages and performs the actions.
 type watchdog struct {
 	soc   *soc
 	timer *chip.Timer
@@ -26,7 +26,7 @@ type watchdog struct {
 // wdtFlashboot returns the bit at n as a mask: FLASHBOOT_MOD_EN.
 func wdtFlashboot(n uint) uint32 { return 1 << n }
 
-// start begins at stage 0 with what is set in s.
+// start begins at stage 0 with the configuration in s.
 func (w *watchdog) start() {
 	w.s.Stage = 0
 	w.arm(w.s.Hold[0])
@@ -45,7 +45,8 @@ func (w *watchdog) arm(counts uint64) {
 	w.timer.Set(w.soc.m.Now() + chip.Time(ticks))
 }
 
-// expire ends a stage. After the last one the watchdog goes on with the first.
+// expire ends a stage. After the last stage the watchdog continues with the
+// first.
 func (w *watchdog) expire() {
 	action := w.s.Action[w.s.Stage]
 	w.s.Stage = (w.s.Stage + 1) % 4
@@ -53,7 +54,8 @@ func (w *watchdog) expire() {
 	w.act(action)
 }
 
-// pause and resume carry a stage over a change of the clock.
+// pause and resume preserve the remaining time of a stage over a change of the
+// clock.
 func (w *watchdog) pause() {
 	w.s.Left = 0
 	if w.timer.Armed() {
@@ -79,7 +81,7 @@ func (t *timg) wdtStep() uint64 {
 }
 
 // writeWDT writes a watchdog register, if the key is set. A new configuration
-// counts from CONF_UPDATE_EN (bit 22) on.
+// takes effect at CONF_UPDATE_EN (bit 22).
 func (t *timg) writeWDT(off, v uint32) {
 	if t.get(tgWDTKey) != wdtKey {
 		return
@@ -102,7 +104,7 @@ func (t *timg) writeWDT(off, v uint32) {
 	}
 }
 
-// loadWDT takes stages and clock from the registers.
+// loadWDT loads stages and clock from the registers.
 func (t *timg) loadWDT() {
 	cfg := t.get(tgWDTConfig)
 	for n := range uint32(4) {
@@ -111,7 +113,7 @@ func (t *timg) loadWDT() {
 	}
 	guard := cfg&wdtFlashboot(14) != 0 && t.soc.gpio.flashBoot()
 	if guard {
-		// Flash boot protection: stage 0 resets the system whatever STG0 says.
+		// Flash boot protection: stage 0 resets the system, regardless of STG0.
 		t.wdt.s.Action[0] = 3
 	}
 	t.wdt.s.On = cfg>>31 != 0 || guard

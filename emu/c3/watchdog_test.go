@@ -86,7 +86,7 @@ func TestWatchdogInterruptFeedAndKey(t *testing.T) {
 	}
 }
 
-// What survives which reset, TRM 6.1.2.
+// State that is kept at each level of reset, TRM 6.1.2.
 func TestWhatAResetKeeps(t *testing.T) {
 	const store0, rtcRAM, sram, uartDiv = 0x60008050, rtcFastBase, sram1Data, 0x60000014
 	for _, k := range []struct {
@@ -148,7 +148,7 @@ func TestRTCTime(t *testing.T) {
 	if n := read() - start; n < 135990 || n > 136010 {
 		t.Errorf("%d slow cycles in a second, want 136000", n)
 	}
-	// A year of sleep is nothing to a board that has nothing to do.
+	// A year of sleep is fast on an idle board.
 	start = read()
 	c.run(365 * 86400 * emu.Second)
 	if n, want := read()-start, uint64(365*86400*136000); n < want-1000 || n > want+1000 {

@@ -9,7 +9,8 @@ import (
 	"espalier.dev/espalier/emu/dot11"
 )
 
-// fakeRadio is an air that keeps what it hears and has frames ready.
+// fakeRadio is a radio environment that records transmitted frames and delivers
+// prepared ones.
 type fakeRadio struct {
 	sent    []emu.RadioTX
 	acked   bool
@@ -140,8 +141,8 @@ func TestWiFiTransmit(t *testing.T) {
 	}
 }
 
-// A descriptor that points nowhere ends in a failed transmission; the slot is
-// free again.
+// A descriptor with an invalid address causes a failed transmission; the slot
+// is free again.
 func TestWiFiTransmitNonsense(t *testing.T) {
 	c, r := newWiFiChip(t)
 	for _, d := range [][3]uint32{
@@ -170,7 +171,7 @@ func TestWiFiReceive(t *testing.T) {
 		r.arrives = append(r.arrives, emu.RadioRX{Frame: beaconFrame(10 * n), Channel: 1, Level: -40 - int8(n)})
 	}
 	c.run(emu.Microsecond)
-	// Three are in the ring, two are lost.
+	// Three frames are in the ring, two are lost.
 	c.want(mac+macIntStatus, macIntRXDone)
 	c.want(mac+macRXNext, 0)
 	c.want(mac+macRXLast, macLastPrefix|(ringA+2*wifiDescriptor)&macAddress20)
@@ -188,7 +189,8 @@ func TestWiFiReceive(t *testing.T) {
 			t.Errorf("buffer %d: %x", i, buf)
 		}
 	}
-	// The driver appends the first two again and reloads: it goes on after LAST.
+	// The driver appends the first two descriptors again and reloads: reception
+	// continues after LAST.
 	c.w(mac+macIntClear, macIntRXDone)
 	c.poke(ringA, 0x80640640, bufs, ringA+wifiDescriptor)
 	c.poke(ringA+wifiDescriptor, 0x80640640, bufs+1600, 0)
@@ -199,7 +201,7 @@ func TestWiFiReceive(t *testing.T) {
 	r.arrives = []emu.RadioRX{{Frame: beaconFrame(1), Channel: 1, Level: -40}}
 	c.run(emu.Microsecond)
 	c.want(mac+macRXNext, (ringA+wifiDescriptor)&macAddress20)
-	// Reloading a list that has not ended changes nothing.
+	// Reloading a list that has not ended has no effect.
 	c.w(mac+macRXCtrl, macRXEnable|macRXReload)
 	c.want(mac+macRXNext, (ringA+wifiDescriptor)&macAddress20)
 	c.w(mac+macRXBase, ringA+2*wifiDescriptor)
@@ -239,8 +241,8 @@ func TestWiFiFilter(t *testing.T) {
 	}
 }
 
-// Keys in slots are used: by number when sending, by address and key
-// identifier when receiving.
+// Keys in slots are used: by number when sending, by address and key identifier
+// when receiving.
 func TestWiFiKeys(t *testing.T) {
 	c, r := newWiFiChip(t)
 	c.ring(4)
@@ -298,8 +300,8 @@ func TestWiFiKeys(t *testing.T) {
 	}
 }
 
-// The radio hears of every channel, of a receiver that is off or has no clock,
-// and a board without an antenna still ends its transmissions.
+// The radio is informed of every channel and of a receiver that is off or has
+// no clock, and a board without a radio still completes its transmissions.
 func TestWiFiTuning(t *testing.T) {
 	c, r := newWiFiChip(t)
 	c.ring(1)
@@ -307,7 +309,7 @@ func TestWiFiTuning(t *testing.T) {
 		c.w(0x6000e150, mhz<<20)
 	}
 	c.w(0x6000e150, 12<<20)
-	c.w(wifiClockEnable, modemClocks&^1) // as a driver that saves power
+	c.w(wifiClockEnable, modemClocks&^1) // like a driver in power save mode
 	c.w(wifiClockEnable, modemClocks)
 	c.w(mac+macRXCtrl, 0)
 	if want := []int{1, 2, 0, 6, 13, 14, 1, 0, 1, 0}; !equalInts(r.tuned, want) {
@@ -355,8 +357,8 @@ func TestWiFiTime(t *testing.T) {
 	}
 }
 
-// A day after START the TBTT still comes with every beacon: the register has
-// the lower 26 bits of an instant, a minute's worth.
+// A day after START the TBTT still occurs with every beacon: the register has
+// the lower 26 bits of a time, a minute's worth.
 func TestWiFiTBTTForADay(t *testing.T) {
 	const wdev, early, beacons = 0x60035000, 3000, 3
 	c, _ := newWiFiChip(t)
@@ -379,8 +381,8 @@ func TestWiFiTBTTForADay(t *testing.T) {
 	}
 }
 
-// The TBTT interrupts some time before each beacon is due, wherever START was;
-// load bits clear themselves.
+// The TBTT interrupts some time before each beacon is due, for any START; load
+// bits clear themselves.
 func TestWiFiTBTT(t *testing.T) {
 	const wdev, early, interval = 0x60035000, 3000, 102400
 	for _, start := range []uint32{204800, 0, 1<<26 - 102400} {

@@ -2,9 +2,9 @@ package c3
 
 import "espalier.dev/espalier/emu/chip"
 
-// Registers of the Wi-Fi MAC at 60033000. The manual does not describe it;
-// names as in the public description of the chip's registers where it has
-// them. Queue q of the driver is slot 4-q of the hardware.
+// Registers of the Wi-Fi MAC at 60033000. They are not in the manual; names as
+// in the public description of the chip's registers where it has them. Queue q
+// of the driver is slot 4-q of the hardware.
 const (
 	macBSSID       = 0x000 // FILTER_BANK0 ADDR_LOW, ADDR_HIGH of interface 0; 8 bytes each, 4 interfaces
 	macBSSIDMask   = 0x020 // MASK_LOW, MASK_HIGH
@@ -45,10 +45,10 @@ const (
 
 // wifiMAC is the Wi-Fi MAC: three pages of registers, a ring of receive
 // descriptors and five transmit slots. It is the lower half of 802.11: address
-// filter, acknowledgements, CCMP with the keys in its slots. Everything above
-// is the firmware's: retries, sequence and packet numbers, associations.
+// filter, acknowledgements, CCMP with the keys in its slots. The firmware does
+// the rest: retries, sequence and packet numbers, associations.
 //
-// This page has the interrupts, the receiver and the doorbells.
+// This page has the interrupts, the receiver and the transmit triggers.
 type wifiMAC struct {
 	block
 	soc  *soc
@@ -60,10 +60,10 @@ type wifiMAC struct {
 	done [macSlots]*chip.Timer // end of a transmission, by slot
 
 	s struct {
-		Channel    uint8 // where the synthesizer is, 0 between channels
-		Listening  uint8 // what the radio was told
+		Channel    uint8 // channel of the synthesizer, 0 between channels
+		Listening  uint8 // channel that the radio was last set to
 		Acked      [macSlots]bool
-		Dropped    uint64 // frames that found no descriptor
+		Dropped    uint64 // frames for which there was no descriptor
 		Undecipher uint64 // protected frames without a key or with a wrong MIC
 	}
 }
@@ -79,7 +79,8 @@ func newWiFiMAC(c *soc, ctrl *apbCtrl, seed uint64) *wifiMAC {
 		{macTXErrClear, "TX_ERROR_CLEAR", 0}, {macTXErrStatus, "TX_ERROR_STATUS", 0},
 		{macTXDoneClear, "TX_COMPLETE_CLEAR", 0}, {macTXDone, "TX_COMPLETE_STATUS", 0}, {macHandshake, "INIT_HANDSHAKE", 0},
 	})
-	// Configuration that has no effect here: rates, back-off, coexistence.
+	// Configuration that has no effect in the model: rates, back-off,
+	// coexistence.
 	for _, r := range [][2]uint32{
 		{0x000, 0x07c}, {0x0d8, 0x11c}, {0x120, 0x16c}, {0x2a8, 0x2b8}, {0x318, 0x320}, {0x400, 0x418}, {0x800, 0x814}, {0x840, 0x840},
 		{0xc10, 0xc34}, {0xc50, 0xc60}, {0xc6c, 0xca0}, {macTXConfig, 0xd08},
@@ -97,7 +98,7 @@ func newWiFiMAC(c *soc, ctrl *apbCtrl, seed uint64) *wifiMAC {
 func (w *wifiMAC) read(off uint32) uint32 {
 	switch off {
 	case macHandshake:
-		return w.get(off) | 1 // initialisation is always done
+		return w.get(off) | 1 // initialisation completes at once
 	case macIntClear, macTXErrClear, macTXDoneClear:
 		return 0 // drivers clear by read-modify-write
 	}
@@ -139,8 +140,8 @@ func (w *wifiMAC) raise(bits uint32) {
 
 func (w *wifiMAC) update() { w.intr.set(w.get(macIntStatus) != 0) }
 
-// tune tells the radio which channel the chip hears. A driver that saves power
-// stops the clocks of the radio, and leaves everything else as it was.
+// tune sets the receive channel of the radio. A driver in power save mode stops
+// the clocks of the radio, and changes nothing else.
 func (w *wifiMAC) tune() {
 	ch := w.s.Channel
 	if w.get(macRXCtrl)&macRXEnable == 0 || !w.ctrl.modemOn() {
@@ -153,7 +154,7 @@ func (w *wifiMAC) tune() {
 	}
 }
 
-// synthesize is told by the PHY where the synthesizer is now.
+// synthesize is called by the PHY with the channel of the synthesizer.
 func (w *wifiMAC) synthesize(channel uint8) {
 	w.s.Channel = channel
 	w.tune()
@@ -162,7 +163,8 @@ func (w *wifiMAC) synthesize(channel uint8) {
 // look sets the deadline of the next frame.
 func (w *wifiMAC) look() { w.next.Set(w.soc.m.Radio().Next()) }
 
-// reset also ends what is being sent: the frame is in the air all the same.
+// reset also ends the current transmission of a slot; its frame is sent all the
+// same.
 func (w *wifiMAC) reset() {
 	w.block.reset()
 	w.update()

@@ -31,7 +31,7 @@ func newWiFiPLCP() *wifiPLCP {
 	return p
 }
 
-// result stores how the transmission of a slot ended.
+// result stores the result of a slot's transmission.
 func (p *wifiPLCP) result(slot int, code uint32) {
 	off := plcpResult + plcpStride*uint32(slot)
 	p.set(off, p.get(off)&^(15<<12)|code<<12)
@@ -60,7 +60,7 @@ type wifiKey struct {
 func (k *wifiKey) ccmp() bool { return field(k.flags, 20, 18) == keyCCMP }
 func (k *wifiKey) id() byte   { return byte(k.flags >> 30) }
 
-// slot returns a key slot, if it is in use and a key of CCMP.
+// slot returns a key slot, if it is in use and has a CCMP key.
 func (w *wifiMAC) slot(n int) (k wifiKey, ok bool) {
 	if n >= plcpKeys || w.get(macKeyState)>>n&1 == 0 {
 		return k, false
@@ -75,21 +75,22 @@ func (w *wifiMAC) slot(n int) (k wifiKey, ok bool) {
 	return k, k.ccmp()
 }
 
-// encrypt seals a protected frame with the key that PLCP1 names. Software has
-// written the CCMP header with its own packet number and left room for the MIC.
+// encrypt encrypts a protected frame with the key selected by PLCP1. Software
+// has written the CCMP header with the packet number and reserved the bytes of
+// the MIC.
 func (w *wifiMAC) encrypt(slot int, f dot11.Frame) {
 	if !f.Has(dot11.Protected) {
 		return
 	}
 	plcp1 := w.plcp.get(plcpLength + plcpStride*uint32(slot))
 	if k, ok := w.slot(int(field(plcp1, 21, 17))); ok {
-		_ = dot11.SealCCMP(k.key[:], f) // a frame without room goes out as it is
+		_ = dot11.SealCCMP(k.key[:], f) // a frame without these bytes is sent unchanged
 	}
 }
 
-// decrypt opens a protected frame in place, with the pairwise key of its
+// decrypt decrypts a protected frame in place, with the pairwise key of its
 // sender, or the group key with its identifier. It reports false for a frame
-// that no key opens: it does not reach the ring.
+// that no key decrypts, which is not delivered.
 func (w *wifiMAC) decrypt(f dot11.Frame) bool {
 	if !f.Has(dot11.Protected) || f.Is(dot11.Authentication) {
 		return true

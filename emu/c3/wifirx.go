@@ -9,13 +9,13 @@ import (
 
 // Words of a receive descriptor.
 const (
-	descOwner   = 1 << 31 // the hardware's
+	descOwner   = 1 << 31 // owned by the hardware
 	descHasData = 1 << 30
 	descLength  = 0xfff << 12
 	descSize    = 0xfff
 )
 
-// rxHeader is what the hardware writes before a frame.
+// rxHeader is the header that the hardware writes before a frame.
 const (
 	rxHeader       = 48
 	rxForUs        = 1 << 28 // word 0: address filter passed
@@ -24,7 +24,7 @@ const (
 	rxSigLenOffset = 44
 )
 
-// receive takes what has arrived.
+// receive handles the frames that have arrived.
 func (w *wifiMAC) receive() {
 	now := w.soc.m.Now()
 	radio := w.soc.m.Radio()
@@ -54,7 +54,7 @@ func (w *wifiMAC) take(now chip.Time, rx chip.RadioRX) {
 	}
 }
 
-// accept is the address filter. Control frames are the hardware's own matter.
+// accept is the address filter. The hardware handles control frames itself.
 func (w *wifiMAC) accept(f dot11.Frame) bool {
 	if f.Type() == dot11.Control {
 		return false
@@ -68,8 +68,8 @@ func (w *wifiMAC) accept(f dot11.Frame) bool {
 	return w.matches(macBSSID, f.A2())
 }
 
-// matches compares an address with a filter bank: one that is switched on in
-// its mask, for any interface.
+// matches compares an address with a filter bank that is enabled in its mask,
+// for any interface.
 func (w *wifiMAC) matches(bank uint32, a dot11.Addr) bool {
 	low, high := binary.LittleEndian.Uint32(a[:]), uint32(binary.LittleEndian.Uint16(a[4:]))
 	for i := range uint32(macInterfaces) {
@@ -84,9 +84,9 @@ func (w *wifiMAC) matches(bank uint32, a dot11.Addr) bool {
 	return false
 }
 
-// deliver writes a frame into the next free descriptor. The list ends with a
-// null pointer; it is not a circle, and the hardware waits at its end until
-// the driver has appended to it.
+// deliver writes a frame to the next free descriptor. The list ends with a null
+// pointer; it is not circular, and the hardware waits at its end until the
+// driver has appended to it.
 func (w *wifiMAC) deliver(now chip.Time, rx chip.RadioRX) bool {
 	next := w.get(macRXNext)
 	if next == 0 {
@@ -118,8 +118,8 @@ func (w *wifiMAC) deliver(now chip.Time, rx chip.RadioRX) bool {
 	return true
 }
 
-// header fills in the words that software looks at: level, match flags,
-// channel, time of arrival, noise floor, length.
+// header writes the fields that software reads: level, match flags, channel,
+// time of arrival, noise floor, length.
 func (w *wifiMAC) header(h []byte, now chip.Time, rx chip.RadioRX) {
 	binary.LittleEndian.PutUint32(h[0:], uint32(uint8(rx.Level))|rxForUs|rxDestination)
 	binary.LittleEndian.PutUint32(h[8:], uint32(rx.Channel)<<16)
@@ -129,8 +129,8 @@ func (w *wifiMAC) header(h []byte, now chip.Time, rx chip.RadioRX) {
 }
 
 // reload is RX_CTRL bit 0: descriptors were appended to the list. At its end
-// the hardware goes on with what now follows the last one it has filled. It
-// never goes back to BASE.
+// the hardware continues with the successor of the last descriptor that it has
+// filled. It never returns to BASE.
 func (w *wifiMAC) reload() {
 	last := w.get(macRXLast) & macAddress20
 	if w.get(macRXNext) != 0 || last == 0 {

@@ -14,9 +14,9 @@ const (
 	pmdACKMissed = 5
 )
 
-// transmit is the doorbell of a slot. The descriptor's length counts the MAC
-// header, what follows, and four bytes of room for the FCS; its size field may
-// be smaller and does not matter.
+// transmit starts the transmission of a slot. The descriptor's length counts
+// the MAC header, the body, and four bytes for the FCS; its size field may be
+// smaller and is ignored.
 func (w *wifiMAC) transmit(slot int) {
 	if w.done[slot].Armed() {
 		return // it is still sending
@@ -60,7 +60,7 @@ func (w *wifiMAC) fetch(descriptor uint32) (dot11.Frame, bool) {
 	return frame, true
 }
 
-// dmaRead and dmaWrite reach internal SRAM and nothing else.
+// dmaRead and dmaWrite access internal SRAM only.
 func (w *wifiMAC) dmaRead(addr uint32, p []byte) bool {
 	return inSRAM(addr, len(p)) && w.soc.m.CPU.Memory().Read(addr, p)
 }
@@ -74,9 +74,9 @@ func inSRAM(addr uint32, n int) bool {
 	return off < sram1Size && int(sram1Size-off) >= n
 }
 
-// transmitted is the end of a transmission. A missing acknowledgement is told
-// by PMD and the same completion: the driver sends the frame again. The error
-// bits of TX_ERROR_STATUS are for a medium that never was free.
+// transmitted completes a transmission. A missing acknowledgement is reported
+// by PMD with the same completion interrupt: the driver sends the frame again.
+// The error bits of TX_ERROR_STATUS are for a medium that was never free.
 func (w *wifiMAC) transmitted(slot int) {
 	result := uint32(pmdOK)
 	if !w.s.Acked[slot] {

@@ -27,10 +27,10 @@ const (
 )
 
 // wifiWDEV is the page of the Wi-Fi MAC with time and power: a counter of
-// microseconds and, on top of it, the TSF of each interface, which is latched
+// microseconds and, based on it, the TSF of each interface, which is latched
 // and loaded. The TBTT of the station's interface interrupts some time before a
-// beacon is due: a driver that saves power sleeps until then. The TSF's own
-// timers are only stored.
+// beacon is due: a driver in power save mode sleeps until then. The TSF's own
+// timers are storage.
 type wifiWDEV struct {
 	block
 	soc  *soc
@@ -113,8 +113,8 @@ func (d *wifiWDEV) control(v uint32) {
 			d.set(wdevTSFTimeHi, uint32(t>>32))
 		}
 	}
-	if v>>4&0x11 != 0 { // the TSF or the TBTT of interface 0 has moved
-		// START has the lower bits of an instant around now.
+	if v>>4&0x11 != 0 { // the TSF or the TBTT of interface 0 has changed
+		// START has the lower bits of a time close to now.
 		tsf := d.micros() + d.s.Offset[0]
 		ahead := (uint64(d.get(wdevTBTTStart)) - tsf) & tbttModulus
 		if ahead > tbttModulus/2 {
@@ -126,7 +126,7 @@ func (d *wifiWDEV) control(v uint32) {
 }
 
 // arm sets the deadline of the next TBTT interrupt: at START and every interval
-// after it, less the time that the driver wants to be early.
+// after it, minus the lead time that the driver has configured.
 func (d *wifiWDEV) arm() {
 	cfg := d.get(wdevTBTTCfg)
 	interval := uint64(cfg&0xffff) * timeUnit
@@ -136,7 +136,7 @@ func (d *wifiWDEV) arm() {
 	}
 	early := uint64(cfg>>16) % interval
 	wait := interval
-	if since := int64(d.micros() + d.s.Offset[0] + early - d.s.TBTT); since < 0 { // it is still to come
+	if since := int64(d.micros() + d.s.Offset[0] + early - d.s.TBTT); since < 0 { // START is in the future
 		wait = uint64(-since)
 	} else {
 		wait -= uint64(since) % interval

@@ -43,9 +43,12 @@ func (b *Board) AddState(values ...any) {
 	b.m.AddState(func(s *chip.State) { s.Fixed(values...) })
 }
 
+// State is the walk over the state of a board that saves and restores snapshots.
+type State = chip.State
+
 // AddStateFunc makes what f walks over part of the board's snapshots: state of a
 // part that has no fixed size.
-func (b *Board) AddStateFunc(f func(*chip.State)) { b.m.AddState(f) }
+func (b *Board) AddStateFunc(f func(*State)) { b.m.AddState(f) }
 
 // Timer is a deadline in guest time.
 type Timer = chip.Timer

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
-	"espalier.dev/espalier/emu/chip"
 )
 
 // Timing of the WS2812B (data sheet): a one is high for 0.8 us, a zero for 0.4 us,
@@ -78,7 +77,7 @@ func (w *WS2812) show() {
 // Colors returns what the LEDs show.
 func (w *WS2812) Colors() []RGB { return slices.Clone(w.shown) }
 
-func (w *WS2812) state(s *chip.State) {
+func (w *WS2812) state(s *emu.State) {
 	flat := make([]byte, 0, 3*len(w.shown))
 	for _, c := range w.shown {
 		flat = append(flat, c.R, c.G, c.B)

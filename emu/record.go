@@ -25,7 +25,7 @@ type (
 	Input = chip.Input
 	// InputKind is the kind of an Input.
 	InputKind = chip.InputKind
-	// Source is a voltage behind a resistance that is connected to a pin.
+	// Source is a voltage with an output resistance that is connected to a pin.
 	Source = chip.Source
 	// Conflict is a short circuit between pins, or an oscillation.
 	Conflict = chip.Conflict

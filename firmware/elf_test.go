@@ -231,7 +231,7 @@ func TestSymbolsOfSmallFirmware(t *testing.T) {
 		{"function", 0x42010042, "hello::main", 2},
 		{"a label inside a function does not split it", 0x4201004a, "hello::main", 10},
 		{"function wins over its alias", 0x42010060, "mycrate::foo", 0},
-		{"behind the last function", 0x42010070, "", 0},
+		{"after the last function", 0x42010070, "", 0},
 		{"iram", 0x4038003e, "in_iram", 0x3e},
 		{"rom by its name", 0x40000050, "ets_delay_us", 0},
 		{"next to it", 0x40000052, "", 0},
@@ -255,8 +255,8 @@ func TestSymbolsOfSmallFirmware(t *testing.T) {
 	if s, ok := e.Lookup("ets_delay_us"); !ok || s.Addr != 0x40000050 || !s.Abs {
 		t.Errorf("by linker name: %+v %v", s, ok)
 	}
-	if _, ok := e.Lookup("nobody"); ok {
-		t.Error("found nobody")
+	if _, ok := e.Lookup("missing"); ok {
+		t.Error("found a missing symbol")
 	}
 	if n, err := e.DebugInfo(); n != 0 || err != nil {
 		t.Errorf("debug information: %d, %v", n, err)
@@ -313,6 +313,6 @@ func TestSymbolsJoinROM(t *testing.T) {
 	}
 	var none *Symbols
 	if none.Frames(0x42010042) != nil || none.Executable(0x42010042) || NewSymbols(nil, nil).Frames(0x42010042) != nil {
-		t.Error("nobody knows something")
+		t.Error("a nil value returned a name")
 	}
 }

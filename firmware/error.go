@@ -5,7 +5,7 @@ import "fmt"
 // Problem says what is wrong with a file that should have been a firmware ELF.
 type Problem int
 
-// The problems that Open tells apart.
+// The errors that Open distinguishes.
 const (
 	NotELF       Problem = iota + 1 // the magic number is missing
 	WrongClass                      // 64-bit or big-endian

@@ -103,7 +103,7 @@ func TestDamagedInfo(t *testing.T) {
 	}
 }
 
-// A version 5 header that claims 2^40 files must not be believed.
+// A version 5 header that claims 2^40 files must be rejected.
 func TestLineTableClaimsTooMuch(t *testing.T) {
 	header := []byte{1, 1, 1, 0xfb, 14, 13, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1, 1, 1, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f}
 	line := append([]byte{5, 0, 4, 0, byte(len(header)), 0, 0, 0}, header...)

@@ -81,7 +81,7 @@ func joinSequences(seqs [][]lineRow) []lineRow {
 			if s[len(s)-1].addr <= last {
 				continue
 			}
-			// The row in force at last goes on from there.
+			// The last row applies from there.
 			i := sort.Search(len(s), func(i int) bool { return s[i].addr > last }) - 1
 			if i > 0 {
 				s = s[i:]

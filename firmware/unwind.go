@@ -79,7 +79,7 @@ func (e *ELF) Unwind(s Stack) []uint32 {
 			break
 		}
 		if sp, ok := r.get(2); ok && (f.cfa < sp || f.cfa == sp && ra == r.PC) {
-			break // on the way out a stack only shrinks
+			break // towards outer frames the stack only shrinks
 		}
 		r, exact = f.caller, false
 		r.Set(2, f.cfa)

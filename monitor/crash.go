@@ -174,7 +174,7 @@ func (c *recogniser) next(text string, indented bool) bool {
 			c.infoLine(text)
 			return true
 		}
-		// A handler of the user's own may go on after the message, whose
+		// A handler of the user's own may continue after the message, whose
 		// further lines core and assert_eq! indent.
 		if !c.halts && c.report.Message != "" && !indented {
 			return false

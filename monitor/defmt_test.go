@@ -72,7 +72,7 @@ func TestRealLog(t *testing.T) {
 	want := regexp.MustCompile(`invalid CBOR \(error: [^\[]*, bytes: `).ReplaceAllString(string(out), "invalid CBOR (bytes: ")
 	want = regexp.MustCompile(`(@[a-z_]+\.rs:\d+) *\n`).ReplaceAllString(want, "$1\n")
 	got := regexp.MustCompile(`(println has no level: 1) @[a-z.:0-9]*`).ReplaceAllString(strings.Join(sink.lines, "\n")+"\n", "$1")
-	// A message of two lines has its place behind the first one here.
+	// A message of two lines has its location after the first one here.
 	got = regexp.MustCompile(`(INFO  two)( @log.rs:\d+)\n(lines)`).ReplaceAllString(got, "$1\n$3$2")
 	if got != want {
 		g, w := strings.Split(got, "\n"), strings.Split(want, "\n")

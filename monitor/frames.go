@@ -34,7 +34,7 @@ type unframer struct {
 	decoded  defmt.Frame
 
 	// text gets what is no frame, frame what is; both stop the work by
-	// returning false. end says that a line of text cannot go on.
+	// returning false. end says that a line of text cannot continue.
 	text  func(p []byte) bool
 	frame func(raw []byte, f *defmt.Frame) bool
 	end   func() bool

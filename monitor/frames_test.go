@@ -88,7 +88,7 @@ type lineTexts []string
 func (l *lineTexts) Line(x Line)    { *l = append(*l, x.Text) }
 func (l *lineTexts) Report(*Report) { *l = append(*l, "report") }
 
-// A frame that stops in the middle holds nothing back for ever, and rules see
+// A frame that stops in the middle holds nothing back forever, and rules see
 // what was logged.
 func TestFramesInTime(t *testing.T) {
 	tab := logTable(t, "rzcobs")

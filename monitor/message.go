@@ -92,7 +92,7 @@ func (c *recogniser) core(text string) {
 	}
 }
 
-// say adds a line to the message and takes what it tells: esp-hal reports an
+// say adds a line to the message and parses it: esp-hal reports an
 // exception as a panic whose message describes it.
 func (c *recogniser) say(text string) {
 	r := c.report

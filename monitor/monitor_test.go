@@ -47,7 +47,7 @@ func TestRules(t *testing.T) {
 
 const ms = time.Millisecond
 
-// TestVerdicts plays small scenes: text at a time, or an order.
+// TestVerdicts runs sequences of output texts and commands.
 func TestVerdicts(t *testing.T) {
 	type step struct {
 		at   time.Duration
@@ -102,8 +102,8 @@ func TestVerdicts(t *testing.T) {
 		{"watchdog that is allowed", Options{AllowReset: true}, []string{"again"}, nil, []step{{0, "hi\nrst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\nagain\n"}}, Passed, ""},
 		{"brownout", Options{}, nil, nil, []step{{0, "hi\nrst:0xf (BROWN_OUT_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, "supply"},
 		{"restart on purpose", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0xc (RTC_SW_CPU_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n", 4)}, {1, "!close"}}, Ended, ""},
-		{"restart for ever", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0xc (RTC_SW_CPU_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n", 5)}}, Crashed, "keeps resetting"},
-		{"deep sleep for ever", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0x5 (DSLEEP),boot:0xc (SPI_FAST_FLASH_BOOT)\r\n", 50)}, {1, "!close"}}, Ended, ""},
+		{"restart forever", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0xc (RTC_SW_CPU_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n", 5)}}, Crashed, "keeps resetting"},
+		{"deep sleep forever", Options{}, nil, nil, []step{{0, strings.Repeat("hi\nrst:0x5 (DSLEEP),boot:0xc (SPI_FAST_FLASH_BOOT)\r\n", 50)}, {1, "!close"}}, Ended, ""},
 		{"reset line after noise", Options{}, nil, nil, []step{{0, "hi\n\xff\x00\xf0rst:0x8 (TG1WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\n"}}, Crashed, "timer group 1"},
 		{"a word about panics is none", Options{}, nil, nil, []step{{0, "we panicked at noon\nno panic\nException '1'\nBacktrace:\n"}, {1, "!close"}}, Ended, ""},
 	} {

@@ -8,7 +8,7 @@ import (
 type panicText struct {
 	message  string
 	location string
-	open     bool // the message goes on in the next lines
+	open     bool // the message continues in the next lines
 	quoted   bool // and ends with a quote, a comma and the location
 }
 

@@ -125,7 +125,7 @@ func TestPerformanceEvents(t *testing.T) {
 	})
 }
 
-// Monitors report and let the instruction go on, alike in both engines.
+// Monitors report and let the instruction execute, alike in both engines.
 func TestMonitors(t *testing.T) {
 	sw := func(rs2, rs1, off uint32) uint32 { return off>>5<<25 | rs2<<20 | rs1<<15 | 2<<12 | off&31<<7 | 0x23 }
 	bothEngines(t, func(t *testing.T, e Engine) {

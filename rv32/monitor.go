@@ -1,6 +1,6 @@
 package rv32
 
-// Monitors report what an instruction does and let it go on: the bus and stack
+// Monitors report what an instruction does and let it continue: the bus and stack
 // monitors of the chip's ASSIST_DEBUG block are made of them. They are not part
 // of the CPU's state; their owner sets them again after SetState.
 

@@ -79,7 +79,7 @@ func (l Level) String() string {
 	return "unknown"
 }
 
-// Source returns the level as a source behind a resistance in ohms.
+// Source returns the level as a source with an output resistance in ohms.
 func (l Level) Source(ohms uint32) Source {
 	switch l {
 	case Low:

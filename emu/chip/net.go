@@ -17,7 +17,7 @@ const (
 	minHigh = Supply * 3 / 4
 )
 
-// Source is what a device connected to a net does to it: a voltage behind a
+// Source is what a device connected to a net does to it: a voltage with an output
 // resistance. The zero Source is a device that leaves the net alone.
 type Source struct {
 	MilliVolts int32
@@ -141,7 +141,7 @@ func (n *Nets) together(a, b int) bool {
 	return false
 }
 
-// rewire tells the pins of a net whether they share it. Its voltage is resolved
+// rewire informs the pins of a net whether they share it. Its voltage is resolved
 // when all of them have said what they do to it.
 func (n *Nets) rewire(pin int) {
 	nested := n.settling
@@ -230,7 +230,7 @@ func (n *Nets) Report(c Conflict) {
 const shortCircuit = 10
 
 // resolve computes the voltage of a pin's net by adding up conductances, and
-// tells the pins.
+// informs the pins.
 func (n *Nets) resolve(pin int) {
 	var siemens, amperes int64 // in nS and pA
 	i := pin

@@ -101,7 +101,7 @@ func (e *StrictError) Error() string {
 }
 
 // AbsentError is the end of a run whose guest started a device that the chip
-// has and the board does not. Going on would have it wait for ever.
+// has and the board does not. Otherwise it would wait forever.
 type AbsentError struct {
 	Device string // "Bluetooth LE controller"
 	Access Access // the write that started it

@@ -29,7 +29,7 @@ type Config struct {
 	// over Files and the built-in pages.
 	//
 	// A handler is called at the guest instant at which its request is complete,
-	// by the goroutine that runs the network, and guest time stands still until
+	// by the goroutine that runs the network, and guest time is stopped until
 	// it returns. r.Body is complete, with r.ContentLength bytes (at most 4 MiB);
 	// r.RemoteAddr is the station, r.TLS is set for HTTPS; r.Context is never
 	// cancelled. Header, Write and WriteHeader of the ResponseWriter work as in

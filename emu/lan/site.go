@@ -129,7 +129,7 @@ func (n *Network) serveFile(w http.ResponseWriter, r *http.Request) {
 
 func readFile(files fs.FS, name string) ([]byte, error) {
 	f, err := files.Open(name)
-	if err != nil { // also a link that leaves the folder
+	if err != nil { // also a link that leaves the directory
 		return nil, fs.ErrNotExist
 	}
 	defer f.Close()

@@ -89,7 +89,7 @@ func (c *conn) abort() {
 	c.remove(true)
 }
 
-// windowUpdate tells the station that a window which was too small for a full
+// windowUpdate informs the station that a window which was too small for a full
 // segment has opened.
 func (c *conn) windowUpdate() {
 	if c.smallWindow && c.state == tcpEstablished && c.endpoint.window() >= c.maxSegment() {

@@ -137,7 +137,7 @@ func TestSendWindows(t *testing.T) {
 	}{
 		{65535, 2500, []int{1000, 1000, 500}},
 		{65535, 20000, []int{1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000}}, // RFC 6928
-		{2500, 20000, []int{1000, 1000}},                                                  // no small segment behind full ones
+		{2500, 20000, []int{1000, 1000}},                                                  // no small segment after full ones
 		{300, 20000, []int{300}},
 		{0, 20000, nil},
 	} {

@@ -177,7 +177,7 @@ func TestHTTPSMustBeTrusted(t *testing.T) {
 }
 
 // A client that sends nothing, and one that resets the connection during the
-// handshake, leave nothing behind.
+// handshake, leave no connection open.
 func TestHTTPSHandshakeTimeout(t *testing.T) {
 	var log []string
 	s := newStation(t, Config{Log: func(_ emu.Time, line string) { log = append(log, line) }})

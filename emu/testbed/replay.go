@@ -44,7 +44,7 @@ const (
 	// Equal: the run is the recorded one, to its end.
 	Equal
 	// EqualSoFar: the run is equal to the recorded one as far as it went, and the
-	// recording goes on or has no end.
+	// recording continues or has no end.
 	EqualSoFar
 )
 

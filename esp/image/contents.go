@@ -8,7 +8,7 @@ import (
 	"espalier.dev/espalier/esp/partition"
 )
 
-// Contents is the content of a flash chip taken apart.
+// Contents is the parsed content of a flash chip.
 type Contents struct {
 	Size          int    // bytes that were read
 	FlashSize     uint32 // of the chip, as the bootloader's header says

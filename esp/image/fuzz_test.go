@@ -33,7 +33,7 @@ func FuzzParse(f *testing.F) {
 
 // FuzzParseFlash covers what finds bootloader, table and apps.
 func FuzzParseFlash(f *testing.F) {
-	// The table stands in the second sector: mutations of a whole flash would
+	// The table is in the second sector: mutations of a whole flash would
 	// mostly meet padding.
 	b := append(tinyImage(), bytes.Repeat([]byte{0xff}, partition.SectorSize)...)[:partition.SectorSize]
 	f.Add(append(b, partition.Default(0).Binary()...))

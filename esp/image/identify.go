@@ -39,7 +39,7 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Identify tells what b is by its content. It says nothing about validity: a
+// Identify returns the kind of b according to its content. It says nothing about validity: a
 // file is what it tries to be.
 func Identify(b []byte) Kind {
 	switch {

@@ -9,7 +9,7 @@ import (
 	"espalier.dev/espalier/esp/chip"
 )
 
-// Image is an application or bootloader image taken apart. Its slices point
+// Image is an parsed application or bootloader image. Its slices point
 // into the bytes that it was parsed from.
 type Image struct {
 	Header     Header

@@ -16,7 +16,7 @@ import (
 	"espalier.dev/espalier/serial"
 )
 
-// resources is the folder of the espflash crate with Espressif's mask ROM,
+// resources is the directory of the espflash crate with Espressif's mask ROM,
 // bootloader and stub.
 func resources(t testing.TB) string {
 	t.Helper()
@@ -144,7 +144,7 @@ func TestWriteAndBoot(t *testing.T) {
 		{"stub without lines", emuport.Options{NoLines: true}, emu.StrapDownload, Options{Stub: stub(t)}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var said bytes.Buffer // also what nobody hears while a port is away
+			var said bytes.Buffer // including output while the port is disconnected
 			p := board(t, emu.Config{Strap: tc.boot, Output: func(o emu.Output) { said.Write(o.Data) }}, tc.port)
 			back := 0
 			wire := serial.Reconnect(p, func(ctx context.Context, was serial.Info) (serial.Port, error) {

@@ -35,7 +35,7 @@ const (
 	cmdJEDEC    = 0x9f
 )
 
-// attach connects the flash chip and tells the loader its size. It may be
+// attach connects the flash chip and sets its size in the loader. It may be
 // called again.
 func (l *Loader) attach(ctx context.Context) error {
 	if l.attached {

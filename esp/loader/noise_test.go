@@ -130,7 +130,7 @@ func flash(ctx context.Context, p serial.Port, o Options, parts ...Part) error {
 	return err
 }
 
-// reflash is flash by somebody who remembers what the chip held.
+// reflash is flash with a cached copy of the old content.
 func (g *target) reflash(ctx context.Context, p serial.Port, o Options) error {
 	l, err := Connect(ctx, p, o)
 	if err != nil {

@@ -20,20 +20,20 @@ import (
 	"espalier.dev/espalier/serial"
 )
 
-// lent is an emulated chip whose port other programs use.
-type lent struct {
+// sharedChip is an emulated chip whose port other programs use.
+type sharedChip struct {
 	*emuport.Port
 	addr string // as espalier writes it
 	stop func()
 }
 
-// lend serves a chip in real time, or some times that, by rfc2217, tcp or pty.
-func lend(t *testing.T, how string, strap emu.Strap, stream emu.Stream, pace float64) *lent {
+// shareChip serves a chip in real time, or some times that, by rfc2217, tcp or pty.
+func shareChip(t *testing.T, how string, strap emu.Strap, stream emu.Stream, pace float64) *sharedChip {
 	t.Helper()
 	p := board(t, emu.Config{Strap: strap}, emuport.Options{Stream: stream, Pace: pace, NoLines: how != "rfc2217", AnyBaud: how == "tcp"})
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	l := &lent{Port: p}
+	l := &sharedChip{Port: p}
 	if how == "pty" {
 		pty, err := serial.OpenPTY("")
 		if err != nil {
@@ -57,7 +57,7 @@ func lend(t *testing.T, how string, strap emu.Strap, stream emu.Stream, pace flo
 }
 
 // bootsNow takes the chip back from its server and lets it boot.
-func (l *lent) bootsNow(t *testing.T) {
+func (l *sharedChip) bootsNow(t *testing.T) {
 	t.Helper()
 	l.stop()
 	l.Reopen()
@@ -120,26 +120,26 @@ func TestPeersWrite(t *testing.T) {
 		}
 		files = append(files, fmt.Sprintf("0x%x", p.Offset), f)
 	}
-	esptool := func(how string, strap emu.Strap, stream emu.Stream, args ...string) func(*testing.T) *lent {
-		return func(t *testing.T) *lent {
+	esptool := func(how string, strap emu.Strap, stream emu.Stream, args ...string) func(*testing.T) *sharedChip {
+		return func(t *testing.T) *sharedChip {
 			tool := devtest.Tool(t, "esptool")
-			l := lend(t, how, strap, stream, 4)
+			l := shareChip(t, how, strap, stream, 4)
 			addr := strings.Replace(l.addr, "tcp://", "socket://", 1)
 			args := append([]string{"--chip", "esp32c3", "--port", addr}, args...)
 			run(t, tool, append(append(args, "write-flash"), files...)...)
 			return l
 		}
 	}
-	flash := func(args ...string) func(*testing.T) *lent {
-		return func(t *testing.T) *lent {
-			l := lend(t, "pty", emu.StrapDownload, emu.UART0, 4)
+	flash := func(args ...string) func(*testing.T) *sharedChip {
+		return func(t *testing.T) *sharedChip {
+			l := shareChip(t, "pty", emu.StrapDownload, emu.UART0, 4)
 			espflash(t, l.addr, append([]string{"flash", "--port", "/dev/full", "--before", "no-reset", "--after", "no-reset", "--non-interactive", "--chip", "esp32c3", elfFile}, args...)...)
 			return l
 		}
 	}
 	for _, tc := range []struct {
 		name  string
-		write func(*testing.T) *lent
+		write func(*testing.T) *sharedChip
 	}{
 		{"esptool, ROM, TCP", esptool("tcp", emu.StrapDownload, emu.UART0, "--before", "no-reset", "--after", "no-reset", "--no-stub")},
 		{"esptool, stub, TCP", esptool("tcp", emu.StrapDownload, emu.UART0, "--before", "no-reset", "--after", "no-reset")},
@@ -189,7 +189,7 @@ func TestPeersRead(t *testing.T) {
 		{"pty", emu.StrapDownload, emu.UART0},
 	} {
 		t.Run(tc.how+" "+tc.stream.String(), func(t *testing.T) {
-			l := lend(t, tc.how, tc.strap, tc.stream, 4)
+			l := shareChip(t, tc.how, tc.strap, tc.stream, 4)
 			p, err := serial.Open(t.Context(), l.addr, serial.Options{})
 			if err != nil {
 				t.Fatal(err)

@@ -56,7 +56,7 @@ func FuzzSLIP(f *testing.F) {
 		in := appendSLIP(appendSLIP(noise, payload), payload)
 		got := frames(in)
 		if len(got) == 0 || !bytes.Equal(got[len(got)-1], payload) {
-			t.Fatalf("%q does not arrive behind %q", payload, noise)
+			t.Fatalf("%q does not arrive after %q", payload, noise)
 		}
 		for _, f := range got {
 			if len(f) > largestFrame {

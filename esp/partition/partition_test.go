@@ -102,7 +102,7 @@ func TestRefusedCSV(t *testing.T) {
 		{"large size", head + "x, data, fat, , 99999M\n", "is not possible", ""},
 		{"negative size", head + "x, data, fat, , -64K\n", "size -64K means up to 0x10000, but the partition starts at 0x110000", ""},
 		{"flag", head + "x, data, fat, , 4K, encrypted:secret\n", `line 3, column 31: unknown flag "secret"`, "encrypted and readonly"},
-		{"comment behind", head + "x, data, fat, , 4K, , # mine\n", "7 fields; a partition has 6", "lines of their own"},
+		{"trailing comment", head + "x, data, fat, , 4K, , # mine\n", "7 fields; a partition has 6", "lines of their own"},
 		{"no name", head + ", data, fat, , 4K\n", "empty name", ""},
 		{"long name", head + "a_name_of_17_byte, data, fat, , 4K\n", "line 3: partition a_name_of_17_byte: the name has 17 bytes; 16 are kept", "a_name_of_17_byt"},
 		{"duplicate", head + "nvs, data, fat, , 4K\n", "line 3: partition nvs: the name is taken by the partition at 0x9000", ""},

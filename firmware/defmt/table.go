@@ -116,7 +116,7 @@ const maxEntries = 1 << 16
 // cannot be understood.
 //
 // A string is the name of a symbol in .defmt, a JSON object; its address is
-// what stands for it on the wire. Version and encoding are the names of two
+// its encoding on the wire. Version and encoding are the names of two
 // more symbols, wherever they lie.
 func NewTable(symbols []Symbol) (*Table, error) {
 	t := &Table{entries: map[uint16]*entry{}, flags: map[string][]flag{}}

@@ -61,7 +61,7 @@ func (f *File) Commit(path string, perm fs.FileMode) error {
 func Publish(f *os.File, path string, perm fs.FileMode, durable bool) error {
 	err := f.Chmod(perm)
 	if runtime.GOOS == "windows" {
-		err = nil // permissions are those of the folder there
+		err = nil // permissions are those of the directory there
 	}
 	if err == nil && durable {
 		err = f.Sync()
@@ -92,7 +92,7 @@ func (f *File) Discard() {
 // syncDir makes the names in a directory durable.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // NTFS journals names, and folders cannot be opened for it
+		return nil // NTFS journals names, and directories cannot be opened for it
 	}
 	d, err := os.Open(dir)
 	if err != nil {

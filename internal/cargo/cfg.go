@@ -60,7 +60,7 @@ func targetCfg(triple string) cfgSet {
 
 func (s cfgSet) pair(k, v string) { s[k+`="`+v+`"`] = true }
 
-// feature switches a target feature and, when it goes on, what it implies.
+// feature switches a target feature and, when it is turned on, the features that it implies.
 func (s cfgSet) feature(name string, on bool) {
 	if name == "i" || name == "e" { // the base, never printed
 		return

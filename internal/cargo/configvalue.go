@@ -147,5 +147,5 @@ func (v *configValue) words(r *tomldoc.Reader, key string) config.Value[[]string
 
 // relativeTo is where relative paths of a value begin: two levels above its
 // file, which is the directory of .cargo for config.toml and for what it
-// includes from its own folder.
+// includes from its own directory.
 func (v *configValue) relativeTo() string { return filepath.Dir(filepath.Dir(v.node.File())) }

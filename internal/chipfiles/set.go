@@ -34,7 +34,7 @@ func Own() Set { return Set{pins: Pins()} }
 // OfLock returns the pins of a lock. path is for messages.
 func OfLock(f *lock.File, path string) Set { return Set{path: path, pins: f.Blobs} }
 
-// Nearest returns the pins of the espalier.lock in dir or the nearest folder
+// Nearest returns the pins of the espalier.lock in dir or the nearest directory
 // above it, or Own when there is none. Errors are those of lock.Read.
 func Nearest(dir string) (Set, error) {
 	path, err := NearestLock(dir)
@@ -48,7 +48,7 @@ func Nearest(dir string) (Set, error) {
 	return OfLock(f, path), nil
 }
 
-// NearestLock returns the path of the espalier.lock in dir or the nearest folder
+// NearestLock returns the path of the espalier.lock in dir or the nearest directory
 // above it, "" when there is none.
 func NearestLock(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)

@@ -20,7 +20,7 @@ import (
 )
 
 // elsewhere is an environment that has as little as possible in common with
-// this process': time zone, language, folders, processors.
+// this process': time zone, language, directories, processors.
 func elsewhere(dir string, env ...string) []string {
 	return append([]string{
 		"GOMAXPROCS=1", "GOGC=20", "TZ=Asia/Kathmandu", "LANG=tr_TR.UTF-8", "LC_ALL=tr_TR.UTF-8", "NO_COLOR=1", "TERM=dumb",

@@ -11,7 +11,7 @@ import (
 )
 
 // What cargo and the compiler say appears as they print it: in colour on a
-// terminal unless somebody does not want that, and with the user's own paths.
+// terminal unless they are turned off, and with the user's own paths.
 func TestDiagnosticsOnTerminal(t *testing.T) {
 	dir, env := spineProject(t)
 	mini.Edit(t, dir, "app/src/main.rs", "transmute(PRINTF)", "transmute(x)")

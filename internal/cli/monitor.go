@@ -33,7 +33,7 @@ On a terminal Ctrl-C quits, Ctrl-R resets the board, Ctrl-T h lists more keys, a
 board; so is what is piped to standard input. On a pipe the bytes pass unaltered, and what they mean goes to stderr;
 --text, --timestamps and --filter show lines instead. A port that vanishes is waited for.
 
-Without --expect, --fail, --for or --timeout a crash is reported and monitoring goes on.` +
+Without --expect, --fail, --for or --timeout a crash is reported and monitoring continues.` +
 			exits(fault.Program, fault.Port, fault.Chip, fault.Pins, fault.Timeout),
 		Example: `  espalier monitor
   espalier monitor --port /dev/ttyACM0 --reset --expect "ready" --timeout 10s

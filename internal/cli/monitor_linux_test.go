@@ -51,7 +51,7 @@ func says(t *testing.T, b *serial.PTY, text string) {
 	}
 }
 
-// TestMonitorKeys: a person at a terminal, a board behind a port.
+// TestMonitorKeys: a user at a terminal, a board at a port.
 func TestMonitorKeys(t *testing.T) {
 	b := board(t)
 	s := onTerminal(t, nil, "-C", t.TempDir(), "monitor", "--port", b.Path())
@@ -128,7 +128,7 @@ func TestMonitorRestoresTerminal(t *testing.T) {
 	}
 }
 
-// TestMonitorWaitsAtLink: a board behind the link of a pseudo-terminal is
+// TestMonitorWaitsAtLink: a board at the link of a pseudo-terminal is
 // unplugged and plugged in again.
 func TestMonitorWaitsAtLink(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "board")

@@ -16,7 +16,7 @@ import (
 	"espalier.dev/espalier/serial"
 )
 
-// speaker is a board behind a TCP port: it says what it is told to, and hangs
+// speaker is a board at a TCP port that prints given output and hangs
 // up.
 func speaker(t *testing.T, says ...string) string {
 	t.Helper()
@@ -62,7 +62,7 @@ func TestMonitorPipe(t *testing.T) {
 		{"expected", noise, []string{"--expect", "ready"}, 0, "", ""},
 		{"missing", noise, []string{"--expect", "never"}, 1, "", `"never" did not appear`},
 		{"failed", noise, []string{"--fail", "/re[a]dy/"}, 1, "", "matches --fail"},
-		{"a crash goes on", panics + "later\r\n", nil, 1, "", "boom"},
+		{"continues after a crash", panics + "later\r\n", nil, 1, "", "boom"},
 		{"a crash that ends it", panics + "later\r\n", []string{"--expect", "later"}, 1, "", "boom"},
 		{"lines", noise, []string{"--text"}, 0, "\\x00\\xff\\xfe boot\nred\nready\nprompt> ", ""},
 		{"filtered", noise, []string{"--filter", "ready", "--filter", "/^pro/"}, 0, "ready\nprompt> ", ""},

@@ -11,7 +11,7 @@ import (
 )
 
 // TestTemplatesOpen: every template makes a project that opens, under a name
-// of its own, with everything that the template's folder has.
+// of its own, with everything that the template's directory has.
 func TestTemplatesOpen(t *testing.T) {
 	for _, name := range templateNames() {
 		t.Run(name, func(t *testing.T) {

@@ -34,7 +34,7 @@ import (
 
 // TestPhases takes a store that is empty but for archives through every phase
 // of a firmware's way. In each phase espalier is interrupted, and then meets a
-// full disk; the next time the same command goes on from there.
+// full disk; the next time the same command continues from there.
 func TestPhases(t *testing.T) {
 	if inOwnMounts(t) {
 		return

@@ -214,7 +214,7 @@ func TestReadFlashInterrupted(t *testing.T) {
 }
 
 // TestCargoRunner: the real cargo calls espalier as its runner, for the emulated
-// board and for one behind a port.
+// board and for one at a port.
 func TestCargoRunner(t *testing.T) {
 	devtest.Long(t, "real time")
 	cargo := devtest.Tool(t, "cargo")
@@ -273,7 +273,7 @@ func TestCargoRunner(t *testing.T) {
 }
 
 // TestServePort: a board on one machine is flashed and watched from another,
-// through the port that serve-port lends; its modem lines work all the way. There
+// through the port that serve-port shares; its modem lines work all the way. There
 // and back the chip is reset by its watchdog, too.
 func TestServePort(t *testing.T) {
 	devtest.Long(t, "real time")

@@ -37,7 +37,7 @@ func runFileOnPort(cmd *cobra.Command, a *app, name string, o runOptions) error 
 	return runOnPort(cmd.Context(), a, j, symbolROM(cmd.Context(), a), flash, s)
 }
 
-// flashAndMonitor is flash --monitor: it goes on until it is interrupted.
+// flashAndMonitor is flash --monitor: it continues until it is interrupted.
 func flashAndMonitor(ctx context.Context, a *app, j flashJob, o flashOptions) error {
 	s, err := newSession(a, session.Options{KeepGoing: true})
 	if err != nil {

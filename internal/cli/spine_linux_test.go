@@ -177,7 +177,7 @@ func TestNothingOfTheHost(t *testing.T) {
 	dir, env := spineProject(t)
 	for _, v := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "CARGO_HTTP_CAINFO"} {
 		if s, ok := os.LookupEnv(v); ok {
-			env = append(env, v+"="+s) // the way out of this machine
+			env = append(env, v+"="+s) // proxy settings of this machine
 		}
 	}
 	if err := os.Remove(filepath.Join(dir, "espalier.lock")); err != nil {

@@ -27,7 +27,7 @@ import (
 // Login is a user name and a password or token.
 type Login struct {
 	User, Password string
-	helpers        []string // that are told whether it worked
+	helpers        []string // informed of the result
 }
 
 // Source says where logins may come from.
@@ -83,7 +83,7 @@ func (s Source) Find(ctx context.Context, address string) (_ Login, ok bool, err
 	return Login{}, false, failed
 }
 
-// Report tells the helpers whether the server accepted a login, so that they
+// Report informs the helpers whether the server accepted a login, so that they
 // keep it or forget it. Their errors do not matter to a fetch.
 func (s Source) Report(ctx context.Context, address string, l Login, accepted bool) {
 	u, err := url.Parse(address)
@@ -130,7 +130,7 @@ func (s Source) helper(ctx context.Context, helper, operation, input string) (Lo
 	case filepath.IsAbs(strings.Fields(helper + " ")[0]):
 		cmd = exec.CommandContext(ctx, "sh", "-c", helper+` "$@"`, helper, operation)
 	default:
-		// git finds its own helpers in a folder that only it knows.
+		// git finds its own helpers in a directory that only it knows.
 		words := strings.Fields(helper)
 		if _, err := exec.LookPath("git-credential-" + words[0]); err == nil {
 			cmd = exec.CommandContext(ctx, "git-credential-"+words[0], append(words[1:], operation)...)

@@ -19,7 +19,7 @@ import (
 )
 
 // noisyBoard is a board whose flash begins with noise, so that its ROM prints and
-// resets for ever; it has done so for a second.
+// resets forever; it has done so for a second.
 func noisyBoard(t *testing.T, pace float64) *emuport.Port {
 	t.Helper()
 	rom, err := os.ReadFile(filepath.Join(devtest.Peers(t), "espflash", "resources", "roms", "esp32c3_rev300_rom.elf"))

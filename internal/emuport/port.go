@@ -362,7 +362,7 @@ func (p *Port) Close() error {
 }
 
 // Reopen opens the port again after Close: bytes on the wire are lost and the
-// clock goes on.
+// clock continues.
 func (p *Port) Reopen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 	"espalier.dev/espalier/internal/atomicfile"
 )
 
-// Cache is a folder of files, one for each board. The zero value remembers
+// Cache is a directory of files, one for each board. The zero value remembers
 // nothing.
 type Cache struct {
 	Dir string

@@ -94,7 +94,7 @@ func (b *Board) Close(ctx context.Context, err error) error {
 	return Fault(err)
 }
 
-// Start is Close for a caller that goes on with the port, to monitor the board:
+// Start is Close for a caller that continues to use the port, to monitor the board:
 // after a success the port stays open and is returned. It no longer reconnects by
 // itself.
 func (b *Board) Start(ctx context.Context, err error) (serial.Port, error) {

@@ -118,7 +118,7 @@ func (c *Config) matching(section, address string) []entry {
 // match compares an address with a pattern by the rules of http.<url>.*
 // (git-config(1)): scheme and port are equal, a label "*" of the host stands
 // for one label, the path begins with the pattern's, whole components. The
-// rank tells how specific the match is: characters of the host, of the path.
+// rank is the specificity of the match: characters of the host, of the path.
 func match(pattern, address string) (rank [2]int, ok bool) {
 	p, err := url.Parse(pattern)
 	if err != nil {

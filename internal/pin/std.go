@@ -15,7 +15,7 @@ import (
 )
 
 // stdCrates reads the standard library's own lock out of the toolchain.
-// library is the folder of its workspace, absolute inside the rootfs.
+// library is the directory of its workspace, absolute inside the rootfs.
 func (s *Session) stdCrates(ctx context.Context, f *lock.File, rootfs store.Digest, library string) (*cargo.Lock, error) {
 	e, err := s.Store.Lookup(ctx, rootfs, strings.TrimPrefix(library, "/")+"/Cargo.lock")
 	if err != nil {

@@ -95,7 +95,7 @@ func (r compilerRequest) rust(host string) rustdist.Request {
 }
 
 // toolchain chooses and assembles the compiler. f has the git crates. The
-// string is the folder of the standard library's workspace, empty when the
+// string is the directory of the standard library's workspace, empty when the
 // library is ready-made.
 func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.File, req Request) (lock.Toolchain, string, error) {
 	var none lock.Toolchain

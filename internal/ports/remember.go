@@ -31,7 +31,7 @@ func (r Remembered) Matches(i serial.Info) bool {
 	return i.Name == r.Name
 }
 
-// StateDir returns the folder for what espalier notes about the project in dir
+// StateDir returns the directory for what espalier notes about the project in dir
 // or above: target/espalier, which no project commits. The error is of kind
 // fault.Usage when there is no project.
 func StateDir(dir string) (string, error) {

@@ -102,7 +102,7 @@ type NetConfig struct {
 	Mode       config.Value[string]   // "isolated", "host", "none"
 	Hosts      config.Value[[]string] // name=address
 	Forward    config.Value[[]string] // [address:]port:port of the guest
-	Serve      config.Value[string]   // folder; relative to the directory that was opened
+	Serve      config.Value[string]   // directory; relative to the directory that was opened
 }
 
 // DefaultSSID and DefaultPassphrase are those of a network that is not configured.

@@ -17,11 +17,11 @@ import (
 // tree collects the input tree. The rule (docs/project.md): every file on disk
 // below a scope, but not
 //
-//   - version control folders, cargo's target directories and credentials,
+//   - version control directories, cargo's target directories and credentials,
 //     espalier.lock, and files of editors and desktops;
 //   - what .gitignore excludes, unless git tracks it, or it is a file that
 //     cargo or espalier reads by its name, or it is in an own package or a
-//     .cargo folder, or own sources name it in a string, or build.include
+//     .cargo directory, or own sources name it in a string, or build.include
 //     lists it.
 //
 // A machine's own excludes (.git/info/exclude, core.excludesFile) do not count:

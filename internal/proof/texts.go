@@ -17,7 +17,7 @@ type Condition struct {
 }
 
 // orderCause is the cause of texts with the same words in another order.
-const orderCause = "names in another order: a build script or macro lists a folder and does not sort"
+const orderCause = "names in another order: a build script or macro lists a directory without sorting"
 
 // Order reports whether d is a text with the same words in another order.
 func (d Difference) Order() bool { return strings.Contains(d.Cause, orderCause) }

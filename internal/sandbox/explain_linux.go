@@ -112,7 +112,7 @@ func explain(err error, f facts) error {
 		text += ": " + cause
 	}
 	hints = append(hints, "espalier doctor   # tests each part of the sandbox",
-		"add --no-sandbox to go on without it: results are marked as not hermetic and are never shared")
+		"add --no-sandbox to build without it: results are marked as not hermetic and are never shared")
 	return fault.Wrap(fault.Sandbox, e.err, text, hints...)
 }
 

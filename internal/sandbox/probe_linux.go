@@ -82,7 +82,7 @@ func probe(ctx context.Context) Report {
 		switch {
 		case se.stage == stageOverlay && m.overlay:
 			m.overlay = false
-			r.Notes = append(r.Notes, "no overlay mounts ("+se.err.Error()+"): writable inputs are copied for each step, which costs time; Linux 5.11 or newer has them for everybody")
+			r.Notes = append(r.Notes, "no overlay mounts ("+se.err.Error()+"): writable inputs are copied for each step, which costs time; Linux 5.11 or newer supports them for all users")
 			continue
 		case m.userNS && os.Geteuid() == 0 && mayWorkAsRoot(se) && !mapped(j.uid()):
 			err = explain(&stageError{se.stage, se.what, &oneUserError{se.err}}, hostFacts())

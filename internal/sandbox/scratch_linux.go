@@ -42,7 +42,7 @@ func (l Local) scratchBase(st *store.Store) string {
 func newScratch(base string) (*scratch, error) {
 	fail := func(err error) error {
 		return fault.Wrap(fault.Usage, err, "making a temporary directory for the sandbox",
-			"choose a folder on a disk with space that you may write to: export TMPDIR=/path/to/directory")
+			"choose a directory on a disk with space that you may write to: export TMPDIR=/path/to/directory")
 	}
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return nil, fail(err)

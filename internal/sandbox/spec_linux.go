@@ -70,7 +70,7 @@ type message struct {
 const (
 	stageExec      = "re-executing espalier"
 	stageClone     = "user namespace"
-	stageFolders   = "input folders"
+	stageFolders   = "input directories"
 	stagePrivate   = "private mounts"
 	stageTmpfs     = "tmpfs mount"
 	stageRootfs    = "root file system"

@@ -37,7 +37,7 @@ func (b *Emulated) finish() error {
 	case testbed.Equal:
 		b.ui.Note("the run is the recorded one: %d instructions, trace %s", instructions, traceText(trace))
 	case testbed.EqualSoFar:
-		b.ui.Note("the recording goes on; up to here the run is the same")
+		b.ui.Note("the recording continues; up to here the run is the same")
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func (r *run) loop(ctx context.Context) error {
 	return nil
 }
 
-// wanted is how long the board may go on without the monitor.
+// wanted is how long the board may run without the monitor.
 func (r *run) wanted() time.Duration {
 	now := r.board.Now()
 	d := period - now%period

@@ -24,7 +24,7 @@ type Serial struct {
 type Reopen func(ctx context.Context, was serial.Info) (serial.Port, error)
 
 // NewSerial returns the board on an open port, which it closes. reopen may be
-// nil: serial.Reopen with an hour's patience then.
+// nil: then serial.Reopen with a timeout of one hour.
 func NewSerial(p serial.Port, reopen Reopen) *Serial {
 	if reopen == nil {
 		reopen = func(ctx context.Context, was serial.Info) (serial.Port, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Symbols opens the ELFs of a firmware and of the mask ROM, which name addresses
-// and decode defmt frames; nil stands for an ELF that there is not. A run without
+// and decode defmt frames; nil means that there is no ELF. A run without
 // them is only less readable, so one that cannot be read is a note.
 func Symbols(elf, rom []byte, u *ui.UI) *firmware.Symbols {
 	open := func(what string, b []byte) *firmware.ELF {

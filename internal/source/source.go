@@ -40,7 +40,7 @@ func Tree(ctx context.Context, st *store.Store, p *project.Project) (store.Diges
 			dirs[d] = true
 		}
 	}
-	// A folder whose files have not changed since the last time is hashed and
+	// A directory whose files have not changed since the last time is hashed and
 	// not written.
 	return st.ImportDir(ctx, p.Root, store.ImportOptions{Filter: func(name string, info fs.FileInfo) bool {
 		if info.IsDir() {
@@ -62,7 +62,7 @@ func Stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock [
 }
 
 // Scripts is Stubs with the real build scripts, and with what else may belong
-// to them: Rust files outside of the folders of crates.
+// to them: Rust files outside of the directories of crates.
 func Scripts(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
 	links := p.Links()
 	real := map[string]bool{}
@@ -165,7 +165,7 @@ func putFile(put func(string, bool, io.Reader) error, p *project.Project, f proj
 	return put(f.Path, f.Exec, r)
 }
 
-// patching are the folders of own packages that [patch] or [replace] puts in
+// patching are the directories of own packages that [patch] or [replace] puts in
 // the place of a dependency, and of those that they use themselves.
 func patching(p *project.Project, links project.Links) map[string]bool {
 	dirs := map[string]bool{}

@@ -148,9 +148,9 @@ func TestStubs(t *testing.T) {
 	}
 }
 
-// Crate roots behind symbolic links to directories are stubs, too: a member
-// that is a link, a src folder that is one, and a path dependency through a
-// linked folder (rust-lang/cargo#13773).
+// Crate roots that are reached through symbolic links to directories are stubs, too: a member
+// that is a link, a src directory that is one, and a path dependency through a
+// linked directory (rust-lang/cargo#13773).
 func TestStubsBehindLinks(t *testing.T) {
 	manifest := func(name, more string) string {
 		return "[package]\nname = '" + name + "'\nversion = '0.1.0'\nedition = '2021'\n" + more

@@ -251,7 +251,7 @@ func fullDisk(dir string) error {
 		case fault.KindOf(err) != fault.Usage:
 			return fmt.Errorf("%s: kind %d", what, fault.KindOf(err))
 		case !strings.Contains(strings.Join(fault.Hints(err), "\n"), "espalier gc") || !strings.Contains(err.Error(), dir):
-			return fmt.Errorf("%s: %v lacks the way out: %q", what, err, fault.Hints(err))
+			return fmt.Errorf("%s: %v lacks the remedy: %q", what, err, fault.Hints(err))
 		}
 		left, err := os.ReadDir(filepath.Join(dir, tempDir))
 		if err != nil || len(left) > 0 {

@@ -140,7 +140,7 @@ func TestSealOfAnEarlierBoot(t *testing.T) {
 	}
 	sl, err := s.readSeal(root)
 	if err != nil || sl.boot != "" {
-		t.Errorf("after hashing the seal must be believed for ever: %+v, %v", sl, err)
+		t.Errorf("after hashing the seal must be valid permanently: %+v, %v", sl, err)
 	}
 	reboot(true) // power was lost before the file was on the disk
 	if _, err := open(t, dir).TreePath(t.Context(), root); !errors.Is(err, ErrMissing) {

@@ -61,7 +61,7 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 		return Report{}, err
 	}
 	if err := s.create(); err != nil {
-		return Report{}, s.writing("its folders", err)
+		return Report{}, s.writing("its directories", err)
 	}
 	g := &collector{s: s, p: p, alone: alone, now: time.Now(), live: map[string]bool{}, liveResults: map[string]bool{}, walked: map[string]bool{}}
 	if err := g.mark(ctx); err != nil {

@@ -38,14 +38,14 @@ type stage struct {
 }
 
 type node struct {
-	kind     EntryType
-	source   string
-	digest   Digest
-	exec     bool
-	ready    bool // a file's digest is known
-	target   string
-	children map[string]*node
-	duplicates   []*node // files for the same path that were added while this one was being written
+	kind       EntryType
+	source     string
+	digest     Digest
+	exec       bool
+	ready      bool // a file's digest is known
+	target     string
+	children   map[string]*node
+	duplicates []*node // files for the same path that were added while this one was being written
 }
 
 func newStage(s *Store, dir string, mtime time.Time) *stage {
@@ -100,7 +100,7 @@ func (g *stage) mkdir(path string) error {
 	if g.dir == "" {
 		return nil
 	}
-	return g.s.writing("a folder", os.Mkdir(g.host(path), 0o755))
+	return g.s.writing("a directory", os.Mkdir(g.host(path), 0o755))
 }
 
 func (g *stage) host(path string) string { return filepath.Join(g.dir, filepath.FromSlash(path)) }
@@ -290,7 +290,7 @@ func (g *stage) close(ctx context.Context, n *node, path string, keep func(Diges
 			err = setTime(g.host(path), g.mtime)
 		}
 		if err != nil {
-			return Digest{}, g.s.writing("a folder", err)
+			return Digest{}, g.s.writing("a directory", err)
 		}
 	}
 	return d, nil

@@ -75,7 +75,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	}
 	if err != nil {
 		s.Close()
-		return nil, s.writing("its folders", err)
+		return nil, s.writing("its directories", err)
 	}
 	return s, nil
 }

@@ -271,7 +271,7 @@ func (s *Store) normalise(folder string) error {
 	})
 	for _, dir := range later {
 		if err == nil {
-			err = s.writing("the time of a folder", setTime(dir, treeTime))
+			err = s.writing("the time of a directory", setTime(dir, treeTime))
 		}
 	}
 	return err

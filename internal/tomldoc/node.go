@@ -122,7 +122,7 @@ type Error struct {
 	File   string
 	Pos    Pos
 	Msg    string
-	Source string // the line, for whoever wants to draw a caret under Pos.Col
+	Source string // the line, to print with a caret under Pos.Col
 }
 
 // Error is "file:line:col: message".

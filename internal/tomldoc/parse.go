@@ -16,7 +16,7 @@ import (
 // Cargo.lock of a firmware is a few hundred kilobytes.
 const MaxSize = 16 << 20
 
-// Parse reads a document; name stands in its errors, which are of type *Error.
+// Parse reads a document; name is used in its errors, which are of type *Error.
 // The root is a table. A UTF-8 byte order mark is skipped, as cargo does.
 func Parse(name string, b []byte) (*Node, error) {
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))

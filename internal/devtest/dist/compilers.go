@@ -14,7 +14,7 @@ import (
 )
 
 // FromRustup lists the components of a toolchain that rustup has installed
-// (a folder of RUSTUP_HOME/toolchains), by the lists that it keeps of them,
+// (a directory of RUSTUP_HOME/toolchains), by the lists that it keeps of them,
 // and the date of the channel. Documentation is left out.
 func FromRustup(dir string) (components []Component, date string, err error) {
 	lib := filepath.Join(dir, "lib", "rustlib")

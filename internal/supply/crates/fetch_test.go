@@ -64,7 +64,7 @@ func crate(name, version, content string) lock.Crate {
 	return lock.Crate{Name: name, Version: version, Digest: store.DigestOf([]byte(content))}
 }
 
-func TestFetchBelievesChecksumsAlone(t *testing.T) {
+func TestFetchVerifiesChecksums(t *testing.T) {
 	wanted := []lock.Crate{crate("a", "1.0.0", "A"), crate("b", "0.1.0+meta", "B")}
 	for name, c := range map[string]struct {
 		files map[string]string

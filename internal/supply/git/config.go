@@ -26,7 +26,7 @@ func sourceID(g lock.Git) string {
 }
 
 // Sources returns the cargo configuration that replaces each git source by the
-// link folder of its tree. root is where the checkouts are mounted, as in
+// link directory of its tree. root is where the checkouts are mounted, as in
 // "/cargo/git/checkouts".
 func Sources(gits []lock.Git, root string) string {
 	var b strings.Builder

@@ -22,7 +22,7 @@ type Packages struct{ w *writer }
 
 // Needs lists what the package called name, and those of the same commit on
 // which it depends by path, take from git repositories. What tests need does
-// not count: nobody tests a dependency.
+// not count: tests of dependencies are not run.
 func (p Packages) Needs(name string) []Dependency {
 	var out []Dependency
 	seen := map[string]bool{}

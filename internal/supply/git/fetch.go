@@ -43,13 +43,13 @@ type Fetcher struct {
 // maxSubmodules bounds recursion; a repository can name itself.
 const maxSubmodules = 64
 
-// Fetch unpacks src's commit with the members' link folder and returns its pin.
+// Fetch unpacks src's commit with the members' link directory and returns its pin.
 func (f *Fetcher) Fetch(ctx context.Context, src Source, members []Member) (lock.Git, error) {
 	return f.fetch(ctx, src, func(*writer) []Member { return members })
 }
 
 // FetchAll unpacks src's commit with a link for every package in it, for a
-// resolver that has yet to choose, and tells what these packages need.
+// resolver that has yet to choose, and returns the dependencies of these packages.
 func (f *Fetcher) FetchAll(ctx context.Context, src Source) (lock.Git, Packages, error) {
 	var p Packages
 	pin, err := f.fetch(ctx, src, func(w *writer) []Member {
@@ -166,7 +166,7 @@ func (f *Fetcher) expand(ctx context.Context, repo, prefix string) (string, erro
 	return h.String(), nil
 }
 
-// open makes an empty bare repository in a temporary folder.
+// open makes an empty bare repository in a temporary directory.
 func (f *Fetcher) open() (*gogit.Repository, func(), error) {
 	dir, err := os.MkdirTemp(f.TempDir, "git-")
 	if err != nil {

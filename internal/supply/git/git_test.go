@@ -225,7 +225,7 @@ func TestSources(t *testing.T) {
 		{URL: "https://forge.invalid/a.git", Commit: "c1"},
 		{URL: "https://forge.invalid/b", Ref: "rev=abc", Commit: "c2"},
 	}, "/cargo/git/checkouts")
-	// The numbers in the folders' names are the first 8 bytes of the SHA-256 of
+	// The numbers in the directories' names are the first 8 bytes of the SHA-256 of
 	// the source's name: printf %s 'git+https://forge.invalid/b?rev=abc' | sha256sum
 	want := `[source.espalier-git-1]
 directory = "/cargo/git/checkouts/a-1167b2bf41ce57e3/c1/.espalier"

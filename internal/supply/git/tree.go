@@ -17,7 +17,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// LinkDir is the folder of links to members inside the tree of a commit. It is
+// LinkDir is the directory of links to members inside the tree of a commit. It is
 // the directory source that cargo sees: cargo looks for the workspace root
 // lexically, so ".espalier/<member>/.." must lie inside the tree.
 const LinkDir = ".espalier"
@@ -119,7 +119,7 @@ func parseManifest(text []byte) manifest {
 	return m
 }
 
-// link writes the manifests, the checksum files of the members and the folder
+// link writes the manifests, the checksum files of the members and the directory
 // of links.
 func (w *writer) link(ctx context.Context, src Source, members []Member) error {
 	slices.SortFunc(w.manifests, func(a, b manifest) int { return strings.Compare(a.dir, b.dir) })
@@ -144,7 +144,7 @@ func (w *writer) link(ctx context.Context, src Source, members []Member) error {
 	for _, mf := range w.manifests {
 		text := mf.text
 		if chosen[mf.dir] && mf.dir != "" && !mf.workspace && !mf.explicit {
-			// Seen from the link folder the only workspace root is the top of the
+			// Seen from the link directory the only workspace root is the top of the
 			// tree; a member of a nested workspace would inherit from the wrong one.
 			if root, ok := w.nearestRoot(mf.dir); ok && root != "" {
 				var err error

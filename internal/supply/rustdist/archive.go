@@ -37,11 +37,11 @@ type Sink interface {
 }
 
 // Unpack writes the files of a component archive to to, below usr/. name is
-// the archive's file name, whose suffix tells the compression. open returns
+// the archive's file name, whose suffix names the compression. open returns
 // the archive from its start; it is called once.
 //
-// An archive is a folder NAME with the files components (a list of
-// subfolders), rust-installer-version, and for each component a folder with
+// An archive is a directory NAME with the files components (a list of
+// subdirectories), rust-installer-version, and for each component a directory with
 // manifest.in, a list of "file:PATH" and "dir:PATH" that is what its install
 // script would copy. Nothing else is taken, and everything that is listed must
 // be there: an archive that was cut, or that lists a file twice, is an error.
@@ -102,9 +102,9 @@ func (t truncation) Read(p []byte) (int, error) {
 // that they name, so what is written is compared with them at the end.
 type unpacker struct {
 	to     Sink
-	root   string          // the archive's only top-level folder
+	root   string          // the archive's only top-level directory
 	parts  []string        // of the file components
-	listed map[string]bool // "PART/PATH" of manifest.in: true for a folder
+	listed map[string]bool // "PART/PATH" of manifest.in: true for a directory
 	lists  int             // how many manifest.in have been read
 	files  []string        // "PART/PATH" of what was written
 	total  int64
@@ -142,7 +142,7 @@ func (u *unpacker) entry(ctx context.Context, h *tar.Header, r io.Reader) error 
 		u.root = root
 	}
 	if root != u.root {
-		return fmt.Errorf("entry %q is outside of the folder %s", h.Name, u.root)
+		return fmt.Errorf("entry %q is outside of the directory %s", h.Name, u.root)
 	}
 	part, below, nested := strings.Cut(rest, "/")
 	switch {
@@ -155,7 +155,7 @@ func (u *unpacker) entry(ctx context.Context, h *tar.Header, r io.Reader) error 
 		}
 		return err
 	case !nested:
-		return nil // the install script, licences, the folder itself
+		return nil // the install script, licences, the directory itself
 	case below == "manifest.in":
 		return u.readListing(part, r)
 	}
@@ -181,7 +181,7 @@ func (u *unpacker) entry(ctx context.Context, h *tar.Header, r io.Reader) error 
 		}
 		return u.to.Symlink(dest, h.Linkname)
 	}
-	return fmt.Errorf("entry %q is neither a file, a folder nor a symlink (type %q)", h.Name, h.Typeflag)
+	return fmt.Errorf("entry %q is neither a file, a directory nor a symlink (type %q)", h.Name, h.Typeflag)
 }
 
 // librarySource is where rust-src has the workspace of the standard library.
@@ -254,7 +254,7 @@ func (u *unpacker) finish() error {
 	return nil
 }
 
-// listing finds the line that covers a file: its own, or that of a folder
+// listing finds the line that covers a file: its own, or that of a directory
 // above it.
 func (u *unpacker) listing(f string) (string, bool) {
 	if dir, ok := u.listed[f]; ok && !dir {

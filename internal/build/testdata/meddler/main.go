@@ -2,8 +2,8 @@
 // then becomes the program that follows "--". Tests put it in front of cargo.
 //
 //	times DIR SECOND   sets the times of everything below DIR
-//	move FROM TO       copies a folder and gives the copy's files the present time
-//	keep FROM TO       copies a folder with its times
+//	move FROM TO       copies a directory and gives the copy's files the present time
+//	keep FROM TO       copies a directory with its times
 package main
 
 import (

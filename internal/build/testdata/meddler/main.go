@@ -1,8 +1,9 @@
-// Command meddler breaks one promise of the sandbox's layout from inside, and
-// then becomes the program that follows "--". Tests put it in front of cargo.
+// Command meddler changes files in the sandbox so that a condition of the layout
+// is violated, and then executes the program that follows "--". Tests run cargo
+// through it.
 //
 //	times DIR SECOND   sets the times of everything below DIR
-//	move FROM TO       copies a directory and gives the copy's files the present time
+//	move FROM TO       copies a directory and sets the times of the copy to the current time
 //	keep FROM TO       copies a directory with its times
 package main
 

@@ -1,5 +1,5 @@
-// Command inside is what the tests run in a sandbox: it looks around and
-// reports what it sees as JSON, or does one small thing.
+// Command inside is the program that tests run in a sandbox: it reports its
+// environment as JSON, or performs a single operation.
 package main
 
 import (
@@ -55,7 +55,7 @@ func main() {
 			os.Stdout.Write(b)
 			os.Stderr.Write(b)
 		}
-	case "daemon": // leaves a process in its own session behind that holds on to the output
+	case "daemon": // starts a process in its own session that keeps the output open
 		c := exec.Command("/inside", "sleep", args[0])
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
@@ -72,7 +72,7 @@ func main() {
 		check(os.Chmod("/out/dir/sub", 0))
 		check(os.Symlink("/etc/passwd", "/out/sneaky"))
 		check(os.Symlink("/", "/out/rootlink"))
-	case "rewrite": // file below /target: append, replace a folder
+	case "rewrite": // file below /target: append, replace a directory
 		f, err := os.OpenFile("/target/old", os.O_APPEND|os.O_WRONLY, 0)
 		check(err)
 		_, err = f.WriteString(" and new")

@@ -127,8 +127,9 @@ func TestEventsDocument(t *testing.T) {
 		documented[m[1]] = true
 	}
 	used := map[string]bool{}
-	call := regexp.MustCompile(`\.Event\("([a-z-]+)"`)
-	for _, dir := range []string{".", "../ui", "../console", "../session"} {
+	// The name is an argument of the printer or the result of an EventName method.
+	call := regexp.MustCompile(`(?:\.Event\(|EventName\(\) string \{ return )"([a-z-]+)"`)
+	for _, dir := range []string{".", "../ui", "../console", "../session", "../inspect"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

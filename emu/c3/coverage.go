@@ -20,7 +20,7 @@ const (
 
 var chipCoverage = []coverage{
 	{[]string{"INTERRUPT_CORE0"}, levelModelled, "62 sources to 31 lines, level and edge, priority, threshold, live source status", ""},
-	{[]string{"SYSTEM"}, levelPartial, "CPU and APB clock, resets of blocks, software interrupts, clock gates of AES, SHA, RSA, DS, HMAC, GDMA and TWAI",
+	{[]string{"SYSTEM"}, levelPartial, "CPU and APB clock, resets of blocks, software interrupts, clock gates of AES, SHA, RSA, DS, HMAC, GDMA, TWAI and I2S0",
 		"clock gates of other blocks, power-down of memories"},
 	{[]string{"EFUSE"}, levelModelled, "all blocks, burn, write and read protection, key purposes, Reed-Solomon code of blocks 1 to 10", ""},
 	{[]string{"RTC_CNTL"}, levelPartial, "software resets and causes, STORE registers, slow-clock time and alarm, RTC and super watchdog, light and deep " +
@@ -40,6 +40,8 @@ var chipCoverage = []coverage{
 		"operations take no time; suspend and resume, automatic waiting"},
 	{[]string{"SPI2"}, levelPartial, "master on one, two or four lines, by CPU or DMA, with segments; slave in full duplex",
 		"delays of inputs and outputs"},
+	{[]string{"I2S0"}, levelPartial, "transmitter and receiver by DMA, master and slave, TDM, raw PDM and standard formats",
+		"conversion of PCM to PDM, companding, the MCLK output"},
 	{[]string{"I2C0"}, levelModelled, "master and slave, bit by bit on the lines: clock stretching, arbitration, timeouts, bus recovery", ""},
 	{[]string{"GDMA"}, levelPartial, "three channels each way, descriptor lists, owner check, EOF, errors, priorities, memory to memory",
 		"single bytes between software and FIFO; a channel has no limit of bandwidth"},
@@ -57,5 +59,5 @@ var chipCoverage = []coverage{
 		"TSF and TBTT interrupts", "rate tables are storage"},
 	{[]string{"FE", "FE2", "NRX", "BB", "UNDOCUMENTED_60011000"}, levelPartial, "calibration completes at once", "the radio itself: signal quality is set by the user"},
 	{[]string{"BT"}, levelNone, "", "starting the controller ends the run"},
-	{[]string{"UHCI0", "TWAI", "I2S0", "DEDIC_GPIO", "WORLD"}, levelNone, "", ""},
+	{[]string{"UHCI0", "TWAI", "DEDIC_GPIO", "WORLD"}, levelNone, "", ""},
 }

@@ -157,6 +157,16 @@ func (g *gdma) receiver(p dmaPeripheral) *dmaIn {
 	return best
 }
 
+// starved raises IN_DSCR_EMPTY where a peripheral has data and the list of the
+// side that served it has ended.
+func (g *gdma) starved(p dmaPeripheral) {
+	for n := range g.chans {
+		if i := &g.chans[n].in; !i.s.Run && i.s.LastDone != 0 && i.get(gdPeriSel) == uint32(p) {
+			i.channel.intr.raise(gdIntInEmpty)
+		}
+	}
+}
+
 // side returns the list whose register is at off, and the register's offset in
 // its group.
 func (g *gdma) side(off uint32) (l *dmaList, reg uint32) {

@@ -14,6 +14,7 @@ const (
 	srcGPIONMI        = 17
 	srcSPI1           = 18
 	srcSPI2           = 19
+	srcI2S0           = 20
 	srcUART0          = 21
 	srcUART1          = 22
 	srcLEDC           = 23

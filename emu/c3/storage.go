@@ -20,7 +20,6 @@ func unmodelled() []*storage {
 	}{
 		{"UHCI0", 0x60014000, nil},
 		{"TWAI", 0x6002b000, nil},
-		{"I2S0", 0x6002d000, nil},
 		{"DEDIC_GPIO", 0x600cf000, nil},
 		{"WORLD", 0x600d0000, nil},
 	}

@@ -39,7 +39,7 @@ var chipCoverage = []coverage{
 	{[]string{"SPI1"}, levelPartial, "commands to the flash, user transactions, cipher text of the manual encryption",
 		"operations take no time; suspend and resume, automatic waiting"},
 	{[]string{"SPI2"}, levelPartial, "master on one, two or four lines, by CPU or DMA, with segments; slave in full duplex",
-		"delays of inputs and outputs"},
+		"the slave in half duplex, with commands; delays of inputs and outputs"},
 	{[]string{"I2S0"}, levelPartial, "transmitter and receiver by DMA, master and slave, TDM, raw PDM and standard formats",
 		"conversion of PCM to PDM, companding, the MCLK output"},
 	{[]string{"I2C0"}, levelModelled, "master and slave, bit by bit on the lines: clock stretching, arbitration, timeouts, bus recovery", ""},

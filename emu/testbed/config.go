@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/defaultnet"
 	"espalier.dev/espalier/emu/faults"
 	"espalier.dev/espalier/emu/lan/uplink"
 )
 
 // Defaults of the emulated access point.
 const (
-	DefaultSSID       = "espalier"
-	DefaultPassphrase = "a trellis in the air"
+	DefaultSSID       = defaultnet.SSID
+	DefaultPassphrase = defaultnet.Passphrase
 )
 
 // Network is which network the board reaches through the access point.

@@ -68,6 +68,7 @@ func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, lookup fun
 
 // newRoot builds the command tree.
 func newRoot(a *app) *cobra.Command {
+	showsVersion := false
 	root := &cobra.Command{
 		Use:   "espalier",
 		Short: "build embedded Rust for the ESP32-C3 reproducibly, and run it",
@@ -81,6 +82,10 @@ emulated one.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if showsVersion {
+				showVersion(a.ui)
+				return nil
+			}
 			cmd.SetOut(a.ui.Writer(ui.Stderr))
 			_ = cmd.Help()
 			return fault.New(fault.Usage, "no verb", "espalier help VERB explains a verb")
@@ -96,6 +101,7 @@ emulated one.`,
 	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(groups()...)
 	root.Flags().BoolP("help", "h", false, "list the verbs")
+	root.Flags().BoolVarP(&showsVersion, "version", "V", false, "print version, commit and date, as the verb version does")
 	for _, v := range a.verbs {
 		cmd := v.make(a)
 		cmd.Flags().BoolP("help", "h", false, "explain this verb")

@@ -12,6 +12,7 @@ import (
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/templates"
 )
 
 type demoOptions struct {
@@ -52,7 +53,7 @@ a network and fetches a page. The project stays on disk. A second call continues
 
 func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 	if _, err := os.Stat(filepath.Join(dir, "Cargo.toml")); errors.Is(err, fs.ErrNotExist) {
-		if err := CopyTemplate(demoTemplate, dir, demoTemplate); err != nil {
+		if err := templates.Copy(demoTemplate, dir, demoTemplate); err != nil {
 			return err
 		}
 		a.ui.Note("made %s from the template %s", short(dir), demoTemplate)

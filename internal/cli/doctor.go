@@ -1,23 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/doctor"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/lock"
-	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/project"
-	"espalier.dev/espalier/internal/sandbox"
-	"espalier.dev/espalier/internal/supply/debian"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -46,38 +38,32 @@ came from instead.` + exits(fault.Pins, fault.Sandbox),
 	return cmd
 }
 
-// finding is one line of doctor.
-type finding struct {
-	What  string   `json:"what"`
-	OK    bool     `json:"ok"`
-	Text  string   `json:"text"`
-	Hints []string `json:"hints,omitempty"`
-	err   error
-}
-
-// bad makes the finding of an error.
-func bad(what string, err error) finding {
-	err = classify(err)
-	return finding{What: what, Text: err.Error(), Hints: fault.Hints(err), err: err}
-}
-
 func (a *app) doctor(ctx context.Context) error {
-	checks := []func(context.Context) finding{a.checkSandbox, a.checkStore, a.checkSupplier, a.checkProject}
+	findings, err := doctor.Check(ctx, doctor.Subject{
+		Dir:       a.projectDir(),
+		Options:   a.projectOptions(project.Flags{}),
+		Settings:  func() (*project.Project, error) { return a.settings(project.Flags{}) },
+		OpenStore: a.openStore,
+	})
+	if err != nil {
+		return err
+	}
 	var first error
 	failed := 0
-	for _, check := range checks {
-		f := check(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
+	for _, f := range findings {
+		if f.Err != nil {
+			err := classify(f.Err)
+			f.Text = cmp.Or(f.Text, err.Error())
+			if f.Hints == nil {
+				f.Hints = fault.Hints(err)
+			}
+			first = cmp.Or(first, err)
 		}
 		a.ui.Event("check", f)
 		mark := a.ui.Paint(ui.Stdout, ui.Green, "ok  ")
 		if !f.OK {
 			mark = a.ui.Paint(ui.Stdout, ui.Red, "no  ")
 			failed++
-			if first == nil {
-				first = f.err
-			}
 		}
 		a.ui.Printf("%s%s: %s", mark, f.What, f.Text)
 		for _, h := range f.Hints {
@@ -85,115 +71,9 @@ func (a *app) doctor(ctx context.Context) error {
 		}
 	}
 	if failed > 0 {
-		return fault.New(fault.KindOf(first), fmt.Sprintf("%d of %d checks failed", failed, len(checks)))
+		return fault.New(fault.KindOf(first), fmt.Sprintf("%d of %d checks failed", failed, len(findings)))
 	}
 	return nil
-}
-
-func (a *app) checkSandbox(ctx context.Context) finding {
-	const what = "sandbox"
-	r := sandbox.Probe(ctx)
-	if !r.OK {
-		f := bad(what, r.Err)
-		for _, c := range r.Checks {
-			if !c.OK {
-				f.Text += " (" + c.Name + ")"
-			}
-		}
-		return f
-	}
-	var names []string
-	for _, c := range r.Checks {
-		names = append(names, c.Name)
-	}
-	return finding{What: what, OK: true, Text: strings.Join(append(names, r.Notes...), ", ")}
-}
-
-func (a *app) checkStore(ctx context.Context) finding {
-	const what = "store"
-	p, err := a.settings(project.Flags{})
-	if err != nil {
-		return bad(what, err)
-	}
-	st, err := a.openStore(ctx, p.Espalier)
-	if err != nil {
-		return bad(what, err)
-	}
-	defer st.Close()
-	dir := p.Espalier.Store
-	text := dir.V + " (" + dir.Origin.String() + ")"
-	const elsewhere = "espalier --store DIR, or ESPALIER_STORE, chooses another place"
-	if st.ReadOnly() {
-		return finding{What: what, Text: text + " is read-only", Hints: []string{elsewhere}, err: fault.New(fault.Usage, "store is read-only")}
-	}
-	if free, ok := freeSpace(dir.V); ok {
-		text += ", " + ui.Size(free) + " free"
-		// A toolchain is 230 MB packed and 780 MB unpacked.
-		if free < 2<<30 {
-			return finding{What: what, Text: text + "; a toolchain and a build need about 2 GiB",
-				Hints: []string{"espalier gc", elsewhere}, err: fault.New(fault.Usage, "little space")}
-		}
-	}
-	return finding{What: what, OK: true, Text: text}
-}
-
-func (a *app) checkSupplier(context.Context) finding {
-	const what = "compiler"
-	if runtime.GOOS != "linux" {
-		return finding{What: what, Text: "firmware is built on Linux; on " + runtime.GOOS + " espalier emulates and inspects",
-			err: fault.New(fault.Sandbox, "not Linux")}
-	}
-	cfg := debian.Config{Host: runtime.GOOS + "/" + runtime.GOARCH}
-	p, err := a.settings(project.Flags{})
-	if err != nil {
-		return bad(what, err)
-	}
-	cfg.Prefixes = p.Espalier.Supply.Prefixes.V
-	cfg.Sources = pin.SourcesOf(p.Espalier.Supply)
-	sup, err := debian.Discover("/", cfg)
-	if err != nil {
-		return bad(what, err)
-	}
-	return finding{What: what, OK: true, Text: "from " + sup.String()}
-}
-
-func (a *app) checkProject(ctx context.Context) finding {
-	const what = "project"
-	if cargo.Find(absolute(a.projectDir())) == "" {
-		return finding{What: what, OK: true, Text: "none here"}
-	}
-	p, err := project.Open(a.projectDir(), a.projectOptions(project.Flags{}))
-	if err != nil {
-		return bad(what, err)
-	}
-	name := p.Package
-	if name == "" {
-		name = "workspace"
-	}
-	pins, err := lock.Load(p)
-	if errors.Is(err, fs.ErrNotExist) {
-		return finding{What: what, Text: name + " has no " + lock.FileName, Hints: []string{"espalier lock"}, err: fault.New(fault.Pins, "no lock")}
-	}
-	if err != nil {
-		return bad(what, err)
-	}
-	text := name + ", " + lock.FileName + " is up to date"
-	st, err := a.openStore(ctx, p.Espalier)
-	if err != nil {
-		return bad(what, err)
-	}
-	defer st.Close()
-	if m := pin.Missing(ctx, st, pins, lock.Host()); m.Files > 0 {
-		text += fmt.Sprintf("; %d files are not in the store (%s): espalier fetch", m.Files, ui.Size(m.Bytes))
-	}
-	return finding{What: what, OK: true, Text: text}
-}
-
-func absolute(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		return abs
-	}
-	return dir
 }
 
 // setting is a value with where it was set.

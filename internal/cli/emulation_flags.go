@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"espalier.dev/espalier/emu/defaultnet"
 	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/session"
@@ -73,7 +74,7 @@ func (directoryFlag) Type() string { return "DIR" }
 func (o *emulationOptions) environment(given func(flag string) bool, p *project.Project) (*session.Environment, error) {
 	s := session.Settings{
 		Net: session.Setting{Text: o.Net, From: "--net"}, Serve: session.Setting{Text: o.Serve, From: "--serve"},
-		SSID: session.Setting{Text: project.DefaultSSID}, Passphrase: session.Setting{Text: project.DefaultPassphrase},
+		SSID: session.Setting{Text: defaultnet.SSID}, Passphrase: session.Setting{Text: defaultnet.Passphrase},
 		Channel: 1, Seed: o.Seed, Record: o.Record, Replay: o.Replay, Capture: o.Capture,
 		Forward: settings(o.Forward, "--forward"), Hosts: settings(o.Hosts, "--host"), Faults: settings(o.Faults, "--fault"),
 	}

@@ -13,10 +13,10 @@ import (
 // TestTemplatesOpen: every template makes a project that opens, under a name
 // of its own, with everything that the template's directory has.
 func TestTemplatesOpen(t *testing.T) {
-	for _, name := range templateNames() {
+	for _, name := range templates.Names() {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "my-blinky")
-			if err := CopyTemplate(name, dir, "my-blinky"); err != nil {
+			if err := templates.Copy(name, dir, "my-blinky"); err != nil {
 				t.Fatal(err)
 			}
 			p, err := project.Open(dir, project.Options{})

@@ -8,6 +8,7 @@ import (
 
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/ui"
 )
 
 // buildInfo describes this binary.
@@ -53,21 +54,26 @@ func newVersion(a *app) *cobra.Command {
 built it, and the versions of the formats that it writes.` + exits(),
 		Args: args(),
 		RunE: func(*cobra.Command, []string) error {
-			v := version()
-			a.ui.Event("version", v)
-			a.ui.Printf("espalier %s", v.Version)
-			commit := v.Commit
-			if v.Modified {
-				commit += " with changes that are not committed"
-			}
-			a.ui.Fields([][2]string{
-				{"commit", commit},
-				{"date", v.Date},
-				{"go", v.Go + " " + v.Platform},
-				{"lock", itoa(v.Lock)},
-				{"layout", itoa(v.Layout)},
-			}...)
+			showVersion(a.ui)
 			return nil
 		},
 	}
+}
+
+// showVersion prints what this binary is.
+func showVersion(out *ui.UI) {
+	v := version()
+	out.Event("version", v)
+	out.Printf("espalier %s", v.Version)
+	commit := v.Commit
+	if v.Modified {
+		commit += " with changes that are not committed"
+	}
+	out.Fields([][2]string{
+		{"commit", commit},
+		{"date", v.Date},
+		{"go", v.Go + " " + v.Platform},
+		{"lock", itoa(v.Lock)},
+		{"layout", itoa(v.Layout)},
+	}...)
 }

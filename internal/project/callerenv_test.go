@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"espalier.dev/espalier/emu/defaultnet"
 )
 
 func TestCallerEnv(t *testing.T) {
@@ -29,17 +31,17 @@ func TestCallerEnv(t *testing.T) {
 		{"from the environment", src("SSID", "WIFI_PASS"), map[string]string{"SSID": "home", "WIFI_PASS": "long enough"}, false,
 			map[string]string{"SSID": "home", "WIFI_PASS": "long enough"}, []string{"WIFI_PASS"}, nil, "home", "long enough", ""},
 		{"one is missing", src("SSID", "PASSWORD"), map[string]string{"SSID": "home"}, false,
-			map[string]string{"SSID": "home"}, nil, nil, "home", DefaultPassphrase, "env!(\"PASSWORD\") needs a value"},
+			map[string]string{"SSID": "home"}, nil, nil, "home", defaultnet.Passphrase, "env!(\"PASSWORD\") needs a value"},
 		{"the emulated network's", src("WIFI_SSID", "WIFI_PASSWORD"), nil, true,
-			map[string]string{"WIFI_SSID": DefaultSSID, "WIFI_PASSWORD": DefaultPassphrase}, nil, []string{"WIFI_PASSWORD", "WIFI_SSID"}, DefaultSSID, DefaultPassphrase, ""},
+			map[string]string{"WIFI_SSID": defaultnet.SSID, "WIFI_PASSWORD": defaultnet.Passphrase}, nil, []string{"WIFI_PASSWORD", "WIFI_SSID"}, defaultnet.SSID, defaultnet.Passphrase, ""},
 		{"one of each", src("SSID", "PASSWORD"), map[string]string{"SSID": "home"}, true,
-			map[string]string{"SSID": "home", "PASSWORD": DefaultPassphrase}, nil, []string{"PASSWORD"}, "home", DefaultPassphrase, ""},
+			map[string]string{"SSID": "home", "PASSWORD": defaultnet.Passphrase}, nil, []string{"PASSWORD"}, "home", defaultnet.Passphrase, ""},
 		{"[net] names the network", src("SSID", "PASSWORD") + "-- espalier.toml --\n[net]\nssid = 'lab'\npassphrase = 'of the lab'\n", nil, true,
 			map[string]string{"SSID": "lab", "PASSWORD": "of the lab"}, nil, []string{"PASSWORD", "SSID"}, "lab", "of the lab", ""},
-		{"not a network's", src("MQTT_PASSWORD", "SERVER"), nil, true, nil, nil, nil, DefaultSSID, DefaultPassphrase, "MQTT_PASSWORD"},
-		{"declared", src("SSID") + "-- .cargo/config.toml --\n[env]\nSSID = 'x'\n", map[string]string{"SSID": "home"}, true, nil, nil, nil, "x", DefaultPassphrase, ""},
-		{"optional", app + "const X: Option<&str> = option_env!(\"SSID\");\n", map[string]string{"SSID": "home"}, true, nil, nil, nil, DefaultSSID, DefaultPassphrase, ""},
-		{"not the caller's to set", src("CARGO_HOME"), map[string]string{"CARGO_HOME": "/home/me"}, false, nil, nil, nil, DefaultSSID, DefaultPassphrase, "CARGO_HOME"},
+		{"not a network's", src("MQTT_PASSWORD", "SERVER"), nil, true, nil, nil, nil, defaultnet.SSID, defaultnet.Passphrase, "MQTT_PASSWORD"},
+		{"declared", src("SSID") + "-- .cargo/config.toml --\n[env]\nSSID = 'x'\n", map[string]string{"SSID": "home"}, true, nil, nil, nil, "x", defaultnet.Passphrase, ""},
+		{"optional", app + "const X: Option<&str> = option_env!(\"SSID\");\n", map[string]string{"SSID": "home"}, true, nil, nil, nil, defaultnet.SSID, defaultnet.Passphrase, ""},
+		{"not the caller's to set", src("CARGO_HOME"), map[string]string{"CARGO_HOME": "/home/me"}, false, nil, nil, nil, defaultnet.SSID, defaultnet.Passphrase, "CARGO_HOME"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := Open(unpack(t, c.files), Options{Emulated: c.emulated, Lookup: func(n string) (string, bool) { v, ok := c.env[n]; return v, ok }})

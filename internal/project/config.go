@@ -105,12 +105,6 @@ type NetConfig struct {
 	Serve      config.Value[string]   // directory; relative to the directory that was opened
 }
 
-// DefaultSSID and DefaultPassphrase are those of a network that is not configured.
-const (
-	DefaultSSID       = "espalier"
-	DefaultPassphrase = "a trellis in the air"
-)
-
 // FaultConfig is [faults]: the faults to inject into the emulated network.
 type FaultConfig struct {
 	Schedule config.Value[[]string] // as docs/network.md describes it

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"espalier.dev/espalier/emu/defaultnet"
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 )
@@ -109,7 +110,7 @@ func TestLayers(t *testing.T) {
 func TestCredentials(t *testing.T) {
 	const cargo = "-- .cargo/config.toml --\n[env]\nSSID = \"a\"\nPASSWORD = \"first one\"\n"
 	for _, c := range []struct{ name, files, ssid, pass, origin string }{
-		{"nothing", "", DefaultSSID, DefaultPassphrase, "default"},
+		{"nothing", "", defaultnet.SSID, defaultnet.Passphrase, "default"},
 		{"cargo", cargo, "a", "first one", ".cargo/config.toml:3:1"},
 		{"build.env", cargo + "-- espalier.toml --\n[build.env]\nPASSWORD = \"second one\"\n", "a", "second one", "espalier.toml:2:1"},
 		{"secret", cargo + "-- espalier.toml --\n[build.env]\nPASSWORD = { secret = true }\n", "a", "third one", "espalier.toml:2:1"},

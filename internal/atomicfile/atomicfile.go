@@ -23,15 +23,15 @@ import (
 // Prefix starts the name of every temporary file.
 const Prefix = ".espalier-tmp-"
 
-// File is a temporary file that becomes the file it was made for. After Create
-// the caller defers Discard and ends with Commit.
+// File is a temporary file that replaces another file. After Create the caller
+// defers Discard and ends with Commit.
 type File struct {
 	*os.File
 	done bool
 }
 
-// Create makes a temporary file in dir, which must be in the file system of the
-// path that Commit will be given.
+// Create makes a temporary file in dir, which must be in the same file system
+// as the path for Commit.
 func Create(dir string) (*File, error) {
 	f, err := os.CreateTemp(dir, Prefix)
 	if err != nil {
@@ -40,8 +40,8 @@ func Create(dir string) (*File, error) {
 	return &File{File: f}, nil
 }
 
-// Commit publishes the file as path, synced, and closes it. Without success path
-// is as it was and the temporary file is removed.
+// Commit publishes the file as path, synced, and closes it. On error path is
+// unchanged and the temporary file is removed.
 func (f *File) Commit(path string, perm fs.FileMode) error {
 	defer f.Discard()
 	err := Publish(f.File, path, perm, true)
@@ -105,15 +105,15 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// Target is what a path that a user gave means as the destination of a write.
+// Target is the destination of a write to a path that a user gave.
 type Target struct {
 	Path    string      // with symbolic links resolved, so that a link stays a link
 	Perm    fs.FileMode // of the file that exists, else the default
 	Special bool        // a device, pipe or socket: it is written to, never replaced
 }
 
-// Resolve examines path. A file that does not exist yet is no error; a directory
-// is.
+// Resolve examines path. A file that does not exist yet is not an error; a
+// directory is.
 func Resolve(path string, perm fs.FileMode) (Target, error) {
 	t := Target{Path: path, Perm: perm}
 	real, err := filepath.EvalSymlinks(path)
@@ -130,14 +130,14 @@ func Resolve(path string, perm fs.FileMode) (Target, error) {
 	case st.IsDir():
 		return t, &fs.PathError{Op: "write", Path: path, Err: errors.New("is a directory")}
 	case !st.Mode().IsRegular():
-		// Not the resolved name: /dev/stdout may lead to pipe:[123].
+		// Not the resolved name: /dev/stdout may link to pipe:[123].
 		return Target{Path: path, Special: true}, nil
 	}
 	return Target{Path: real, Perm: st.Mode().Perm()}, nil
 }
 
 // Write replaces the content of path, which need not exist. An existing file
-// keeps its permissions, a symbolic link stays one; a device or pipe is written
+// keeps its permissions, a symbolic link is kept; a device or pipe is written
 // to.
 func Write(path string, data []byte, perm fs.FileMode) error {
 	t, err := Resolve(path, perm)
@@ -160,8 +160,8 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	return f.Commit(t.Path, t.Perm)
 }
 
-// abandonedAfter is the age at which the writer of a temporary file is taken for
-// dead: no file that Write is for takes that long.
+// abandonedAfter is the age after which the writer of a temporary file is
+// assumed to have ended: no file for which Write is used takes that long.
 const abandonedAfter = time.Hour
 
 // removeAbandoned removes the temporary files of writers that were killed.
@@ -184,7 +184,7 @@ func writeSpecial(path string, data []byte) error {
 }
 
 // WriteChanged is Write unless path is a regular file with this content, whose
-// time of modification then stays.
+// modification time is kept then.
 func WriteChanged(path string, data []byte, perm fs.FileMode) error {
 	if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Size() == int64(len(data)) {
 		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {

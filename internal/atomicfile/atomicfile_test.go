@@ -81,7 +81,7 @@ func TestFailure(t *testing.T) {
 	check(t, path, "old", 0o644)
 }
 
-// What a killed writer left goes, what a living one has stays.
+// The file of a killed writer is removed, that of a running one is kept.
 func TestAbandoned(t *testing.T) {
 	dir := t.TempDir()
 	for name, age := range map[string]time.Duration{Prefix + "dead": 2 * time.Hour, Prefix + "alive": time.Minute, ".espalier": 2 * time.Hour} {
@@ -133,7 +133,7 @@ func TestWriteChanged(t *testing.T) {
 	check(t, path, "diff", 0o644)
 }
 
-// A reader sees one of the contents that were written, never a mixture.
+// A reader sees one of the written contents, never a mixture.
 func TestReaders(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	contents := [][]byte{bytes.Repeat([]byte("a"), 1<<16), bytes.Repeat([]byte("b"), 1<<17)}

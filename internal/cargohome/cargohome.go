@@ -1,6 +1,8 @@
 // Package cargohome makes the directory that is CARGO_HOME inside a step: the
-// configuration that replaces every registry and git source by what the lock
-// pins. A project and its pins come in, a tree in the store comes out.
+// configuration that replaces every registry and git source by the locked
+// files.
+//
+// Input: a project and its pins. Output: a tree in the store.
 package cargohome
 
 import (
@@ -34,11 +36,11 @@ func Tree(ctx context.Context, st *store.Store, p *project.Project, pins *lock.F
 }
 
 // Config is the text of the configuration file that is passed with --config,
-// outside the project, so that the project's own stays in force.
+// outside the project, so that the project's own remains in effect.
 func Config(p *project.Project, pins *lock.File) string {
 	var b strings.Builder
 	b.WriteString("# Made by espalier: where a build finds what is locked.\n\n")
-	if !pins.Std.Lock.IsZero() { // else the library is ready-made
+	if !pins.Std.Lock.IsZero() { // otherwise the library is prebuilt
 		b.WriteString(buildStd(p))
 	}
 	fmt.Fprintf(&b, "[source.espalier-vendor]\ndirectory = %q\n\n", layout.Vendor)
@@ -51,9 +53,9 @@ func Config(p *project.Project, pins *lock.File) string {
 }
 
 // buildStd returns what the configuration adds to [unstable] build-std: core
-// and alloc when the project asks for nothing, alloc when its list has core
-// alone. With a prebuilt standard library alloc is always there, and templates
-// that were made for one list only core.
+// and alloc when the project has no list, alloc when its list only has core. A
+// prebuilt standard library always has alloc, and projects made for one list
+// only core.
 func buildStd(p *project.Project) string {
 	want := p.Cargo.BuildStd
 	switch {

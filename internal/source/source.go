@@ -1,8 +1,8 @@
-// Package source makes the input trees of a project's own files: the files as
-// they are, or with stubs in place of the own crate roots, so that an edit of
+// Package source makes the input trees of a project's own files: the files
+// unchanged, or with stubs in place of the own crate roots, so that an edit of
 // the user's code leaves the tree, and every result made from it, unchanged.
 //
-// A Project comes in, the digest of a tree in the store comes out.
+// Input: a Project. Output: the digest of a tree in the store.
 package source
 
 import (
@@ -22,7 +22,7 @@ import (
 )
 
 // Stubs of own crate roots. They only have to compile: the layer is built for
-// the sake of the dependencies, and what comes of the stubs is thrown away.
+// its dependencies, and the compiled stubs are discarded.
 const (
 	stubBin = "#![no_std]\n#![no_main]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo) -> ! { loop {} }\n"
 	stubLib = "#![no_std]\n"
@@ -61,7 +61,7 @@ func Stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock [
 	return stubs(ctx, st, p, cargoLock, nil)
 }
 
-// Scripts is Stubs with the real build scripts, and with what else may belong
+// Scripts is Stubs with the real build scripts, and with files that may belong
 // to them: Rust files outside of the directories of crates.
 func Scripts(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
 	links := p.Links()
@@ -87,7 +87,7 @@ func Scripts(ctx context.Context, st *store.Store, p *project.Project) (store.Di
 	return stubs(ctx, st, p, nil, real)
 }
 
-// stubs is Stubs with the files in real as they are.
+// stubs is Stubs with the files in real unchanged.
 func stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte, real map[string]bool) (store.Digest, error) {
 	links := p.Links()
 	replaced := map[string]string{}
@@ -165,8 +165,8 @@ func putFile(put func(string, bool, io.Reader) error, p *project.Project, f proj
 	return put(f.Path, f.Exec, r)
 }
 
-// patching are the directories of own packages that [patch] or [replace] puts in
-// the place of a dependency, and of those that they use themselves.
+// patching are the directories of own packages that replace a dependency by
+// [patch] or [replace], and of those that they depend on.
 func patching(p *project.Project, links project.Links) map[string]bool {
 	dirs := map[string]bool{}
 	var visit func(dir string)
@@ -223,7 +223,7 @@ func isTargetSpec(p *project.Project, name string) bool {
 	return p.Cargo.TargetIsFile && name == p.Cargo.Target.V
 }
 
-// inTree is where a directory of the project is when links are followed.
+// inTree is the path of a directory of the project after following links.
 func inTree(links project.Links, dir string) string {
 	return path.Dir(links.Resolve(path.Join(dir, "x")))
 }

@@ -16,8 +16,9 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// Rule numbers how archives become files: what is left out and where files
-// go. A toolchain's tree depends on it, so a change takes a new number.
+// Rule is the version of the unpacking rules: omitted files and the paths of
+// the others. A toolchain's tree depends on it, so a change requires a new
+// number.
 const Rule = 1
 
 // Limits of an archive. The largest component in 2026, rustc, unpacks to
@@ -29,7 +30,7 @@ const (
 )
 
 // Sink receives the entries of a component: clean paths below the root of a
-// tree. store.TreeSource is one.
+// tree. store.TreeSource implements it.
 type Sink interface {
 	File(ctx context.Context, path string, executable bool, r io.Reader) (store.Digest, error)
 	Symlink(path, target string) error
@@ -51,8 +52,8 @@ func Unpack(ctx context.Context, name string, open func() (io.ReadCloser, error)
 		return err
 	}
 	defer func() {
-		// The store verifies what it handed out when it is closed. Its
-		// verdict outranks what a damaged archive looked like.
+		// The store verifies the content when it is closed. A wrong digest
+		// takes precedence over an error in the archive that it causes.
 		if cerr := blob.Close(); cerr != nil {
 			err = cerr
 		}
@@ -65,7 +66,7 @@ func Unpack(ctx context.Context, name string, open func() (io.ReadCloser, error)
 	if err := u.walk(ctx, tar.NewReader(data)); err != nil {
 		return err
 	}
-	// After the end of the archive come padding and the checksum of the
+	// After the end of the archive there is padding and the checksum of the
 	// compression.
 	if _, err := io.Copy(io.Discard, data); err != nil {
 		return err
@@ -87,7 +88,8 @@ func decompress(r io.Reader, name string) (io.Reader, error) {
 	return nil, fmt.Errorf("archive %s is neither .tar.xz nor .tar.gz", name)
 }
 
-// truncation gives the decoder's error for missing input its usual name.
+// truncation replaces the decoder's error for missing input by
+// io.ErrUnexpectedEOF.
 type truncation struct{ r io.Reader }
 
 func (t truncation) Read(p []byte) (int, error) {
@@ -98,8 +100,8 @@ func (t truncation) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpacker is the state of one archive. Lists come before or after the files
-// that they name, so what is written is compared with them at the end.
+// unpacker is the state of one archive. Lists may come before or after the
+// files that they name, so written files are compared with them at the end.
 type unpacker struct {
 	to     Sink
 	root   string          // the archive's only top-level directory
@@ -233,7 +235,7 @@ func (u *unpacker) readListing(part string, r io.Reader) error {
 	return in.Err()
 }
 
-// finish compares what was written with what the archive lists.
+// finish compares the written files with those that the archive lists.
 func (u *unpacker) finish() error {
 	if u.root == "" || len(u.parts) == 0 || u.lists != len(u.parts) {
 		return fmt.Errorf("not an archive of the Rust distribution: %d components, %d lists of files", len(u.parts), u.lists)
@@ -254,8 +256,7 @@ func (u *unpacker) finish() error {
 	return nil
 }
 
-// listing finds the line that covers a file: its own, or that of a directory
-// above it.
+// listing finds the line for a file: its own, or that of a parent directory.
 func (u *unpacker) listing(f string) (string, bool) {
 	if dir, ok := u.listed[f]; ok && !dir {
 		return f, true
@@ -268,8 +269,8 @@ func (u *unpacker) listing(f string) (string, bool) {
 	return "", false
 }
 
-// entryPath cleans a relative path. Paths that leave the archive are refused:
-// no honest archive has them. It is "" for the archive itself.
+// entryPath cleans a relative path. Paths that leave the archive are errors. It
+// is "" for the archive itself.
 func entryPath(name string) (string, error) {
 	if strings.HasPrefix(name, "/") || strings.ContainsAny(name, "\x00\\") {
 		return "", fmt.Errorf("entry %q is not a relative path", name)

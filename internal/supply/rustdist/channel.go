@@ -24,10 +24,10 @@ var (
 	triple = regexp.MustCompile(`^[a-z][a-z0-9_]*-[a-z0-9_]+-[a-z0-9_]+(-[a-z0-9_]+)?$`)
 )
 
-// ParseChannel reads a toolchain name as rustup accepts it in
-// rust-toolchain.toml: CHANNEL[-DATE][-HOST]. A host that is not the one that
-// builds is refused: it would be a compiler that cannot run here. where names
-// the place of the name for errors ("rust-toolchain.toml:2") and may be empty.
+// ParseChannel parses a toolchain name as rustup accepts it in
+// rust-toolchain.toml: CHANNEL[-DATE][-HOST]. A host other than the current one
+// is an error: its compiler cannot run here. where is the location of the name
+// for errors ("rust-toolchain.toml:2") and may be empty.
 func ParseChannel(name, host, where string) (Channel, error) {
 	if where != "" {
 		where = " (" + where + ")"
@@ -50,7 +50,7 @@ func ParseChannel(name, host, where string) (Channel, error) {
 	return Channel{Name: m[1], Date: m[2]}, nil
 }
 
-// String is the channel as rustup writes it.
+// String formats the channel like rustup.
 func (c Channel) String() string {
 	if c.Date == "" {
 		return c.Name
@@ -58,7 +58,7 @@ func (c Channel) String() string {
 	return c.Name + "-" + c.Date
 }
 
-// Moving reports whether the same name will mean another compiler later.
+// Moving reports whether the same name will refer to another compiler later.
 func (c Channel) Moving() bool {
 	return c.Date == "" && (c.Name == "stable" || c.Name == "beta" || c.Name == "nightly" || strings.Count(c.Name, ".") == 1)
 }

@@ -10,25 +10,25 @@ import (
 	"espalier.dev/espalier/internal/lock"
 )
 
-// Request is what a project asks of the distribution.
+// Request is the toolchain that a project asks for.
 type Request struct {
 	Host       string   // platform that builds: "linux/amd64"
 	Channel    string   // as in rust-toolchain.toml; empty is stable
-	Where      string   // place of the channel, for errors: "rust-toolchain.toml:2"
+	Where      string   // location of the channel, for errors: "rust-toolchain.toml:2"
 	Profile    string   // "minimal", "default", "complete"; empty is minimal
-	Components []string // beyond the profile's
-	Targets    []string // triples that need a ready-made standard library
+	Components []string // in addition to the profile's
+	Targets    []string // triples that need a prebuilt standard library
 	Source     bool     // the sources of the standard library, for -Z build-std
-	MinRustc   string   // lowest version that the locked crates accept: "1.95"
-	MinFor     string   // which crate asks for it: "esp-hal 1.2.2"
+	MinRustc   string   // minimum version for the locked crates: "1.95"
+	MinFor     string   // the crate that requires it: "esp-hal 1.2.2"
 }
 
 // Format marks a package of a lock that is a component archive of this
 // distribution.
 const Format = "rust"
 
-// skipped are components of profiles that no build reads: documentation, and
-// what exists for Windows hosts only.
+// skipped are components of profiles that a build does not need: documentation,
+// and components for Windows hosts only.
 var skipped = []string{"rust-docs", "rust-docs-json-preview", "rustc-docs", "rust-mingw", "rust-analysis"}
 
 // choose lists the archives of a request, sorted by name and triple.
@@ -40,8 +40,8 @@ func (m *Manifest) choose(r Request) ([]lock.Package, error) {
 	type choice struct{ component, triple string }
 	want := map[choice]bool{{"rustc", host}: true, {"cargo", host}: true, {"rust-std", host}: true}
 	if r.Profile == "default" || r.Profile == "complete" {
-		// "complete" is a set that few nightlies have whole; what a build
-		// can use of it is the default and what components name.
+		// Few nightlies have all components of "complete"; a build needs those
+		// of the default profile and those listed in components.
 		for _, c := range m.Profiles["default"] {
 			if !slices.Contains(skipped, c) {
 				want[choice{c, host}] = true
@@ -92,7 +92,8 @@ func (m *Manifest) choose(r Request) ([]lock.Package, error) {
 	return out, nil
 }
 
-// noComponent says that a name is not a component, and which are.
+// noComponent is the error for a name that is not a component; it lists the
+// existing ones.
 func (m *Manifest) noComponent(name string, r Request) error {
 	known := map[string]bool{}
 	for n := range m.Packages {
@@ -111,8 +112,8 @@ func (m *Manifest) noComponent(name string, r Request) error {
 		"components are "+strings.Join(names, ", "))
 }
 
-// unavailable says that a channel was published without a component: nightlies
-// now and then are.
+// unavailable is the error for a channel that was published without a
+// component, as some nightlies are.
 func (m *Manifest) unavailable(component, triple string, r Request) error {
 	short := strings.TrimSuffix(component, "-preview")
 	hints := []string{"name another date in rust-toolchain.toml, such as one week earlier"}
@@ -132,8 +133,8 @@ func (m *Manifest) unavailable(component, triple string, r Request) error {
 	return fault.New(fault.Pins, fmt.Sprintf("channel %s of %s was published without %s for %s", cmp.Or(r.Channel, "stable"), m.Date, short, triple), hints...)
 }
 
-// Covers reports whether a locked toolchain has every component that a
-// request asks for, so that its pins can stay.
+// Covers reports whether a locked toolchain has every component of a request,
+// so that its pins can be kept.
 func Covers(tc lock.Toolchain, r Request) bool {
 	host, ok := Triple(r.Host)
 	if !ok {

@@ -13,10 +13,11 @@ import (
 	"espalier.dev/espalier/internal/store"
 )
 
-// maxManifest bounds a channel manifest: they have 1 MB in 2026.
+// maxManifest bounds a channel manifest, in bytes: they have 1 MB in 2026.
 const maxManifest = 16 << 20
 
-// Manifest is a channel manifest, version 2, as far as it is used here.
+// Manifest is a channel manifest, version 2, with the fields that are used
+// here.
 type Manifest struct {
 	Version  string              `toml:"manifest-version"`
 	Date     string              `toml:"date"`
@@ -29,7 +30,7 @@ type rename struct {
 	To string `toml:"to"`
 }
 
-// Package is one component in all the forms that it is published in.
+// Package is one component for all targets.
 type Package struct {
 	Version string            `toml:"version"` // "1.95.0 (59807616e 2026-04-14)"
 	Targets map[string]Target `toml:"target"`  // by triple; "*" is for all

@@ -57,6 +57,7 @@ type ledcTimer struct {
 		Running bool
 		Div     uint32 // in 1/256
 		Res     uint32 // bits
+		Hz      uint64 // of the clock
 		Base    uint64 // counts at Since, overflows included
 		Since   chip.Time
 	}
@@ -196,7 +197,8 @@ func (t *ledcTimer) configure() {
 			t.channels[n].restart(t.n)
 		}
 	}
-	t.s.Running = conf&(ledcRst|ledcPause) == 0 && t.s.Div >= 256 && t.s.Res > 0 && t.hz() > 0
+	t.s.Hz = t.hz()
+	t.s.Running = conf&(ledcRst|ledcPause) == 0 && t.s.Div >= 256 && t.s.Res > 0 && t.s.Hz > 0
 	t.arm()
 	for n := range t.channels {
 		if ch := &t.channels[n]; ch.timer() == t {
@@ -206,12 +208,19 @@ func (t *ledcTimer) configure() {
 	}
 }
 
+// clockChanged is called after APB has changed its frequency.
+func (l *ledc) clockChanged() {
+	for n := range l.timers {
+		l.timers[n].configure()
+	}
+}
+
 // counts returns the counts since the timer's reset.
 func (t *ledcTimer) counts(at chip.Time) uint64 {
 	if !t.s.Running {
 		return t.s.Base
 	}
-	return t.s.Base + scale(uint64(at.Sub(t.s.Since)), 256*t.hz(), uint64(t.s.Div)*chip.TicksPerSecond)
+	return t.s.Base + scale(uint64(at.Sub(t.s.Since)), 256*t.s.Hz, uint64(t.s.Div)*chip.TicksPerSecond)
 }
 
 // when returns the time of a count.
@@ -219,7 +228,7 @@ func (t *ledcTimer) when(count uint64) chip.Time {
 	if !t.s.Running {
 		return chip.Never
 	}
-	num, den := uint64(t.s.Div)*chip.TicksPerSecond, 256*t.hz()
+	num, den := uint64(t.s.Div)*chip.TicksPerSecond, 256*t.s.Hz
 	n := count - min(count, t.s.Base)
 	d := scale(n, num, den)
 	for scale(d, den, num) < n {

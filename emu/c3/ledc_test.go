@@ -151,6 +151,23 @@ func TestLEDCOverflow(t *testing.T) {
 	c.want(ledcBase+ledcTimer0+4, 0)
 }
 
+// The count goes on at another speed when APB changes.
+func TestLEDCClockChange(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	pwm(c, 64)
+	c.w(ledcBase+ledcTimer0, 256<<4|14)
+	c.w(ledcBase+ledcTimer0, 256<<4|14|ledcRst)
+	c.w(ledcBase+ledcTimer0, 256<<4|14)
+	c.run(1000) // 500 cycles of 80 MHz
+	c.w(0x600c0058, 0)
+	ticks := c.apbTicks() // of the crystal now
+	c.run(1000)
+	want := 500 + 1000/uint32(ticks)
+	if got := c.r(ledcBase + ledcTimer0 + 4); got < want-2 || got > want+2 || ticks == 2 {
+		t.Errorf("the count is %d, want %d (%d ticks)", got, want, ticks)
+	}
+}
+
 // The density of the pulses is the duty, whatever it is.
 func TestSigmaDelta(t *testing.T) {
 	for _, duty := range []uint32{0, 1, 10, 128, 200, 255} {

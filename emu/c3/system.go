@@ -106,6 +106,7 @@ func (y *system) clock(off, v uint32) {
 	for _, t := range y.soc.timgs {
 		t.clockChanged(false)
 	}
+	y.soc.ledc.clockChanged()
 	y.soc.m.SetCPUPeriod(chip.Duration(y.cpuTicks()))
 }
 

@@ -43,7 +43,13 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it for us
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	defer signal.Stop(signals)
+	defer func() {
+		// After an interrupt, signals stay caught until the process ends: the second
+		// signal of timeout(1) could otherwise end it with another status.
+		if context.Cause(ctx) != errInterrupted {
+			signal.Stop(signals)
+		}
+	}()
 	go handleSignals(a, signals, done, func() { cancel(errInterrupted) })
 
 	err := recovered(a, func() error { return dispatch(ctx, a, args) })

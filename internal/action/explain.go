@@ -21,10 +21,11 @@ type Change struct {
 	// "working directory", "output firmware", "platform ISA", "network or
 	// secrets", "input vendor", or a path in an input tree such as
 	// "src/src/main.rs".
-	What string
+	What string `json:"what"`
 	// Old and New are the values, "" when absent. The value of a file is its
 	// digest, with the prefix "executable " for executable files.
-	Old, New string
+	Old string `json:"old,omitempty"`
+	New string `json:"new,omitempty"`
 }
 
 // Explain lists the differences between two steps, down to the files of their

@@ -26,6 +26,20 @@ func TestBoardScripts(t *testing.T) {
 		}
 		waitFor(ts, func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return err == nil }, args[0]+" does not appear")
 	}
+	// read-line FILE VARIABLE waits for the first line of a file that another
+	// program writes, and puts it into a variable.
+	commands["read-line"] = func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 2 {
+			ts.Fatalf("usage: read-line file variable")
+		}
+		line, ended := "", false
+		waitFor(ts, func() bool {
+			b, _ := os.ReadFile(ts.MkAbs(args[0]))
+			line, _, ended = strings.Cut(string(b), "\n")
+			return ended
+		}, args[0]+" has no line")
+		ts.Setenv(args[1], line)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/board",
 		RequireExplicitExec: true,

@@ -52,16 +52,6 @@ status is 6.` + exits(fault.Build, fault.Pins, fault.Sandbox),
 	return cmd
 }
 
-// buildEvent is what build prints with --json.
-type buildEvent struct {
-	ELF         string       `json:"elf"`
-	ELFDigest   store.Digest `json:"elf-digest"`
-	Image       string       `json:"image"`
-	ImageDigest store.Digest `json:"image-digest"`
-	Hermetic    bool         `json:"hermetic"`
-	Secrets     []string     `json:"secrets,omitempty"` // names of secret variables that went into it
-}
-
 // deliver writes ELF and image to a directory and prints their paths.
 func deliver(out *ui.UI, f *firmware, dir string, hints []string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {

@@ -76,14 +76,6 @@ func (a *app) doctor(ctx context.Context) error {
 	return nil
 }
 
-// setting is a value with where it was set.
-type setting struct {
-	Name   string `json:"name"`
-	Env    string `json:"env,omitempty"`
-	Value  string `json:"value"`
-	Origin string `json:"origin"`
-}
-
 // doctorConfig prints every setting.
 func (a *app) doctorConfig() error {
 	settings := []setting{}

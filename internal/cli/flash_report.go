@@ -34,13 +34,6 @@ func boardCache(a *app) flashcache.Cache {
 	return flashcache.Cache{Dir: filepath.Join(dir, "boards")}
 }
 
-type flashedPart struct {
-	Name    string `json:"name"`
-	Offset  string `json:"offset"`
-	Size    int    `json:"size"`
-	Written int    `json:"written"`
-}
-
 // reportFlash prints what a write did.
 func reportFlash(u *ui.UI, s loader.Summary, err error) {
 	var parts []flashedPart
@@ -54,17 +47,7 @@ func reportFlash(u *ui.UI, s loader.Summary, err error) {
 		parts = append(parts, flashedPart{p.Name, fmt.Sprintf("0x%x", p.Offset), p.Size, n})
 		u.Debugf("%s at 0x%x: %d of %d bytes written", p.Name, p.Offset, n, p.Size)
 	}
-	u.Event("flashed", struct {
-		OK       bool          `json:"ok"`
-		Parts    []flashedPart `json:"parts"`
-		Written  int           `json:"written"`
-		Sent     int           `json:"sent"`
-		Received int           `json:"received"`
-		Seconds  float64       `json:"seconds"`
-		Stub     bool          `json:"stub"`
-		Patched  int           `json:"patched"`
-		Retries  int           `json:"retries"`
-	}{err == nil, parts, s.Bytes, s.Sent, s.Received, s.Elapsed.Seconds(), s.Stub, s.Patched, s.Retries})
+	u.Event("flashed", flashedEvent{err == nil, parts, s.Bytes, s.Sent, s.Received, s.Elapsed.Seconds(), s.Stub, s.Patched, s.Retries})
 	switch {
 	case err != nil:
 	case s.Bytes == 0:

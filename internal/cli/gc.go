@@ -41,14 +41,7 @@ is gone pins nothing.` + exits(fault.Pins),
 			if err != nil {
 				return err
 			}
-			a.ui.Event("gc", struct {
-				Store   string `json:"store"`
-				DryRun  bool   `json:"dry-run"`
-				Freed   int64  `json:"freed"`
-				Blobs   int    `json:"blobs"`
-				Trees   int    `json:"trees"`
-				Results int    `json:"results"`
-			}{dir, o.DryRun, r.Freed, r.Blobs, r.Trees, r.Results})
+			a.ui.Event("gc", gcEvent{dir, o.DryRun, r.Freed, r.Blobs, r.Trees, r.Results})
 			word := "freed"
 			if o.DryRun {
 				word = "would free"

@@ -31,9 +31,7 @@ ordinary cargo project; espalier build and espalier run work in it as it is.` + 
 		RunE: func(_ *cobra.Command, names []string) error {
 			if o.List {
 				for _, t := range templates.Names() {
-					a.ui.Event("template", struct {
-						Name string `json:"name"`
-					}{t})
+					a.ui.Event("template", templateEvent{t})
 					a.ui.Printf("%s", t)
 				}
 				return nil
@@ -74,11 +72,7 @@ func (a *app) runNew(dir string, o newOptions) error {
 	if err := templates.Copy(o.Template, dir, name); err != nil {
 		return err
 	}
-	a.ui.Event("new", struct {
-		Directory string `json:"directory"`
-		Package   string `json:"package"`
-		Template  string `json:"template"`
-	}{dir, name, o.Template})
+	a.ui.Event("new", newEvent{dir, name, o.Template})
 	if !a.ui.JSON() {
 		a.ui.Note("made %s from the template %s", dir, o.Template)
 		a.ui.Hints("cd "+dir+" && espalier lock", "espalier run")

@@ -57,19 +57,6 @@ func listPorts(a *app) error {
 	return nil
 }
 
-// portEvent is the event "port".
-type portEvent struct {
-	Name         string `json:"name"`
-	Kind         string `json:"kind"`
-	USB          string `json:"usb,omitempty"`
-	Serial       string `json:"serial,omitempty"`
-	Manufacturer string `json:"manufacturer,omitempty"`
-	Product      string `json:"product,omitempty"`
-	Likely       bool   `json:"likely"`
-	Remembered   bool   `json:"remembered"`
-	Denied       bool   `json:"denied"`
-}
-
 // showPorts lists ports, and what keeps the user from opening them.
 func showPorts(a *app, list []serial.Info, access func(serial.Info) *serial.PermissionError) {
 	if len(list) == 0 {

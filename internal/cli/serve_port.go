@@ -47,9 +47,7 @@ address is reachable from this machine only; use a tunnel to go further.` + exit
 // announcePort prints where a shared port can be opened.
 func announcePort(out *ui.UI) func(port string) {
 	return func(port string) {
-		out.Event("serve", struct {
-			Port string `json:"port"`
-		}{port})
+		out.Event("serve", serveEvent{port})
 		out.Printf("%s", port)
 	}
 }

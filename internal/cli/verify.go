@@ -51,17 +51,6 @@ A difference is explained: section, text around it, likely cause.` +
 	return cmd
 }
 
-// verifyEvent is what verify prints with --json.
-type verifyEvent struct {
-	Same        bool               `json:"same"`
-	ELF         store.Digest       `json:"elf"`
-	Image       store.Digest       `json:"image"`
-	SecondELF   store.Digest       `json:"second-elf"`
-	Recorded    *lock.Golden       `json:"recorded,omitempty"`
-	Matches     bool               `json:"matches-recorded"`
-	Differences []proof.Difference `json:"differences,omitempty"`
-}
-
 func (w *workspace) verify(ctx context.Context, record bool) error {
 	first, err := w.firmware(ctx)
 	if err != nil {

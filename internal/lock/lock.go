@@ -114,6 +114,6 @@ const DebianPrune = 1
 
 // Golden are the results that verify must reach again.
 type Golden struct {
-	ELF   store.Digest `toml:"elf"`
-	Image store.Digest `toml:"image"`
+	ELF   store.Digest `toml:"elf" json:"elf"`
+	Image store.Digest `toml:"image" json:"image"`
 }

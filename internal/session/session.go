@@ -115,7 +115,7 @@ func (s *Session) start(b Board, symbols *firmware.Symbols) (*run, error) {
 
 // result is the JSON event "result".
 func (s *Session) result(b Board, r monitor.Result) {
-	e := resultEvent{Verdict: verdictName(r.Verdict), Reason: r.Reason, Seconds: b.Now().Seconds()}
+	e := ResultEvent{Verdict: verdictName(r.Verdict), Reason: r.Reason, Seconds: b.Now().Seconds()}
 	if c, ok := b.(counter); ok {
 		instructions, trace := c.Progress()
 		e.Instructions, e.Trace = &instructions, traceText(trace)
@@ -124,7 +124,8 @@ func (s *Session) result(b Board, r monitor.Result) {
 	s.UI.Event("result", e)
 }
 
-type resultEvent struct {
+// ResultEvent is the JSON event "result": how a run has ended.
+type ResultEvent struct {
 	Verdict      string  `json:"verdict"`
 	Reason       string  `json:"reason"`
 	Seconds      float64 `json:"seconds"`                // of the board's time

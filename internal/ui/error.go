@@ -13,12 +13,7 @@ func (u *UI) Error(err error) {
 		return
 	}
 	kind, hints := fault.KindOf(err), fault.Hints(err)
-	u.Event("error", struct {
-		Exit  int      `json:"exit"`
-		Kind  string   `json:"kind"`
-		Text  string   `json:"text"`
-		Hints []string `json:"hints,omitempty"`
-	}{int(kind), KindName(kind), err.Error(), hints})
+	u.Event("error", ErrorEvent{int(kind), KindName(kind), err.Error(), hints})
 
 	prefix := u.Paint(Stderr, Red, "espalier:") + " "
 	for line := range strings.Lines(err.Error()) {

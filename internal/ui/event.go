@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"espalier.dev/espalier/internal/progress"
 )
 
 // EventVersion is the version of the event format. Within a version, events
@@ -39,4 +41,34 @@ func (u *UI) Event(name string, fields any) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.write(Stdout, b.Bytes())
+}
+
+// PhaseEvent is the event "phase": the state of a task.
+type PhaseEvent struct {
+	Phase   string        `json:"phase"`
+	State   string        `json:"state"` // start, running, done, failed
+	Unit    progress.Unit `json:"unit,omitempty"`
+	Count   int64         `json:"count"`
+	Total   int64         `json:"total,omitempty"` // absent: unknown
+	Item    string        `json:"item,omitempty"`
+	Detail  string        `json:"detail,omitempty"`
+	Seconds float64       `json:"seconds,omitempty"` // since the start, at the end only
+}
+
+// NoteEvent is the event "note".
+type NoteEvent struct {
+	Text string `json:"text"`
+}
+
+// DiagnosticEvent is the event "diagnostic": one message of the compiler.
+type DiagnosticEvent struct {
+	Rendered string `json:"rendered"`
+}
+
+// ErrorEvent is the event "error", the last one of a verb that fails.
+type ErrorEvent struct {
+	Exit  int      `json:"exit"`
+	Kind  string   `json:"kind"`
+	Text  string   `json:"text"`
+	Hints []string `json:"hints,omitempty"`
 }

@@ -56,21 +56,9 @@ type sample struct {
 	n  int64
 }
 
-// phaseEvent is the event "phase".
-type phaseEvent struct {
-	Phase   string        `json:"phase"`
-	State   string        `json:"state"` // start, running, done, failed
-	Unit    progress.Unit `json:"unit,omitempty"`
-	Count   int64         `json:"count"`
-	Total   int64         `json:"total,omitempty"` // absent: unknown
-	Item    string        `json:"item,omitempty"`
-	Detail  string        `json:"detail,omitempty"`
-	Seconds float64       `json:"seconds,omitempty"` // since the start, at the end only
-}
-
 // event makes an event; t.mu is held or t is not shared yet.
-func (t *task) event(state string, took time.Duration) phaseEvent {
-	return phaseEvent{t.phase, state, t.unit, t.n, t.total, t.item, t.detail, float64(took.Round(time.Millisecond)) / float64(time.Second)}
+func (t *task) event(state string, took time.Duration) PhaseEvent {
+	return PhaseEvent{t.phase, state, t.unit, t.n, t.total, t.item, t.detail, float64(took.Round(time.Millisecond)) / float64(time.Second)}
 }
 
 func (t *task) Add(n int64) {

@@ -89,9 +89,7 @@ func (u *UI) Note(format string, args ...any) {
 	}
 	text := fmt.Sprintf(format, args...)
 	if u.opt.JSON {
-		u.Event("note", struct {
-			Text string `json:"text"`
-		}{text})
+		u.Event("note", NoteEvent{text})
 		return
 	}
 	u.line(Stderr, text)
@@ -108,9 +106,7 @@ func (u *UI) Debugf(format string, args ...any) {
 // colours where stderr takes them. With --json it is the event "diagnostic".
 func (u *UI) Diagnostic(rendered string) {
 	if u.opt.JSON {
-		u.Event("diagnostic", struct {
-			Rendered string `json:"rendered"`
-		}{stripColor(rendered)})
+		u.Event("diagnostic", DiagnosticEvent{stripColor(rendered)})
 		return
 	}
 	if !u.err.color {

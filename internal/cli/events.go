@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/proof"
+	"espalier.dev/espalier/internal/store"
+)
+
+// The fields of the events of single verbs. Those of files and boards are in
+// package inspect, those of a board's lines in package console.
+
+// flashedEvent is the event "flashed"; sizes in bytes.
+type flashedEvent struct {
+	OK       bool          `json:"ok"`
+	Parts    []flashedPart `json:"parts"`
+	Written  int           `json:"written"`
+	Sent     int           `json:"sent"`
+	Received int           `json:"received"`
+	Seconds  float64       `json:"seconds"`
+	Stub     bool          `json:"stub"`
+	Patched  int           `json:"patched"`
+	Retries  int           `json:"retries"`
+}
+
+// gcEvent is the event "gc".
+type gcEvent struct {
+	Store   string `json:"store"`
+	DryRun  bool   `json:"dry-run"`
+	Freed   int64  `json:"freed"`
+	Blobs   int    `json:"blobs"`
+	Trees   int    `json:"trees"`
+	Results int    `json:"results"`
+}
+
+// templateEvent is the event "template".
+type templateEvent struct {
+	Name string `json:"name"`
+}
+
+// newEvent is the event "new".
+type newEvent struct {
+	Directory string `json:"directory"`
+	Package   string `json:"package"`
+	Template  string `json:"template"`
+}
+
+// serveEvent is the event "serve": where a shared port can be opened.
+type serveEvent struct {
+	Port string `json:"port"`
+}
+
+type flashedPart struct {
+	Name    string `json:"name"`
+	Offset  string `json:"offset"`
+	Size    int    `json:"size"`
+	Written int    `json:"written"`
+}
+
+// buildEvent is what build prints with --json.
+type buildEvent struct {
+	ELF         string       `json:"elf"`
+	ELFDigest   store.Digest `json:"elf-digest"`
+	Image       string       `json:"image"`
+	ImageDigest store.Digest `json:"image-digest"`
+	Hermetic    bool         `json:"hermetic"`
+	Secrets     []string     `json:"secrets,omitempty"` // names of secret variables that went into it
+}
+
+// verifyEvent is what verify prints with --json.
+type verifyEvent struct {
+	Same        bool               `json:"same"`
+	ELF         store.Digest       `json:"elf"`
+	Image       store.Digest       `json:"image"`
+	SecondELF   store.Digest       `json:"second-elf"`
+	Recorded    *lock.Golden       `json:"recorded,omitempty"`
+	Matches     bool               `json:"matches-recorded"`
+	Differences []proof.Difference `json:"differences,omitempty"`
+}
+
+// portEvent is the event "port".
+type portEvent struct {
+	Name         string `json:"name"`
+	Kind         string `json:"kind"`
+	USB          string `json:"usb,omitempty"`
+	Serial       string `json:"serial,omitempty"`
+	Manufacturer string `json:"manufacturer,omitempty"`
+	Product      string `json:"product,omitempty"`
+	Likely       bool   `json:"likely"`
+	Remembered   bool   `json:"remembered"`
+	Denied       bool   `json:"denied"`
+}
+
+// setting is a value with where it was set.
+type setting struct {
+	Name   string `json:"name"`
+	Env    string `json:"env,omitempty"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"`
+}

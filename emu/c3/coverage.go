@@ -42,6 +42,8 @@ var chipCoverage = []coverage{
 		"the slave in half duplex, with commands; delays of inputs and outputs"},
 	{[]string{"I2S0"}, levelPartial, "transmitter and receiver by DMA, master and slave, TDM, raw PDM and standard formats",
 		"conversion of PCM to PDM, companding, the MCLK output"},
+	{[]string{"TWAI"}, levelPartial, "CAN 2.0 B bit by bit: arbitration, acknowledgement, errors and their states, filters, self-reception",
+		"resynchronization within a frame, triple sampling, the clock output"},
 	{[]string{"I2C0"}, levelModelled, "master and slave, bit by bit on the lines: clock stretching, arbitration, timeouts, bus recovery", ""},
 	{[]string{"GDMA"}, levelPartial, "three channels each way, descriptor lists, owner check, EOF, errors, priorities, memory to memory",
 		"single bytes between software and FIFO; a channel has no limit of bandwidth"},
@@ -59,5 +61,5 @@ var chipCoverage = []coverage{
 		"TSF and TBTT interrupts", "rate tables are storage"},
 	{[]string{"FE", "FE2", "NRX", "BB", "UNDOCUMENTED_60011000"}, levelPartial, "calibration completes at once", "the radio itself: signal quality is set by the user"},
 	{[]string{"BT"}, levelNone, "", "starting the controller ends the run"},
-	{[]string{"UHCI0", "TWAI", "DEDIC_GPIO", "WORLD"}, levelNone, "", ""},
+	{[]string{"UHCI0", "DEDIC_GPIO", "WORLD"}, levelNone, "", ""},
 }

@@ -43,6 +43,7 @@ func FuzzRegisters(f *testing.F) {
 		op(2, 0x3a090, 1), op(2, 0x3a098, 0xffffffff), op(2, 0x3a048, 1), op(2, 0x3f080, 1<<22|0x80040), op(2, 0x3f0e0, 1<<21|0x80040), op(3, 0, 9999))
 	seed(op(2, 0x3c000, 3), op(2, 0x3c804, 127), op(2, 0x3c80c, 1), op(2, 0x3d000, 1), op(2, 0x3de00, 1), op(2, 0x3de04, 1), op(3, 0, 9999))
 	seed(op(2, 0x2d034, 1<<26|1), op(2, 0x2d030, 1<<26|1), op(2, 0x2d02c, 0xffffffff), op(2, 0x2d054, 0xfffff), op(2, 0x2d024, 0x080c0004), op(3, 0, 9999), op(2, 0x2d020, 0x4))
+	seed(op(2, 0xc0010, 0xffffffff), op(2, 0x2b000, 4), op(2, 0x2b040, 0x88), op(2, 0x2b004, 1<<4), op(3, 0, 99999), op(5, 9, 0), op(3, 0, 99999))
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		cfg := emu.Config{ROM: program(func(a *asm) { a.halt() }).rom(), Flash: make([]byte, 1<<20)}
 		c, b, err := newBoard(cfg)

@@ -20,6 +20,7 @@ const (
 	srcLEDC           = 23
 	srcEFuse          = 24
 	srcI2C0           = 29
+	srcTWAI           = 25
 	srcUSBSerialJTAG  = 26
 	srcRTC            = 27
 	srcRMT            = 28

@@ -19,7 +19,6 @@ func unmodelled() []*storage {
 		regs []reg
 	}{
 		{"UHCI0", 0x60014000, nil},
-		{"TWAI", 0x6002b000, nil},
 		{"DEDIC_GPIO", 0x600cf000, nil},
 		{"WORLD", 0x600d0000, nil},
 	}

@@ -20,7 +20,7 @@ const (
 
 var chipCoverage = []coverage{
 	{[]string{"INTERRUPT_CORE0"}, levelModelled, "62 sources to 31 lines, level and edge, priority, threshold, live source status", ""},
-	{[]string{"SYSTEM"}, levelPartial, "CPU and APB clock, resets of blocks, software interrupts, clock gates of AES, SHA, RSA, DS, HMAC, GDMA, TWAI and I2S0",
+	{[]string{"SYSTEM"}, levelPartial, "CPU and APB clock, resets of blocks, software interrupts, clock gates of AES, SHA, RSA, DS, HMAC, GDMA, TWAI, UHCI0 and I2S0",
 		"clock gates of other blocks, power-down of memories"},
 	{[]string{"EFUSE"}, levelModelled, "all blocks, burn, write and read protection, key purposes, Reed-Solomon code of blocks 1 to 10", ""},
 	{[]string{"RTC_CNTL"}, levelPartial, "software resets and causes, STORE registers, slow-clock time and alarm, RTC and super watchdog, light and deep " +
@@ -44,6 +44,8 @@ var chipCoverage = []coverage{
 		"conversion of PCM to PDM, companding, the MCLK output"},
 	{[]string{"TWAI"}, levelPartial, "CAN 2.0 B bit by bit: arbitration, acknowledgement, errors and their states, filters, self-reception",
 		"resynchronization within a frame, triple sampling, the clock output"},
+	{[]string{"UHCI0"}, levelPartial, "bytes of a UART by DMA, ended by length or idle line",
+		"packets with separators, headers and checksums; the quick-send registers"},
 	{[]string{"I2C0"}, levelModelled, "master and slave, bit by bit on the lines: clock stretching, arbitration, timeouts, bus recovery", ""},
 	{[]string{"GDMA"}, levelPartial, "three channels each way, descriptor lists, owner check, EOF, errors, priorities, memory to memory",
 		"single bytes between software and FIFO; a channel has no limit of bandwidth"},
@@ -61,5 +63,5 @@ var chipCoverage = []coverage{
 		"TSF and TBTT interrupts", "rate tables are storage"},
 	{[]string{"FE", "FE2", "NRX", "BB", "UNDOCUMENTED_60011000"}, levelPartial, "calibration completes at once", "the radio itself: signal quality is set by the user"},
 	{[]string{"BT"}, levelNone, "", "starting the controller ends the run"},
-	{[]string{"UHCI0", "DEDIC_GPIO", "WORLD"}, levelNone, "", ""},
+	{[]string{"DEDIC_GPIO", "WORLD"}, levelNone, "", ""},
 }

@@ -10,6 +10,7 @@ import (
 const (
 	srcWiFiMAC        = 0
 	srcWiFiPWR        = 2
+	srcUHCI0          = 15
 	srcGPIO           = 16
 	srcGPIONMI        = 17
 	srcSPI1           = 18

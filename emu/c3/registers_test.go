@@ -25,17 +25,17 @@ func TestWriteOneToClearReadsZero(t *testing.T) {
 
 func TestUnmodelledRegistersAreMemoryAndListed(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
-	const uhci = 0x60014010
-	c.want(uhci, 0)
-	c.w(uhci, 0x1234)
-	c.want(uhci, 0x1234)
+	const world = 0x600d0010
+	c.want(world, 0)
+	c.w(world, 0x1234)
+	c.want(world, 0x1234)
 	c.w(0x60001008, 7) // no block
 	list := c.board.Unmodelled()
-	i := slices.IndexFunc(list, func(a emu.Access) bool { return a.Addr == uhci })
+	i := slices.IndexFunc(list, func(a emu.Access) bool { return a.Addr == world })
 	if i < 0 {
-		t.Fatalf("UHCI0 is not listed: %v", list)
+		t.Fatalf("WORLD is not listed: %v", list)
 	}
-	if a := list[i]; a.Block != "UHCI0" || a.Reads != 2 || a.Writes != 1 {
+	if a := list[i]; a.Block != "WORLD" || a.Reads != 2 || a.Writes != 1 {
 		t.Errorf("listed as %v", a)
 	}
 	if !slices.ContainsFunc(list, func(a emu.Access) bool { return a.Addr == 0x60001008 && a.Block == "" }) {
@@ -49,7 +49,7 @@ func TestUnmodelledRegistersAreMemoryAndListed(t *testing.T) {
 func TestStrictStopsAtTheAccess(t *testing.T) {
 	var at uint32
 	b := guest(t, emu.Config{Strict: true}, func(a *asm) {
-		a.li(t0, 0x60014000)
+		a.li(t0, 0x600d0000)
 		at = a.pc()
 		a.lw(a0, t0, 0x10)
 		a.print("never")
@@ -60,10 +60,10 @@ func TestStrictStopsAtTheAccess(t *testing.T) {
 	if res.Reason != emu.StopStrict || !errors.As(res.Err, &strict) {
 		t.Fatalf("stopped with %v, %v", res.Reason, res.Err)
 	}
-	if strict.Access.Addr != 0x60014010 || strict.Access.PC != at {
+	if strict.Access.Addr != 0x600d0010 || strict.Access.PC != at {
 		t.Errorf("stopped at %v, want pc 0x%08x", strict.Access, at)
 	}
-	if !strings.Contains(res.Err.Error(), "UHCI0") {
+	if !strings.Contains(res.Err.Error(), "WORLD") {
 		t.Errorf("message %q names no block", res.Err)
 	}
 }

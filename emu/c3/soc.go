@@ -49,6 +49,7 @@ type soc struct {
 	i2c       *i2c
 	i2s       *i2s
 	twai      *twai
+	uhci      *uhci
 	hmac      *hmac
 	xts       *xtsAES
 	wifi      *wifiMAC
@@ -132,7 +133,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	hash, adc, ctrl := newSHA(c), newSARADC(c), newAPBCtrl(cfg.Seed)
 	c.spi2 = newSPI2(c)
 	c.hmac, c.xts = newHMAC(c), newXTSAES(c)
-	c.i2c, c.i2s, c.twai = newI2C(c), newI2S(c), newTWAI(c)
+	c.i2c, c.i2s, c.twai, c.uhci = newI2C(c), newI2S(c), newTWAI(c), newUHCI(c)
 	spi1.xts = c.xts
 	enc, exp, sign := newAES(c), newRSA(c), newDS(c)
 
@@ -142,7 +143,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.analog = newAnalog(c.wifi.synthesize)
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
-		c.extmem, &c.extmem.mmu, spi0, spi1, c.spi2, c.i2c, c.i2s, c.twai, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, c.analog, c.assist, c.sensitive, c.sdm, c.rmt, c.ledc,
+		c.extmem, &c.extmem.mmu, spi0, spi1, c.spi2, c.i2c, c.i2s, c.twai, c.uhci, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, c.analog, c.assist, c.sensitive, c.sdm, c.rmt, c.ledc,
 		c.wifi, c.wifi.plcp, c.wifi.wdev, newFrontEnd(), newBluetooth(c),
 	}
 	for _, d := range newPHY() {
@@ -171,6 +172,7 @@ func peripheralResets(c *soc, hash, adc device) (r [2][32][]device) {
 	r[0][7] = []device{c.i2c}
 	r[0][21] = []device{c.i2s} // I2S1_RST, as the drivers use it
 	r[0][4] = []device{c.i2s}
+	r[0][8] = []device{c.uhci}
 	r[0][19] = []device{c.twai}
 	r[0][9] = []device{c.rmt}
 	r[0][11] = []device{c.ledc}

@@ -18,7 +18,6 @@ func unmodelled() []*storage {
 		base uint32
 		regs []reg
 	}{
-		{"UHCI0", 0x60014000, nil},
 		{"DEDIC_GPIO", 0x600cf000, nil},
 		{"WORLD", 0x600d0000, nil},
 	}

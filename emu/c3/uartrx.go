@@ -215,6 +215,7 @@ func (r *uartRx) push(b byte) {
 	r.s.Count++
 	r.s.Written++
 	r.flowControl()
+	r.soc.uhci.received(r.uart)
 }
 
 // flowControl sends XOFF and XON by the fill of the FIFO.

@@ -141,7 +141,8 @@ func (t *uartTx) sent() {
 	default:
 		t.soc.m.Emit(t.stream, t.s.Byte)
 	}
-	if t.s.Count > 0 || t.s.IsUrgent {
+	t.soc.uhci.feed(t.uart)
+	if t.s.Count > 0 || t.s.IsUrgent || t.s.Sending {
 		t.begin()
 	} else if t.intr.Raw |= uartIntTxDone; t.on(uartConf0, uartConf0TxdBrk) && t.intr.Raw&uartIntTxBrkDone == 0 {
 		t.sendBreak()

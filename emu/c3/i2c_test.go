@@ -114,8 +114,40 @@ func TestI2CSensor(t *testing.T) {
 	}
 }
 
-// No acknowledge ends a transaction with a STOP; a snapshot in the middle of one
-// leads to the same end.
+// A snapshot in the middle of a transaction leads to the same end on another
+// board, the sensor's state included.
+func TestI2CSnapshot(t *testing.T) {
+	start := func() *testChip {
+		c := newTestChip(t, emu.Config{})
+		c.i2cBus()
+		c.sensor()
+		return c
+	}
+	a, b := start(), start()
+	for _, v := range []uint32{0xee, 0xd0, 0xef} {
+		a.w(i2cBase+icData, v)
+	}
+	for i, v := range []uint32{i2cRStart, i2cWrite(2), i2cRStart, i2cWrite(1), i2cLast(), i2cStop} {
+		a.w(i2cBase+icCmd0+4*uint32(i), v)
+	}
+	a.w(i2cBase+icCtr, a.r(i2cBase+icCtr)|icCtrStart)
+	a.run(250 * emu.Microsecond)
+	if err := b.board.Restore(a.board.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*testChip{a, b} {
+		c.run(emu.Millisecond)
+		if c.r(i2cBase+icIntRaw)&icIntComplete == 0 {
+			t.Error("the transaction did not end")
+		}
+		c.want(i2cBase+icData, 0x55)
+	}
+	if a.board.Trace() != b.board.Trace() {
+		t.Error("the traces differ")
+	}
+}
+
+// No acknowledge ends a transaction with a STOP.
 func TestI2CErrors(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	c.i2cBus()

@@ -287,7 +287,7 @@ func (p *spi2) configure() {
 	out := p.soc.gdma.transmitter(dmaSPI2)
 	if out == nil {
 		p.intr.raise(sp2OutFIFOEmpty | sp2TxEmpty)
-		p.finish()
+		p.segmentsDone()
 		return
 	}
 	var word [4]byte
@@ -298,7 +298,7 @@ func (p *spi2) configure() {
 	bitmap, ok := next()
 	if magic := field(p.get(sp2Slave), 25, 22); ok && bitmap>>28 != magic {
 		p.intr.raise(sp2SegMagic)
-		p.finish()
+		p.segmentsDone()
 		return
 	}
 	for i, reg := range spiConfRegs {
@@ -312,7 +312,7 @@ func (p *spi2) configure() {
 	}
 	if !ok {
 		p.intr.raise(sp2OutFIFOEmpty | sp2TxEmpty)
-		p.finish()
+		p.segmentsDone()
 		return
 	}
 	p.s.Start = p.now().Add(chip.Duration(uint64(field(p.get(sp2Cmd), 17, 0)+1) * p.soc.apbTicks()))
@@ -555,14 +555,20 @@ func (p *spi2) finish() {
 		p.configure()
 		return
 	}
-	p.s.Busy = false
-	p.idle()
 	if p.s.Segment {
-		p.s.Segment = false
-		p.intr.raise(sp2SegDone)
+		p.segmentsDone()
 		return
 	}
+	p.s.Busy = false
+	p.idle()
 	p.intr.raise(sp2TransDone)
+}
+
+// segmentsDone ends a segmented transfer, after its last segment or an error.
+func (p *spi2) segmentsDone() {
+	p.s.Phase, p.s.Busy, p.s.Segment = spiIdle, false, false
+	p.idle()
+	p.intr.raise(sp2SegDone)
 }
 
 // stop abandons a transfer.

@@ -432,3 +432,14 @@ func TestSPI2Slave(t *testing.T) {
 		}
 	}
 }
+
+// A segment that is announced and does not come ends the transfer.
+func TestSPI2SegmentMissing(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	c.spiMaster(8)
+	c.w(spi2Base+sp2User, sp2UserConfNext)
+	c.w(spi2Base+sp2Slave, sp2SlaveConf)
+	c.w(spi2Base+sp2Cmd, sp2CmdUser)
+	c.want(spi2Base+sp2Cmd, 0)
+	c.want(spi2Base+sp2IntRaw, sp2SegDone|sp2OutFIFOEmpty|sp2TxEmpty)
+}

@@ -96,9 +96,9 @@ func (p *PTY) Baud() int {
 // its end or by being killed: this end stays open, so the system does not.
 func (p *PTY) free() { _ = unix.IoctlSetInt(p.slave, unix.TIOCNXCL, 0) }
 
-// lines returns the lines that the program at the other end asks for.
-func (p *PTY) lines() (dtr, rts, asked bool) {
-	speed := p.Baud()
+// linesOf returns the lines that the program at the other end asks for when
+// Baud returns speed.
+func linesOf(speed int) (dtr, rts, asked bool) {
 	if speed&^3 != lineSpeed {
 		return false, false, false
 	}

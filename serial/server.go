@@ -178,7 +178,10 @@ func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 	follow := func() error {
 		mu.Lock()
 		defer mu.Unlock()
-		if dtr, rts, asked := pty.lines(); asked {
+		// One look at the speed decides: between two, a request for a change
+		// of the lines could be taken for the speed that confirms it.
+		now := pty.Baud()
+		if dtr, rts, asked := linesOf(now); asked {
 			err := port.SetLines(ctx, dtr, rts)
 			if !unsupported(err) {
 				pty.confirm(speed)
@@ -188,7 +191,7 @@ func ServePTY(ctx context.Context, pty *PTY, port Port) error {
 			}
 			return nil
 		}
-		if now := pty.Baud(); now != 0 && now != speed {
+		if now != 0 && now != speed {
 			speed = now
 			if err := port.SetBaud(ctx, now); !unsupported(err) {
 				return err

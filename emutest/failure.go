@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/firmware"
@@ -41,7 +42,7 @@ func (b *Board) fail(what string, res emu.Result) {
 	if n := len(b.out.reports); n > b.out.crashes {
 		fmt.Fprintf(&s, "\n%s", strings.TrimRight(b.out.reports[n-1].String(), "\n"))
 	} else {
-		fmt.Fprintf(&s, "\nthe CPU is at, after %v of guest time:", b.Now())
+		fmt.Fprintf(&s, "\nthe CPU is at, after %v of guest time:", b.Now().Round(time.Microsecond))
 		for _, f := range b.backtrace() {
 			fmt.Fprintf(&s, "\n  %s", f)
 		}
@@ -107,6 +108,7 @@ func keepsArtifacts() bool {
 
 // close writes the artefacts and closes the board.
 func (b *Board) close() {
+	b.t.Helper()
 	_, err := b.bed.Finish(b.bed.Board)
 	if e := b.bed.Close(); err == nil {
 		err = e

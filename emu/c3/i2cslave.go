@@ -1,7 +1,7 @@
 package c3
 
 // I2C0 as a slave, TRM 28.4.11. It reacts to the edges of SCL and to START and
-// STOP, whoever makes them.
+// STOP of any master.
 
 // Causes of SR.STRETCH_CAUSE.
 const (

@@ -149,7 +149,7 @@ func newUART(c *soc, name string, base uint32, stream chip.Stream, src uint) *ua
 		{0x7c, "DATE", 0x2008270}, {uartID, "ID", 0x40000500},
 	})
 	u.mark(varies, uartFIFO)
-	u.mark(clocked, uartIntRaw, uartStatus, uartFSMStatus) // polled by whoever waits for the line
+	u.mark(clocked, uartIntRaw, uartStatus, uartFSMStatus) // polled while software waits for the line
 	u.tx.init(u)
 	u.rx.init(u)
 	g := c.gpio

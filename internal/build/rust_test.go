@@ -139,7 +139,7 @@ func TestRustDistribution(t *testing.T) {
 		s := *session
 		s.RustDist = []string{lying.URL}
 		_, err := s.Lock(ctx, b.open(), pin.Request{})
-		if fault.KindOf(err) != fault.Pins || !strings.Contains(err.Error(), "promised rustc 1.99.0") {
+		if fault.KindOf(err) != fault.Pins || !strings.Contains(err.Error(), "lists rustc 1.99.0") {
 			t.Errorf("%v", err)
 		}
 	})

@@ -225,7 +225,7 @@ func (s *Session) packageSizes(list []lock.Package) {
 func checkVersion(tc lock.Toolchain) error {
 	for _, p := range tc.Packages {
 		if p.Format == rustdist.Format && p.Name == "rustc" && p.Version != tc.Rustc {
-			return fault.New(fault.Pins, fmt.Sprintf("the distribution promised rustc %s, and the compiler that came says %s", p.Version, tc.Rustc),
+			return fault.New(fault.Pins, fmt.Sprintf("the channel manifest lists rustc %s, and the compiler that was fetched is %s", p.Version, tc.Rustc),
 				"another server: export RUSTUP_DIST_SERVER=…")
 		}
 	}

@@ -71,10 +71,7 @@ func (f *Fetcher) connectHTTP(ctx context.Context, c connection, do func(connect
 	if !refused(err) {
 		return err
 	}
-	logins := credential.Source{Config: f.Config, Lookup: f.Lookup, Home: f.Home}
-	if logins.Lookup == nil {
-		logins.Lookup = func(string) (string, bool) { return "", false }
-	}
+	logins := credential.Source{Config: f.Config, Lookup: f.env, Home: f.Home}
 	login, ok, ferr := logins.Find(ctx, c.address)
 	if ferr != nil {
 		return fault.Wrap(fault.Pins, ferr, err.Error())
@@ -124,11 +121,7 @@ var _ githttp.AuthMethod = headers{}
 // else the first key file without a passphrase, of IdentityFile in ssh_config
 // and then of the usual names. Host keys are checked against known_hosts.
 func (f *Fetcher) sshKeys(ep *transport.Endpoint) (transport.AuthMethod, error) {
-	lookup := f.Lookup
-	if lookup == nil {
-		lookup = os.LookupEnv
-	}
-	if sock, ok := lookup("SSH_AUTH_SOCK"); ok && sock != "" || f.Home == "" {
+	if sock, ok := f.env("SSH_AUTH_SOCK"); ok && sock != "" || f.Home == "" {
 		return nil, nil // the transport asks the agent
 	}
 	user := ep.User
@@ -162,9 +155,17 @@ func (f *Fetcher) sshKeys(ep *transport.Endpoint) (transport.AuthMethod, error) 
 	return nil, fault.New(fault.Pins, "no SSH agent and no key file in ~/.ssh", "eval $(ssh-agent) && ssh-add")
 }
 
-// Access is what of the user's own settings a fetch uses.
+// Access has the settings of the user that a fetch uses.
 type Access struct {
 	Config *gitconfig.Config
 	Lookup func(string) (string, bool) // the environment
 	Home   string                      // "" when the user has none
+}
+
+// env reads the environment; the zero Access has none.
+func (a Access) env(name string) (string, bool) {
+	if a.Lookup == nil {
+		return "", false
+	}
+	return a.Lookup(name)
 }

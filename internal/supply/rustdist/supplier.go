@@ -87,7 +87,7 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 	if err != nil {
 		return none, s.missing(ch, r, err)
 	}
-	evidence, err := s.judge(ctx, st, ch, text, from, rep)
+	evidence, err := s.checkManifest(ctx, st, ch, text, from, rep)
 	if err != nil {
 		return none, err
 	}
@@ -147,8 +147,8 @@ func older(have, want string) bool {
 	return slices.Compare(h[:], w[:]) < 0
 }
 
-// judge compares a manifest with its checksum and signature.
-func (s *Supplier) judge(ctx context.Context, st *store.Store, ch Channel, text []byte, from string, rep progress.Reporter) (lock.Evidence, error) {
+// checkManifest compares a manifest with its checksum and signature.
+func (s *Supplier) checkManifest(ctx context.Context, st *store.Store, ch Channel, text []byte, from string, rep progress.Reporter) (lock.Evidence, error) {
 	e := lock.Evidence{File: path.Base(ch.path())}
 	digest, err := st.PutBytes(ctx, text)
 	if err != nil {

@@ -3,10 +3,10 @@
 // between two marker instructions ("Semihosting for AArch32 and AArch64",
 // release 2025Q1, and the RISC-V semihosting specification 1.0).
 //
-// In come the registers and the memory of a CPU that is at an ebreak; out go
-// the reply in a0, the text that was written and how the firmware exited. The
-// firmware reaches no file, clock, process or random number of the host: the
-// same run has the same replies.
+// A call reads the registers and the memory of a CPU that is at an ebreak and
+// returns the reply in a0, the text that was written and how the firmware exited.
+// The firmware has no access to files, clock, processes or random numbers of the
+// host: the same run has the same replies.
 package semihost
 
 import (

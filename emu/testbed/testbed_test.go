@@ -138,7 +138,7 @@ func TestRunRecordReplay(t *testing.T) {
 }
 
 // Faults and credentials reach the access point.
-func TestSurroundings(t *testing.T) {
+func TestFaultsAndCredentials(t *testing.T) {
 	devtest.Long(t, "boots firmware several times")
 	rom, flash := files(t, "http-client")
 	schedule, err := faults.ParseAll([]string{"no-network"})

@@ -1,6 +1,6 @@
 // Package fault is the shape of every error that a user sees: what kind it is
 // (which decides the exit code), one line of cause, and hints that can be
-// pasted. Rooms make faults; internal/ui prints them; internal/cli turns the
+// pasted. Packages make faults; internal/ui prints them; internal/cli turns the
 // kind into the exit status. It imports nothing and any package may import it
 // under internal/.
 package fault

@@ -2,7 +2,7 @@
 // pins name (Fetch, Pins). These are the only operations of espalier that use
 // the network for inputs. Everything that is fetched is verified by content.
 //
-// A project and an older lock come in, a new lock goes out; no file of the
-// project is written. What a pin means for a build is internal/build's part,
-// the format of the file internal/lock's.
+// Lock takes a project and an older lock and returns a new lock; no file of the
+// project is written. How a pin is used in a build is internal/build's part,
+// the format of the file is internal/lock's.
 package pin

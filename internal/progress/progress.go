@@ -1,6 +1,6 @@
-// Package progress is how a room says what it is doing without printing:
-// it reports phases and counts to a Reporter, and internal/ui decides whether
-// that becomes a bar, a plain line or a JSON event.
+// Package progress is how a package reports what it is doing without printing:
+// phases and counts go to a Reporter, and internal/ui decides whether they
+// become a bar, a plain line or a JSON event.
 package progress
 
 // Unit is what a task counts.

@@ -1,4 +1,4 @@
-// Package proof compares builds and says what their difference means: which
-// section, which bytes, which text in them, and the likely cause. Two ELF files
-// come in, differences as values go out; it neither builds nor prints.
+// Package proof compares two ELF files of one build and locates the difference:
+// section, bytes, the text in them, and the likely cause. Differences are
+// returned as values; the package neither builds nor prints.
 package proof

@@ -4,6 +4,6 @@
 // normalised, workspace inheritance and files above a member work, and cargo's
 // own git support is never called. No git program is needed.
 //
-// URLs and commits come in; trees in the store and cargo's source replacement
-// tables go out.
+// For URLs and commits it makes trees in the store and cargo's tables of source
+// replacement.
 package git

@@ -173,6 +173,7 @@ func TestRandomProgramsAgainstQEMU(t *testing.T) {
 }
 
 func TestCompiledProgramsAgainstQEMU(t *testing.T) {
+	devtest.Long(t, "compiles programs with several options")
 	qemu := devtest.Tool(t, "qemu-riscv32")
 	for _, flags := range [][]string{{"-O0"}, {"-O1"}, {"-O2"}, {"-O3", "-funroll-loops"}, {"-Os"}, {"-Os", "-msave-restore"}, {"-march=rv32im"}, {"-march=rv32i", "-O2"}} {
 		program := compile(t, "testdata/mix.c", flags...)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -74,6 +75,7 @@ func TestBluetoothFirmware(t *testing.T) {
 // Bluetooth firmware, even if both drivers are linked and only Wi-Fi is
 // started. The tests of emu/radio and emu/lan cover the rest.
 func TestWiFiIsNotBluetooth(t *testing.T) {
+	devtest.Long(t, "boots six firmwares")
 	for _, name := range []string{"http-client.elf", "http-client-embassy.elf", "wifi-old.elf", "open/wifi-old.elf", "sleepy/wifi-old.elf", "https-client.elf"} {
 		t.Run(strings.TrimSuffix(name, path.Ext(name)), func(t *testing.T) {
 			b, con := boot(t, emu.Config{Flash: firmware(t, name)})

@@ -150,6 +150,7 @@ func TestBootEncryptedFlash(t *testing.T) {
 // starts what Espressif's tool has signed, and refuses a changed image and one
 // that is not signed.
 func TestSecureBoot(t *testing.T) {
+	devtest.Long(t, "signs images with espsecure")
 	dir := t.TempDir()
 	keyFile, in, out, digest := filepath.Join(dir, "key.pem"), filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "digest")
 	espsecure(t, "generate-signing-key", "--version", "2", "--scheme", "rsa3072", keyFile)

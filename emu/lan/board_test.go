@@ -199,7 +199,7 @@ func storm(r *faults.Random) faults.Schedule {
 func TestStorms(t *testing.T) {
 	storms := 100
 	if testing.Short() {
-		storms = 4
+		storms = 2
 	}
 	r := faults.NewRandom(1, "storms")
 	for i := range storms {
@@ -293,6 +293,7 @@ func TestWiresharkReadsTheNetwork(t *testing.T) {
 
 // Wireshark decrypts TLS with the keys in the capture.
 func TestWiresharkReadsTLS(t *testing.T) {
+	devtest.Long(t, "boots firmware")
 	tshark := devtest.Tool(t, "tshark")
 	name := filepath.Join(t.TempDir(), "lan.pcapng")
 	f, err := os.Create(name)
@@ -336,6 +337,7 @@ func BenchmarkHTTP(b *testing.B) {
 // A TLS client in Rust with the root of the network compiled in: it sets its clock,
 // accepts valid certificates and refuses the others.
 func TestTLSClient(t *testing.T) {
+	devtest.Long(t, "boots firmware several times")
 	const last = "all hosts requested"
 	run := func(t *testing.T, s setup) (string, uint64) {
 		s.firmware, s.seed = "https-client", 1

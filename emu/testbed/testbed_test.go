@@ -64,6 +64,7 @@ func page(w http.ResponseWriter, r *http.Request) {
 // One run with everything: a handler of our own, a capture and a recording; and
 // its replay without any of them.
 func TestRunRecordReplay(t *testing.T) {
+	devtest.Long(t, "boots firmware several times")
 	rom, flash := files(t, "http-client")
 	var text strings.Builder
 	board := emu.Config{ROM: rom, Flash: flash, Seed: 7, Output: func(o emu.Output) { text.Write(o.Data) }}

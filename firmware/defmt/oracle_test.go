@@ -72,6 +72,7 @@ func shown(f *defmt.Frame) string {
 // TestAgainstDefmtPrint sends random frames of a real program, some of them
 // damaged, through both decoders.
 func TestAgainstDefmtPrint(t *testing.T) {
+	devtest.Long(t, "runs defmt-print for each case")
 	elf := specimen(t)
 	patch := func(from, to string) []byte {
 		if len(from) != len(to) || !bytes.Contains(elf, []byte(from)) {

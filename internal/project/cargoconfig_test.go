@@ -11,6 +11,7 @@ import (
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/devtest"
 )
 
 const app = `
@@ -78,6 +79,7 @@ rustflags = ["--cfg=mark_chain"]
 // The effective rustflags must be those that cargo hands to the compiler,
 // caught by a wrapper around it.
 func TestRustflagsAgainstCargo(t *testing.T) {
+	devtest.Long(t, "runs cargo for each case")
 	if runtime.GOOS == "windows" {
 		t.Skip("the wrapper is a shell script")
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -166,12 +167,14 @@ func needRoot(t *testing.T) {
 
 // Everything works for an unprivileged user, on a store of another user.
 func TestUnprivileged(t *testing.T) {
+	devtest.Long(t, "runs the tests again as another user")
 	needRoot(t)
 	runRestricted(t, "plain", "^(TestRestricted|TestInside|TestFilesInside|TestWritesAreDiscarded|TestCallFilter|TestNothingSurvives|TestCancel|TestShell|TestKeepTarget|TestRunWithStore|TestOutputsInOtherPlaces|TestProbe|TestNoSandboxWithoutRoot)$",
 		&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
 }
 
 func TestForbidden(t *testing.T) {
+	devtest.Long(t, "runs the tests again in restricted surroundings")
 	needRoot(t)
 	mounts := func() *syscall.SysProcAttr { return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} }
 	t.Run("chroot as user", func(t *testing.T) { runRestricted(t, "chroot-nobody", "^TestRestricted$", mounts()) })

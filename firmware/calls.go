@@ -88,3 +88,14 @@ func (g *callGraph) add(ret, target uint32) {
 func signExtend(v uint32, bits uint) uint32 {
 	return uint32(int32(v<<(32-bits)) >> (32 - bits))
 }
+
+// CallTargets returns the addresses that direct calls go to, in no order:
+// functions of the program and of the mask ROM.
+func (e *ELF) CallTargets() []uint32 {
+	g := e.calls()
+	out := make([]uint32, 0, len(g.callers))
+	for to := range g.callers {
+		out = append(out, to)
+	}
+	return out
+}

@@ -20,6 +20,7 @@ import (
 	"espalier.dev/espalier/internal/inspect"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/size"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -29,7 +30,7 @@ func events() map[string]any {
 		"address": console.PlaceEvent{}, "build": buildEvent{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{},
 		"error": ui.ErrorEvent{}, "flashed": flashedEvent{}, "gc": gcEvent{}, "line": console.LineEvent{}, "lock": lock.Diff{},
 		"new": newEvent{}, "note": ui.NoteEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
-		"result": session.ResultEvent{}, "serve": serveEvent{}, "setting": setting{}, "template": templateEvent{},
+		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
 		"verify": verifyEvent{}, "version": buildInfo{}, "why": build.Reason{},
 
 		"chip": inspect.Chip{}, "elf": inspect.ELF{}, "flash": inspect.Flash{}, "image": inspect.Image{},

@@ -47,6 +47,7 @@ func verbs() []verb {
 		{groupBoard, newServePort},
 		{groupLook, newInspect},
 		{groupLook, newSymbolize},
+		{groupLook, newSize},
 		{groupProve, newVerify},
 		{groupMaintenance, newDoctor},
 		{groupMaintenance, newGC},

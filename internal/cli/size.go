@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"espalier.dev/espalier/esp/image"
+	elfview "espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/size"
+	"espalier.dev/espalier/internal/supply/crates"
+)
+
+func newSize(a *app) *cobra.Command {
+	var by, page string
+	var top int
+	cmd := &cobra.Command{
+		Use:   "size [ELF]",
+		Short: "flash and RAM by crate, function and static library",
+		Long: `Show what takes the flash and the RAM of a firmware: by crate and static library, or
+with --by function, static, section or rom (the functions of the mask ROM that it
+calls). Every byte has one owner, so the columns add up to the sizes of the sections.
+Inlined code counts for the crate that it was written in, an instance of a generic
+function for the crate that defines it, a constant without a name for the crate whose
+code refers to it. docs/size.md has the rules.
+
+ELF is a file, or the only one that espalier build has left in target/espalier. The
+crates of the espalier.lock here or above say which static library a symbol is of.` + exits(fault.Pins),
+		Example: `  espalier size
+  espalier size --by function --top 20 firmware.elf
+  espalier size --html size.html           a treemap
+  espalier size --json`,
+		Args: args("[ELF]"),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if !slices.Contains(size.Views, by) {
+				return fault.New(fault.Usage, fmt.Sprintf("--by %s: want %s", by, strings.Join(size.Views, ", ")))
+			}
+			name, err := elfArgument(a, names)
+			if err != nil {
+				return err
+			}
+			b, err := a.readInput(cmd.Context(), name)
+			if err != nil {
+				return err
+			}
+			r, err := a.sizeOf(cmd.Context(), b)
+			if err != nil {
+				return atFile(name, err)
+			}
+			if page != "" {
+				return writeFile(page, r.Page(filepath.Base(name)))
+			}
+			r.File = name
+			a.ui.Event("size", r)
+			a.ui.Table(r.Table(by, top))
+			a.ui.Fields([2]string{"flash", strconv.FormatUint(r.Flash, 10)}, [2]string{"ram", strconv.FormatUint(r.RAM, 10)},
+				[2]string{"left to the stack", strconv.FormatUint(r.Stack, 10)})
+			if r.DebugUnits == 0 {
+				a.ui.Note("no debug information: inlined code counts for the function around it")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&by, "by", "crate", "what a row is: "+strings.Join(size.Views, ", "))
+	cmd.Flags().IntVar(&top, "top", 0, "show only the `N` largest rows")
+	cmd.Flags().StringVar(&page, "html", "", "write a treemap to `FILE` instead")
+	return cmd
+}
+
+// elfArgument is the ELF that a verb was given, or the only one that a build
+// has left.
+func elfArgument(a *app, names []string) (string, error) {
+	if len(names) > 0 {
+		return names[0], nil
+	}
+	return build.FindELF(a.projectDir())
+}
+
+// sizeOf attributes the bytes of an ELF, with the static libraries of the lock
+// here.
+func (a *app) sizeOf(ctx context.Context, elf []byte) (*size.Report, error) {
+	if err := image.CheckELF(elf); err != nil {
+		return nil, err
+	}
+	e, err := elfview.Open(bytes.NewReader(elf), elfview.Options{})
+	if err != nil {
+		return nil, err
+	}
+	path, err := chipfiles.NearestLock(a.projectDir())
+	if err != nil || path == "" {
+		return size.Analyze(e, nil), err
+	}
+	pins, err := lock.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.settings(project.Flags{})
+	if err != nil {
+		return nil, err
+	}
+	st, err := a.openStore(ctx, p.Espalier)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	var libs size.Libraries
+	if err := crates.StaticLibraries(ctx, st, pins.Crates, "esp32c3", libs.AddArchive); err != nil {
+		return nil, err
+	}
+	return size.Analyze(e, &libs), nil
+}

@@ -90,11 +90,11 @@ func elfArgument(a *app, names []string) (string, error) {
 // sizeOf attributes the bytes of an ELF, with the static libraries of the lock
 // here.
 func (a *app) sizeOf(ctx context.Context, elf []byte) (*size.Report, error) {
-	if err := image.CheckELF(elf); err != nil {
-		return nil, err
-	}
 	e, err := elfview.Open(bytes.NewReader(elf), elfview.Options{})
 	if err != nil {
+		return nil, err
+	}
+	if err := image.CheckELF(elf); err != nil {
 		return nil, err
 	}
 	path, err := chipfiles.NearestLock(a.projectDir())

@@ -13,7 +13,8 @@ import (
 
 // messages parses cargo's JSON messages, one per line.
 type messages struct {
-	lines     lineBuffer
+	buffer    lineBuffer
+	lines     func([]byte) // receives each JSON message; may be nil
 	task      progress.Task
 	show      func(string)
 	artifacts int
@@ -21,7 +22,7 @@ type messages struct {
 	full      bool // an error reports that the disk is full
 }
 
-func (m *messages) Write(p []byte) (int, error) { return m.lines.write(p, m.line) }
+func (m *messages) Write(p []byte) (int, error) { return m.buffer.write(p, m.line) }
 
 func (m *messages) line(b []byte) {
 	var msg struct {
@@ -39,6 +40,9 @@ func (m *messages) line(b []byte) {
 			m.show(string(b) + "\n") // output of a build script or linker
 		}
 		return
+	}
+	if m.lines != nil {
+		m.lines(b)
 	}
 	switch msg.Reason {
 	case "compiler-artifact":

@@ -107,7 +107,7 @@ func TestFailures(t *testing.T) {
 		said := &status{task: task}
 		out.Write([]byte(c.stdout))
 		said.Write([]byte(c.stderr))
-		err := r.failed(pl, action.Step{Name: "app"}, action.Result{ExitCode: c.code}, out, said)
+		err := r.failed(pl, "compiling app", action.Result{ExitCode: c.code}, out, said)
 		if c.kind == 0 {
 			c.kind = fault.Build
 		}

@@ -54,14 +54,16 @@ type Plan struct {
 	Secrets []string     // names of the variables whose values are secret, sorted
 	app     action.Step  // the application, without the layer
 	scripts action.Step  // own build scripts, without the layer; zero when there are none
+	check   action.Step  // the application without code generation, without the layer
 	own     ownUnits
 	root    string // the host directory that is /src in the sandbox, for messages
 }
 
 // App returns the step that compiles the user's own crates on a layer and,
 // unless it is zero, on the units of the scripts step.
-func (pl Plan) App(layer, units store.Digest) action.Step {
-	s := pl.app
+func (pl Plan) App(layer, units store.Digest) action.Step { return onLayer(pl.app, layer, units) }
+
+func onLayer(s action.Step, layer, units store.Digest) action.Step {
 	s.Inputs = append(slices.Clone(s.Inputs), action.Input{Path: "target", Tree: layer})
 	if !units.IsZero() {
 		s.Inputs = append(s.Inputs, action.Input{Path: "units", Tree: units})
@@ -117,6 +119,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Platform: platform(recipeApp),
 		Secrets:  secrets,
 	}
+	pl.check = checkStep(pl.app, command(p, pins, t, "rustc"))
 	if comparesChecksums(p, pins) {
 		scripts, err := source.Scripts(ctx, st, p)
 		if err != nil {

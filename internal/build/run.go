@@ -30,6 +30,11 @@ type Runner struct {
 	// colours, also for a step whose result was cached. Nil discards them.
 	Messages func(rendered string)
 
+	// Lines receives cargo's own JSON messages, one per call and without the line
+	// end, with paths of this machine: all of a check, and the compiler's messages
+	// of the steps before it when they run. Nil discards them.
+	Lines func(line []byte)
+
 	// Scratch builds without the dependency layer and ignores the cache.
 	Scratch bool
 }
@@ -161,15 +166,20 @@ func (r Runner) load(ctx context.Context, step action.Step) (action.Result, erro
 
 // step runs a step and returns a failure as a fault.
 func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *store.Store) (action.Result, error) {
-	task := r.Report.Start("compiling "+step.Name, progress.Crates, 0)
-	out := &messages{task: task, show: r.show(pl)}
+	return r.stepAs(ctx, pl, "compiling "+step.Name, step, outputs, r.diagnostics(pl))
+}
+
+// stepAs is step for a phase of any name; lines receives cargo's messages.
+func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.Step, outputs *store.Store, lines func([]byte)) (action.Result, error) {
+	task := r.Report.Start(phase, progress.Crates, 0)
+	out := &messages{task: task, show: r.show(pl), lines: lines}
 	status := &status{task: task, warn: r.warnings(pl, step)}
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
 		Stdout: out, Stderr: status, Outputs: outputs,
 		Keep: map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keep},
 	})
 	if err == nil && res.ExitCode != 0 {
-		err = r.failed(pl, step, res, out, status)
+		err = r.failed(pl, phase, res, out, status)
 	}
 	task.Detail(crateCount(out.artifacts))
 	task.Done(err)
@@ -201,11 +211,11 @@ func crateCount(n int) string {
 	return fmt.Sprintf("%d crates", n)
 }
 
-func (r Runner) failed(pl Plan, step action.Step, res action.Result, out *messages, status *status) error {
-	text := fmt.Sprintf("compiling %s failed", step.Name)
+func (r Runner) failed(pl Plan, phase string, res action.Result, out *messages, status *status) error {
+	text := phase + " failed"
 	switch {
 	case out.full || status.full:
-		return r.Store.Full("compiling " + step.Name)
+		return r.Store.Full(phase)
 	case out.errors == 1:
 		text += ": 1 error"
 	case out.errors > 1:
@@ -233,17 +243,16 @@ func (r Runner) replay(ctx context.Context, pl Plan, step action.Step, res actio
 	if r.Messages == nil {
 		return
 	}
-	task := progress.Discard.Start("", progress.Crates, 0)
-	copyTo := func(w io.Writer, log store.Digest) {
-		if log.IsZero() {
-			return
-		}
-		// An unreadable log does not fail the build.
-		if f, err := r.Store.Get(ctx, log); err == nil {
-			io.Copy(w, f)
-			f.Close()
-		}
+	r.replayTo(ctx, pl, step, res, nil)
+}
+
+// copyLog writes a stored log to w. An unreadable log does not fail the build.
+func (r Runner) copyLog(ctx context.Context, w io.Writer, log store.Digest) {
+	if log.IsZero() {
+		return
 	}
-	copyTo(&messages{task: task, show: r.show(pl)}, res.Stdout)
-	copyTo(&status{task: task, warn: r.warnings(pl, step)}, res.Stderr)
+	if f, err := r.Store.Get(ctx, log); err == nil {
+		io.Copy(w, f)
+		f.Close()
+	}
 }

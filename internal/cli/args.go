@@ -76,3 +76,14 @@ func verbError(root *cobra.Command, err error) error {
 	}
 	return fault.New(fault.Usage, fmt.Sprintf("unknown verb %s", m[1]), hints...)
 }
+
+// afterDash accepts positional arguments after -- only.
+func afterDash(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, got []string) error {
+		if at := cmd.ArgsLenAtDash(); len(got) > 0 && at != 0 {
+			return fault.New(fault.Usage, fmt.Sprintf("%s: unexpected argument %s", cmd.Name(), got[0]),
+				fmt.Sprintf("espalier %s -- %s   # each %s follows --", cmd.Name(), got[0], name))
+		}
+		return nil
+	}
+}

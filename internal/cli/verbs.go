@@ -35,6 +35,8 @@ func verbs() []verb {
 		{groupPin, newLock},
 		{groupPin, newFetch},
 		{groupMake, newBuild},
+		{groupMake, newCheck},
+		{groupMake, newClippy},
 		{groupMake, newShell},
 		{groupMake, newWhy},
 		{groupRun, newRun},

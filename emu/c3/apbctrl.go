@@ -28,7 +28,7 @@ func newAPBCtrl(seed uint64) *apbCtrl {
 	a.block = newBlock("APB_CTRL", 0x60026000, []reg{
 		{0x00, "SYSCLK_CONF", 1}, {0x04, "TICK_CONF", 0x10727}, {0x08, "CLK_OUT_EN", 0x7ff}, {0x0c, "WIFI_BB_CFG", 0}, {0x10, "WIFI_BB_CFG_2", 0},
 		{apbWiFiClock, "WIFI_CLK_EN", 0xfffce030}, {0x18, "WIFI_RST_EN", 0}, {0x1c, "HOST_INF_SEL", 0}, {0x20, "EXT_MEM_PMS_LOCK", 0},
-		{0x28, "FLASH_ACE0_ATTR", 0xff}, {0x2c, "FLASH_ACE1_ATTR", 0xff}, {0x30, "FLASH_ACE2_ATTR", 0xff}, {0x34, "FLASH_ACE3_ATTR", 0xff},
+		{0x28, "FLASH_ACE0_ATTR", 3}, {0x2c, "FLASH_ACE1_ATTR", 3}, {0x30, "FLASH_ACE2_ATTR", 3}, {0x34, "FLASH_ACE3_ATTR", 3},
 		{0x38, "FLASH_ACE0_ADDR", 0}, {0x3c, "FLASH_ACE1_ADDR", 0x400000}, {0x40, "FLASH_ACE2_ADDR", 0x800000}, {0x44, "FLASH_ACE3_ADDR", 0xc00000},
 		{0x48, "FLASH_ACE0_SIZE", 0x400}, {0x4c, "FLASH_ACE1_SIZE", 0x400}, {0x50, "FLASH_ACE2_SIZE", 0x400}, {0x54, "FLASH_ACE3_SIZE", 0x400},
 		{0x88, "SPI_MEM_PMS_CTRL", 0}, {0x8c, "SPI_MEM_REJECT_ADDR", 0}, {0x90, "SDIO_CTRL", 0}, {0x94, "REDCY_SIG0", 0}, {0x98, "REDCY_SIG1", 0},

@@ -20,7 +20,7 @@ const (
 
 var chipCoverage = []coverage{
 	{[]string{"INTERRUPT_CORE0"}, levelModelled, "62 sources to 31 lines, level and edge, priority, threshold, live source status", ""},
-	{[]string{"SYSTEM"}, levelPartial, "CPU and APB clock, resets of blocks, software interrupts, clock gates of AES, SHA, RSA, DS, HMAC, GDMA, TWAI, UHCI0 and I2S0",
+	{[]string{"SYSTEM"}, levelPartial, "CPU and APB clock, resets of blocks, software interrupts, clock gates of AES, SHA, RSA, DS, HMAC, GDMA, TWAI, RMT, UHCI0 and I2S0",
 		"clock gates of other blocks, power-down of memories"},
 	{[]string{"EFUSE"}, levelModelled, "all blocks, burn, write and read protection, key purposes, Reed-Solomon code of blocks 1 to 10", ""},
 	{[]string{"RTC_CNTL"}, levelPartial, "software resets and causes, STORE registers, slow-clock time and alarm, RTC and super watchdog, light and deep " +

@@ -14,6 +14,7 @@ type gate struct {
 var gates = []gate{
 	{"TWAI", sysPeripClkEn0, 19, 0x0008fe10},
 	{"UHCI0", sysPeripClkEn0, 8, 0},
+	{"RMT", sysPeripClkEn0, 9, 0},
 	{"I2S0", sysPeripClkEn0, 21, 0},
 	{"AES", sysPeripClkEn1, 1, 0},
 	{"SHA", sysPeripClkEn1, 2, 0},

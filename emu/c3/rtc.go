@@ -106,7 +106,7 @@ func rtcTable() []reg {
 		{0x8c, "DIG_ISO", 0xaa805080}, {0x90, "WDTCONFIG0", 0x13214}, {0x94, "WDTCONFIG1", 0x30d40}, {0x98, "WDTCONFIG2", 0x13880},
 		{0x9c, "WDTCONFIG3", 0xfff}, {0xa0, "WDTCONFIG4", 0xfff}, {0xa4, "WDTFEED", 0}, {0xa8, "WDTWPROTECT", 0}, {0xac, "SWD_CONF", 0x4b00000},
 		{0xb0, "SWD_WPROTECT", 0}, {0xb4, "SW_CPU_STALL", 0}, {0xb8, "STORE4", 0}, {0xbc, "STORE5", 0}, {0xc0, "STORE6", 0}, {0xc4, "STORE7", 0},
-		{0xc8, "LOW_POWER_ST", 0}, {0xcc, "DIAG0", 0}, {0xd0, "PAD_HOLD", 0}, {0xd4, "DIG_PAD_HOLD", 0}, {0xd8, "BROWN_OUT", 0x43ff0010},
+		{0xc8, "LOW_POWER_ST", 0x8140140}, {0xcc, "DIAG0", 0}, {0xd0, "PAD_HOLD", 0}, {0xd4, "DIG_PAD_HOLD", 0}, {0xd8, "BROWN_OUT", 0x43ff0010},
 		{0xdc, "TIME_LOW1", 0}, {0xe0, "TIME_HIGH1", 0}, {0xe4, "XTAL32K_CLK_FACTOR", 0}, {0xe8, "XTAL32K_CONF", 0xff00000}, {0xec, "USB_CONF", 0},
 		{0xf0, "SLP_REJECT_CAUSE", 0}, {0xf4, "OPTION1", 0}, {0xf8, "SLP_WAKEUP_CAUSE", 0}, {0xfc, "ULP_CP_TIMER_1", 0xc800},
 		{0x100, "INT_ENA_W1TS", 0}, {0x104, "INT_ENA_W1TC", 0}, {0x108, "RETENTION_CTRL", 0xa0d00000}, {0x10c, "FIB_SEL", 7},

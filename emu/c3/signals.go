@@ -121,10 +121,11 @@ func directPad(in signal) (n, fn uint32, ok bool) {
 }
 
 // restsHigh reports whether an input signal that no pad feeds is high: the
-// buses and receivers that rest at that level (UART_STATUS after reset shows it).
+// buses and receivers that rest at that level. CTS rests low, as UART_STATUS of a
+// chip shows.
 func restsHigh(in signal) bool {
 	switch in {
-	case sigU0RXD, sigU0CTS, sigU1RXD, sigU1CTS, sigI2CSCL, sigI2CSDA, sigTWAIRX:
+	case sigU0RXD, sigU1RXD, sigI2CSCL, sigI2CSDA, sigTWAIRX:
 		return true
 	}
 	return false

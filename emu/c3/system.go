@@ -15,6 +15,7 @@ const (
 	sysSysclkConf    = 0x58
 	sysclkSourcePLL  = 1
 	sysclkSourceRC   = 2
+	sysclkDivEn      = 1 << 19 // read-only: the divider is in use
 )
 
 // system is SYSTEM, TRM 16: the clock source of the CPU, resets of other
@@ -38,8 +39,9 @@ func newSystem(c *soc) *system {
 		{sysPeripRstEn1, "PERIP_RST_EN1", 0x1fe}, {0x20, "BT_LPCK_DIV_INT", 0xff}, {0x24, "BT_LPCK_DIV_FRAC", 0x2001001},
 		{0x28, "CPU_INTR_FROM_CPU_0", 0}, {0x2c, "CPU_INTR_FROM_CPU_1", 0}, {0x30, "CPU_INTR_FROM_CPU_2", 0}, {0x34, "CPU_INTR_FROM_CPU_3", 0},
 		{0x38, "RSA_PD_CTRL", 1}, {0x3c, "EDMA_CTRL", 1}, {0x40, "CACHE_CONTROL", 5}, {0x44, "EXTERNAL_DEVICE_ENCRYPT_DECRYPT_CONTROL", 0},
-		{0x48, "RTC_FASTMEM_CONFIG", 0x7ff00000}, {0x4c, "RTC_FASTMEM_CRC", 0}, {0x50, "REDUNDANT_ECO_CTRL", 0}, {0x54, "CLOCK_GATE", 1},
-		{sysSysclkConf, "SYSCLK_CONF", 40<<12 | 1}, {0xffc, "DATE", 0x2007150},
+		{0x48, "RTC_FASTMEM_CONFIG", 0x7ff00000}, {0x4c, "RTC_FASTMEM_CRC", 0xffffffff}, {0x50, "REDUNDANT_ECO_CTRL", 0}, {0x54, "CLOCK_GATE", 1},
+		{sysSysclkConf, "SYSCLK_CONF", sysclkDivEn | 40<<12 | 1},
+		{0x5c, "MEM_PVT", 3}, {0x60, "COMB_PVT_LVT_CONF", 3}, {0x64, "COMB_PVT_NVT_CONF", 3}, {0x68, "COMB_PVT_HVT_CONF", 3}, {0xffc, "DATE", 0x2007150},
 	})
 	return y
 }
@@ -99,9 +101,14 @@ func (y *system) clock(off, v uint32) {
 	for _, t := range y.soc.timgs {
 		t.clockChanged(true)
 	}
+	old := y.get(off)
 	y.block.write(off, v)
 	if off == sysSysclkConf {
-		y.set(off, v&^0x7f000|field(y.get(off), 18, 12)<<12) // CLK_XTAL_FREQ
+		v = v&^(0x7f000|sysclkDivEn) | old&0x7f000 // CLK_XTAL_FREQ
+		if field(v, 11, 10) != sysclkSourcePLL {
+			v |= sysclkDivEn
+		}
+		y.set(off, v)
 	}
 	for _, t := range y.soc.timgs {
 		t.clockChanged(false)

@@ -421,7 +421,8 @@ func (u *uart) reset() {
 	u.block.reset()
 	u.tx.reset()
 	u.rx.reset()
-	u.intr.Raw, u.intr.Ena = 0, 0
+	// CTS starts high and is low when the reset ends: a chip shows the change.
+	u.intr.Raw, u.intr.Ena = uartIntCTSChange, 0
 	u.lines()
 	u.update()
 }

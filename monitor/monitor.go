@@ -141,7 +141,7 @@ func (m *Monitor) Tick(at time.Duration) (done bool) {
 		switch {
 		case m.Done():
 		case m.left > 0:
-			m.decide(TimedOut, fmt.Sprintf("%v are over and %s did not appear", m.opt.For, m.missing()))
+			m.decide(TimedOut, fmt.Sprintf("%s did not appear within %v", m.missing(), m.opt.For))
 		default:
 			m.decide(Elapsed, fmt.Sprintf("ran for %v", m.opt.For))
 		}
@@ -206,9 +206,9 @@ func (m *Monitor) Timeout(at time.Duration) {
 	switch {
 	case m.Done():
 	case m.left > 0:
-		m.decide(TimedOut, fmt.Sprintf("the time is up and %s did not appear", m.missing()))
+		m.decide(TimedOut, fmt.Sprintf("%s did not appear before the timeout", m.missing()))
 	default:
-		m.decide(TimedOut, "the time is up")
+		m.decide(TimedOut, "timeout")
 	}
 }
 
@@ -219,7 +219,7 @@ func (m *Monitor) Close(at time.Duration) Result {
 	}
 	if !m.Done() {
 		if m.left > 0 {
-			m.decide(Missing, fmt.Sprintf("the output ended and %s did not appear", m.missing()))
+			m.decide(Missing, fmt.Sprintf("%s did not appear before the output ended", m.missing()))
 		} else {
 			m.decide(Ended, "the output ended")
 		}

@@ -91,7 +91,7 @@ func TestVerdicts(t *testing.T) {
 		{"for, by bytes", Options{For: time.Second}, []string{"late"}, nil, []step{{time.Second, "late\n"}}, TimedOut, `"late" did not appear`},
 		{"for, expected text in an unfinished line", Options{For: time.Second}, []string{"late"}, nil, []step{{999 * ms, "late"}, {time.Second, "!tick"}}, Passed, ""},
 		{"for, crash just before", Options{For: time.Second}, nil, nil, []step{{999 * ms, panics}, {time.Second, "!tick"}}, Crashed, ""},
-		{"timeout", Options{}, nil, nil, []step{{0, "x\n"}, {1, "!timeout"}}, TimedOut, "the time is up"},
+		{"timeout", Options{}, nil, nil, []step{{0, "x\n"}, {1, "!timeout"}}, TimedOut, "timeout"},
 		{"timeout, expecting", Options{}, []string{"y"}, nil, []step{{0, "x\n"}, {1, "!timeout"}}, TimedOut, `"y" did not appear`},
 		{"end, nothing expected", Options{}, nil, nil, []step{{0, "x\n"}, {1, "!close"}}, Ended, ""},
 		{"first reset of a session", Options{}, nil, nil, []step{{0, "rst:0x7 (TG0WDT_SYS_RST),boot:0xc (SPI_FAST_FLASH_BOOT)\r\nSaved PC:0x42010048\r\nSPIWP:0xee\r\n"}, {1, "!close"}}, Ended, ""},

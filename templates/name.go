@@ -16,7 +16,7 @@ var packageName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 func CheckName(name string) error {
 	const hint = "espalier new DIR --name NAME calls the package differently"
 	if !packageName.MatchString(name) {
-		return fault.New(fault.Usage, fmt.Sprintf("new: %q is no name for a package: letters, digits, - and _, a letter first", name), hint)
+		return fault.New(fault.Usage, fmt.Sprintf("new: %q is not a package name: letters, digits, - and _, a letter first", name), hint)
 	}
 	taken := strings.Fields(`abstract alignof as async await become box break const continue crate do dyn else enum extern
 		false final fn for gen if impl in let loop macro match mod move mut offsetof override priv proc pub pure ref return

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/suggest"
 )
 
 // args checks for exactly these positional arguments; a name in brackets may be
@@ -27,6 +28,10 @@ func args(names ...string) cobra.PositionalArgs {
 		if len(got) < required {
 			return fault.New(fault.Usage, fmt.Sprintf("%s: %s is missing", cmd.Name(), names[len(got)]), hint)
 		}
+		if at := cmd.ArgsLenAtDash(); at >= 0 && len(got) > len(names) {
+			return fault.New(fault.Usage, fmt.Sprintf("%s: nothing takes the arguments after --: %s", cmd.Name(), strings.Join(got[max(at, len(names)):], " ")),
+				"firmware has no command line; --input and [build.env] reach it", hint)
+		}
 		if len(got) > len(names) {
 			return fault.New(fault.Usage, fmt.Sprintf("%s: unexpected argument %s", cmd.Name(), got[len(names)]), hint)
 		}
@@ -36,6 +41,10 @@ func args(names ...string) cobra.PositionalArgs {
 
 // flagError is the error of a flag: "--seed: "x" is not a number".
 func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && cmd.HasParent() {
+		return unknownFlag(cmd, unknown)
+	}
 	var bad *pflag.InvalidValueError
 	if errors.As(err, &bad) {
 		cause := bad.Unwrap()
@@ -49,6 +58,35 @@ func flagError(cmd *cobra.Command, err error) error {
 		err = fmt.Errorf("--%s: %w", bad.GetFlag().Name, cause)
 	}
 	return fault.Wrap(fault.Usage, err, "", cmd.CommandPath()+" --help")
+}
+
+// unknownFlag is the error of a flag that a verb does not have, with the flag
+// that was probably meant, or the verbs that have it.
+func unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) error {
+	name := err.GetSpecifiedName()
+	if short := err.GetSpecifiedShortnames(); short != "" {
+		return fault.New(fault.Usage, fmt.Sprintf("%s has no flag -%s", cmd.Name(), name), cmd.CommandPath()+" --help")
+	}
+	var known, elsewhere []string
+	visit := func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	}
+	cmd.LocalFlags().VisitAll(visit)
+	cmd.InheritedFlags().VisitAll(visit)
+	for _, other := range cmd.Root().Commands() {
+		if f := other.LocalNonPersistentFlags().Lookup(name); f != nil && !f.Hidden {
+			elsewhere = append(elsewhere, other.CommandPath()+" --"+name)
+		}
+	}
+	hints := []string{cmd.CommandPath() + " --help"}
+	if near := suggest.Nearest(name, known); near != "" {
+		hints = []string{cmd.CommandPath() + " --" + near}
+	} else if len(elsewhere) > 0 {
+		hints = elsewhere[:min(len(elsewhere), 3)]
+	}
+	return fault.New(fault.Usage, fmt.Sprintf("%s has no flag --%s", cmd.Name(), name), hints...)
 }
 
 var unknownVerb = regexp.MustCompile(`^unknown command "(.*)" for "(.*)"`)
@@ -86,4 +124,13 @@ func afterDash(name string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// unknownValue is the error of a value that is not one of the known ones.
+func unknownValue(what, value string, known []string) error {
+	hints := []string{"known values: " + strings.Join(known, ", ")}
+	if near := suggest.Nearest(value, known); near != "" {
+		hints = append([]string{what + " " + near}, hints...)
+	}
+	return fault.New(fault.Usage, fmt.Sprintf("%s: unknown value %q", what, value), hints...)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -74,7 +73,7 @@ func (o *checkOptions) addFlags(cmd *cobra.Command) {
 // check checks the chosen firmware, or every binary of the package.
 func (a *app) check(ctx context.Context, o checkOptions) error {
 	if !slices.Contains(messageFormats(), o.format) {
-		return fault.New(fault.Usage, fmt.Sprintf("--message-format: unknown format %q", o.format), "known formats: "+strings.Join(messageFormats(), ", "))
+		return unknownValue("--message-format", o.format, messageFormats())
 	}
 	json := strings.HasPrefix(o.format, "json")
 	if json && a.ui.JSON() {

@@ -1,12 +1,8 @@
 package cli
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -34,7 +30,7 @@ func newCompletion(a *app) *cobra.Command {
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(w)
 			}
-			return fault.New(fault.Usage, fmt.Sprintf("completion: unknown shell %s", names[0]), "known shells: "+strings.Join(shells(), ", "))
+			return unknownValue("completion", names[0], shells())
 		},
 	}
 }

@@ -58,11 +58,11 @@ func TestEmulatePipe(t *testing.T) {
 		code int
 		text string
 	}{
-		{"expected text is missing", []string{hello, "--expect", "never", "--for", "1s"}, 124, "espalier: 1s are over and"},
+		{"expected text is missing", []string{hello, "--expect", "never", "--for", "1s"}, 124, `espalier: "never" did not appear within 1s`},
 		{"a second of the guest", []string{hello, "--for", "1s"}, 0, ""},
 		{"text that must not come", []string{hello, "--fail", "/blink [23]/", "--expect", "never"}, 1, "blink 2"},
 		{"panic", []string{panics, "--expect", "never"}, 1, "espalier: the firmware panicked: index out of bounds"},
-		{"host timeout", []string{hello, "--timeout", "50ms", "--speed", "1"}, 124, "espalier: the time is up"},
+		{"host timeout", []string{hello, "--timeout", "50ms", "--speed", "1"}, 124, "espalier: timeout"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			code, _, errs := emulateHere(t, env, tt.args...)

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -53,7 +51,7 @@ ordinary cargo project; espalier build and espalier run work in it as it is.` + 
 
 func (a *app) runNew(dir string, o newOptions) error {
 	if !slices.Contains(templates.Names(), o.Template) {
-		return fault.New(fault.Usage, fmt.Sprintf("new: no template %s", o.Template), "templates: "+strings.Join(templates.Names(), ", "))
+		return unknownValue("--template", o.Template, templates.Names())
 	}
 	if a.global.Project != "" && !filepath.IsAbs(dir) {
 		dir = filepath.Join(a.global.Project, dir)

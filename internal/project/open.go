@@ -7,6 +7,7 @@ import (
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/suggest"
 )
 
 // Open reads the project around dir.
@@ -47,6 +48,9 @@ func Open(dir string, opts Options) (*Project, error) {
 	}
 	keepNamed(p, t)
 	if err := checkSecrets(o.Reader, p, w); err != nil {
+		return nil, err
+	}
+	if err := checkFeatures(o.Reader, p); err != nil {
 		return nil, err
 	}
 	if err := checkProfile(o.Reader, p, w); err != nil {
@@ -158,11 +162,15 @@ func checkProfile(r *config.Reader, p *Project, w *cargo.Workspace) error {
 			return nil
 		}
 	}
-	hint := "espalier build --profile release"
-	if p.Profile == "debug" {
-		hint = "espalier build --profile dev"
+	near := suggest.Nearest(p.Profile, names)
+	switch {
+	case p.Profile == "debug":
+		near = "dev" // cargo's name of its directory
+	case near == "":
+		near = "release"
 	}
-	return fault.New(fault.Usage, r.Place(p.Espalier.Build.Profile.Origin)+": no profile "+quoted(p.Profile)+" in "+r.Show(w.Manifest), hint)
+	return fault.New(fault.Usage, r.Place(p.Espalier.Build.Profile.Origin)+": no profile "+quoted(p.Profile)+" in "+r.Show(w.Manifest),
+		"espalier build --profile "+near)
 }
 
 func quoted(s string) string { return `"` + s + `"` }

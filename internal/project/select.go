@@ -7,6 +7,7 @@ import (
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/suggest"
 )
 
 // selection is the package that is built. When the choice is open, pkg is nil
@@ -75,7 +76,11 @@ func (o *opening) selectPackage() (selection, error) {
 	open := func(err error) (selection, error) { return selection{open: err, candidates: names}, nil }
 	switch {
 	case named.V != "" && byName == nil:
-		return selection{}, config.Failf(nil, "no package %q in the workspace (%s); it has %s",
+		var hints []string
+		if near := suggest.Nearest(named.V, strings.Split(packageNames(members), ", ")); near != "" {
+			hints = []string{"espalier run -p " + near}
+		}
+		return selection{}, config.Failf(hints, "no package %q in the workspace (%s); it has %s",
 			named.V, o.Place(named.Origin), packageNames(members))
 	case named.V != "":
 		return chosen(byName)
@@ -188,16 +193,22 @@ func (p *Project) Artifact() (cargo.Target, error) {
 // pick is the target of a kind and name.
 func pick(own cargo.Package, kind, name string) (cargo.Target, error) {
 	all := own.TargetsOf(kind)
+	var names []string
 	for _, t := range all {
 		if t.Name == name {
 			return t, nil
 		}
+		names = append(names, t.Name)
+	}
+	var hints []string
+	if near := suggest.Nearest(name, names); near != "" {
+		hints = []string{"espalier run --" + kind + " " + near}
 	}
 	have := "it has none"
 	if len(all) > 0 {
 		have = "it has " + targetNames(all)
 	}
-	return cargo.Target{}, fault.New(fault.Usage, "package "+own.Name+" has no "+kind+" "+quoted(name)+"; "+have)
+	return cargo.Target{}, fault.New(fault.Usage, "package "+own.Name+" has no "+kind+" "+quoted(name)+"; "+have, hints...)
 }
 
 func targetNames(ts []cargo.Target) string {

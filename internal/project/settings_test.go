@@ -50,7 +50,7 @@ frequency = "80MHz"
 `
 
 func TestLayers(t *testing.T) {
-	dir := unpack(t, app+everything)
+	dir := unpack(t, strings.Replace(app, "[package]", "[features]\na = []\nb = []\nc = []\n[package]", 1)+everything)
 	user := filepath.Join(t.TempDir(), "user.toml")
 	if err := os.WriteFile(user, []byte("[run]\ntimeout = \"5s\"\nlog = \"x.log\"\n[store]\ndir = \"/var/espalier\"\n[[supply.source]]\nuri = \"https://own.example.invalid\"\nsuites = [\"x\"]\ncomponents = [\"a\", \"b\"]\n"), 0o666); err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func shareFor(ctx context.Context, port serial.Port, opt ShareOptions) error {
 		return err
 	}
 	if opt.Timeout > 0 && (opt.For == 0 || opt.Timeout < opt.For) {
-		return fault.New(fault.Timeout, "the time of --timeout is over")
+		return fault.New(fault.Timeout, "timeout")
 	}
 	return nil
 }

@@ -48,3 +48,49 @@ func (p LockedPackage) IsRegistry() (index string, ok bool) { return registryInd
 
 // Git returns the decoded git source, ok when the package has one.
 func (p LockedPackage) Git() (GitSource, bool) { return parseGitSource(p.Source) }
+
+// Reachable lists, in file order, the packages that the named packages of the
+// workspace reach, those included. Names that the lock does not have are
+// skipped.
+func (l *Lock) Reachable(names ...string) []LockedPackage {
+	byName := map[string][]int{}
+	for i, p := range l.Packages {
+		byName[p.Name] = append(byName[p.Name], i)
+	}
+	seen := make([]bool, len(l.Packages))
+	var queue []int
+	visit := func(i int) {
+		if !seen[i] {
+			seen[i] = true
+			queue = append(queue, i)
+		}
+	}
+	for _, n := range names {
+		for _, i := range byName[n] {
+			if l.Packages[i].Source == "" {
+				visit(i)
+			}
+		}
+	}
+	for len(queue) > 0 {
+		p := l.Packages[queue[0]]
+		queue = queue[1:]
+		for _, dep := range p.Dependencies {
+			// "name", or "name version" and "name version (source)" when there are several.
+			name, rest, _ := strings.Cut(dep, " ")
+			version, _, _ := strings.Cut(rest, " ")
+			for _, i := range byName[name] {
+				if version == "" || l.Packages[i].Version == version {
+					visit(i)
+				}
+			}
+		}
+	}
+	var out []LockedPackage
+	for i, p := range l.Packages {
+		if seen[i] {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,4 +110,50 @@ func FuzzCargoLock(f *testing.F) {
 			p.IsRegistry()
 		}
 	})
+}
+
+// The compiler's lock has many more packages than its library reaches.
+func TestReachable(t *testing.T) {
+	l, err := ParseLock("Cargo.lock", []byte(`version = 3
+
+[[package]]
+name = "cargo"
+version = "0.76.0"
+dependencies = ["libc 0.2.1"]
+
+[[package]]
+name = "cfg-if"
+version = "1.0.0"
+source = "registry+https://r.invalid/index"
+
+[[package]]
+name = "core"
+version = "0.0.0"
+
+[[package]]
+name = "libc"
+version = "0.2.1"
+source = "registry+https://r.invalid/index"
+
+[[package]]
+name = "libc"
+version = "0.2.2"
+source = "registry+https://r.invalid/index"
+dependencies = ["cfg-if"]
+
+[[package]]
+name = "std"
+version = "0.0.0"
+dependencies = ["core", "libc 0.2.2"]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range l.Reachable("std", "sysroot", "libc") { // a crate of a registry is not a root
+		got = append(got, p.Name+" "+p.Version)
+	}
+	if want := []string{"cfg-if 1.0.0", "core 0.0.0", "libc 0.2.2", "std 0.0.0"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }

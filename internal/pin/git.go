@@ -40,22 +40,27 @@ func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.Fil
 		used[src] = append(used[src], git.Member{Name: pkg.Name, Version: pkg.Version})
 	}
 	var out []lock.Git
+	var failed []error // of every repository: all are reported at once
 	for _, src := range order {
 		pin, ok := oldGit(old, src, used[src])
+		var err error
 		if ok {
-			if err := s.fetchGit(ctx, pin); err != nil {
-				return nil, err
-			}
+			err = s.fetchGit(ctx, pin)
 		} else {
-			fetcher, err := s.git()
-			if err != nil {
-				return nil, err
+			fetcher, ferr := s.git()
+			if ferr != nil {
+				return nil, ferr
 			}
-			if pin, err = fetcher.Fetch(ctx, git.Source{URL: src.URL, Ref: src.Ref, Commit: src.Commit}, used[src]); err != nil {
-				return nil, err
-			}
+			pin, err = fetcher.Fetch(ctx, git.Source{URL: src.URL, Ref: src.Ref, Commit: src.Commit}, used[src])
 		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		failed = append(failed, err)
 		out = append(out, pin)
+	}
+	if err := all(failed...); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(out, func(a, b lock.Git) int {
 		return cmp.Or(cmp.Compare(a.URL, b.URL), cmp.Compare(a.Ref, b.Ref), cmp.Compare(a.Commit, b.Commit))

@@ -15,6 +15,7 @@ import (
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/supply/crates"
+	"espalier.dev/espalier/internal/supply/debian"
 )
 
 // Values of lock.Crate.For.
@@ -79,7 +80,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	f := &lock.File{Version: lock.Version, Tool: s.Tool, Blobs: chipfiles.Pins()}
 	f.Project = lock.Project{SourceDateEpoch: s.epoch(p, req.Old), Layout: layout.Version, Env: env}
 	if t := p.Target(); t != cargo.DefaultTarget && !p.Cargo.TargetIsFile {
-		s.Report.Note("the target %s is not the ESP32-C3's (%s); the firmware will not boot on it", t, cargo.DefaultTarget)
+		s.Report.Note("the target %s is not the ESP32-C3's (%s); %s", t, cargo.DefaultTarget, otherTarget(t))
 	}
 	hadLock := p.CargoLock != nil
 	if std := p.Cargo.BuildStd; len(std.V) > 0 && !slices.Contains(std.V, "alloc") && !slices.Contains(std.V, "std") {
@@ -87,11 +88,18 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	}
 	stale := !hadLock || len(lock.Manifests(p)) > 0
 	if p.CargoLock != nil {
-		if f.Git, err = s.lockGit(ctx, p, req.Old); err != nil {
-			return Locked{}, err
-		}
+		f.Git, err = s.lockGit(ctx, p, req.Old)
 	}
-	tc, library, err := s.toolchain(ctx, p, f, req)
+	var heads *[]lock.Git
+	if err == nil && stale {
+		var found []lock.Git
+		found, err = s.heads(ctx, p, f.Git)
+		heads = &found
+	}
+	if err != nil {
+		return Locked{}, all(err, s.checkCompiler(ctx, p, f, req))
+	}
+	tc, root, err := s.toolchain(ctx, p, f, req)
 	if err != nil {
 		return Locked{}, err
 	}
@@ -104,7 +112,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 		}
 		slices.SortFunc(f.Toolchains, func(a, b lock.Toolchain) int { return cmp.Compare(a.Host, b.Host) })
 	}
-	made, err := s.lockCrates(ctx, p, f, tc, library, req, stale)
+	made, err := s.lockCrates(ctx, p, f, tc, root, req, heads)
 	if err != nil {
 		return Locked{}, err
 	}
@@ -119,14 +127,23 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	return Locked{File: f, CargoLock: made, Updated: hadLock && made != nil}, s.keep(ctx, p, f)
 }
 
+// otherTarget says what comes of a target that is not the chip's own.
+func otherTarget(triple string) string {
+	if strings.HasPrefix(triple, "riscv32im") && strings.HasSuffix(triple, "-unknown-none-elf") {
+		return "the firmware has to emulate the instructions that the chip lacks (riscv-atomic-emulation-trap does so for the A extension)"
+	}
+	return "the firmware will not boot on it"
+}
+
 // lockCrates pins the crates of Cargo.lock and of the standard library, and
-// fetches them. The bytes are those of a Cargo.lock that had to be made; p has
-// it then.
-func (s *Session) lockCrates(ctx context.Context, p *project.Project, f *lock.File, tc lock.Toolchain, library string, req Request, stale bool) ([]byte, error) {
+// fetches them. heads are today's commits of the git dependencies that a
+// missing or stale Cargo.lock lacks; nil when it is not known to be stale. The
+// bytes are those of a Cargo.lock that had to be made; p has it then.
+func (s *Session) lockCrates(ctx context.Context, p *project.Project, f *lock.File, tc lock.Toolchain, root debian.Rootfs, req Request, heads *[]lock.Git) ([]byte, error) {
 	var made []byte
 	for {
-		if stale {
-			text, err := s.resolve(ctx, p, f.Git, tc.Rootfs)
+		if heads != nil {
+			text, err := s.resolve(ctx, p, f.Git, *heads, tc)
 			if err != nil {
 				return nil, err
 			}
@@ -140,9 +157,9 @@ func (s *Session) lockCrates(ctx context.Context, p *project.Project, f *lock.Fi
 		}
 		f.Project.CargoLock = p.CargoLock.Digest()
 		std := &cargo.Lock{} // of a ready-made library
-		if library != "" {
+		if root.StdSource != "" {
 			var err error
-			if std, err = s.stdCrates(ctx, f, tc.Rootfs, library); err != nil {
+			if std, err = s.stdCrates(ctx, f, root); err != nil {
 				return nil, err
 			}
 		}
@@ -150,14 +167,19 @@ func (s *Session) lockCrates(ctx context.Context, p *project.Project, f *lock.Fi
 		if f.Crates, err = union(p.CargoLock, std); err != nil {
 			return nil, err
 		}
-		err = s.fetchCrates(ctx, p, f, tc.Rootfs, made)
+		err = s.fetchCrates(ctx, p, f, root, made)
 		if err == nil {
 			err = s.checkCargoLock(ctx, p, f, tc.Rootfs, made)
 		}
 		if !errors.Is(err, crates.ErrStale) || made != nil {
 			return made, err
 		}
-		stale = true // cargo sees more than lock.Manifests: it updates the file, once
+		// Cargo sees more than lock.Manifests: it updates the file, once.
+		found, err := s.heads(ctx, p, f.Git)
+		if err != nil {
+			return nil, err
+		}
+		heads = &found
 	}
 }
 

@@ -1,6 +1,7 @@
 package pin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -141,7 +142,8 @@ func (s *Session) Fetch(ctx context.Context, p *project.Project, f *lock.File) e
 	if err != nil {
 		return err
 	}
-	if _, err := s.rootfs(ctx, tc); err != nil {
+	root, err := s.rootfs(ctx, tc)
+	if err != nil {
 		return err
 	}
 	for _, g := range f.Git {
@@ -149,7 +151,7 @@ func (s *Session) Fetch(ctx context.Context, p *project.Project, f *lock.File) e
 			return err
 		}
 	}
-	if err := s.fetchCrates(ctx, p, f, tc.Rootfs, nil); err != nil {
+	if err := s.fetchCrates(ctx, p, f, root, nil); err != nil {
 		return err
 	}
 	if err := s.crates(tc.Rootfs).Blobs(ctx, f.Blobs); err != nil {
@@ -193,7 +195,7 @@ func members(g lock.Git) []git.Member {
 }
 
 // fetchCrates brings the crates of both locks.
-func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.File, rootfs store.Digest, cargoLock []byte) error {
+func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.File, root debian.Rootfs, cargoLock []byte) error {
 	var own, std []lock.Crate
 	for _, c := range f.Crates {
 		for _, w := range c.For {
@@ -204,7 +206,7 @@ func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.F
 			}
 		}
 	}
-	fetcher := s.crates(rootfs)
+	fetcher := s.crates(root.Digest)
 	if len(fetcher.Missing(own)) > 0 {
 		job, err := s.job(ctx, p, f, cargoLock)
 		if err != nil {
@@ -215,7 +217,18 @@ func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.F
 			return err
 		}
 	}
-	return fetcher.Std(ctx, std)
+	if root.StdLockOwn() || len(fetcher.Missing(std)) == 0 {
+		return fetcher.Std(ctx, std)
+	}
+	l, err := s.stdCrates(ctx, f, root)
+	if err != nil {
+		return err
+	}
+	index := ""
+	for _, pkg := range l.Packages {
+		index = cmp.Or(index, pkg.Source)
+	}
+	return fetcher.List(ctx, std, index)
 }
 
 // job describes the project to the fetching cargo.

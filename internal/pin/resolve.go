@@ -11,24 +11,19 @@ import (
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
-	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/git"
 )
 
 // resolve makes a Cargo.lock with the pinned cargo, or brings the existing one
 // up to date. pinned are the commits of its git sources; those of others are
 // the ones that their references name today.
-func (s *Session) resolve(ctx context.Context, p *project.Project, pinned []lock.Git, rootfs store.Digest) ([]byte, error) {
-	heads, err := s.heads(ctx, p, pinned)
-	if err != nil {
-		return nil, err
-	}
+func (s *Session) resolve(ctx context.Context, p *project.Project, pinned, heads []lock.Git, tc lock.Toolchain) ([]byte, error) {
 	var old []byte
 	if p.CargoLock != nil {
 		old = p.CargoLock.Bytes
 	}
 	gits := slices.Concat(pinned, heads)
-	job, err := s.job(ctx, p, &lock.File{Git: gits}, seed(old, heads))
+	job, err := s.job(ctx, p, &lock.File{Git: gits}, seed(old, heads, lockVersion(tc.Rustc)))
 	if err != nil {
 		return nil, err
 	}
@@ -37,20 +32,20 @@ func (s *Session) resolve(ctx context.Context, p *project.Project, pinned []lock
 			return nil, err
 		}
 	}
-	return s.crates(rootfs).Resolve(ctx, job)
+	return s.crates(tc.Rootfs).Resolve(ctx, job)
 }
 
 // seed is the Cargo.lock that cargo starts from: the old one, if any, and the
 // packages of git commits that it does not have. Cargo accepts a replacement
 // of a git source only when the lock names the commit; packages that are not
 // used are removed by its resolution.
-func seed(old []byte, gits []lock.Git) []byte {
+func seed(old []byte, gits []lock.Git, version int) []byte {
 	if len(gits) == 0 {
 		return old
 	}
 	b := bytes.NewBuffer(bytes.Clone(old))
 	if len(old) == 0 {
-		b.WriteString("version = 4\n")
+		fmt.Fprintf(b, "version = %d\n", version)
 	}
 	for _, g := range gits {
 		source := "git+" + g.URL
@@ -64,10 +59,19 @@ func seed(old []byte, gits []lock.Git) []byte {
 	return b.Bytes()
 }
 
+// lockVersion is the newest version of a Cargo.lock that a compiler's cargo
+// reads: an older one refuses version 4.
+func lockVersion(rustc string) int {
+	if cargo.OlderThan(rustc, "1.78") {
+		return 3
+	}
+	return 4
+}
+
 // heads finds today's commits of the git dependencies that own manifests name,
 // and of those that the packages there name, and so on. All packages of such a
 // commit are offered to cargo, which chooses. Sources that are pinned already
-// are left out.
+// are left out. Every repository that cannot be read is reported.
 func (s *Session) heads(ctx context.Context, p *project.Project, pinned []lock.Git) ([]lock.Git, error) {
 	type need struct {
 		source  cargo.GitSource
@@ -86,6 +90,7 @@ func (s *Session) heads(ctx context.Context, p *project.Project, pinned []lock.G
 		}
 	}
 	var gits []lock.Git
+	var failed []error
 	known := map[cargo.GitSource]git.Packages{}
 	done := map[[3]string]bool{}
 	for len(queue) > 0 {
@@ -104,8 +109,12 @@ func (s *Session) heads(ctx context.Context, p *project.Project, pinned []lock.G
 				s.Report.Note("%s, which %s can use, is left out: %v", n.name, n.by, err)
 				delete(done, key) // another package may need it
 				continue
-			case err != nil:
+			case err != nil && ctx.Err() != nil:
 				return nil, err
+			case err != nil:
+				failed = append(failed, err)
+				known[n.source] = git.Packages{}
+				continue
 			}
 			known[n.source], packages = found, found
 			gits = append(gits, pin)
@@ -114,7 +123,7 @@ func (s *Session) heads(ctx context.Context, p *project.Project, pinned []lock.G
 			queue = append(queue, need{cargo.GitSource{URL: d.URL, Ref: d.Ref}, d.Package, n.name, d.Optional || n.mayLack})
 		}
 	}
-	return gits, nil
+	return gits, all(failed...)
 }
 
 // head brings today's commit of a reference with all its packages.

@@ -6,18 +6,22 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/debian"
 )
 
-// stdCrates reads the standard library's own lock out of the toolchain.
-// library is the directory of its workspace, absolute inside the rootfs.
-func (s *Session) stdCrates(ctx context.Context, f *lock.File, rootfs store.Digest, library string) (*cargo.Lock, error) {
-	e, err := s.Store.Lookup(ctx, rootfs, strings.TrimPrefix(library, "/")+"/Cargo.lock")
+// stdRoots are the packages from which cargo reaches all that a library needs.
+var stdRoots = []string{"std", "core", "alloc", "test", "sysroot", "proc_macro"}
+
+// stdCrates reads the standard library's lock out of the toolchain. Before
+// rustc 1.82 the library was a part of the compiler's workspace: its crates are
+// those that the library's packages reach in that lock, of some 600.
+func (s *Session) stdCrates(ctx context.Context, f *lock.File, root debian.Rootfs) (*cargo.Lock, error) {
+	e, err := s.Store.Lookup(ctx, root.Digest, root.StdLockPath)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +34,15 @@ func (s *Session) stdCrates(ctx context.Context, f *lock.File, rootfs store.Dige
 		return nil, err
 	}
 	f.Std.Lock = e.Digest
-	return cargo.ParseLock("library/Cargo.lock", text)
+	if root.StdLockOwn() {
+		return cargo.ParseLock("library/Cargo.lock", text)
+	}
+	l, err := cargo.ParseLock("Cargo.lock of the library's sources", text)
+	if err != nil {
+		return nil, err
+	}
+	l.Packages = l.Reachable(stdRoots...)
+	return l, nil
 }
 
 // union merges the registry packages of the project's and the library's locks.

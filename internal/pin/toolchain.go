@@ -94,46 +94,68 @@ func (r compilerRequest) rust(host string) rustdist.Request {
 	return out
 }
 
-// toolchain chooses and assembles the compiler. f has the git crates. The
-// string is the directory of the standard library's workspace, empty when the
-// library is ready-made.
-func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.File, req Request) (lock.Toolchain, string, error) {
+// toolchain chooses and assembles the compiler. f has the git crates. The tree
+// has no StdSource when the library is used ready-made.
+func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.File, req Request) (lock.Toolchain, debian.Rootfs, error) {
 	var none lock.Toolchain
+	var noRoot debian.Rootfs
 	want := request(p)
 	if err := s.demand(ctx, p, &want); err != nil {
-		return none, "", err
+		return none, noRoot, err
 	}
 	var err error
 	tc, ok := reusable(req, s.Host, want)
 	if !ok {
 		if tc, err = s.chooseCompiler(ctx, p, f, req, want); err != nil {
-			return none, "", err
+			return none, noRoot, err
 		}
 	}
 	root, err := s.rootfs(ctx, tc)
 	if err != nil {
-		return none, "", err
+		return none, noRoot, err
 	}
 	tc.Rootfs = root.Digest
 	s.packageSizes(tc.Packages)
 	if tc.Rustc == "" {
 		if tc.Rustc, err = s.rustcVersion(ctx, root.Digest); err != nil {
-			return none, "", err
+			return none, noRoot, err
 		}
 		if err := checkVersion(tc); err != nil {
-			return none, "", err
+			return none, noRoot, err
 		}
 	}
 	tc.Channel = want.Channel
 	if fromRust(tc) && !want.rust(s.Host).Source {
-		return tc, "", nil // rust-src was asked for, but not by cargo's configuration
+		root.StdSource = "" // rust-src was asked for, but not by cargo's configuration
 	}
-	return tc, root.StdSource, nil
+	if root.StdSource != "" && root.StdLock.IsZero() {
+		return none, noRoot, fault.New(fault.Pins, "the sources of the standard library of rustc "+tc.Rustc+" have no Cargo.lock", "espalier lock --toolchain=rust")
+	}
+	return tc, root, nil
+}
+
+// checkCompiler is the error that choosing a compiler would have, for a project
+// that cannot be locked for another reason, too. Only indexes are downloaded:
+// f has no crates, so no compiler is needed to fetch them.
+func (s *Session) checkCompiler(ctx context.Context, p *project.Project, f *lock.File, req Request) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	want := request(p)
+	if err := s.demand(ctx, p, &want); err != nil {
+		return err
+	}
+	if _, ok := reusable(req, s.Host, want); ok {
+		return nil
+	}
+	_, err := s.chooseCompiler(ctx, nil, f, req, want)
+	return err
 }
 
 // chooseCompiler asks the suppliers that can have what is asked for: the
 // official distribution for nightly and beta channels, a Debian archive and
-// then the distribution for the rest. req.Supplier names one of them.
+// then the distribution for the rest. req.Supplier names one of them. Without a
+// project, its crates are not fetched to see which compiler they need.
 func (s *Session) chooseCompiler(ctx context.Context, p *project.Project, f *lock.File, req Request, want compilerRequest) (lock.Toolchain, error) {
 	accepted := want.nightly() && want.Accept == "stable"
 	switch {
@@ -168,6 +190,9 @@ func (s *Session) debianCompiler(ctx context.Context, p *project.Project, f *loc
 	tc, err := sup.Lock(ctx, s.Store, want.debian(), s.Report)
 	if err != nil {
 		return tc, err
+	}
+	if p == nil {
+		return tc, nil
 	}
 	if err := s.prefetch(ctx, p, f, sup, tc); err != nil {
 		return tc, err

@@ -131,13 +131,13 @@ func TestReusable(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
-	if seed(nil, nil) != nil {
+	if seed(nil, nil, 4) != nil {
 		t.Error("a lock of nothing")
 	}
 	got := string(seed(nil, []lock.Git{
 		{URL: "https://f.invalid/a", Ref: "branch=x/y", Commit: "c1", Crates: []string{"one 1.0.0", "two 2.0.0"}},
 		{URL: "https://f.invalid/b", Commit: "c2", Crates: []string{"three 3.0.0"}},
-	}))
+	}, lockVersion("1.78.0")))
 	want := `version = 4
 
 [[package]]
@@ -157,6 +157,9 @@ source = "git+https://f.invalid/b#c2"
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if v := lockVersion("1.76.0-nightly (abc 2023-11-13)"); v != 3 {
+		t.Errorf("cargo 1.76 is given version %d, which it cannot read", v)
 	}
 	l, err := cargo.ParseLock("Cargo.lock", []byte(got))
 	if err != nil {
@@ -184,6 +187,31 @@ func TestTwoCommitsOfOneSource(t *testing.T) {
 	if _, err = s.lockGit(t.Context(), p, nil); fault.KindOf(err) != fault.Pins || !strings.Contains(err.Error(), "names no commit for one") {
 		t.Error(err)
 	}
+}
+
+// Of several repositories that cannot be read, each is reported.
+func TestGitErrorsAtOnce(t *testing.T) {
+	st, err := store.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	dir := t.TempDir()
+	s := &Session{Store: st, Report: progress.Discard, Home: dir, Lookup: func(string) (string, bool) { return "", false }}
+	both := func(err error) {
+		t.Helper()
+		if fault.KindOf(err) != fault.Pins || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), dir+"/a") || !strings.Contains(err.Error(), dir+"/b") {
+			t.Error(err)
+		}
+	}
+	p := &project.Project{CargoLock: &cargo.Lock{Packages: []cargo.LockedPackage{
+		pkg("one", "1.0.0", "git+file://"+dir+"/a#"+sum("1")[:40], ""), pkg("two", "1.0.0", "git+file://"+dir+"/b#"+sum("2")[:40], "")}}}
+	_, err = s.lockGit(t.Context(), p, nil)
+	both(err)
+	p = &project.Project{Own: []cargo.Package{{Depends: []cargo.Dependency{
+		{Package: "one", Git: "file://" + dir + "/a"}, {Package: "two", Git: "file://" + dir + "/b"}, {Package: "three", Git: "file://" + dir + "/b"}}}}}
+	_, err = s.heads(t.Context(), p, nil)
+	both(err)
 }
 
 func TestRegistriesMustBeTheProjects(t *testing.T) {

@@ -98,6 +98,47 @@ func (f *Fetcher) Std(ctx context.Context, want []lock.Crate) error {
 	return f.fetch(ctx, Job{Dir: stdLibrary, Want: want}, []string{"--manifest-path", stdLibrary + "/Cargo.toml"})
 }
 
+// List downloads crates that no workspace of the toolchain needs as a whole:
+// those of a standard library before rustc 1.82, whose lock is that of the
+// compiler. A package that requires exactly these versions is made for it, with
+// a Cargo.lock that has them, since only a locked version may be yanked.
+// Whatever else cargo downloads is discarded. index is the source that a
+// Cargo.lock names for crates of the default registry.
+func (f *Fetcher) List(ctx context.Context, want []lock.Crate, index string) error {
+	if len(f.Missing(want)) == 0 {
+		return nil
+	}
+	manifest, lockText := listPackage(want, index)
+	src, err := f.Store.MakeTree(ctx, func(b *store.TreeBuilder) error {
+		to := b.Source("list of crates")
+		for name, text := range map[string]string{"Cargo.toml": manifest, "Cargo.lock": lockText, "src/lib.rs": ""} {
+			if _, err := to.File(ctx, name, false, strings.NewReader(text)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	j := Job{Inputs: []action.Input{{Path: layout.InputSrc, Tree: src}}, Dir: layout.Src, Want: want}
+	return f.run(ctx, j, []string{layout.Cargo, "fetch"})
+}
+
+// listPackage returns the manifest and the lock of a package that depends on
+// each of the crates. Several versions of a crate are allowed.
+func listPackage(want []lock.Crate, index string) (manifest, lockText string) {
+	var m, l, names strings.Builder
+	m.WriteString("[package]\nname = \"espalier-list\"\nversion = \"0.0.0\"\nedition = \"2018\"\n\n[dependencies]\n")
+	for i, c := range want {
+		fmt.Fprintf(&m, "c%d = { package = %q, version = \"=%s\", default-features = false }\n", i, c.Name, c.Version)
+		fmt.Fprintf(&names, " \"%s %s\",\n", c.Name, c.Version)
+		fmt.Fprintf(&l, "[[package]]\nname = %q\nversion = %q\nsource = %q\nchecksum = %q\n\n",
+			c.Name, c.Version, cmp.Or(c.Source, index), c.Digest.Hash)
+	}
+	return m.String(), "version = 3\n\n[[package]]\nname = \"espalier-list\"\nversion = \"0.0.0\"\ndependencies = [\n" + names.String() + "]\n\n" + l.String()
+}
+
 func (f *Fetcher) fetch(ctx context.Context, j Job, extra []string) error {
 	return f.run(ctx, j, append([]string{layout.Cargo, "fetch", "--locked"}, extra...))
 }
@@ -114,6 +155,11 @@ func (f *Fetcher) run(ctx context.Context, j Job, argv []string) error {
 	dir, err := f.cargo(ctx, j, argv, task)
 	if err == nil {
 		err = f.accept(ctx, dir, missing, f.Missing(j.All))
+	}
+	if errors.Is(err, ErrStale) {
+		task.Detail("Cargo.lock does not match the manifests") // the caller updates it
+		task.Done(nil)
+		return err
 	}
 	task.Done(err)
 	return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"espalier.dev/espalier/internal/action"
+	cargolock "espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/progress"
@@ -166,6 +167,39 @@ func TestFetchStep(t *testing.T) {
 	home := contents(t, f.Store, s.Inputs[slices.IndexFunc(s.Inputs, func(i action.Input) bool { return i.Path == "cargo" })].Tree)
 	if home["config.toml"] != "[net]\n" || home["espalier.toml"] != "[source]\n" || home["ca-bundle.crt"] != "PEM" {
 		t.Errorf("CARGO_HOME %q", home)
+	}
+}
+
+// Crates of several versions, of which one is yanked, are asked for by a
+// package that requires exactly them and has them in its lock.
+func TestList(t *testing.T) {
+	var ran []action.Step
+	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/a-2.0.0.crate": "B", "r/extra-1.0.0.crate": "C"}, "", 0, &ran)
+	want := []lock.Crate{crate("a", "1.0.0", "A"), crate("a", "2.0.0", "B")}
+	for range 2 {
+		if err := f.List(t.Context(), want, "registry+https://r.invalid/index"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(ran) != 1 || slices.Contains(ran[0].Argv, "--locked") {
+		t.Fatalf("steps %+v", ran)
+	}
+	if f.Store.Has(store.DigestOf([]byte("C"))) {
+		t.Error("a crate that was not asked for is a blob")
+	}
+	src := contents(t, f.Store, ran[0].Inputs[slices.IndexFunc(ran[0].Inputs, func(i action.Input) bool { return i.Path == "src" })].Tree)
+	for _, line := range []string{`c0 = { package = "a", version = "=1.0.0", default-features = false }`, `c1 = { package = "a", version = "=2.0.0", default-features = false }`} {
+		if !strings.Contains(src["Cargo.toml"], line+"\n") {
+			t.Errorf("Cargo.toml lacks %q:\n%s", line, src["Cargo.toml"])
+		}
+	}
+	l, err := cargolock.ParseLock("Cargo.lock", []byte(src["Cargo.lock"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Packages) != 3 || l.Packages[2].Checksum != want[1].Digest.Hash || l.Packages[2].Source != "registry+https://r.invalid/index" ||
+		!slices.Equal(l.Packages[0].Dependencies, []string{"a 1.0.0", "a 2.0.0"}) {
+		t.Errorf("Cargo.lock %+v", l.Packages)
 	}
 }
 

@@ -23,7 +23,11 @@ type Rootfs struct {
 	Digest    store.Digest // REAPI Directory
 	Rustc     string       // upstream version of the package: "1.96.0"
 	StdSource string       // absolute path in the tree: "/usr/src/rustc-1.96.0/library"; empty when the library is only there in compiled form
-	StdLock   store.Digest // std's Cargo.lock, a blob of the tree; zero when absent
+	StdLock   store.Digest // std's Cargo.lock, a file of the tree; zero when absent
+
+	// StdLockPath is the place of StdLock in the tree. Before rustc 1.82 that is
+	// the directory above StdSource, and the lock that of the whole compiler.
+	StdLockPath string
 }
 
 // sysrootSource is the path where rustc expects the sources of its library.
@@ -299,6 +303,11 @@ func (v watched) Symlink(name, target string) error {
 
 func (v watched) Dir(name string) error { return v.to.Dir(name) }
 
+// StdLockOwn reports whether StdLock is that of the library alone.
+func (r Rootfs) StdLockOwn() bool {
+	return strings.HasPrefix("/"+r.StdLockPath, r.StdSource+"/")
+}
+
 // describe determines the versions and paths of a tree that a build needs.
 func describe(ctx context.Context, st *store.Store, tc lock.Toolchain, root store.Digest) (Rootfs, error) {
 	r := Rootfs{Digest: root}
@@ -329,10 +338,10 @@ func describe(ctx context.Context, st *store.Store, tc lock.Toolchain, root stor
 	}
 	r.StdSource = "/" + base + "/library"
 	// The lock moved into library/ with rustc 1.82.
-	for _, name := range []string{base + "/library/Cargo.lock", base + "/Cargo.lock"} {
-		e, err := st.Lookup(ctx, root, name)
+	for _, dir := range []string{base + "/library", base} {
+		e, err := st.Lookup(ctx, root, dir+"/Cargo.lock")
 		if err == nil && e.Type == store.TypeFile {
-			r.StdLock = e.Digest
+			r.StdLock, r.StdLockPath = e.Digest, dir+"/Cargo.lock"
 			break
 		}
 	}

@@ -90,7 +90,7 @@ type Request struct {
 	MinFor        string // the crate that requires it: "esp-hal 1.2.2"
 }
 
-// NotOfferedError reports that the archive has no compiler for a request;
+// NotOfferedError reports that the archive has no compiler or component for a request;
 // another supplier may have one.
 type NotOfferedError struct{ Err error }
 
@@ -167,6 +167,11 @@ func (c *Compiler) componentPackages(name string) (packages []want, ok bool) {
 	return nil, false
 }
 
+func noComponent(name string) error {
+	return fault.New(fault.Pins, fmt.Sprintf("the component %q is asked for; this supplier offers rustc, cargo, rust-src, rust-std, rustfmt, clippy and rust-analyzer", name),
+		"remove it from the toolchain file if the build does not need it")
+}
+
 // Covers reports whether a pinned toolchain has the components that a project
 // asks for, so that no other one has to be chosen.
 func Covers(tc lock.Toolchain, components []string) bool {
@@ -222,8 +227,7 @@ func (u *universe) toolchain(c Compiler, components []string) (*closure, error) 
 	for _, name := range components {
 		more, ok := c.componentPackages(name)
 		if !ok {
-			return nil, fault.New(fault.Pins, fmt.Sprintf("the component %q is asked for; this supplier offers rustc, cargo, rust-src, rust-std, rustfmt, clippy and rust-analyzer", name),
-				"remove it from the toolchain file if the build does not need it")
+			return nil, noComponent(name)
 		}
 		for _, w := range more {
 			if p := u.exact(want{w.Name, c.rustc.Version}); p != nil {

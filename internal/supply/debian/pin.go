@@ -23,6 +23,11 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 	if err != nil {
 		return lock.Toolchain{}, &NotOfferedError{err}
 	}
+	for _, name := range r.Components {
+		if _, ok := c.componentPackages(name); !ok {
+			return lock.Toolchain{}, &NotOfferedError{noComponent(name)}
+		}
+	}
 	chosen, err := u.toolchain(c, r.Components)
 	if err != nil {
 		return lock.Toolchain{}, err

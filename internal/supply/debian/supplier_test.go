@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -366,6 +367,10 @@ func TestToolchainChoice(t *testing.T) {
 				t.Error("a package was downloaded")
 			}
 			if test.kind != fault.OK {
+				var lacks *NotOfferedError
+				if errors.As(err, &lacks) == (test.name == "component whose package is missing") {
+					t.Errorf("%v: another supplier may have it: %v", err, lacks != nil)
+				}
 				if fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) || !strings.Contains(strings.Join(fault.Hints(err), "\n"), test.hint) {
 					t.Errorf("%v, hints %q", err, fault.Hints(err))
 				}

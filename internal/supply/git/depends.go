@@ -22,8 +22,11 @@ type Packages struct{ w *writer }
 
 // Needs lists what the package called name, and those of the same commit on
 // which it depends by path, take from git repositories. What tests need does
-// not count: tests of dependencies are not run.
+// not count: tests of dependencies are not run. The zero Packages needs nothing.
 func (p Packages) Needs(name string) []Dependency {
+	if p.w == nil {
+		return nil
+	}
 	var out []Dependency
 	seen := map[string]bool{}
 	var visit func(dir string, optional bool)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
@@ -350,8 +352,30 @@ func failed(repo string, err error) error {
 	if kind == fault.Bug {
 		kind = fault.Pins
 	}
-	return fault.Wrap(kind, err, "git "+redact(repo))
+	var hints []string
+	if strings.Contains(err.Error(), "repository corruption") {
+		hints = []string{"the server lacks objects of the commit; a whole copy elsewhere can serve it: git config --global url.<copy>.insteadOf " + redact(repo)}
+	}
+	return fault.Wrap(kind, plain{err}, "git "+redact(repo), hints...)
 }
+
+// plain is an error in which a server's text may occur: without control
+// characters and what is not UTF-8, such as the end of a sideband packet.
+type plain struct{ error }
+
+func (p plain) Error() string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return ' '
+		case unicode.IsControl(r), r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, p.error.Error()))
+}
+
+func (p plain) Unwrap() error { return p.error }
 
 // redact removes a password from a URL.
 func redact(s string) string {

@@ -1,8 +1,13 @@
 package git
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
+
+	"espalier.dev/espalier/internal/fault"
 )
 
 func TestParseManifest(t *testing.T) {
@@ -86,5 +91,14 @@ func TestSubmoduleURL(t *testing.T) {
 func TestErrorsShowNoPassword(t *testing.T) {
 	if got := failed("https://me:hunter2@forge.invalid/a", errEOF).Error(); strings.Contains(got, "hunter2") {
 		t.Error(got)
+	}
+}
+
+// A server's text ends in bytes of the protocol.
+func TestErrorsArePlainText(t *testing.T) {
+	err := failed("https://f.invalid/a", fmt.Errorf("aborting due to possible repository corruption on the remote side.\x01\xff\n: %w", io.EOF))
+	want := "git https://f.invalid/a: aborting due to possible repository corruption on the remote side. : EOF"
+	if err.Error() != want || !errors.Is(err, io.EOF) || len(fault.Hints(err)) != 1 {
+		t.Errorf("%q, hints %q", err, fault.Hints(err))
 	}
 }

@@ -110,6 +110,9 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.Fil
 			return none, noRoot, err
 		}
 	}
+	if err := checkFlags(p, tc); err != nil {
+		return none, noRoot, err
+	}
 	root, err := s.rootfs(ctx, tc)
 	if err != nil {
 		return none, noRoot, err

@@ -42,6 +42,9 @@ func Open(dir string, opts Options) (*Project, error) {
 	if p.Toolchain, err = cargo.ReadToolchain(o.Reader, p.WorkDir, top); err != nil {
 		return nil, err
 	}
+	if err := otherToolchains(o.Reader, p, w, top); err != nil {
+		return nil, err
+	}
 	t, err := inputs(o.Reader, p, w)
 	if err != nil {
 		return nil, err
@@ -151,6 +154,34 @@ func (o *opening) settle(p *Project) error {
 		p.Binary = p.selected().DefaultRun
 	}
 	return nil
+}
+
+// otherToolchains names the members whose own toolchain file asks for another
+// compiler than the one that decides. rustup would use it for a cargo that is
+// started in the member; a workspace has one lock, and that one compiler.
+func otherToolchains(r *config.Reader, p *Project, w *cargo.Workspace, top string) error {
+	for _, m := range w.Packages {
+		if !m.Member || m.Dir == p.WorkDir {
+			continue
+		}
+		other, err := cargo.ReadToolchain(&config.Reader{Dir: r.Dir}, m.Dir, top)
+		if err != nil {
+			return err
+		}
+		if other.File == "" || other.File == p.Toolchain.File || other.Channel.V == p.Toolchain.Channel.V {
+			continue
+		}
+		r.Note(other.Channel.Origin, "channel "+other.Channel.V+" of package "+m.Name+" does not apply: the workspace has one lock, with channel "+
+			p.Toolchain.Channel.V+toolchainPlace(r, p.Toolchain)+"; build "+m.Name+" as a workspace of its own to use both")
+	}
+	return nil
+}
+
+func toolchainPlace(r *config.Reader, t cargo.Toolchain) string {
+	if t.File == "" {
+		return ""
+	}
+	return " (" + r.Show(t.File) + ")"
 }
 
 // checkProfile refuses a profile that nothing defines.

@@ -50,3 +50,62 @@ func TestToolchainOfRepository(t *testing.T) {
 		}
 	}
 }
+
+// A member's own toolchain file does not count for another member, and that is
+// said with its place.
+func TestToolchainsOfMembers(t *testing.T) {
+	dir := unpack(t, `
+-- Cargo.toml --
+[workspace]
+members = ["new", "old", "same", "plain"]
+-- rust-toolchain.toml --
+[toolchain]
+channel = "stable"
+-- new/Cargo.toml --
+[package]
+name = "new"
+version = "0.1.0"
+-- new/src/main.rs --
+-- old/Cargo.toml --
+[package]
+name = "old"
+version = "0.1.0"
+-- old/src/main.rs --
+-- old/rust-toolchain --
+nightly-2023-11-14
+-- same/Cargo.toml --
+[package]
+name = "same"
+version = "0.1.0"
+-- same/src/main.rs --
+-- same/rust-toolchain.toml --
+[toolchain]
+channel = "stable"
+-- plain/Cargo.toml --
+[package]
+name = "plain"
+version = "0.1.0"
+-- plain/src/main.rs --
+`)
+	for _, c := range []struct{ pkg, channel, note string }{
+		{"new", "stable", "old/rust-toolchain:1:1: channel nightly-2023-11-14 of package old does not apply: the workspace has one lock, with channel stable (rust-toolchain.toml)"},
+		{"old", "nightly-2023-11-14", "channel stable of package new does not apply: the workspace has one lock, with channel nightly-2023-11-14 (old/rust-toolchain)"},
+	} {
+		p, err := Open(dir, Options{Package: c.pkg})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Toolchain.Channel.V != c.channel {
+			t.Errorf("%s: channel %s", c.pkg, p.Toolchain.Channel.V)
+		}
+		n := 0
+		for _, note := range p.Notes {
+			if strings.Contains(note.String(), c.note) {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: notes %v", c.pkg, p.Notes)
+		}
+	}
+}

@@ -48,6 +48,7 @@ const (
 	sysExitExtended = 0x20
 	sysElapsed      = 0x30
 	sysTickFreq     = 0x31
+	sysTestList     = 0x100 // of embedded-test, protocol version 0: {address, length} of a list of tests
 )
 
 // ApplicationExit is the reason of a regular exit; an Exit with it has a code.
@@ -86,6 +87,10 @@ type Host struct {
 	Stdin []byte
 	// Centiseconds returns the guest time since power-on in 1/100 s.
 	Centiseconds func() uint32
+
+	// TestList is what embedded-test's firmware has replied to the command "list";
+	// nil when it has not.
+	TestList []byte
 
 	// Exited is set when the firmware has called for its end; the run stops there.
 	Exited *Exit
@@ -127,7 +132,7 @@ func (h *Host) Attach(cpu *rv32.CPU) {
 
 // Reset forgets open files and the exit, for another run of the same board.
 func (h *Host) Reset() {
-	h.Exited, h.AtCommandLine, h.errno, h.files = nil, false, 0, [maxFiles]file{}
+	h.Exited, h.AtCommandLine, h.TestList, h.errno, h.files = nil, false, nil, 0, [maxFiles]file{}
 }
 
 // ebreak answers the call at PC. An ebreak without the marks is an exception.
@@ -244,6 +249,15 @@ func (h *Host) call(op, arg uint32) uint32 {
 		return 0
 	case sysTickFreq:
 		return 100
+	case sysTestList:
+		block, ok := h.block(arg, 2)
+		if ok {
+			h.TestList, ok = h.bytes(block[0], block[1])
+		}
+		if !ok {
+			return h.fail(errFault)
+		}
+		return 0
 	case sysRemove, sysRename, sysTmpNam, sysSystem:
 		return h.fail(errNoSys)
 	}

@@ -54,17 +54,19 @@ func environment(p *project.Project, pins *lock.File) (env, secrets map[string]s
 	return env, secrets, nil
 }
 
-// command is cargo's command line up to the target selection; verb is "build"
-// or "rustc".
-func command(p *project.Project, pins *lock.File, t cargo.Target, verb string) []string {
+// command is cargo's command line up to the selection of targets, which are of
+// one package; verb is "build", "rustc" or "test".
+func command(p *project.Project, pins *lock.File, verb string, targets ...cargo.Target) []string {
 	argv := []string{layout.Cargo, verb, "--locked", "--offline", "--config", layout.Config,
 		"--message-format", "json-diagnostic-rendered-ansi",
-		"--profile", profile(p), "--package", t.Package}
-	switch t.Kind {
-	case cargo.KindExample:
-		argv = append(argv, "--example", t.Name)
-	default:
-		argv = append(argv, "--bin", t.Name)
+		"--profile", profile(p), "--package", targets[0].Package}
+	for _, t := range targets {
+		switch t.Kind {
+		case cargo.KindLib:
+			argv = append(argv, "--lib")
+		case cargo.KindExample, cargo.KindTest, cargo.KindBin:
+			argv = append(argv, "--"+t.Kind, t.Name)
+		}
 	}
 	if comparesChecksums(p, pins) {
 		argv = append(argv, checksumFreshness)

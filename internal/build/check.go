@@ -114,7 +114,7 @@ func (r Runner) hostLines(pl Plan, layer store.Digest) func([]byte) {
 // replayTo is replay with a receiver of cargo's messages.
 func (r Runner) replayTo(ctx context.Context, pl Plan, step action.Step, res action.Result, lines func([]byte)) {
 	task := progress.Discard.Start("", progress.Crates, 0)
-	r.copyLog(ctx, &messages{task: task, show: r.show(pl), lines: lines}, res.Stdout)
+	r.copyLog(ctx, &messages{task: task, show: r.show(pl), lines: lines, artifact: r.artifact}, res.Stdout)
 	r.copyLog(ctx, &status{task: task, warn: r.warnings(pl, step)}, res.Stderr)
 }
 

@@ -20,6 +20,17 @@ type messages struct {
 	artifacts int
 	errors    int
 	full      bool // an error reports that the disk is full
+	artifact  func(artifact)
+}
+
+// artifact is a compiled target of a message compiler-artifact.
+type artifact struct {
+	Target struct {
+		Name string
+		Kind []string
+	}
+	Profile    struct{ Test bool }
+	Executable string // path inside the step; empty for a library
 }
 
 func (m *messages) Write(p []byte) (int, error) { return m.buffer.write(p, m.line) }
@@ -46,6 +57,10 @@ func (m *messages) line(b []byte) {
 	}
 	switch msg.Reason {
 	case "compiler-artifact":
+		var a artifact
+		if m.artifact != nil && json.Unmarshal(b, &a) == nil {
+			m.artifact(a)
+		}
 		if !msg.Fresh {
 			m.artifacts++
 			m.task.Add(1)

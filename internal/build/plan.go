@@ -48,15 +48,16 @@ func (m Materials) Inputs() []action.Input {
 
 // Plan has the steps that make one firmware.
 type Plan struct {
-	Target  cargo.Target // the cargo target that is the firmware
-	Output  string       // the ELF's name among the outputs
-	Deps    action.Step  // the dependency layer
-	Secrets []string     // names of the variables whose values are secret, sorted
-	app     action.Step  // the application, without the layer
-	scripts action.Step  // own build scripts, without the layer; zero when there are none
-	check   action.Step  // the application without code generation, without the layer
-	own     ownUnits
-	root    string // the host directory that is /src in the sandbox, for messages
+	Target   cargo.Target // the cargo target that is the firmware
+	Output   string       // the ELF's name among the outputs
+	Deps     action.Step  // the dependency layer
+	Secrets  []string     // names of the variables whose values are secret, sorted
+	app      action.Step  // the application, without the layer
+	scripts  action.Step  // own build scripts, without the layer; zero when there are none
+	check    action.Step  // the application without code generation, without the layer
+	own      ownUnits
+	programs string // output with the test programs; "" without
+	root     string // the host directory that is /src in the sandbox, for messages
 }
 
 // App returns the step that compiles the user's own crates on a layer and,
@@ -82,6 +83,11 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	if err != nil {
 		return Plan{}, err
 	}
+	return planFor(ctx, st, p, pins, m, t)
+}
+
+// planFor is PlanFor for one of the project's targets.
+func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, m Materials, t cargo.Target) (Plan, error) {
 	env, secrets, err := environment(p, pins)
 	if err != nil {
 		return Plan{}, err
@@ -100,7 +106,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Name: "dependencies",
 		// -Zno-link only affects the stub: it does not change the hash of any
 		// dependency, and without linking the stub needs no linker script.
-		Argv:     append(command(p, pins, layerTarget(p, t), "rustc"), "--", "-Zno-link"),
+		Argv:     append(command(p, pins, "rustc", layerTarget(p, t)), "--", "-Zno-link"),
 		Env:      env,
 		Dir:      layout.Inside(p.Root, p.WorkDir),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
@@ -111,7 +117,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	}
 	pl.app = action.Step{
 		Name:     p.Package,
-		Argv:     append(command(p, pins, t, "build"), "-Zunstable-options", "--artifact-dir", "/out"),
+		Argv:     append(command(p, pins, "build", t), "-Zunstable-options", "--artifact-dir", "/out"),
 		Env:      env,
 		Dir:      layout.Inside(p.Root, p.WorkDir),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: src}),
@@ -119,7 +125,7 @@ func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Platform: platform(recipeApp),
 		Secrets:  secrets,
 	}
-	pl.check = checkStep(pl.app, command(p, pins, t, "rustc"))
+	pl.check = checkStep(pl.app, command(p, pins, "rustc", t))
 	if comparesChecksums(p, pins) {
 		scripts, err := source.Scripts(ctx, st, p)
 		if err != nil {

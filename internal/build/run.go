@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -34,6 +33,9 @@ type Runner struct {
 	// end, with paths of this machine: all of a check, and the compiler's messages
 	// of the steps before it when they run. Nil discards them.
 	Lines func(line []byte)
+
+	// artifact receives the compiled targets of a step, also of a cached one.
+	artifact func(artifact)
 
 	// Scratch builds without the dependency layer and ignores the cache.
 	Scratch bool
@@ -172,11 +174,11 @@ func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *st
 // stepAs is step for a phase of any name; lines receives cargo's messages.
 func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.Step, outputs *store.Store, lines func([]byte)) (action.Result, error) {
 	task := r.Report.Start(phase, progress.Crates, 0)
-	out := &messages{task: task, show: r.show(pl), lines: lines}
+	out := &messages{task: task, show: r.show(pl), lines: lines, artifact: r.artifact}
 	status := &status{task: task, warn: r.warnings(pl, step)}
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
 		Stdout: out, Stderr: status, Outputs: outputs,
-		Keep: map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keep},
+		Keep: pl.keep(),
 	})
 	if err == nil && res.ExitCode != 0 {
 		err = r.failed(pl, phase, res, out, status)
@@ -240,7 +242,7 @@ func (r Runner) failed(pl Plan, phase string, res action.Result, out *messages, 
 
 // replay shows the stored messages of a step that did not run.
 func (r Runner) replay(ctx context.Context, pl Plan, step action.Step, res action.Result) {
-	if r.Messages == nil {
+	if r.Messages == nil && r.artifact == nil {
 		return
 	}
 	r.replayTo(ctx, pl, step, res, nil)

@@ -53,6 +53,8 @@ type Target struct {
 	ProcMacro        bool
 	Edition          string
 	RequiredFeatures []string
+	Harness          bool // cargo's test harness (libtest) runs its tests
+	Test             bool // cargo test builds and runs it
 }
 
 // Dependency is one line of an own package's manifest (or of [patch]), with

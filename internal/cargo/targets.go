@@ -244,7 +244,8 @@ func (m *manifest) rootPath(p Package, kind string, c crateRoot, inferred []crat
 
 func (m *manifest) target(p Package, kind string, c crateRoot) (Target, error) {
 	r := &tomldoc.Reader{}
-	t := Target{Kind: kind, Name: c.name, Path: filepath.Join(m.dir, filepath.FromSlash(c.path)), Edition: p.Edition}
+	t := Target{Kind: kind, Name: c.name, Path: filepath.Join(m.dir, filepath.FromSlash(c.path)), Edition: p.Edition,
+		Harness: true, Test: kind == KindLib || kind == KindBin || kind == KindTest}
 	if filepath.IsAbs(filepath.FromSlash(c.path)) {
 		t.Path = filepath.Clean(filepath.FromSlash(c.path))
 	}
@@ -252,6 +253,12 @@ func (m *manifest) target(p Package, kind string, c crateRoot) (Target, error) {
 		t.RequiredFeatures = r.Strings(c.toml, "required-features")
 		if e := r.String(c.toml, "edition"); e != "" {
 			t.Edition = e
+		}
+		if n := c.toml.Get("harness"); n != nil && n.Kind == tomldoc.Bool {
+			t.Harness = n.Bool
+		}
+		if n := c.toml.Get("test"); n != nil && n.Kind == tomldoc.Bool {
+			t.Test = n.Bool
 		}
 		if n := either(c.toml, "proc-macro"); n != nil {
 			t.ProcMacro = n.Kind == tomldoc.Bool && n.Bool

@@ -150,7 +150,7 @@ func parseSwitch(s string) (bool, error) {
 // dispatch parses args, runs the verb and returns its error with a kind.
 func dispatch(ctx context.Context, a *app, args []string) error {
 	root := newRoot(a)
-	root.SetArgs(args)
+	root.SetArgs(asRunner(args))
 	root.SetOut(a.ui.Writer(ui.Stdout))
 	root.SetErr(a.ui.Writer(ui.Stderr))
 	root.SetIn(a.stdin)

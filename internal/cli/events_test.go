@@ -17,6 +17,7 @@ import (
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/doctor"
+	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/inspect"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/session"
@@ -31,6 +32,7 @@ func events() map[string]any {
 		"error": ui.ErrorEvent{}, "flashed": flashedEvent{}, "gc": gcEvent{}, "line": console.LineEvent{}, "lock": lock.Diff{},
 		"new": newEvent{}, "note": ui.NoteEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
+		"test": fwtest.Event{}, "test-program": fwtest.ProgramEvent{}, "test-result": fwtest.ResultEvent{},
 		"verify": verifyEvent{}, "version": buildInfo{}, "why": build.Reason{},
 
 		"chip": inspect.Chip{}, "elf": inspect.ELF{}, "flash": inspect.Flash{}, "image": inspect.Image{},

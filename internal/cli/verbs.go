@@ -40,6 +40,7 @@ func verbs() []verb {
 		{groupMake, newShell},
 		{groupMake, newWhy},
 		{groupRun, newRun},
+		{groupRun, newTest},
 		{groupRun, newEmulate},
 		{groupBoard, newFlash},
 		{groupBoard, newMonitor},

@@ -86,7 +86,8 @@ var packages = []packageRule{
 	{"emu/testbed", []string{"emu", "emu/defaultnet", "emu/chip", "emu/c3", "emu/faults", "emu/lan", "emu/lan/uplink", "emu/pcap", "emu/radio", "emu/recording"}, "assembles a board with its network, capture and recording; it opens no files"},
 	{"emutest", []string{"emu", "emu/faults", "emu/testbed", "esp/image", "esp/partition", "firmware", "monitor", "rv32", "internal/chipfiles", "internal/store", "internal/fault"}, "a board for go test; of the internal packages it needs those that find mask ROM and bootloader in the store"},
 	{"emu/semihost", []string{"rv32"}, "semihosting is between firmware and the CPU at an ebreak; it needs no board"},
-	{"internal/embedtest", []string{"emu", "emu/semihost"}, "tests in an ELF, run on a board that its caller makes"},
+	{"internal/fwtest", []string{"emu", "emu/semihost", "emu/testbed", "firmware", "monitor", "rtt"}, "test programs on boards whose surroundings its caller describes; it builds nothing"},
+	{"rtt", nil, "the channels of a control block in some memory; it does not depend on whose"},
 	{"templates", []string{"internal/fault"}, "project folders, embedded, and their copies"},
 	{"bench/...", []string{"..."}, "benchmarks measure all packages"},
 }
@@ -94,7 +95,7 @@ var packages = []packageRule{
 // public packages can be imported by other modules. They may use internal packages
 // that the table names for them, but their exported declarations may not: see
 // checkSurface.
-var public = []string{"esp/...", "serial", "firmware/...", "monitor", "rv32", "emu/...", "emutest"}
+var public = []string{"esp/...", "serial", "firmware/...", "monitor", "rtt", "rv32", "emu/...", "emutest"}
 
 // testOnly packages are imported by tests and by each other.
 var testOnly = []string{"internal/devtest/...", "internal/elftest", "internal/deptest"}

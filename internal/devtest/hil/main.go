@@ -22,10 +22,10 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
-	"espalier.dev/espalier/emu/c3"
 	"espalier.dev/espalier/emu/parts"
+	"espalier.dev/espalier/emu/testbed"
 	"espalier.dev/espalier/esp/image"
-	"espalier.dev/espalier/internal/embedtest"
+	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -96,7 +96,7 @@ func run() error {
 // report is what became of one program.
 type report struct {
 	name    string
-	results []embedtest.Result
+	results []fwtest.Result
 	err     error
 	wall    time.Duration
 }
@@ -110,43 +110,51 @@ func (o *options) program(ctx context.Context, path string) (rep report) {
 		rep.err = err
 		return rep
 	}
-	tests, err := embedtest.List(file)
-	if err != nil {
-		rep.err = err
-		return rep
-	}
-	tests = slices.DeleteFunc(tests, func(t embedtest.Test) bool { return !o.match.MatchString(rep.name + "/" + t.Name) })
 	flash, err := image.FromELF(file, image.Inputs{Bootloader: o.bootloader})
 	if err != nil {
 		rep.err = err
 		return rep
 	}
-	r := embedtest.Runner{Fresh: o.fresh, Board: func(output func(emu.Output)) (*emu.Board, error) {
-		b, err := c3.New(emu.Config{ROM: o.rom, Flash: flash.Merged(), Engine: o.engine, Output: output})
-		if err == nil && o.jumper {
-			b.Join(2, 3)
+	p := &fwtest.Program{Name: rep.name, ELF: file, Flash: flash.Merged(), ROM: o.rom}
+	r := fwtest.Runner{Fresh: o.fresh, Bed: func() (testbed.Config, error) {
+		cfg := testbed.Config{Network: testbed.None, Board: emu.Config{Engine: o.engine}}
+		if o.jumper {
+			cfg.Parts = append(cfg.Parts, jumper{2, 3})
 		}
-		if err == nil && o.sensor {
-			sensor := parts.BMP180{SDA: 4, SCL: 5, Celsius: 20, Pascals: 101_325}
-			err = sensor.Attach(b)
+		if o.sensor {
+			cfg.Parts = append(cfg.Parts, &parts.BMP180{SDA: 4, SCL: 5, Celsius: 20, Pascals: 101_325})
 		}
-		return b, err
+		return cfg, nil
 	}}
 	if len(o.inert) > 0 {
 		r.Prepare = func(b *emu.Board) error { return b.Inert(o.inert...) }
 	}
-	rep.err = r.Run(ctx, tests, func(res embedtest.Result) { rep.results = append(rep.results, res) })
+	if rep.err = r.Load(ctx, p); rep.err != nil {
+		return rep
+	}
+	jobs, _ := fwtest.Filter{}.Select([]*fwtest.Program{p})
+	jobs = slices.DeleteFunc(jobs, func(j fwtest.Job) bool { return !o.match.MatchString(rep.name + "/" + j.Test.Name) })
+	rep.err = r.Run(ctx, jobs, func(res fwtest.Result) { rep.results = append(rep.results, res) })
 	if o.verbose {
 		rep.print()
 	}
 	return rep
 }
 
+// jumper joins two pins.
+type jumper struct{ a, b int }
+
+// Attach implements emu.Part.
+func (j jumper) Attach(b *emu.Board) error {
+	b.Join(j.a, j.b)
+	return nil
+}
+
 func (r *report) print() {
 	for _, res := range r.results {
 		fmt.Printf("%s/%s ... %v (%s)", r.name, res.Test.Name, res.Outcome, res.Elapsed)
-		if res.Outcome == embedtest.Failed {
-			fmt.Printf(" %s: %s", res.Message, strings.Join(strings.Fields(res.Text), " "))
+		if res.Outcome == fwtest.Failed {
+			fmt.Printf(" %s: %s", res.Message, strings.Join(res.Output, " "))
 		}
 		fmt.Println()
 	}
@@ -157,7 +165,7 @@ func summary(reports []report) error {
 	for _, r := range reports {
 		n := 0
 		for _, res := range r.results {
-			if res.Outcome == embedtest.Passed {
+			if res.Outcome == fwtest.Passed {
 				n++
 			}
 		}

@@ -1,4 +1,4 @@
-package embedtest
+package fwtest
 
 import (
 	"encoding/binary"
@@ -17,9 +17,9 @@ func words(w ...uint32) (b []byte) {
 	return b
 }
 
-// program is an ELF with two tests, in the form that embedded-test 0.7 gives
+// testELF is an ELF with two tests, in the form that embedded-test 0.7 gives
 // them.
-func program() elftest.File {
+func testELF() elftest.File {
 	const path, paths = 0x3c000120, "fw::tests::innerfw"
 	return elftest.File{
 		Entry: 0x42000020,
@@ -37,7 +37,7 @@ func program() elftest.File {
 }
 
 func TestList(t *testing.T) {
-	got, err := List(program().Bytes())
+	got, err := list(testELF().Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,25 +51,25 @@ func TestList(t *testing.T) {
 }
 
 func TestListRefuses(t *testing.T) {
-	newer := program()
+	newer := testELF()
 	newer.Sections[1].Data[12] = 2
-	if _, err := List(newer.Bytes()); err == nil {
+	if _, err := list(newer.Bytes()); err == nil {
 		t.Error("a newer protocol is accepted")
 	}
-	plain := program()
+	plain := testELF()
 	plain.Sections, plain.Symbols = plain.Sections[:1], nil
-	if _, err := List(plain.Bytes()); !errors.Is(err, ErrNoTests) {
+	if _, err := list(plain.Bytes()); !errors.Is(err, errNoTests) {
 		t.Errorf("a program without tests: %v", err)
 	}
-	lost := program()
+	lost := testELF()
 	binary.LittleEndian.PutUint32(lost.Sections[1].Data[4:], 0x1000)
-	if _, err := List(lost.Bytes()); err == nil {
+	if _, err := list(lost.Bytes()); err == nil {
 		t.Error("a module path outside of all sections is accepted")
 	}
 }
 
 func FuzzList(f *testing.F) {
-	f.Add(program().Bytes())
+	f.Add(testELF().Bytes())
 	f.Add([]byte("\x7fELF\x01\x01\x01"))
-	f.Fuzz(func(t *testing.T, file []byte) { List(file) })
+	f.Fuzz(func(t *testing.T, file []byte) { list(file) })
 }

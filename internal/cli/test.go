@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"espalier.dev/espalier/emu/testbed"
+	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/flashimage"
+	"espalier.dev/espalier/internal/fwtest"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/ui"
+)
+
+func newTest(a *app) *cobra.Command {
+	var o testOptions
+	cmd := &cobra.Command{
+		Use:   "test [FILTER | FILE]...",
+		Short: "build the project's tests for the chip and run them, each on an emulated board",
+		Long: `Build the test targets of the project that have a harness of their own (harness = false) and run them on emulated
+boards: each test of embedded-test on a board of its own, any other program as one test, which passes by a semihosting
+exit with status 0 and fails by a panic, another status, a reset or a timeout. Times are guest time. With FILE, ELFs are
+run as they are and nothing is built.
+
+Filters and the flags after -- are those of cargo test. Only the output of tests that fail is shown, with a backtrace
+and the command that repeats it. As a runner (runner = "espalier run") espalier does the same under cargo test and
+cargo nextest.
+
+With --port each program that is one test is written to that board and passes with the text of --expect: a semihosting
+exit needs a debug probe. docs/testing.md has the details.` +
+			exits(fault.Program, fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox),
+		Example: `  espalier test
+  espalier test sensor --test hardware
+  espalier test --junit report.xml --partition 1/3
+  espalier test target/riscv32imc-unknown-none-elf/release/deps/suite-0f1e2d3c4b5a6978 -- --list`,
+		RunE: func(cmd *cobra.Command, names []string) error { return runTest(cmd, a, o, names) },
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+// runTest splits the arguments into files, filters and what comes after --.
+func runTest(cmd *cobra.Command, a *app, o testOptions, names []string) error {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		var err error
+		if o.args = names[dash:]; len(o.args) > 0 {
+			if names, err = o.parseLibtest(cmd, names[:dash], o.args); err != nil {
+				return err
+			}
+		}
+	}
+	var files []string
+	for _, n := range names {
+		if st, err := os.Stat(n); err == nil && st.Mode().IsRegular() {
+			files = append(files, n)
+		} else {
+			o.filter.Names = append(o.filter.Names, n)
+		}
+	}
+	if err := o.check(cmd); err != nil {
+		return err
+	}
+	if len(files) > 0 {
+		return testFiles(cmd, a, o, files)
+	}
+	return testProject(cmd, a, o)
+}
+
+func testFiles(cmd *cobra.Command, a *app, o testOptions, files []string) error {
+	p, err := a.settings(project.Flags{})
+	if err != nil {
+		return err
+	}
+	var programs []*fwtest.Program
+	for _, name := range files {
+		e, err := fileEmulation(cmd.Context(), a, name, emulateOptions{})
+		if err != nil {
+			return err
+		}
+		if e.ELF == nil {
+			return fault.New(fault.Usage, name+": tests are read from an ELF", "espalier test FILE.elf")
+		}
+		programs = append(programs, o.program(testName(name), e.ELF, e.Flash, e.ROM, []string{name}))
+	}
+	if o.port.Port != "" {
+		return fault.New(fault.Usage, "--port runs the tests of a project", "espalier run FILE --port "+o.port.Port)
+	}
+	return o.run(cmd, a, p, programs, "")
+}
+
+// testName is the name of a program without cargo's hash.
+func testName(file string) string {
+	base := strings.TrimSuffix(filepath.Base(file), ".elf")
+	if i := strings.LastIndexByte(base, '-'); i > 0 && len(base)-i == 17 {
+		return base[:i]
+	}
+	return base
+}
+
+func testProject(cmd *cobra.Command, a *app, o testOptions) error {
+	ctx := cmd.Context()
+	o.work.forRun(o.port.Port == "")
+	w, err := a.open(ctx, o.work)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	o.selection.Bin, o.selection.Example = o.work.flags.Bin, o.work.flags.Example
+	targets, err := build.TestTargets(w.project, o.selection)
+	if err != nil {
+		return err
+	}
+	if others := build.HostTests(w.project); len(others) > 0 && !o.list {
+		a.ui.Note("tests of %s run on this machine: cargo test -p %s", strings.Join(others, ", "), others[0])
+	}
+	if _, err := o.environment(cmd, w.project); err != nil {
+		return err
+	}
+	pins, err := w.pins(ctx)
+	if err != nil {
+		return err
+	}
+	m, err := build.Assemble(ctx, w.store, w.project, pins, lock.Host(), a.ui)
+	if err != nil {
+		return err
+	}
+	plan, err := build.TestPlanFor(ctx, w.store, w.project, pins, m, targets)
+	if err != nil {
+		return err
+	}
+	built, _, err := w.runner().RunTests(ctx, plan)
+	if err != nil {
+		return err
+	}
+	var programs []*fwtest.Program
+	var flashes []*image.Flash
+	for _, b := range built {
+		made, err := flashimage.Make(ctx, w.store, w.project, pins, b.Target.Name, b.Bytes)
+		if err != nil {
+			return err
+		}
+		programs = append(programs, o.program(b.Target.Name, b.Bytes, made.Flash.Merged(), made.ROM, targetFlags(b)))
+		flashes = append(flashes, made.Flash)
+	}
+	switch {
+	case o.noRun:
+		return deliverTests(a.ui, programs, filepath.Join(w.outDir(), "tests"))
+	case o.port.Port != "":
+		return testOnPort(ctx, a, w, o, programs, flashes)
+	}
+	return o.run(cmd, a, w.project, programs, filepath.Join(w.outDir(), "last-failures.json"))
+}
+
+// targetFlags selects a target again.
+func targetFlags(p build.TestProgram) []string {
+	if p.Target.Kind == "lib" {
+		return []string{"--lib"}
+	}
+	return []string{"--" + p.Target.Kind, p.Target.Name}
+}
+
+// deliverTests writes the ELFs of --no-run and prints their paths.
+func deliverTests(out *ui.UI, programs []*fwtest.Program, dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fault.Wrap(fault.Usage, err, "writing the tests")
+	}
+	for _, p := range programs {
+		name := filepath.Join(dir, p.Name+".elf")
+		if err := os.WriteFile(name, p.ELF, 0o666); err != nil {
+			return fault.Wrap(fault.Usage, err, "writing the tests")
+		}
+		out.Printf("%s", name)
+		out.Event("test-program", fwtest.ProgramEvent{Program: p.Name, ELF: name})
+	}
+	return nil
+}
+
+// run runs programs on emulated boards. p may be nil.
+func (o *testOptions) run(cmd *cobra.Command, a *app, p *project.Project, programs []*fwtest.Program, history string) error {
+	env, err := o.environment(cmd, p)
+	if err != nil {
+		return err
+	}
+	bed := env.Testbed(nil)
+	if dir := env.Serve(); dir != "" {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return fault.Wrap(fault.Usage, err, "--serve")
+		}
+		defer root.Close()
+		bed.Files = root.FS()
+	}
+	bed.Board.Strict, bed.Board.USBHost = o.emulation.Strict, o.emulation.USB
+	o.runner.Bed = func() (testbed.Config, error) { return bed, nil }
+	o.runner.Seed, o.runner.Args = bed.Board.Seed, strings.Join(o.args, " ")
+	printer := &fwtest.Printer{W: a.ui.Writer(ui.Stdout), Format: o.format, NoCapture: o.noCapture, Slow: o.slow}
+	if a.ui.JSON() {
+		printer.W = io.Discard
+	}
+	printer.Paint = func(r fwtest.Outcome) string { return a.ui.Paint(ui.Stdout, outcomeStyle(r), r.String()) }
+	s := fwtest.Suite{
+		Runner: &o.runner, Filter: o.filter, Printer: printer, List: o.list, JUnit: o.junit, History: history, Retry: o.failedFirst,
+		Now: time.Now,
+		Title: func(p *fwtest.Program) {
+			if o.format == fwtest.Pretty && !a.ui.JSON() {
+				a.ui.Note("running %s", p.Name)
+			}
+		},
+		Each:  func(r fwtest.Result) { a.ui.Event("test", fwtest.NewEvent(r)) },
+		Ended: func(p *fwtest.Program, sum fwtest.Summary) { a.ui.Event("test-result", fwtest.NewResultEvent(p, sum)) },
+	}
+	sum, err := s.Run(cmd.Context(), programs)
+	if err != nil {
+		return err
+	}
+	if v, _ := a.lookup("GITHUB_ACTIONS"); v == "true" {
+		io.WriteString(a.ui.Writer(ui.Stderr), fwtest.GitHub(sum.Results))
+	}
+	if n := sum.Failed; n > 0 {
+		return fault.New(fault.Program, fmt.Sprintf("%d of %d tests failed", n, n+sum.Passed))
+	}
+	return nil
+}
+
+// testOnPort runs programs that are one test on a real board, one after the other.
+func testOnPort(ctx context.Context, a *app, w *workspace, o testOptions, programs []*fwtest.Program, flashes []*image.Flash) error {
+	for i, p := range programs {
+		if fwtest.IsTest(p.ELF) {
+			return fault.New(fault.Usage, p.Name+": embedded-test chooses tests by semihosting, which needs a debug probe",
+				"espalier test --test "+p.Name+"   # without --port: on emulated boards")
+		}
+		if len(o.expect) == 0 {
+			return fault.New(fault.Usage, "with --port a test passes by a text that it prints", "espalier test --port "+o.port.Port+" --expect 'all tests passed'")
+		}
+		s, err := newSession(a, session.Options{Expect: o.expect, Timeout: o.portTimeout})
+		if err != nil {
+			return err
+		}
+		j, err := w.flashJob(ctx, &firmware{flash: flashes[i], bytes: p.ELF}, o.port)
+		if err != nil {
+			return err
+		}
+		a.ui.Note("running %s", p.Name)
+		if err := runOnPort(ctx, a, j, p.ROM, flashOptions{work: o.work, port: o.port}, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/fwtest"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/monitor"
+)
+
+type testOptions struct {
+	work      workOptions
+	emulation emulationOptions
+	port      portOptions
+	selection build.TestSelection
+	filter    fwtest.Filter
+	runner    fwtest.Runner
+	args      []string // after --
+
+	partition, formatName string
+	format                fwtest.Format
+	expect                []string
+	rules                 []monitor.Rule
+	list, noRun           bool
+	noCapture             bool
+	failedFirst           bool
+	junit                 string
+	slow, portTimeout     time.Duration
+}
+
+func (o *testOptions) addFlags(f *pflag.FlagSet) {
+	o.work.addFlags(f)
+	f.StringArrayVar(&o.selection.Tests, "test", nil, "build the test target `NAME`; repeated: all of them")
+	f.BoolVar(&o.selection.Lib, "lib", false, "build the tests of the library")
+	f.BoolVar(&o.noRun, "no-run", false, "build the tests, and print the paths of their ELFs")
+	f.StringVar(&o.junit, "junit", "", "write a JUnit report to `FILE`")
+	f.StringVar(&o.partition, "partition", "", "run one part of the tests: `PART` is 1/3, count:1/3 or hash:1/3")
+	f.IntVar(&o.runner.Retries, "retries", 0, "repeat a test that fails up to `N` times, with the next seeds")
+	f.BoolVar(&o.runner.FailFast, "fail-fast", false, "stop after the first test that fails")
+	f.BoolVar(&o.failedFirst, "failed-first", false, "run the tests first that failed in the last run")
+	f.BoolVar(&o.runner.Fresh, "fresh", false, "boot each test from power-on, instead of sharing the boot by a snapshot")
+	f.StringArrayVar(&o.expect, "expect", nil, "a program that is one test passes when it prints `TEXT`, or a line that matches /regex/")
+	durationVar(f, &o.runner.Limit, "timeout", "give each test `TIME` of guest time, instead of its own limit")
+	durationVar(f, &o.slow, "slow", "note tests that take longer than `TIME` of guest time (default 5s)")
+	o.addLibtest(f)
+	for _, name := range []string{"strict", "usb", "net", "serve", "host", "fault", "seed"} {
+		f.AddFlag(o.emulation.flags().Lookup(name))
+	}
+	f.StringVar(&o.port.Port, "port", "", "run programs that are one test on the board at `PORT`, one after the other")
+}
+
+// addLibtest defines the flags that cargo test knows after --.
+func (o *testOptions) addLibtest(f *pflag.FlagSet) {
+	f.BoolVar(&o.list, "list", false, "list the tests and run none")
+	f.BoolVar(&o.filter.Exact, "exact", false, "filters are whole names")
+	f.StringArrayVar(&o.filter.Skip, "skip", nil, "leave out tests whose name contains `FILTER`")
+	f.BoolVar(&o.filter.Ignored, "ignored", false, "run only tests that are marked as ignored")
+	f.BoolVar(&o.filter.Included, "include-ignored", false, "run tests that are marked as ignored, too")
+	f.BoolVar(&o.noCapture, "nocapture", false, "show the output of tests that pass, too")
+	f.IntVar(&o.runner.Workers, "test-threads", 0, "run `N` boards at a time (default: the number of CPUs)")
+	f.StringVar(&o.formatName, "format", "pretty", "`FORMAT` of the results: pretty, terse or json")
+}
+
+// parseLibtest reads the arguments after -- into the options and returns the
+// names of both parts.
+func (o *testOptions) parseLibtest(cmd *cobra.Command, names, args []string) ([]string, error) {
+	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	o.addLibtest(f)
+	// A flag that was given before -- keeps its value.
+	cmd.Flags().Visit(func(given *pflag.Flag) {
+		if g := f.Lookup(given.Name); g != nil {
+			if list, ok := given.Value.(pflag.SliceValue); ok {
+				_ = g.Value.(pflag.SliceValue).Replace(list.GetSlice())
+				return
+			}
+			_ = g.Value.Set(given.Value.String())
+		}
+	})
+	f.BoolP("quiet", "q", false, "")
+	f.Bool("no-capture", false, "")
+	f.Bool("show-output", false, "")
+	f.StringP("unstable", "Z", "", "")
+	if err := f.Parse(args); err != nil {
+		return nil, flagError(cmd, err)
+	}
+	if on, _ := f.GetBool("quiet"); on && !f.Changed("format") {
+		o.formatName = "terse"
+	}
+	for _, name := range []string{"no-capture", "show-output"} {
+		on, _ := f.GetBool(name)
+		o.noCapture = o.noCapture || on
+	}
+	return append(names[:len(names):len(names)], f.Args()...), nil
+}
+
+// check checks what needs no project.
+func (o *testOptions) check(cmd *cobra.Command) (err error) {
+	if o.format, err = fwtest.ParseFormat(o.formatName); err != nil {
+		return fault.Wrap(fault.Usage, err, "--format")
+	}
+	if o.partition != "" {
+		if o.filter.Partition, err = fwtest.ParsePartition(o.partition); err != nil {
+			return fault.Wrap(fault.Usage, err, "--partition")
+		}
+	}
+	if o.rules, err = monitor.ParseRules(o.expect); err != nil {
+		return err
+	}
+	if o.filter.Ignored && o.filter.Included {
+		return fault.New(fault.Usage, "--ignored and --include-ignored exclude each other")
+	}
+	if o.runner.Workers < 0 || o.runner.Retries < 0 || o.runner.Retries > 1000 {
+		return fault.Wrap(fault.Usage, errors.New("want a number that is not negative"), fmt.Sprintf("--test-threads %d, --retries %d", o.runner.Workers, o.runner.Retries))
+	}
+	if o.runner.Workers == 0 {
+		o.runner.Workers = runtime.GOMAXPROCS(0)
+	}
+	if !cmd.Flags().Changed("slow") {
+		o.slow = 5 * time.Second
+	}
+	return session.CheckCreate(o.junit)
+}
+
+// environment is the surroundings of each board. p may be nil.
+func (o *testOptions) environment(cmd *cobra.Command, p *project.Project) (*session.Environment, error) {
+	return o.emulation.environment(cmd.Flags().Changed, p)
+}
+
+// program is a test program; selects are the arguments that choose it again.
+func (o *testOptions) program(name string, elf, flash, rom []byte, selects []string) *fwtest.Program {
+	seed := ""
+	if o.emulation.Seed != 1 {
+		seed = fmt.Sprintf(" --seed %d", o.emulation.Seed)
+	}
+	return &fwtest.Program{Name: name, ELF: elf, Flash: flash, ROM: rom, Expect: o.rules, Repeat: func(test string) string {
+		command := "espalier test " + strings.Join(selects, " ") + seed
+		if test != name {
+			command += " --exact --include-ignored '" + strings.ReplaceAll(test, "'", `'\''`) + "'"
+		}
+		return command
+	}}
+}
+
+// outcomeStyle is the colour of a verdict.
+func outcomeStyle(r fwtest.Outcome) ui.Style {
+	return map[fwtest.Outcome]ui.Style{fwtest.Passed: ui.Green, fwtest.Failed: ui.Red, fwtest.Ignored: ui.Yellow}[r]
+}

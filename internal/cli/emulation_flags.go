@@ -163,9 +163,10 @@ func checkEmulated(a *app, given func(flag string) bool, o emulationOptions, s s
 // boot runs a firmware on the emulated board.
 func (r emulatedRun) boot(ctx context.Context, e emulation) error {
 	r.config.ROM, r.config.Flash = e.ROM, e.Flash
+	r.config.Symbols = session.Symbols(e.ELF, e.ROM, r.session.UI)
 	board, err := session.OpenEmulated(r.config)
 	if err != nil {
 		return err
 	}
-	return r.session.Run(ctx, board, session.Symbols(e.ELF, e.ROM, r.session.UI))
+	return r.session.Run(ctx, board, r.config.Symbols)
 }

@@ -8,19 +8,9 @@ import (
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/semihost"
 	"espalier.dev/espalier/emu/testbed"
+	"espalier.dev/espalier/internal/probe"
 	"espalier.dev/espalier/monitor"
-	"espalier.dev/espalier/rtt"
 )
-
-// Streams besides the chip's serial ports.
-const (
-	streamRTT      monitor.Stream = "rtt"
-	streamSemihost monitor.Stream = "semihosting"
-)
-
-// pollRTT is how often, in guest time, the channels of RTT are read: firmware
-// waits while its buffer is full.
-const pollRTT = 100 * time.Microsecond
 
 // machine is one board with what is attached to it.
 type machine struct {
@@ -28,9 +18,7 @@ type machine struct {
 	bed     *testbed.Testbed
 	board   *emu.Board
 	host    *semihost.Host
-	rtt     *rtt.Block
-	frames  map[int]*rtt.Frames
-	defmt   bool // the program logs with defmt
+	probe   *probe.Probe
 	monitor *monitor.Monitor
 	out     output
 	stop    bool
@@ -38,26 +26,18 @@ type machine struct {
 
 // newMachine powers on a board.
 func newMachine(p *Program, bed testbed.Config) (*machine, error) {
-	m := &machine{p: p, frames: map[int]*rtt.Frames{}}
+	m := &machine{p: p}
 	bed.Board.ROM, bed.Board.Flash = p.ROM, p.Flash
 	bed.Board.Output = func(o emu.Output) { m.write(monitor.Stream(o.Stream.String()), o.At.Duration(), o.Data) }
 	m.restart()
-	semihosted := func(b []byte) { m.write(streamSemihost, m.board.Now(), b) }
-	m.host = &semihost.Host{StopAtCommandLine: true, Stdout: semihosted, Stderr: semihosted}
-	m.host.Centiseconds = func() uint32 { return uint32(m.board.Now() / (10 * time.Millisecond)) }
 	var err error
 	if m.bed, err = testbed.New(bed); err != nil {
 		return nil, err
 	}
 	m.board = m.bed.Board
-	m.host.Attach(m.board.CPU())
-	if p.rtt != 0 {
-		m.rtt = rtt.New(m.board.CPU().Memory(), p.rtt)
-	}
-	if app := p.symbols.App(); app != nil {
-		table, err := app.Defmt()
-		m.defmt = err == nil && table != nil
-	}
+	m.probe = probe.New(m.board, p.symbols, m.write)
+	m.host = &m.probe.Host
+	m.host.StopAtCommandLine = true
 	return m, nil
 }
 
@@ -87,12 +67,12 @@ func (m *machine) run(ctx context.Context, end time.Duration) emu.Result {
 		if at, ok := m.monitor.NextTick(); ok {
 			until = min(until, max(at, now+time.Microsecond))
 		}
-		if m.rtt != nil {
-			until = min(until, now-now%pollRTT+pollRTT)
+		if at, ok := m.probe.Next(now); ok {
+			until = min(until, at)
 		}
 		r := m.board.Run(ctx, emu.Limit(until-now), emu.UntilReset(), emu.UntilOutput(func(emu.Output) bool { return m.out.done() }))
 		now = m.board.Now()
-		m.poll(now)
+		m.probe.Poll(now)
 		m.monitor.Tick(now)
 		r.Elapsed, r.Resets = r.Elapsed+sum.Elapsed, append(sum.Resets, r.Resets...)
 		sum = r
@@ -100,24 +80,6 @@ func (m *machine) run(ctx context.Context, end time.Duration) emu.Result {
 			return r
 		}
 	}
-}
-
-// poll reads the channels of RTT.
-func (m *machine) poll(now time.Duration) {
-	if m.rtt == nil {
-		return
-	}
-	m.rtt.Poll(func(c rtt.Channel, p []byte) {
-		if m.defmt && c.Name != "Terminal" {
-			f := m.frames[c.Number]
-			if f == nil {
-				f = &rtt.Frames{}
-				m.frames[c.Number] = f
-			}
-			p = f.Append(nil, p)
-		}
-		m.write(streamRTT, now, p)
-	})
 }
 
 // errBoot is wrapped by the error of a program that does not get as far as asking

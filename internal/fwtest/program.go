@@ -7,7 +7,6 @@ import (
 
 	"espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/monitor"
-	"espalier.dev/espalier/rtt"
 )
 
 // Program is one test program, ready to boot.
@@ -27,7 +26,6 @@ type Program struct {
 
 	kind    kind
 	symbols *firmware.Symbols
-	rtt     uint32 // address of the control block; 0: none
 }
 
 // kind is how the tests of a program are chosen.
@@ -62,9 +60,6 @@ func (p *Program) open() error {
 		}
 	}
 	p.symbols = firmware.NewSymbols(app, rom)
-	if s, ok := app.Lookup(rtt.Symbol); ok {
-		p.rtt = s.Addr
-	}
 	p.Tests, err = list(p.ELF)
 	switch {
 	case err == nil:

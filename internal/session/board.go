@@ -3,8 +3,10 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"espalier.dev/espalier/emu/semihost"
 	"espalier.dev/espalier/monitor"
 	"espalier.dev/espalier/serial"
 )
@@ -43,6 +45,16 @@ var ErrIdle = errors.New("the board is idle")
 
 // ErrEnd is the error of a board that will send nothing more.
 var ErrEnd = errors.New("the output ended")
+
+// ExitError is the error of a board whose firmware has exited by semihosting.
+type ExitError struct{ semihost.Exit }
+
+func (e *ExitError) Error() string {
+	if e.Reason != semihost.ApplicationExit {
+		return fmt.Sprintf("the firmware exited with reason 0x%x", e.Reason)
+	}
+	return fmt.Sprintf("the firmware exited with status %d", e.Code)
+}
 
 // reconnecter is a board whose port may vanish and come back.
 type reconnecter interface {

@@ -8,8 +8,10 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/esp/loader"
+	"espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/emuport"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/probe"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
 	"espalier.dev/espalier/serial"
@@ -23,8 +25,9 @@ type EmulatedConfig struct {
 	Strict bool    // stop at the first register that is not modelled
 	USB    bool    // a host is connected to USB-Serial-JTAG, and input goes there
 
-	Environment *Environment // nil: no network, seed 0
-	UI          *ui.UI       // shows notes
+	Symbols     *firmware.Symbols // of the firmware, to find RTT; nil: none
+	Environment *Environment      // nil: no network, seed 0
+	UI          *ui.UI            // shows notes
 }
 
 // Emulated is an emulated board.
@@ -34,7 +37,9 @@ type Emulated struct {
 	stream  emu.Stream
 	speed   float64
 	around  surroundings
+	probe   *probe.Probe
 	deliver Deliver
+	stopped bool          // deliver has returned true for bytes of the probe
 	sent    time.Duration // when the last byte that was sent is on the board
 	closed  bool
 }
@@ -71,6 +76,9 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 	if err != nil {
 		return fault.Wrap(fault.Usage, err, "emulated board")
 	}
+	b.probe = probe.New(b.port.Board(), cfg.Symbols, func(s monitor.Stream, at time.Duration, p []byte) {
+		b.stopped = b.deliver(s, at, p) || b.stopped
+	})
 	return b.around.bed.Attach(b.port.Board())
 }
 
@@ -98,18 +106,38 @@ func (b *Emulated) Receive(ctx context.Context, d time.Duration, deliver Deliver
 			opts = append(opts, emu.Instructions(end.Instructions-instructions))
 		}
 	}
-	r, err := b.port.Run(ctx, until, opts...)
+	r, err := b.runProbed(ctx, until, opts)
 	switch {
 	case err != nil:
 		return err
+	case b.probe.Host.Exited != nil:
+		return &ExitError{*b.probe.Host.Exited}
 	case r.Reason == emu.StopIdle:
 		return ErrIdle
 	}
 	return r.Err
 }
 
+// runProbed runs to until, and stops for the probe as often as it wants.
+func (b *Emulated) runProbed(ctx context.Context, until time.Duration, opts []emu.Option) (emu.Result, error) {
+	b.stopped = false
+	for {
+		now, next := b.port.Now(), until
+		if at, ok := b.probe.Next(now); ok {
+			next = min(until, at)
+		}
+		r, err := b.port.Run(ctx, next, opts...)
+		now = b.port.Now()
+		b.port.Do(func(*emu.Board) { b.probe.Poll(now) })
+		if err != nil || r.Reason != emu.StopLimit || now >= until || b.stopped || b.probe.Host.Exited != nil {
+			return r, err
+		}
+	}
+}
+
 // Send implements Board.
 func (b *Emulated) Send(ctx context.Context, p []byte) error {
+	b.port.Do(func(*emu.Board) { b.probe.Send(p) })
 	err := b.port.Write(ctx, p)
 	b.port.Do(func(board *emu.Board) {
 		frame := time.Microsecond // USB

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/internal/console"
+	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
 	"espalier.dev/espalier/serial"
@@ -52,6 +53,7 @@ func (r *run) loop(ctx context.Context) error {
 		err := r.board.Receive(inner, r.wanted(), r.deliver)
 		now := r.board.Now()
 		var gone *serial.GoneError
+		var exit *ExitError
 		switch {
 		case err == nil:
 			r.monitor.Flush(now)
@@ -67,6 +69,11 @@ func (r *run) loop(ctx context.Context) error {
 			r.input.wait(inner, period)
 		case errors.Is(err, ErrIdle), errors.Is(err, ErrEnd):
 			r.monitor.Close(now)
+		case errors.As(err, &exit):
+			r.monitor.Close(now)
+			if !exit.Success() {
+				return fault.Wrap(fault.Program, exit, "")
+			}
 		case errors.As(err, &gone):
 			err = r.vanished(ctx, inner, gone)
 			fallthrough

@@ -9,6 +9,7 @@ import (
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/ui"
 )
 
 func newShell(a *app) *cobra.Command {
@@ -19,8 +20,11 @@ func newShell(a *app) *cobra.Command {
 		Long: `Run a command in the sandbox that the application is compiled in: the same files at
 the same places, the same environment, no network. Nothing that it writes stays.
 A name without a slash is a program of the toolchain; the exit status is the command's.
-Without a command it is a shell, when the locked toolchain has one.` + exits(fault.Program, fault.Pins, fault.Sandbox),
+Without a command it is a small shell: commands, pipelines, && || ; redirections,
+variables, patterns, ls and cat. Standard input that is not a terminal is its script.
+Ctrl-C ends a command; there is no job control.` + exits(fault.Program, fault.Pins, fault.Sandbox),
 		Example: `  espalier shell -- rustc -vV
+  echo 'rustc -V; ls /cargo/registry/src/v' | espalier shell
   espalier shell -- cargo tree --offline --config /cargo/espalier.toml`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, command []string) error {
@@ -44,10 +48,11 @@ Without a command it is a shell, when the locked toolchain has one.` + exits(fau
 			}
 			step.Outputs = nil
 			step.Name = "shell"
+			name := "shell"
 			rootfs := step.Inputs[0].Tree
 			switch {
 			case len(command) > 0:
-				step.Argv = command
+				step.Argv, name = command, command[0]
 				if program := "usr/bin/" + command[0]; !strings.Contains(command[0], "/") {
 					if _, err := w.store.Lookup(ctx, rootfs, program); err != nil {
 						return fault.New(fault.Usage, "shell: the locked toolchain has no program "+command[0])
@@ -55,12 +60,10 @@ Without a command it is a shell, when the locked toolchain has one.` + exits(fau
 					step.Argv = append([]string{"/" + program}, command[1:]...)
 				}
 			default:
-				if _, err := w.store.Lookup(ctx, rootfs, "usr/bin/sh"); err != nil {
-					return fault.New(fault.Usage, "shell: the locked toolchain has no shell, only programs",
-						"espalier shell -- /usr/bin/cargo build --locked --offline --config /cargo/espalier.toml --release",
-						"espalier shell -- /usr/bin/rustc -vV")
+				step.Argv = nil // the sandbox's own shell
+				if a.ui.Terminal(ui.Stdout) {
+					a.ui.Note("inside the sandbox of the build: no network, and what is written does not stay; exit ends it")
 				}
-				step.Argv = []string{"/usr/bin/sh", "-i"}
 			}
 			code, err := w.box.Shell(ctx, w.store, step, os.Stdin, os.Stdout)
 			if err != nil {
@@ -68,7 +71,7 @@ Without a command it is a shell, when the locked toolchain has one.` + exits(fau
 			}
 			if code != 0 {
 				// The exit status is the command's own, whatever it means to espalier.
-				return fault.New(fault.Kind(code), fmt.Sprintf("%s: exit status %d", step.Argv[0], code))
+				return fault.New(fault.Kind(code), fmt.Sprintf("%s: exit status %d", name, code))
 			}
 			return nil
 		},

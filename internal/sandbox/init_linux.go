@@ -1,10 +1,17 @@
 package sandbox
 
-import "os"
+import (
+	"os"
+
+	"espalier.dev/espalier/internal/shell"
+)
 
 // Init must be the first call of main and of TestMain: it turns a re-executed
-// process into the runner and does not return then.
+// process into the runner, or the shell of a step, and does not return then.
 func Init() {
+	if len(os.Args) > 2 && os.Args[0] == selfProgram && os.Args[1] == shell.UtilityArg {
+		os.Exit(shell.Utility(os.Args[2:]))
+	}
 	if len(os.Args) != 1 {
 		return
 	}
@@ -13,5 +20,7 @@ func Init() {
 		runnerMain()
 	case weakRunnerName:
 		weakRunnerMain()
+	case shellName:
+		os.Exit(shell.Main())
 	}
 }

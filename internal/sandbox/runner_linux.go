@@ -224,7 +224,11 @@ func (r *runner) start() (int, error) {
 
 // fork starts the command from this thread, with its restrictions.
 func (r *runner) fork(stdio []uintptr) (int, error) {
-	pid, err := syscall.ForkExec(r.Argv[0], r.Argv, &syscall.ProcAttr{
+	argv := r.Argv
+	if argv[0] == selfProgram {
+		argv = []string{shellName}
+	}
+	pid, err := syscall.ForkExec(r.Argv[0], argv, &syscall.ProcAttr{
 		Dir:   r.Dir,
 		Env:   r.Env,
 		Files: stdio,

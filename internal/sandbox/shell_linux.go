@@ -16,6 +16,12 @@ import (
 )
 
 func (l Local) shell(ctx context.Context, st *store.Store, step action.Step, in, out *os.File) (int, error) {
+	if len(step.Argv) == 0 {
+		if l.NoSandbox { // there is no /proc
+			return 0, fault.New(fault.Usage, "shell: without the sandbox there is no prompt, only commands", "espalier shell --no-sandbox -- cargo -V")
+		}
+		step.Argv = []string{selfProgram}
+	}
 	s, err := newScratch(l.scratchBase(st))
 	if err != nil {
 		return 0, err

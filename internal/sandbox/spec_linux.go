@@ -97,5 +97,12 @@ const (
 	fdStderr
 )
 
+// selfProgram is this program inside the sandbox: the link of /proc leads to the
+// executable although no path inside does.
+const selfProgram = "/proc/self/exe"
+
+// shellName is argv[0] of the shell.
+const shellName = "espalier-shell"
+
 // runnerName is argv[0] of the runner.
 const runnerName = "espalier-runner"

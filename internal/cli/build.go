@@ -26,7 +26,8 @@ sources compiles only those.
 
 What the lock names and the store lacks is fetched first, unless --offline. No pin is
 changed: without a lock, or with one that no longer matches the project, the exit
-status is 6.` + exits(fault.Build, fault.Pins, fault.Sandbox),
+status is 6. A firmware that takes more than [budget] of espalier.toml allows is
+written, and the exit status is 3.` + exits(fault.Build, fault.Pins, fault.Sandbox),
 		Example: `  espalier build
   espalier build --bin blinky --features wifi --out dist`,
 		Args: args(),
@@ -44,7 +45,10 @@ status is 6.` + exits(fault.Build, fault.Pins, fault.Sandbox),
 			if dir == "" {
 				dir, hints = w.outDir(), []string{"espalier build --out DIR   # writes nothing to the project"}
 			}
-			return deliver(a.ui, f, dir, hints)
+			if err := deliver(a.ui, f, dir, hints); err != nil {
+				return err
+			}
+			return w.checkBudget(cmd.Context(), f)
 		},
 	}
 	o.addFlags(cmd.Flags())

@@ -16,6 +16,7 @@ import (
 
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/console"
+	"espalier.dev/espalier/internal/diff"
 	"espalier.dev/espalier/internal/doctor"
 	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/inspect"
@@ -28,7 +29,7 @@ import (
 // events is the table of all events with the types of their fields.
 func events() map[string]any {
 	return map[string]any{
-		"address": console.PlaceEvent{}, "build": buildEvent{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{},
+		"address": console.PlaceEvent{}, "budget": budgetEvent{}, "build": buildEvent{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
 		"error": ui.ErrorEvent{}, "flashed": flashedEvent{}, "gc": gcEvent{}, "line": console.LineEvent{}, "lock": lock.Diff{},
 		"new": newEvent{}, "note": ui.NoteEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},

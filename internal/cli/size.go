@@ -24,6 +24,7 @@ import (
 
 func newSize(a *app) *cobra.Command {
 	var by, page string
+	var record bool
 	var top int
 	cmd := &cobra.Command{
 		Use:   "size [ELF]",
@@ -34,6 +35,10 @@ calls). Every byte has one owner, so the columns add up to the sizes of the sect
 Inlined code counts for the crate that it was written in, an instance of a generic
 function for the crate that defines it, a constant without a name for the crate whose
 code refers to it. docs/size.md has the rules.
+
+With --record, the sizes are written to espalier.size beside espalier.lock, under the
+name of the ELF: limits in [budget] of espalier.toml that are a growth, such as
+http-client = "+2%", compare with them.
 
 ELF is a file, or the only one that espalier build has left in target/espalier. The
 crates of the espalier.lock here or above say which static library a symbol is of.` + exits(fault.Pins),
@@ -61,6 +66,9 @@ crates of the espalier.lock here or above say which static library a symbol is o
 			if page != "" {
 				return writeFile(page, r.Page(filepath.Base(name)))
 			}
+			if record {
+				return a.recordSize(name, r)
+			}
 			r.File = name
 			a.ui.Event("size", r)
 			a.ui.Table(r.Table(by, top))
@@ -74,6 +82,7 @@ crates of the espalier.lock here or above say which static library a symbol is o
 	}
 	cmd.Flags().StringVar(&by, "by", "crate", "what a row is: "+strings.Join(size.Views, ", "))
 	cmd.Flags().IntVar(&top, "top", 0, "show only the `N` largest rows")
+	cmd.Flags().BoolVar(&record, "record", false, "record the sizes in espalier.size, for [budget], instead")
 	cmd.Flags().StringVar(&page, "html", "", "write a treemap to `FILE` instead")
 	return cmd
 }

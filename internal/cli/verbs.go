@@ -51,6 +51,7 @@ func verbs() []verb {
 		{groupLook, newInspect},
 		{groupLook, newSymbolize},
 		{groupLook, newSize},
+		{groupLook, newDiff},
 		{groupProve, newVerify},
 		{groupMaintenance, newDoctor},
 		{groupMaintenance, newGC},

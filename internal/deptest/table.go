@@ -47,6 +47,8 @@ var packages = []packageRule{
 	{"internal/cargohome", []string{"internal/lock", "internal/layout", "internal/project", "internal/store", "internal/supply/git"}, "the configuration of the cargo inside a step, for locking and building"},
 	{"internal/doctor", []string{"internal/build", "internal/cargo", "internal/lock", "internal/pin", "internal/project", "internal/sandbox", "internal/store", "internal/supply/debian", "internal/ui"}, "checks for a build; it changes nothing"},
 	{"internal/inspect", []string{"esp/chip", "esp/image", "esp/loader", "esp/partition", "firmware", "internal/lock", "internal/store", "internal/ui"}, "content or a loader in, a description out; it opens nothing"},
+	{"internal/budget", []string{"internal/project", "internal/size"}, "sizes and limits in, violations out"},
+	{"internal/diff", []string{"esp/...", "firmware", "firmware/defmt", "internal/inspect", "internal/lock", "internal/size", "internal/ui"}, "two contents in, what differs out; a revision is written to a directory that it receives"},
 	{"internal/size", []string{"firmware", "firmware/defmt", "internal/ui"}, "an ELF and static libraries in, the owner of each byte out; it opens nothing"},
 	{"internal/flashimage", []string{"esp/image", "esp/partition", "internal/chipfiles", "internal/config", "internal/lock", "internal/project", "internal/store"}, "a project's firmware as a flash image; it builds nothing"},
 	{"internal/build", []string{"internal/cargo", "internal/cargohome", "internal/project", "internal/lock", "internal/layout", "internal/source", "internal/supply/...", "internal/store", "internal/action", "internal/sandbox", "internal/atomicfile"}, "the plan joins pins, trees and steps; it does not depend on images or boards"},

@@ -36,6 +36,7 @@ type Config struct {
 	Path      string // of espalier.toml relative to Root; empty when there is none
 	Build     BuildConfig
 	Image     ImageConfig
+	Budget    []Budget
 	Run       RunConfig
 	Net       NetConfig
 	Faults    FaultConfig

@@ -10,6 +10,7 @@ var espalierTables = []struct {
 }{
 	{"build", []string{"package", "bin", "example", "profile", "target", "features", "no-default-features", "all-features", "include", "env"}, false},
 	{"image", []string{"flash-mode", "flash-size", "flash-freq", "partition-table", "partition-table-offset", "target-app-partition", "bootloader", "min-chip-rev"}, false},
+	{"budget", []string{"flash", "ram", "stack"}, false}, // and the names of crates
 	{"run", []string{"expect", "fail", "timeout", "for", "log"}, true},
 	{"net", []string{"ssid", "passphrase", "channel", "mode", "hosts", "forward", "serve"}, true},
 	{"faults", []string{"schedule", "seed"}, true},
@@ -32,7 +33,9 @@ func checkEspalier(n *tomldoc.Node, user bool) error {
 	r.Known(n, "", names...)
 	for _, t := range espalierTables {
 		tab := r.Table(n, t.name)
-		r.Known(tab, t.name, t.keys...)
+		if t.name != "budget" {
+			r.Known(tab, t.name, t.keys...)
+		}
 		if tab != nil && user && !t.user {
 			r.Fail(n.ErrorAt(n.KeyPos(t.name), "[%s] changes what is built and belongs into the project's %s, not into the user's", t.name, FileName))
 		}

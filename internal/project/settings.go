@@ -37,6 +37,7 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Build.AllFeatures = x.boolean(spec{name: "build.all-features", env: "ESPALIER_ALL_FEATURES", flag: "all-features", given: oneBool(f.AllFeatures)})
 	c.Build.Include = x.list(spec{name: "build.include"})
 	c.Build.Env = x.buildEnv()
+	c.Budget = x.budgets()
 
 	flash, err := o.espflash(p)
 	if err != nil {

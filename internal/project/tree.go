@@ -18,7 +18,7 @@ import (
 // below a scope, but not
 //
 //   - version control directories, cargo's target directories and credentials,
-//     espalier.lock, and files of editors and desktops;
+//     espalier.lock and espalier.size, and files of editors and desktops;
 //   - what .gitignore excludes, unless git tracks it, or it is a file that
 //     cargo or espalier reads by its name, or it is in an own package or a
 //     .cargo directory, or own sources name it in a string, or build.include
@@ -167,7 +167,7 @@ func (t *tree) walk(dir string, st walkState) error {
 	for _, e := range entries {
 		name := e.Name()
 		abs := filepath.Join(dir, name)
-		if vcs(name) || name == "espalier.lock" || strings.HasPrefix(name, ".espalier-tmp-") /* atomicfile.Prefix */ {
+		if vcs(name) || name == "espalier.lock" || name == "espalier.size" || strings.HasPrefix(name, ".espalier-tmp-") /* atomicfile.Prefix */ {
 			continue
 		}
 		if e.IsDir() {

@@ -104,11 +104,11 @@ func (a *analysis) nameFunctions() {
 		switch {
 		case c == "":
 			c = pkg
-		case sameCrate(c, pkg):
+		case SameCrate(c, pkg):
 			c = pkg // with the package's own spelling
 		}
 		id := a.owner(Crate, c)
-		if sameCrate(c, pkg) {
+		if SameCrate(c, pkg) {
 			o := &a.owners[id]
 			o.Name = c
 			if version != "" && !slices.Contains(o.Versions, version) {

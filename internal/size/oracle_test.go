@@ -155,7 +155,7 @@ func compareOwners(t *testing.T, path string, a *analysis) {
 			continue
 		}
 		checked++
-		if got := a.owners[a.pieces[p].owner].Name; !sameCrate(got, want) {
+		if got := a.owners[a.pieces[p].owner].Name; !SameCrate(got, want) {
 			if wrong++; wrong < 5 {
 				t.Errorf("0x%08x belongs to %s, addr2line says %s", addrs[i], got, lines[1])
 			}

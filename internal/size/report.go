@@ -148,14 +148,15 @@ func (c Class) inRAM() bool   { return c == RAM || c == FlashAndRAM }
 // Owner returns the owner of a name; "-" and "_" are the same in it.
 func (r *Report) Owner(name string) (Owner, bool) {
 	for _, o := range r.Owners {
-		if sameCrate(o.Name, name) {
+		if SameCrate(o.Name, name) {
 			return o, true
 		}
 	}
 	return Owner{}, false
 }
 
-func sameCrate(a, b string) bool { return normal(a) == normal(b) }
+// SameCrate compares names as cargo does: "-" and "_" are the same.
+func SameCrate(a, b string) bool { return normal(a) == normal(b) }
 
 func (r *Report) sort() {
 	slices.SortFunc(r.Owners, func(a, b Owner) int {

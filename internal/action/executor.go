@@ -47,4 +47,9 @@ type RunOptions struct {
 	// depends on must be in the step's platform, because results are shared by
 	// digest.
 	Keep map[string]func(path string, info fs.FileInfo) bool
+
+	// Rewrite changes the content of files of a directory output while they are
+	// imported, by the output's name, with the same rule; see
+	// store.ImportOptions.
+	Rewrite map[string]func(path string, content io.ReaderAt, size int64) (io.Reader, bool)
 }

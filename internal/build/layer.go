@@ -1,10 +1,12 @@
 package build
 
 import (
+	"io"
 	"io/fs"
 	"strings"
 
 	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/elfstrip"
 )
 
 // ownUnits is the set of files in the first step's target directory that are
@@ -61,6 +63,31 @@ func (u ownUnits) keep(name string, info fs.FileInfo) bool {
 		return !u.crates[stripExt(base)]
 	}
 	return true
+}
+
+// rewrites is the action.RunOptions.Rewrite of the steps that make the layer and
+// the units: what cargo compiled for the host loses its debug information, which
+// is nine tenths of it. Rustc loads procedural macros and cargo runs build
+// scripts; neither reads it, and cargo compares times, not content. Programs and
+// libraries of the firmware keep theirs: it becomes that of the ELF.
+func (pl Plan) rewrites() map[string]func(string, io.ReaderAt, int64) (io.Reader, bool) {
+	return map[string]func(string, io.ReaderAt, int64) (io.Reader, bool){
+		layerOutput: func(name string, src io.ReaderAt, size int64) (io.Reader, bool) {
+			if !isHostUnit(name, pl.triple) {
+				return nil, false
+			}
+			stripped, _, ok := elfstrip.Strip(src, size)
+			return stripped, ok
+		},
+	}
+}
+
+// isHostUnit reports whether a file of the target directory is what cargo
+// compiled for the host: <profile>/deps/<file>, <profile>/build/<unit>/<file>.
+// The output of a build script is deeper.
+func isHostUnit(name, triple string) bool {
+	elem := strings.Split(name, "/")
+	return elem[0] != triple && (len(elem) == 3 && elem[1] == "deps" || len(elem) == 4 && elem[1] == "build")
 }
 
 // cutHash removes "-<16 hex digits>", cargo's unit hash.

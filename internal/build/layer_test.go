@@ -95,6 +95,27 @@ func TestOwnUnits(t *testing.T) {
 	}
 }
 
+func TestIsHostUnit(t *testing.T) {
+	const h, triple = "0123456789abcdef", "riscv32imc-unknown-none-elf"
+	for name, want := range map[string]bool{
+		"release/deps/libsyn-" + h + ".rlib":                   true,
+		"release/deps/libesp_hal_procmacros-" + h + ".so":      true,
+		"release/build/anyhow-" + h + "/build-script-build":    true,
+		"release/build/anyhow-" + h + "/out/tool":              false,
+		"release/build/anyhow-" + h + "/out/deps/tool":         false,
+		"release/.fingerprint/anyhow-" + h + "/lib-anyhow":     false,
+		triple + "/release/deps/libcore-" + h + ".rlib":        false,
+		triple + "/release/build/esp-hal-" + h + "/out/x.a":    false,
+		triple + "/deps/deps/libcore-" + h + ".rlib":           false, // a profile of that name
+		triple + "/build/esp-hal-" + h + "/build-script-build": false,
+		".rustc_info.json": false,
+	} {
+		if got := isHostUnit(name, triple); got != want {
+			t.Errorf("isHostUnit(%q) = %v", name, got)
+		}
+	}
+}
+
 func TestKeepScripts(t *testing.T) {
 	u := newOwnUnits([]cargo.Package{{Name: "app"}, {Name: "cfg"}})
 	const h = "0123456789abcdef"

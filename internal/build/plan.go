@@ -17,7 +17,7 @@ import (
 // Recipe numbers of the steps: increased when the meaning of a step changes
 // although its command line does not.
 const (
-	recipeDeps = "deps-2"
+	recipeDeps = "deps-3"
 	recipeApp  = "app-1"
 )
 
@@ -57,6 +57,7 @@ type Plan struct {
 	check    action.Step  // the application without code generation, without the layer
 	own      ownUnits
 	programs string // output with the test programs; "" without
+	triple   string // of the firmware
 	root     string // the host directory that is /src in the sandbox, for messages
 }
 
@@ -101,7 +102,7 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		return Plan{}, err
 	}
 
-	pl := Plan{Target: t, Output: t.Name, Secrets: slices.Sorted(maps.Keys(secrets)), own: newOwnUnits(p.Own), root: p.Root}
+	pl := Plan{Target: t, Output: t.Name, Secrets: slices.Sorted(maps.Keys(secrets)), own: newOwnUnits(p.Own), triple: p.Target(), root: p.Root}
 	pl.Deps = action.Step{
 		Name: "dependencies",
 		// -Zno-link only affects the stub: it does not change the hash of any

@@ -178,7 +178,8 @@ func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.S
 	status := &status{task: task, warn: r.warnings(pl, step)}
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
 		Stdout: out, Stderr: status, Outputs: outputs,
-		Keep: pl.keep(),
+		Keep:    pl.keep(),
+		Rewrite: pl.rewrites(),
 	})
 	if err == nil && res.ExitCode != 0 {
 		err = r.failed(pl, phase, res, out, status)

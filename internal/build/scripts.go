@@ -28,7 +28,7 @@ import (
 // that need other files of the package to compile fail in this step; then there
 // is no second layer, and the application step compiles them.
 
-const recipeScripts = "scripts-1"
+const recipeScripts = "scripts-2"
 
 // checksumFreshness is the cargo flag, which exists since 1.84; it is used with
 // the versions that it has been tested with.
@@ -95,7 +95,8 @@ func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 	step, _ := pl.Scripts(layer)
 	task := r.Report.Start("compiling build scripts", progress.Crates, 0)
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
-		Keep: map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keepScripts},
+		Keep:    map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keepScripts},
+		Rewrite: pl.rewrites(),
 	})
 	if err != nil {
 		task.Done(err)

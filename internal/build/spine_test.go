@@ -361,6 +361,7 @@ func TestConditions(t *testing.T) {
 		var opts action.RunOptions
 		if filter {
 			opts.Keep = map[string]func(string, fs.FileInfo) bool{"/target": pl.KeepInLayer()}
+			opts.Rewrite = pl.Rewrites()
 		}
 		if meddling != nil {
 			deps = b.withMeddler(deps)

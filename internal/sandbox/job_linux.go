@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -22,8 +23,9 @@ type job struct {
 	Local
 	step    action.Step
 	keep    map[string]func(path string, info fs.FileInfo) bool // action.RunOptions.Keep
-	trees   map[string]string                                   // input path to host directory
-	ownSrc  bool                                                // trees["src"] is a private copy and may be modified
+	rewrite map[string]func(string, io.ReaderAt, int64) (io.Reader, bool)
+	trees   map[string]string // input path to host directory
+	ownSrc  bool              // trees["src"] is a private copy and may be modified
 	scratch *scratch
 	stdio   [3]*os.File
 	shell   *terminal // nil: no terminal

@@ -49,7 +49,7 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 		return action.Result{}, err
 	}
 	defer s.remove()
-	j := &job{Local: l, step: step, keep: opts.Keep, scratch: s}
+	j := &job{Local: l, step: step, keep: opts.Keep, rewrite: opts.Rewrite, scratch: s}
 	unverified, err := j.resolve(ctx, st, optimistic)
 	if err != nil {
 		return action.Result{}, err
@@ -303,7 +303,7 @@ func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r 
 				return err
 			}
 		}
-		o := store.ImportOptions{Filter: j.outputFilter(name, from), Move: ownedByUs(p)}
+		o := store.ImportOptions{Filter: j.outputFilter(name, from), Rewrite: j.rewrite[name], Move: ownedByUs(p)}
 		r.Trees[name], err = st.ImportDir(ctx, p, o)
 	case info.Mode().IsRegular():
 		r.Outputs[name], err = st.PutFile(ctx, p)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +20,10 @@ type ImportOptions struct {
 	// to the directory; false for a directory skips everything below it. nil
 	// selects everything.
 	Filter func(path string, info fs.FileInfo) bool
+	// Rewrite returns the content that a file has in the tree, when it is not
+	// the file's own. It must depend on the path and the content alone, and may
+	// be called more than once. nil rewrites nothing.
+	Rewrite func(path string, content io.ReaderAt, size int64) (r io.Reader, ok bool)
 	// Move moves the files instead of copying them, for outputs that are not
 	// needed any longer at their old paths. Across file systems, and for files
 	// with other hard links, it copies. The caller removes the rest of the
@@ -107,7 +112,7 @@ func (g *stage) load(ctx context.Context, hostDir string, o ImportOptions) error
 			}
 			return g.entry(rel, &node{kind: TypeSymlink, source: hostDir, target: target})
 		case 0:
-			work.Go(func() error { return g.take(ctx, rel, host, info, o.Move, links) })
+			work.Go(func() error { return g.take(ctx, rel, host, info, o, links) })
 			return nil
 		}
 		return fmt.Errorf("%s: is a %s, a tree has files, directories and symlinks only", host, info.Mode().Type())
@@ -163,7 +168,7 @@ func (f *linkedFile) write(to string, first func(string) (Digest, error)) (Diges
 }
 
 // take adds one host file.
-func (g *stage) take(ctx context.Context, rel, host string, info fs.FileInfo, move bool, links *hardLinks) error {
+func (g *stage) take(ctx context.Context, rel, host string, info fs.FileInfo, o ImportOptions, links *hardLinks) error {
 	exec := info.Mode()&0o111 != 0
 	f, err := openNoFollow(host)
 	if err != nil {
@@ -171,7 +176,14 @@ func (g *stage) take(ctx context.Context, rel, host string, info fs.FileInfo, mo
 	}
 	defer f.Close()
 	write := g.stream(ctx, f, exec)
-	if move && linkCount(info) == 1 {
+	var other io.Reader
+	rewritten := false
+	if o.Rewrite != nil {
+		other, rewritten = o.Rewrite(rel, f, info.Size())
+	}
+	if rewritten {
+		write = g.stream(ctx, other, exec)
+	} else if o.Move && linkCount(info) == 1 {
 		write = func(to string) (Digest, error) {
 			err := os.Rename(host, to)
 			if isCrossDevice(err) {

@@ -84,7 +84,7 @@ func BenchmarkTree(b *testing.B) {
 	})
 	b.Run("seal", func(b *testing.B) {
 		for b.Loop() {
-			s.state(root).good = false
+			s.state(root).good.Store(false)
 			if _, err := s.TreePath(b.Context(), root); err != nil {
 				b.Fatal(err)
 			}

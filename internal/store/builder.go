@@ -25,7 +25,9 @@ func (s *Store) NewTree() (*TreeBuilder, error) {
 	if err != nil {
 		return nil, s.writing("a tree", err)
 	}
-	return &TreeBuilder{s: s, stage: newStage(s, dir, treeTime)}, nil
+	g := newStage(s, dir, treeTime)
+	g.shared = true
+	return &TreeBuilder{s: s, stage: g}, nil
 }
 
 // Source returns a view of the builder that is called name in errors, such as
@@ -45,7 +47,7 @@ type TreeSource struct {
 // File adds a regular file. When two goroutines add the same path concurrently,
 // either of them may get the conflict.
 func (t TreeSource) File(ctx context.Context, path string, executable bool, r io.Reader) (Digest, error) {
-	return t.stage.file(path, t.name, executable, t.stage.stream(ctx, r, executable))
+	return t.stage.file(ctx, path, t.name, executable, t.stage.stream(ctx, r, executable))
 }
 
 // Symlink adds a symbolic link. The target is stored unchanged; it may dangle.

@@ -207,6 +207,6 @@ func (g *stage) take(ctx context.Context, rel, host string, info fs.FileInfo, o 
 			return f.write(to, first)
 		}
 	}
-	_, err = g.file(rel, filepath.Dir(host), exec, write)
+	_, err = g.file(ctx, rel, filepath.Dir(host), exec, write)
 	return err
 }

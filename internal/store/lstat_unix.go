@@ -29,6 +29,8 @@ func lstat(path string) (meta, error) {
 	return m, nil
 }
 
+func (m meta) isFile() bool { return m.mode&unix.S_IFMT == unix.S_IFREG }
+
 // bootID identifies the current boot of the machine, "" where the system has no
 // such id: seals are then valid across boots.
 func bootID() string {

@@ -1,6 +1,9 @@
 package store
 
-import "os"
+import (
+	"io/fs"
+	"os"
+)
 
 func lstat(path string) (meta, error) {
 	info, err := os.Lstat(path)
@@ -13,5 +16,7 @@ func lstat(path string) (meta, error) {
 	}
 	return m, nil
 }
+
+func (m meta) isFile() bool { return fs.FileMode(m.mode).IsRegular() }
 
 func bootID() string { return "" }

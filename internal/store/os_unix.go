@@ -16,6 +16,11 @@ func isFull(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
 }
 
+// canShare reports whether files of trees can be hard links.
+const canShare = true
+
+func isTooManyLinks(err error) bool { return errors.Is(err, unix.EMLINK) }
+
 func isCrossDevice(err error) bool { return errors.Is(err, unix.EXDEV) }
 
 func isNotEmpty(err error) bool {

@@ -70,28 +70,53 @@ func record(folder string, root Digest, boot string) (*seal, error) {
 	return s, err
 }
 
-// holds compares a directory with its seal: one lstat per entry and no listing,
-// because a directory's times show new names. The entries are divided among the
-// processors: a tree of vendored crates has 30,000.
-func (s *seal) holds(folder string) bool {
+// compare compares a directory with its seal: one lstat per entry and no
+// listing, because a directory's times show new names. It returns the indices
+// of the files that differ in nothing but the ctime; ok is false when there is
+// another difference. The entries are divided among the processors: a tree of
+// vendored crates has 30,000.
+func (s *seal) compare(folder string) (differ []int, ok bool) {
 	prefix := folder + string(filepath.Separator)
 	share := max(1000, (len(s.entries)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
 	var work errgroup.Group
-	for part := range slices.Chunk(s.entries, share) {
+	parts := make([][]int, (len(s.entries)+share-1)/share)
+	for n := range parts {
+		start := n * share
 		work.Go(func() error {
-			for _, e := range part {
+			for i, e := range s.entries[start:min(start+share, len(s.entries))] {
 				host := folder
 				if e.path != "" {
 					host = prefix + filepath.FromSlash(e.path)
 				}
-				if m, err := lstat(host); err != nil || m != e.meta {
+				m, err := lstat(host)
+				switch {
+				case err != nil:
+					return errSeal
+				case m == e.meta:
+				case m.isFile() && m.sameBut(e.meta):
+					parts[n] = append(parts[n], start+i)
+				default:
 					return errSeal
 				}
 			}
 			return nil
 		})
 	}
-	return work.Wait() == nil && len(s.entries) > 0
+	if work.Wait() != nil || len(s.entries) == 0 {
+		return nil, false
+	}
+	return slices.Concat(parts...), true
+}
+
+// sameBut reports whether m and o differ at most in the ctime.
+func (m meta) sameBut(o meta) bool {
+	m.ctime = o.ctime
+	return m == o
+}
+
+// has reports whether one of the entries is one of the files, by inode.
+func (s *seal) has(inodes map[uint64]bool) bool {
+	return slices.ContainsFunc(s.entries, func(e sealEntry) bool { return inodes[e.inode] })
 }
 
 // encode returns the seal as text that ends with its own hash.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -30,6 +31,8 @@ type stage struct {
 	s     *Store
 	dir   string // "": only hash
 	mtime time.Time
+
+	shared bool // equal files are one with those of other trees
 
 	mu      sync.Mutex
 	root    *node
@@ -129,7 +132,7 @@ func (n *node) describe() string {
 
 // file adds a file with the content that write writes: write gets the host path
 // to create, "" when only the digest is needed.
-func (g *stage) file(path, source string, exec bool, write func(host string) (Digest, error)) (Digest, error) {
+func (g *stage) file(ctx context.Context, path, source string, exec bool, write func(host string) (Digest, error)) (Digest, error) {
 	g.mu.Lock()
 	if g.failed != nil {
 		defer g.mu.Unlock()
@@ -151,7 +154,9 @@ func (g *stage) file(path, source string, exec bool, write func(host string) (Di
 	}
 	d, err := write(host)
 	if err == nil && host != "" {
-		err = g.s.writing("a file", setTime(host, g.mtime))
+		if err = g.s.writing("a file", setTime(host, g.mtime)); err == nil && g.shared {
+			g.s.shareFile(ctx, host, d, exec)
+		}
 	}
 
 	g.mu.Lock()
@@ -184,6 +189,23 @@ func (g *stage) stream(ctx context.Context, r io.Reader, exec bool) func(host st
 	return func(host string) (Digest, error) {
 		if host == "" {
 			return g.s.copyHash(ctx, nil, r, Digest{Size: -1})
+		}
+		if g.shared {
+			// A small file that exists already needs not be written.
+			buf := g.s.buffers.Get().(*[]byte)
+			defer g.s.buffers.Put(buf)
+			n, err := io.ReadFull(r, *buf)
+			content := (*buf)[:n]
+			if err == io.EOF || err == io.ErrUnexpectedEOF {
+				if d := DigestOf(content); g.s.linkShared(host, content, d, exec) {
+					return d, nil
+				}
+				r = bytes.NewReader(content)
+			} else if err != nil {
+				return Digest{}, err
+			} else {
+				r = io.MultiReader(bytes.NewReader(content), r)
+			}
 		}
 		f, err := os.OpenFile(host, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {

@@ -19,6 +19,7 @@ const (
 	blobDir       = "blobs/sha256" // content by hash
 	treeDir       = "trees"        // unpacked trees by the hash of their root Directory
 	sealDir       = "seals"        // one seal record per unpacked tree
+	fileDir       = "files"        // files of unpacked trees by hash; trees have hard links to them
 	resultDir     = "results"      // hermetic results by action hash
 	privateDir    = "unhermetic"   // results of weakened sandboxes, never shared
 	rootDir       = "roots"        // pins for gc
@@ -28,7 +29,7 @@ const (
 	lockName      = "lock"
 )
 
-var folders = [...]string{blobDir, treeDir, sealDir, resultDir, privateDir, rootDir, partialDir, quarantineDir, tempDir}
+var folders = [...]string{blobDir, treeDir, sealDir, fileDir, resultDir, privateDir, rootDir, partialDir, quarantineDir, tempDir}
 
 // The two files that make the directory an OCI image layout.
 const (

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -16,7 +17,7 @@ import (
 type treeState struct {
 	build sync.Mutex // held while it is unpacked again
 	mu    sync.Mutex
-	good  bool // verified once by this process
+	good  atomic.Bool // verified once by this process
 }
 
 func (s *Store) state(root Digest) *treeState {
@@ -33,7 +34,7 @@ func (s *Store) state(root Digest) *treeState {
 // TreePath returns the host directory of a tree: files 0644 or 0755,
 // directories 0755, every modification time one second after the epoch. The
 // directory is compared with its seal once per process. It is read-only, and
-// must not be hard linked from.
+// must not be hard linked from: its files are shared with other trees.
 //
 // A directory that is missing or damaged is unpacked again when the store still
 // has all of its content; otherwise the error is ErrMissing, and the caller has
@@ -83,8 +84,10 @@ func (s *Store) Confirm(root Digest) bool {
 	st := s.state(root)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.good = st.good || s.sealHolds(root)
-	return st.good
+	if !st.good.Load() && s.sealHolds(context.Background(), root) {
+		st.good.Store(true)
+	}
+	return st.good.Load()
 }
 
 // HasTree reports whether TreePath would return the directory without
@@ -103,11 +106,11 @@ func (s *Store) check(ctx context.Context, root Digest) error {
 	st := s.state(root)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.good {
+	if st.good.Load() {
 		return nil
 	}
 	err := s.checkFolder(ctx, root)
-	st.good = err == nil
+	st.good.Store(err == nil)
 	return err
 }
 
@@ -117,7 +120,7 @@ func (s *Store) checkFolder(ctx context.Context, root Digest) error {
 	} else if err != nil {
 		return err
 	}
-	if s.sealHolds(root) {
+	if s.sealHolds(ctx, root) {
 		return nil
 	}
 	unlock, err := s.lockTree(ctx, root)
@@ -128,9 +131,26 @@ func (s *Store) checkFolder(ctx context.Context, root Digest) error {
 	return s.recheck(ctx, root)
 }
 
-func (s *Store) sealHolds(root Digest) bool {
+// sealHolds compares the directory of a tree with its seal. Files that only
+// have another ctime are hashed, and the seal is written again: other trees
+// that share them may have been added or removed (share.go).
+func (s *Store) sealHolds(ctx context.Context, root Digest) bool {
 	sl, err := s.readSeal(root)
-	return err == nil && (sl.boot == "" || sl.boot == bootID()) && sl.holds(s.treePath(root))
+	if err != nil || sl.boot != "" && sl.boot != bootID() {
+		return false
+	}
+	differ, ok := sl.compare(s.treePath(root))
+	if !ok || len(differ) == 0 {
+		return ok
+	}
+	digests, err := s.digests(ctx, root)
+	if err != nil || !s.relinked(ctx, s.treePath(root), sl, differ, digests) {
+		return false
+	}
+	if !s.readOnly {
+		_ = s.writeSeal(sl) // otherwise the files are hashed again the next time
+	}
+	return true
 }
 
 // recheck handles a directory that does not match its seal; the caller holds
@@ -139,7 +159,7 @@ func (s *Store) recheck(ctx context.Context, root Digest) error {
 	if _, err := os.Lstat(s.treePath(root)); errors.Is(err, fs.ErrNotExist) {
 		return missing("tree", root)
 	}
-	if s.sealHolds(root) {
+	if s.sealHolds(ctx, root) {
 		return nil
 	}
 	return s.hashDir(ctx, root)
@@ -172,7 +192,7 @@ func (s *Store) VerifyTree(ctx context.Context, root Digest) error {
 	st := s.state(root)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.good = false
+	st.good.Store(false)
 	unlock, err := s.lockTree(ctx, root)
 	if err != nil {
 		return err
@@ -182,7 +202,7 @@ func (s *Store) VerifyTree(ctx context.Context, root Digest) error {
 		return missing("tree", root)
 	}
 	err = s.hashDir(ctx, root)
-	st.good = err == nil
+	st.good.Store(err == nil)
 	return err
 }
 
@@ -219,8 +239,13 @@ func (s *Store) hashDir(ctx context.Context, root Digest) error {
 	switch {
 	case err == nil && (got.Hash != root.Hash || root.Size >= 0 && got.Size != root.Size):
 		err = fmt.Errorf("its content is %s", got)
-	case err == nil && !sl.holds(folder):
-		err = errors.New("it changed while it was read")
+	case err == nil:
+		differ, ok := sl.compare(folder)
+		digests := map[string]Digest{}
+		g.root.files("", digests)
+		if !ok || !s.relinked(ctx, folder, sl, differ, digests) {
+			err = errors.New("it changed while it was read")
+		}
 	}
 	if err != nil {
 		s.dropTree(root)
@@ -283,6 +308,7 @@ func (s *Store) dropTree(root Digest) {
 		return
 	}
 	os.Remove(s.path(sealDir, root.Hash))
+	s.distrustOthers(s.treePath(root))
 	s.quarantine(s.treePath(root))
 }
 
@@ -292,7 +318,7 @@ func (s *Store) install(ctx context.Context, staging string, root Digest) error 
 	st := s.state(root)
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.good = false
+	st.good.Store(false)
 	unlock, err := s.lockTree(ctx, root)
 	if err != nil {
 		return err
@@ -306,7 +332,7 @@ func (s *Store) install(ctx context.Context, staging string, root Digest) error 
 			if err == nil {
 				err = s.writeSeal(sl)
 			}
-			st.good = err == nil
+			st.good.Store(err == nil)
 			return err
 		}
 		if !isNotEmpty(err) {
@@ -314,7 +340,7 @@ func (s *Store) install(ctx context.Context, staging string, root Digest) error 
 		}
 		err = s.recheck(ctx, root)
 		if err == nil {
-			st.good = st.good || s.sealHolds(root)
+			st.good.Store(st.good.Load() || s.sealHolds(ctx, root))
 			return removeTree(staging)
 		}
 		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrMissing) {
@@ -363,7 +389,7 @@ func (s *Store) fill(ctx context.Context, g *stage, root Digest) error {
 			if err != nil {
 				return err
 			}
-			_, err = g.file(e.Path, "", e.Executable, g.stream(ctx, r, e.Executable))
+			_, err = g.file(ctx, e.Path, "", e.Executable, g.stream(ctx, r, e.Executable))
 			if closeErr := r.Close(); err == nil {
 				err = closeErr
 			}

@@ -378,6 +378,9 @@ func readOnlyDisk(dir string) error {
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, "size=4m"); err != nil {
 		return err
 	}
+	if r, err := Trim(ctx, dir, 1, time.Now()); err != nil || r.Freed > 0 {
+		return fmt.Errorf("Trim of a read-only store: %+v, %w", r, err)
+	}
 
 	s, err := Open(ctx, dir)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +16,13 @@ type Policy struct {
 	MaxAge time.Duration // unpinned content that was used within MaxAge is kept; 0 keeps pinned content only
 	DryRun bool          // count only, remove nothing
 	Wait   bool          // wait for other processes until ctx ends instead of returning an error
+
+	// Limit is the size in bytes, as blocks on the disk, that the store should
+	// have at most; 0 is no limit. What is not pinned is removed, least recently
+	// used first, until the rest fits. Pinned content stays even if it is larger.
+	Limit int64
+
+	Now time.Time // zero: the machine's clock
 }
 
 // Report has what GC removed, or would remove.
@@ -26,8 +34,43 @@ type Report struct {
 	Roots       int // with an origin that no longer exists
 	Partials    int // unfinished downloads
 	Quarantined int
-	Temporary   int   // left by killed processes
-	Kept        int64 // bytes of blobs that are kept
+	Temporary   int // left by killed processes
+	Kept        []Kept
+}
+
+// Kept is content that stays, and the reason.
+type Kept struct {
+	What  Content
+	Why   Reason
+	Count int
+	Bytes int64 // on the disk; what several trees share counts once, for the first reason
+}
+
+// Content is a kind of content of a store.
+type Content string
+
+// Kinds of content.
+const (
+	Blobs    Content = "blobs"
+	Unpacked Content = "unpacked trees"
+)
+
+// Reason is why content stays.
+type Reason string
+
+// Reasons.
+const (
+	Pinned       Reason = "pinned"        // by a root or the OCI index
+	RecentlyUsed Reason = "recently used" // within MaxAge and Limit
+)
+
+// Size is the sum of what is kept, in bytes.
+func (r Report) Size() int64 {
+	var n int64
+	for _, k := range r.Kept {
+		n += k.Bytes
+	}
+	return n
 }
 
 // GC removes content that is no longer needed from the store in dir. It needs
@@ -41,7 +84,7 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	s := &Store{dir: abs, trees: map[string]*treeState{}}
+	s := &Store{dir: abs, gc: true, trees: map[string]*treeState{}}
 	s.buffers.New = newBuffer
 	if err := s.openLock(); err != nil {
 		return Report{}, s.writing("its lock", err)
@@ -63,32 +106,55 @@ func GC(ctx context.Context, dir string, p Policy) (Report, error) {
 	if err := s.create(); err != nil {
 		return Report{}, s.writing("its directories", err)
 	}
-	g := &collector{s: s, p: p, alone: alone, now: time.Now(), live: map[string]bool{}, liveResults: map[string]bool{}, walked: map[string]bool{}}
+	if p.Now.IsZero() {
+		p.Now = time.Now()
+	}
+	g := &collector{s: s, p: p, alone: alone, live: map[string]bool{}, liveResults: map[string]bool{}, walked: map[string]bool{}, unlinked: map[uint64]uint64{}}
 	if err := g.mark(ctx); err != nil {
 		return Report{}, fmt.Errorf("nothing was removed: %w", err)
 	}
 	return g.report, g.sweep(ctx)
 }
 
+// abandonedAge is the age after which a root without its origin pins nothing,
+// whatever MaxAge is.
+const abandonedAge = 30 * 24 * time.Hour
+
 // collector is the state of one GC.
 type collector struct {
 	s      *Store
 	p      Policy
 	alone  bool // no other process has the store open
-	now    time.Time
 	report Report
+
+	notAfter time.Time // unpinned content that was last used then, or before, is over the limit
 
 	live        map[string]bool // hashes of blobs and of unpacked trees
 	liveResults map[string]bool // action hashes
 	walked      map[string]bool // Directory hashes whose children have been marked
+	pinned      map[string]bool // those of live that a root names
+
+	unlinked map[uint64]uint64 // by inode: links of shared files that trees lose
 }
 
-func (g *collector) young(t time.Time) bool { return g.now.Sub(t) < g.p.MaxAge }
+// young reports whether content that was used at t is kept although nothing
+// pins it. A time in the future, of a clock that was wrong, counts as now.
+func (g *collector) young(t time.Time) bool {
+	t = g.used(t)
+	return g.p.Now.Sub(t) < g.p.MaxAge && t.After(g.notAfter)
+}
+
+func (g *collector) used(t time.Time) time.Time {
+	if t.After(g.p.Now) {
+		return g.p.Now
+	}
+	return t
+}
 
 // mark finds everything that must be kept.
 func (g *collector) mark(ctx context.Context) error {
 	err := g.s.eachRoot(func(r Root, set time.Time) error {
-		if !g.young(set) {
+		if g.p.Now.Sub(set) >= min(g.p.MaxAge, abandonedAge) {
 			if _, err := os.Lstat(r.Origin); r.Origin == "" || errors.Is(err, fs.ErrNotExist) {
 				g.report.Roots++
 				if !g.p.DryRun {
@@ -116,6 +182,19 @@ func (g *collector) mark(ctx context.Context) error {
 	}
 	if err := g.markIndex(ctx); err != nil {
 		return err
+	}
+	for hash := range g.liveResults {
+		for _, hermetic := range []bool{true, false} {
+			if err := g.markResult(ctx, hash, hermetic); err != nil {
+				return err
+			}
+		}
+	}
+	g.pinned = maps.Clone(g.live)
+	if g.p.Limit > 0 {
+		if g.notAfter, err = g.overLimit(ctx); err != nil {
+			return err
+		}
 	}
 	for _, name := range []string{resultDir, privateDir} {
 		err := g.each(name, func(e fs.DirEntry, info fs.FileInfo) error {
@@ -243,6 +322,9 @@ func (g *collector) sweep(ctx context.Context) error {
 		}
 		return g.remove(ctx, filepath.Join(treeDir, e.Name()), &g.report.Trees)
 	})
+	if err == nil {
+		err = g.sweepFiles(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -262,11 +344,14 @@ func (g *collector) sweep(ctx context.Context) error {
 	}
 	err = g.each(blobDir, func(e fs.DirEntry, info fs.FileInfo) error {
 		if g.live[e.Name()] || g.young(info.ModTime()) {
-			g.report.Kept += info.Size()
+			g.keep(Blobs, e.Name(), onDisk(info.Size()))
 			return nil
 		}
 		return g.remove(ctx, filepath.Join(blobDir, e.Name()), &g.report.Blobs)
 	})
+	if err == nil {
+		err = g.keepTrees()
+	}
 	if err != nil {
 		return err
 	}
@@ -299,7 +384,7 @@ func (g *collector) remove(ctx context.Context, name string, count *int) error {
 		return context.Cause(ctx)
 	}
 	path := g.s.path(name)
-	size := sizeOf(path)
+	size := g.sizeOf(path)
 	*count++
 	g.report.Freed += size
 	if g.p.DryRun {
@@ -321,16 +406,55 @@ func (g *collector) remove(ctx context.Context, name string, count *int) error {
 	return nil
 }
 
-func sizeOf(path string) int64 {
+// sizeOf returns the size of a file or directory without the files that it
+// shares with others, and counts its links to these.
+func (g *collector) sizeOf(path string) int64 {
 	var n int64
 	_ = filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return nil
 		}
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			return nil
+		}
+		if id, ok := fileID(info); ok && linkCount(info) > 1 {
+			g.unlinked[id[1]]++
+		} else {
 			n += info.Size()
 		}
 		return nil
 	})
 	return n
+}
+
+// sweepFiles removes the shared files that no tree has any more.
+func (g *collector) sweepFiles(ctx context.Context) error {
+	files, err := os.ReadDir(g.s.path(fileDir))
+	if err != nil {
+		return err
+	}
+	for _, e := range files {
+		info, err := e.Info()
+		if err != nil {
+			continue
+		}
+		links := linkCount(info)
+		if id, ok := fileID(info); ok && g.p.DryRun {
+			links -= g.unlinked[id[1]]
+		}
+		if links > 1 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		g.report.Freed += info.Size()
+		if !g.p.DryRun {
+			if err := os.Remove(g.s.path(fileDir, e.Name())); err != nil {
+				return g.s.writing("less", err)
+			}
+		}
+	}
+	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"espalier.dev/espalier/internal/atomicfile"
-	"espalier.dev/espalier/internal/fault"
 )
 
 // Directories of a store. Every file with a final name is complete.
@@ -27,6 +26,7 @@ const (
 	quarantineDir = "quarantine"   // content that failed verification, for inspection until gc removes it
 	tempDir       = "tmp"          // unused once its process has ended
 	lockName      = "lock"
+	trimmedName   = "trimmed" // its time is that of the last Trim
 )
 
 var folders = [...]string{blobDir, treeDir, sealDir, fileDir, resultDir, privateDir, rootDir, partialDir, quarantineDir, tempDir}
@@ -47,6 +47,7 @@ const lockPoll = 20 * time.Millisecond
 type Store struct {
 	dir      string
 	readOnly bool
+	gc       bool     // reading is not a use
 	lock     *os.File // nil in a read-only store without a lock file
 	buffers  sync.Pool
 
@@ -242,13 +243,8 @@ func (s *Store) quarantine(path string) {
 // used records the use of a file of the store, for gc. Once an hour is
 // sufficient and saves writes.
 func (s *Store) used(path string, info fs.FileInfo) {
-	if now := time.Now(); !s.readOnly && now.Sub(info.ModTime()) > time.Hour {
+	// A time in the future is of a clock that was wrong.
+	if now := time.Now(); !s.readOnly && !s.gc && (now.Sub(info.ModTime()) > time.Hour || info.ModTime().After(now)) {
 		_ = os.Chtimes(path, now, now)
 	}
-}
-
-// inUse is the error of an operation that needs exclusive access.
-func (s *Store) inUse() error {
-	return fault.New(fault.Usage, "the store "+s.dir+" is in use by another espalier process",
-		"espalier gc   # again when the other one is done")
 }

@@ -22,16 +22,6 @@ type flashedEvent struct {
 	Retries  int           `json:"retries"`
 }
 
-// gcEvent is the event "gc".
-type gcEvent struct {
-	Store   string `json:"store"`
-	DryRun  bool   `json:"dry-run"`
-	Freed   int64  `json:"freed"`
-	Blobs   int    `json:"blobs"`
-	Trees   int    `json:"trees"`
-	Results int    `json:"results"`
-}
-
 // templateEvent is the event "template".
 type templateEvent struct {
 	Name string `json:"name"`

@@ -21,6 +21,7 @@ import (
 	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/inspect"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/internal/size"
 	"espalier.dev/espalier/internal/ui"
@@ -30,7 +31,7 @@ import (
 func events() map[string]any {
 	return map[string]any{
 		"address": console.PlaceEvent{}, "budget": budgetEvent{}, "build": buildEvent{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
-		"error": ui.ErrorEvent{}, "flashed": flashedEvent{}, "gc": gcEvent{}, "line": console.LineEvent{}, "lock": lock.Diff{},
+		"error": ui.ErrorEvent{}, "flashed": flashedEvent{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
 		"new": newEvent{}, "note": ui.NoteEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
 		"test": fwtest.Event{}, "test-program": fwtest.ProgramEvent{}, "test-result": fwtest.ResultEvent{},

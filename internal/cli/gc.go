@@ -8,10 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/doctor"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
-	"espalier.dev/espalier/internal/ui"
 )
 
 type gcOptions struct {
@@ -26,8 +27,9 @@ func newGC(a *app) *cobra.Command {
 		Use:   "gc",
 		Short: "free space in the store, never a pinned byte",
 		Long: `Remove from the store what no espalier.lock on this machine pins any more and that has
-not been used for a while. What a lock pins stays, however old it is. A lock whose file
-is gone pins nothing.` + exits(fault.Pins),
+not been used for a while, or is over the limit ([store] limit of your configuration, 10
+GB by default): least recently used content first. What a lock pins stays, however old
+and large it is. A lock whose file is gone pins nothing.` + exits(fault.Pins),
 		Example: `  espalier gc --dry-run            what would be freed
   espalier gc --keep 0s            everything that is not pinned`,
 		Args: args(),
@@ -36,17 +38,18 @@ is gone pins nothing.` + exits(fault.Pins),
 			if err != nil {
 				return err
 			}
-			dir := p.Espalier.Store.V
-			r, err := store.GC(cmd.Context(), dir, store.Policy{MaxAge: time.Duration(o.Keep), DryRun: o.DryRun, Wait: o.Wait})
+			if !o.DryRun {
+				sandbox.Sweep(p.Espalier.Store.V)
+			}
+			c, err := doctor.Clean(cmd.Context(), p.Espalier, store.Policy{MaxAge: time.Duration(o.Keep), DryRun: o.DryRun, Wait: o.Wait})
 			if err != nil {
 				return err
 			}
-			a.ui.Event("gc", gcEvent{dir, o.DryRun, r.Freed, r.Blobs, r.Trees, r.Results})
-			word := "freed"
-			if o.DryRun {
-				word = "would free"
+			a.ui.Event("gc", c)
+			for _, l := range c.Lines() {
+				a.ui.Printf("%s", l)
 			}
-			a.ui.Printf("%s %s: %d blobs, %d trees, %d results", word, ui.Size(r.Freed), r.Blobs, r.Trees, r.Results)
+			a.ui.Table(c.Table())
 			return nil
 		},
 	}

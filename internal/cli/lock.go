@@ -174,13 +174,18 @@ func noteMissingEnv(out *ui.UI, p *project.Project) {
 
 func newFetch(a *app) *cobra.Command {
 	var o workOptions
+	var check bool
 	cmd := &cobra.Command{
 		Use:   "fetch",
 		Short: "fetch everything that espalier.lock names into the store",
 		Long: `Download what espalier.lock names and the store lacks, from any of its locations:
-content decides. Afterwards everything works without a network.` + exits(fault.Pins, fault.Sandbox),
-		Example: `  espalier fetch && espalier build --offline`,
-		Args:    args(),
+content decides. Afterwards everything works without a network.
+
+With --check, nothing is downloaded: every file that the lock names is hashed. What is
+damaged is moved aside, so that espalier fetch downloads it again.` + exits(fault.Pins, fault.Sandbox),
+		Example: `  espalier fetch && espalier build --offline
+  espalier fetch --check || espalier fetch    look for damage, and mend it`,
+		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w, err := a.open(cmd.Context(), o)
 			if err != nil {
@@ -191,6 +196,17 @@ content decides. Afterwards everything works without a network.` + exits(fault.P
 			if err != nil {
 				return err
 			}
+			if check {
+				c, err := pin.Check(cmd.Context(), w.store, f, lock.Host(), a.ui)
+				a.ui.Event("fetch-check", c)
+				for _, d := range c.Damaged {
+					a.ui.Printf("damaged: %s", d.What)
+				}
+				for _, m := range c.Missing {
+					a.ui.Printf("missing: %s", m.What)
+				}
+				return err
+			}
 			s, err := w.pinSession()
 			if err != nil {
 				return err
@@ -199,5 +215,6 @@ content decides. Afterwards everything works without a network.` + exits(fault.P
 		},
 	}
 	o.addSandboxFlag(cmd.Flags())
+	cmd.Flags().BoolVar(&check, "check", false, "hash every file that the lock names instead")
 	return cmd
 }

@@ -52,13 +52,23 @@ func (a *app) open(ctx context.Context, o workOptions) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
+	sandbox.Sweep(st.Dir())
 	if o.NoSandbox {
 		a.ui.Note("without the sandbox: the result may depend on this machine and is not shared")
 	}
 	return &workspace{project: p, options: options, work: o, store: st, box: sandbox.Local{NoSandbox: o.NoSandbox}, app: a}, nil
 }
 
-func (w *workspace) close() { w.store.Close() }
+// close releases the store, and keeps it within its limit.
+func (w *workspace) close() {
+	w.store.Close()
+	e := w.project.Espalier
+	if r, err := store.Trim(context.Background(), e.Store.V, e.StoreLimit.V, time.Now()); err != nil {
+		w.app.ui.Debugf("keeping the store within its limit: %v", err)
+	} else if r.Freed > 0 {
+		w.app.ui.Debugf("the store was over its limit; removed %s that was not used lately", ui.Size(r.Freed))
+	}
+}
 
 // pinSession is what locking and fetching need.
 func (w *workspace) pinSession() (*pin.Session, error) {

@@ -1,9 +1,9 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -46,7 +46,11 @@ func (s Subject) checkProject(ctx context.Context) Finding {
 	}
 	defer st.Close()
 	if m := pin.Missing(ctx, st, pins, lock.Host()); m.Files > 0 {
-		text += fmt.Sprintf("; %d files are not in the store (%s): espalier fetch", m.Files, ui.Size(m.Bytes))
+		text += "; not in the store: " + cmp.Or(m.Kinds(), "the unpacked toolchain")
+		if m.Bytes > 0 {
+			text += " (" + ui.Size(m.Bytes) + ", and crates of unknown size)"
+		}
+		text += ": espalier fetch"
 	}
 	return Finding{What: what, OK: true, Text: text}
 }

@@ -26,6 +26,15 @@ func (s Subject) checkStore(ctx context.Context) Finding {
 	defer st.Close()
 	dir := p.Espalier.Store
 	text := dir.V + " (" + dir.Origin.String() + ")"
+	limit := p.Espalier.StoreLimit.V
+	used, err := st.Usage()
+	if err != nil {
+		return Finding{What: what, Err: err}
+	}
+	text += ", " + ui.Size(used) + " used"
+	if limit > 0 {
+		text += " of at most " + ui.Size(limit)
+	}
 	const elsewhere = "espalier --store DIR, or ESPALIER_STORE, chooses another place"
 	if st.ReadOnly() {
 		return Finding{What: what, Text: text + " is read-only", Hints: []string{elsewhere}, Err: fault.New(fault.Usage, "store is read-only")}
@@ -37,6 +46,10 @@ func (s Subject) checkStore(ctx context.Context) Finding {
 				Hints: []string{"espalier gc", elsewhere}, Err: fault.New(fault.Usage, "little space")}
 		}
 	}
+	if limit > 0 && used > limit {
+		return Finding{What: what, OK: true, Text: text + "; what was used least recently is removed once a day",
+			Hints: []string{"espalier gc   # removes it now", "espalier gc --dry-run   # says what, and what stays because a lock pins it"}}
+	}
 	return Finding{What: what, OK: true, Text: text}
 }
 
@@ -44,10 +57,10 @@ func (s Subject) checkStore(ctx context.Context) Finding {
 // 230 MB of packages are 780 MB unpacked, and crates grow by as much or less.
 const unpacked = 4
 
-// firstBuild is the size in bytes of the dependency layer of a small firmware,
-// with some reserve: 80 to 90 MB. With many crates and debug information it can
-// be 1.5 GB, but no lock tells.
-const firstBuild = 128 << 20
+// firstBuild is what the first build of a firmware writes, in bytes, with some
+// reserve: a dependency layer of 80 to 400 MB, of which other projects may have
+// the most, and as much while it is made.
+const firstBuild = 512 << 20
 
 // space is how many bytes the project here still has to fetch, unpack and build;
 // 0 without a project, and where no lock says what it needs.

@@ -3,8 +3,10 @@ package pin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/fault"
@@ -17,6 +19,25 @@ import (
 type Absent struct {
 	Files int   // packages, crates, git commits and blobs
 	Bytes int64 // as far as the lock knows their sizes
+
+	Packages, Crates, Commits, Blobs int // of Files
+}
+
+// Kinds lists the numbers that are not zero: "90 packages, 218 crates".
+func (a Absent) Kinds() string {
+	var out []string
+	for _, k := range []struct {
+		n         int
+		one, many string
+	}{{a.Packages, "package", "packages"}, {a.Crates, "crate", "crates"}, {a.Commits, "git commit", "git commits"}, {a.Blobs, "file of the chip", "files of the chip"}} {
+		switch {
+		case k.n == 1:
+			out = append(out, "1 "+k.one)
+		case k.n > 1:
+			out = append(out, fmt.Sprintf("%d %s", k.n, k.many))
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // Missing returns what f names for host and the store does not have. It looks
@@ -24,31 +45,33 @@ type Absent struct {
 // packages.
 func Missing(ctx context.Context, st *store.Store, f *lock.File, host string) Absent {
 	var a Absent
-	blob := func(d store.Digest) {
+	blob := func(d store.Digest, kind *int) {
 		if !st.Has(d) {
 			a.Files++
+			*kind++
 			a.Bytes += max(d.Size, 0)
 		}
 	}
 	tree := func(d store.Digest) bool { return st.HasContent(ctx, d) == nil }
 	if tc, ok := f.Toolchain(host); ok && (tc.Rootfs.IsZero() || !tree(tc.Rootfs)) {
 		for _, p := range tc.Packages {
-			blob(p.Digest)
+			blob(p.Digest, &a.Packages)
 		}
 		if a.Files == 0 { // all packages are there: the tree is made of them
 			a.Files++
 		}
 	}
 	for _, c := range f.Crates {
-		blob(c.Digest)
+		blob(c.Digest, &a.Crates)
 	}
 	for _, g := range f.Git {
 		if !tree(g.Tree) {
 			a.Files++
+			a.Commits++
 		}
 	}
 	for _, b := range f.Blobs {
-		blob(b.Digest)
+		blob(b.Digest, &a.Blobs)
 	}
 	return a
 }

@@ -44,6 +44,9 @@ type Config struct {
 	Toolchain ToolchainConfig
 	Store     config.Value[string] // [store] dir, absolute; empty when there is no cache directory either
 
+	// StoreLimit is [store] limit, in bytes; 0 is no limit.
+	StoreLimit config.Value[int64]
+
 	settings []Setting
 }
 

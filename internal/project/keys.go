@@ -16,7 +16,7 @@ var espalierTables = []struct {
 	{"faults", []string{"schedule", "seed"}, true},
 	{"supply", []string{"prefixes", "source", "rust-dist", "rust-keys"}, true},
 	{"toolchain", []string{"accept"}, false},
-	{"store", []string{"dir"}, true},
+	{"store", []string{"dir", "limit"}, true},
 }
 
 // checkEspalier refuses unknown tables and keys, and in the user file those

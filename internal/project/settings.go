@@ -1,7 +1,9 @@
 package project
 
 import (
+	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"espalier.dev/espalier/emu/defaultnet"
@@ -79,6 +81,7 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Supply.Prefixes = x.list(spec{name: "supply.prefixes", env: "ESPALIER_SUPPLY_PREFIXES", flag: "supply-prefix"})
 	c.Supply.Sources = x.sources()
 	c.Store = o.storeDir(p)
+	c.StoreLimit = o.storeLimit()
 	if c.Build.Bin.V != "" && c.Build.Example.V != "" && x.err == nil {
 		// A binary in espalier.toml gives way to an example on the command line.
 		switch rank(c.Build.Bin.Origin) - rank(c.Build.Example.Origin) {
@@ -123,6 +126,51 @@ func (o *opening) storeDir(p *Project) config.Value[string] {
 			" is neither in the project nor in your cache directory", "export ESPALIER_STORE="+filepath.ToSlash(v.V)+"   # your own choice may be anywhere"))
 	}
 	return v
+}
+
+// storeLimit reads [store] limit. All projects of a user share the store, so a
+// project's own file cannot set it.
+func (o *opening) storeLimit() config.Value[int64] {
+	x := o.layers
+	v := x.str(spec{name: "store.limit", env: "ESPALIER_STORE_LIMIT", def: defaultStoreLimit})
+	if x.own != nil && v.Origin.File == x.own.File() {
+		x.fail(fault.New(fault.Usage, o.Place(v.Origin)+": store.limit is for all projects that share the store and belongs into the user's file",
+			"export ESPALIER_STORE_LIMIT="+strconv.Quote(v.V)))
+		return config.Value[int64]{}
+	}
+	n, err := parseSize(v.V)
+	if err != nil {
+		x.fail(fault.Wrap(fault.Usage, err, o.Place(v.Origin)+": store.limit"))
+	}
+	return config.NewValue(n, v.Origin)
+}
+
+// defaultStoreLimit is store.DefaultLimit.
+const defaultStoreLimit = "10 GB"
+
+// parseSize reads a size with a decimal unit, such as "10 GB"; "none" is 0.
+func parseSize(s string) (int64, error) {
+	bad := func() (int64, error) {
+		return 0, fmt.Errorf("%q is not a size, such as \"10 GB\" or \"none\"", s)
+	}
+	if s == "none" {
+		return 0, nil
+	}
+	for _, unit := range []struct {
+		name  string
+		bytes float64
+	}{{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"GIB", 1 << 30}, {"MIB", 1 << 20}} {
+		number, ok := strings.CutSuffix(strings.ToUpper(strings.TrimSpace(s)), unit.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if size := n * unit.bytes; err == nil && size >= 1e6 && size <= 1e18 {
+			return int64(size), nil
+		}
+		return bad()
+	}
+	return bad()
 }
 
 // rank orders the layers: flag, environment, file.

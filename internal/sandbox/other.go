@@ -33,3 +33,6 @@ func (l Local) shell(context.Context, *store.Store, action.Step, *os.File, *os.F
 func probe(context.Context) Report {
 	return Report{Checks: []Check{{Name: "Linux", Note: runtime.GOOS}}, Err: unsupported()}
 }
+
+// Sweep does nothing: no sandbox runs on this system.
+func Sweep(string) {}

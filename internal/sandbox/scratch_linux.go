@@ -32,10 +32,17 @@ func (l Local) scratchBase(st *store.Store) string {
 	case l.Scratch != "":
 		return l.Scratch
 	case st != nil && !st.ReadOnly():
-		return filepath.Join(st.Dir(), "sandbox")
+		return filepath.Join(st.Dir(), storeFolder)
 	}
 	return filepath.Join(os.TempDir(), "espalier-"+strconv.Itoa(os.Geteuid()))
 }
+
+// storeFolder is the directory of temporary directories in a store.
+const storeFolder = "sandbox"
+
+// Sweep removes the temporary directories of runs that were killed from the
+// store in dir, never those of a run that goes on.
+func Sweep(dir string) { sweep(filepath.Join(dir, storeFolder)) }
 
 // newScratch makes a temporary directory in base and removes those of runs that
 // were killed.

@@ -241,3 +241,23 @@ func (g *collector) keepTrees() error {
 	})
 	return nil
 }
+
+// Usage returns the size of the store in bytes, as blocks on the disk: blobs and
+// unpacked trees, without unfinished files.
+func (s *Store) Usage() (int64, error) {
+	quiet := &Store{dir: s.dir, readOnly: s.readOnly, gc: true}
+	g := &collector{s: quiet}
+	u := g.newUsage()
+	var sum int64
+	err := g.each(blobDir, func(e fs.DirEntry, info fs.FileInfo) error {
+		sum += onDisk(info.Size())
+		return nil
+	})
+	if err == nil {
+		err = g.each(treeDir, func(e fs.DirEntry, _ fs.FileInfo) error {
+			sum += u.tree(e.Name())
+			return nil
+		})
+	}
+	return sum, err
+}

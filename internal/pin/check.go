@@ -59,9 +59,10 @@ func Check(ctx context.Context, st *store.Store, f *lock.File, host string, rep 
 			switch {
 			case errors.Is(err, store.ErrCorrupt):
 				out.Damaged = append(out.Damaged, Damage{what, d})
-			case errors.Is(err, store.ErrMissing) && !optional:
-				out.Missing = append(out.Missing, Missed{what, d})
 			case errors.Is(err, store.ErrMissing):
+				if !optional {
+					out.Missing = append(out.Missing, Missed{what, d})
+				}
 				return nil
 			case err != nil:
 				return fmt.Errorf("checking %s: %w", what, err)
@@ -123,7 +124,7 @@ func (c Checked) fault() error {
 	var text string
 	switch {
 	case len(c.Damaged) > 0 && len(c.Missing) > 0:
-		text = fmt.Sprintf("%d of %d files are damaged, and %d are missing", len(c.Damaged), c.Files, len(c.Missing))
+		text = fmt.Sprintf("%d of %d files are damaged, %d missing", len(c.Damaged), c.Files, len(c.Missing))
 	case len(c.Damaged) == 1:
 		text = c.Damaged[0].What + " is damaged"
 	case len(c.Damaged) > 0:

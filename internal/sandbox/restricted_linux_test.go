@@ -169,7 +169,7 @@ func needRoot(t *testing.T) {
 func TestUnprivileged(t *testing.T) {
 	devtest.Long(t, "runs the tests again as another user")
 	needRoot(t)
-	runRestricted(t, "plain", "^(TestRestricted|TestInside|TestFilesInside|TestWritesAreDiscarded|TestCallFilter|TestNothingSurvives|TestCancel|TestShell|TestKeepTarget|TestRunWithStore|TestOutputsInOtherPlaces|TestProbe|TestNoSandboxWithoutRoot)$",
+	runRestricted(t, "plain", "^(TestRestricted|TestInside|TestFilesInside|TestWritesAreDiscarded|TestCallFilter|TestNothingSurvives|TestCancel|TestShell|TestKeepTarget|TestRunWithStore|TestSharedFilesAreNotWritten|TestOutputsInOtherPlaces|TestProbe|TestNoSandboxWithoutRoot)$",
 		&syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
 }
 
@@ -318,11 +318,16 @@ func TestKilledLauncher(t *testing.T) {
 	if left, _ := os.ReadDir(base); len(left) == 0 {
 		t.Error("a killed run left nothing, so nothing is tested here")
 	}
-	s, err := newScratch(base)
+	running, err := newScratch(filepath.Join(base, storeFolder))
 	must(t, err)
-	s.remove()
-	if left, _ := os.ReadDir(base); len(left) != 0 {
-		t.Errorf("the next run left %v", left)
+	defer running.remove()
+	sweep(base)
+	if left, _ := os.ReadDir(base); len(left) != 1 {
+		t.Errorf("the next start left %v", left)
+	}
+	Sweep(base)
+	if _, err := os.Lstat(running.dir); err != nil {
+		t.Errorf("the directory of a run that goes on was removed: %v", err)
 	}
 }
 

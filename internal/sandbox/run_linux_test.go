@@ -257,3 +257,46 @@ func TestProbe(t *testing.T) {
 		}
 	}
 }
+
+// Equal files of the store's trees are one file on disk. A step that writes to
+// its inputs, appends to them or replaces them changes neither these trees nor
+// others that have the same files.
+func TestSharedFilesAreNotWritten(t *testing.T) {
+	files := map[string]string{"old": "x", "folder/a": "a"}
+	st, step := withStore(t, map[string]string{"rootfs": rootfs(t), "target": folder(t, files), "cargo": folder(t, files), "vendor": folder(t, files)}, "rewrite")
+	other, err := st.ImportDir(t.Context(), folder(t, map[string]string{"elsewhere/old": "x", "elsewhere/a": "a"}), store.ImportOptions{})
+	must(t, err)
+	one, err := os.Lstat(filepath.Join(st.Dir(), "trees", other.Hash, "elsewhere/old"))
+	must(t, err)
+	for _, in := range step.Inputs {
+		if in.Path != "target" {
+			continue
+		}
+		two, err := os.Lstat(filepath.Join(st.Dir(), "trees", in.Tree.Hash, "old"))
+		must(t, err)
+		if !os.SameFile(one, two) {
+			t.Fatal("the trees share no file, so nothing is tested here")
+		}
+	}
+	for _, argv := range [][]string{
+		{"rewrite"},
+		{"write", "/target/old", "changed"},
+		{"write", "/cargo/old", "changed"},
+		{"write", "/cargo/registry/src/v/old", "changed"},
+	} {
+		step.Argv = append([]string{"/inside"}, argv...)
+		r, err := Local{}.Run(t.Context(), st, step, action.RunOptions{})
+		must(t, err)
+		if refused := r.ExitCode != 0; refused != strings.Contains(strings.Join(argv, " "), "registry") {
+			t.Errorf("%q: exit status %d", argv, r.ExitCode)
+		}
+	}
+	for _, in := range append(step.Inputs, action.Input{Path: "another tree", Tree: other}) {
+		if !st.Confirm(in.Tree) {
+			t.Errorf("%s does not match its seal", in.Path)
+		}
+		if err := st.VerifyTree(t.Context(), in.Tree); err != nil {
+			t.Errorf("%s: %v", in.Path, err)
+		}
+	}
+}

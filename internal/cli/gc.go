@@ -1,9 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +13,7 @@ import (
 )
 
 type gcOptions struct {
-	Keep   age
+	Keep   doctor.Age
 	DryRun bool
 	Wait   bool
 }
@@ -53,36 +50,9 @@ and large it is. A lock whose file is gone pins nothing.` + exits(fault.Pins),
 			return nil
 		},
 	}
-	o.Keep = age(30 * 24 * time.Hour)
+	o.Keep = doctor.Age(30 * 24 * time.Hour)
 	cmd.Flags().Var(&o.Keep, "keep", "keep what was used within this `TIME`, such as 30d or 12h")
 	cmd.Flags().BoolVarP(&o.DryRun, "dry-run", "n", false, "only say what would be freed")
 	cmd.Flags().BoolVar(&o.Wait, "wait", false, "wait while another espalier uses the store")
 	return cmd
 }
-
-// age is the value of a flag: a duration that may be written in days.
-type age time.Duration
-
-func (d *age) String() string {
-	const day = 24 * time.Hour
-	if t := time.Duration(*d); t > 0 && t%day == 0 {
-		return strconv.Itoa(int(t/day)) + "d"
-	}
-	return time.Duration(*d).String()
-}
-
-func (d *age) Set(s string) error {
-	t, err := time.ParseDuration(s)
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		var n uint64
-		n, err = strconv.ParseUint(days, 10, 16)
-		t = time.Duration(n) * 24 * time.Hour
-	}
-	if err != nil || t < 0 {
-		return fmt.Errorf("%q is not a duration, such as 30d or 12h", s)
-	}
-	*d = age(t)
-	return nil
-}
-
-func (*age) Type() string { return "time" }

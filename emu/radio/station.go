@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"espalier.dev/espalier/emu/dot11"
+	"espalier.dev/espalier/emu/faults"
 )
 
 // maxStations and maxBuffered bound the memory that stations can make an access
@@ -90,4 +91,10 @@ func (st *station) duplicate(f dot11.Frame) bool {
 	repeated := st.seen && f.Has(dot11.Retry) && f.Sequence() == st.last
 	st.last, st.seen = f.Sequence(), true
 	return repeated
+}
+
+// SetFaults replaces the faults, from now on: a fault that starts later than the
+// last transmission is injected when its time comes.
+func (ap *AccessPoint) SetFaults(s faults.Schedule) {
+	ap.cfg.Faults, ap.applyAt = s, 0
 }

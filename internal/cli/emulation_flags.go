@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -10,24 +11,27 @@ import (
 
 	"espalier.dev/espalier/emu/defaultnet"
 	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/internal/session"
 )
 
 // emulationOptions describe the emulated board and its surroundings.
 type emulationOptions struct {
-	Speed   string
-	Strict  bool
-	USB     bool
-	Net     string
-	Forward []string
-	Serve   string
-	Hosts   []string
-	Faults  []string
-	Seed    uint64
-	Record  string
-	Replay  string
-	Capture string
+	Speed    string
+	Strict   bool
+	USB      bool
+	Net      string
+	Forward  []string
+	Serve    string
+	Hosts    []string
+	Faults   []string
+	Seed     uint64
+	Record   string
+	Replay   string
+	Capture  string
+	Scenario string
 }
 
 // flags are the flags that only an emulated board has.
@@ -45,7 +49,27 @@ func (o *emulationOptions) flags() *pflag.FlagSet {
 	f.StringVar(&o.Record, "record", "", "record the run in `FILE`, for --replay")
 	f.StringVar(&o.Replay, "replay", "", "replay the recording in `FILE`")
 	f.StringVar(&o.Capture, "pcap", "", "capture the frames of Wi-Fi and of the network in `FILE`, as pcapng")
+	f.StringVar(&o.Scenario, "scenario", "", "perform the scenario in `FILE`: parts, input and what is expected, at guest times")
 	return f
+}
+
+// scenario reads the file of --scenario; nil without one.
+func (o *emulationOptions) scenario() (*scenario.Scenario, error) {
+	if o.Scenario == "" {
+		return nil, nil
+	}
+	if o.Replay != "" {
+		return nil, fault.New(fault.Usage, "--replay has the inputs of the scenario already: it excludes --scenario")
+	}
+	b, err := os.ReadFile(o.Scenario)
+	if err != nil {
+		return nil, fault.Wrap(fault.Usage, err, "--scenario")
+	}
+	s, err := scenario.Parse(o.Scenario, b)
+	if err != nil {
+		return nil, fault.Wrap(fault.Usage, err, "")
+	}
+	return s, nil
 }
 
 // directoryFlag is a flag for a directory that refuses an address: --serve had
@@ -123,7 +147,7 @@ func settings(list []string, from string) []session.Setting {
 // no program outside takes part, else real time.
 func (o *emulationOptions) speed(e *session.Environment, s session.Options) (float64, error) {
 	choice := 1.0
-	if e.Replays() || !e.RealTime() && (len(s.Expect) > 0 || s.For > 0 || s.Timeout > 0) {
+	if e.Replays() || !e.RealTime() && (len(s.Expect) > 0 || o.Scenario != "" || s.For > 0 || s.Timeout > 0) {
 		choice = 0
 	}
 	return session.ParseSpeed(o.Speed, choice)
@@ -154,6 +178,10 @@ func checkEmulated(a *app, given func(flag string) bool, o emulationOptions, s s
 	if r.config.Speed, err = o.speed(env, s); err != nil {
 		return r, err
 	}
+	if r.config.Scenario, err = o.scenario(); err != nil {
+		return r, err
+	}
+	r.config.ScenarioEnds = len(s.Expect) == 0 && s.For == 0
 	if r.session, err = newSession(a, s); err == nil {
 		r.session.FromReset = true
 	}

@@ -202,6 +202,9 @@ func (o *testOptions) run(cmd *cobra.Command, a *app, p *project.Project, progra
 		bed.Files = root.FS()
 	}
 	bed.Board.Strict, bed.Board.USBHost = o.emulation.Strict, o.emulation.USB
+	if o.runner.Scenario, err = o.emulation.scenario(); err != nil {
+		return err
+	}
 	o.runner.Bed = func() (testbed.Config, error) { return bed, nil }
 	o.runner.Seed, o.runner.Args = bed.Board.Seed, strings.Join(o.args, " ")
 	printer := &fwtest.Printer{W: a.ui.Writer(ui.Stdout), Format: o.format, NoCapture: o.noCapture, Slow: o.slow}

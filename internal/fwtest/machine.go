@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/faults"
 	"espalier.dev/espalier/emu/semihost"
 	"espalier.dev/espalier/emu/testbed"
 	"espalier.dev/espalier/internal/probe"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/monitor"
 )
 
@@ -21,12 +23,19 @@ type machine struct {
 	probe   *probe.Probe
 	monitor *monitor.Monitor
 	out     output
-	stop    bool
+	player  *scenario.Player // nil: no scenario
+	faults  faults.Schedule
+	playing bool  // the test has started
+	failed  error // of the scenario
 }
 
 // newMachine powers on a board.
-func newMachine(p *Program, bed testbed.Config) (*machine, error) {
-	m := &machine{p: p}
+func newMachine(p *Program, bed testbed.Config, s *scenario.Scenario) (*machine, error) {
+	m := &machine{p: p, faults: bed.Faults}
+	if s != nil {
+		m.player = s.Play()
+		bed.Parts = append(bed.Parts[:len(bed.Parts):len(bed.Parts)], m.player.Parts()...)
+	}
 	bed.Board.ROM, bed.Board.Flash = p.ROM, p.Flash
 	bed.Board.Output = func(o emu.Output) { m.write(monitor.Stream(o.Stream.String()), o.At.Duration(), o.Data) }
 	m.restart()
@@ -45,7 +54,7 @@ func newMachine(p *Program, bed testbed.Config) (*machine, error) {
 func (m *machine) restart() {
 	m.out = output{rules: m.p.Expect, seen: make([]bool, len(m.p.Expect))}
 	m.monitor = monitor.New(monitor.Options{Symbols: m.p.symbols, KeepGoing: true}, &m.out)
-	m.stop = false
+	m.out.player = m.player
 }
 
 func (m *machine) write(s monitor.Stream, at time.Duration, p []byte) {
@@ -53,6 +62,24 @@ func (m *machine) write(s monitor.Stream, at time.Duration, p []byte) {
 		return
 	}
 	m.monitor.Write(s, at, p)
+}
+
+// start begins the scenario.
+func (m *machine) start(now time.Duration) {
+	if m.player != nil {
+		m.playing = true
+		m.player.Start(now, m.bed.AccessPoint, m.faults)
+		m.failed = m.player.Advance(m.board)
+	}
+}
+
+// plays reports whether the scenario has steps.
+func (m *machine) plays() bool { return m.player != nil && m.player.Steps() > 0 }
+
+// over reports whether the scenario decides the verdict: it has failed, or is the
+// only thing that a program without tests and rules has to do.
+func (m *machine) over() bool {
+	return m.failed != nil || m.playing && m.plays() && m.player.Done() && m.p.kind == whole && len(m.out.rules) == 0
 }
 
 func (m *machine) close() { m.bed.Close() }
@@ -70,13 +97,21 @@ func (m *machine) run(ctx context.Context, end time.Duration) emu.Result {
 		if at, ok := m.probe.Next(now); ok {
 			until = min(until, at)
 		}
+		if m.playing {
+			if at, ok := m.player.Next(now); ok {
+				until = min(until, at)
+			}
+		}
 		r := m.board.Run(ctx, emu.Limit(until-now), emu.UntilReset(), emu.UntilOutput(func(emu.Output) bool { return m.out.done() }))
 		now = m.board.Now()
 		m.probe.Poll(now)
 		m.monitor.Tick(now)
+		if m.playing && m.failed == nil {
+			m.failed = m.player.Advance(m.board)
+		}
 		r.Elapsed, r.Resets = r.Elapsed+sum.Elapsed, append(sum.Resets, r.Resets...)
 		sum = r
-		if r.Reason != emu.StopLimit && r.Reason != emu.StopOutput || m.out.done() || now >= end {
+		if r.Reason != emu.StopLimit && r.Reason != emu.StopOutput || m.out.done() || now >= end || m.over() {
 			return r
 		}
 	}

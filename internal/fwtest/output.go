@@ -1,6 +1,7 @@
 package fwtest
 
 import (
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/monitor"
 )
 
@@ -16,6 +17,7 @@ type output struct {
 	rules   []monitor.Rule
 	seen    []bool
 	matched int
+	player  *scenario.Player // nil: no scenario
 }
 
 // line is a line of the output; the rest of an unfinished one is appended.
@@ -43,6 +45,9 @@ func (o *output) Line(l monitor.Line) {
 		text = o.lines[n].text
 	} else {
 		o.lines = append(o.lines, line{l.Stream, l.Number, text})
+	}
+	if o.player != nil {
+		o.player.Line(l.Text)
 	}
 	for i, r := range o.rules {
 		if !o.seen[i] && r.Match(text) {

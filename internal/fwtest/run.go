@@ -12,6 +12,7 @@ import (
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/semihost"
 	"espalier.dev/espalier/emu/testbed"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/monitor"
 )
 
@@ -46,6 +47,9 @@ type Runner struct {
 	// Bed describes the surroundings of one board; each test has its own. Board's
 	// fields ROM, Flash and Output are set by the Runner.
 	Bed func() (testbed.Config, error)
+	// Scenario, when not nil, is performed on each board, from the start of the
+	// test: a test passes only after its last step.
+	Scenario *scenario.Scenario
 	// Prepare, when not nil, is called before each test on a board that has
 	// booted: it can break something that the test depends on.
 	Prepare func(*emu.Board) error
@@ -114,7 +118,7 @@ func (r *Runner) machine(p *Program, seed uint64) (*machine, error) {
 		return nil, err
 	}
 	bed.Board.Seed = seed
-	return newMachine(p, bed)
+	return newMachine(p, bed, r.Scenario)
 }
 
 // asked returns a board whose firmware asks which test to run. The error wraps
@@ -236,6 +240,7 @@ func (r *Runner) attempt(ctx context.Context, p *Program, t Test, b *boot, seed 
 		}
 	}
 	begin := m.board.Now()
+	m.start(begin)
 	end := m.run(ctx, begin+t.Timeout)
 	if err := ctx.Err(); err != nil {
 		return res, err
@@ -254,6 +259,12 @@ func (m *machine) verdict(t Test, end emu.Result) (Outcome, string) {
 	exit, report := m.host.Exited, m.out.report
 	crashed := report != nil && report.Kind == monitor.Panic || exit != nil && !exit.Success()
 	switch {
+	case m.failed != nil:
+		return Failed, m.failed.Error()
+	case m.player != nil && !t.ShouldPanic && exit != nil && exit.Success() && m.player.Pending() != nil:
+		return Failed, m.player.Pending().Error()
+	case m.plays() && m.player.Done() && exit == nil && report == nil && m.p.kind == whole && len(m.out.rules) == 0:
+		return Passed, ""
 	case len(m.out.rules) > 0 && m.out.matched == len(m.out.rules):
 		return Passed, ""
 	case t.ShouldPanic && crashed:

@@ -12,6 +12,7 @@ import (
 	"espalier.dev/espalier/internal/emuport"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/probe"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
 	"espalier.dev/espalier/serial"
@@ -24,6 +25,11 @@ type EmulatedConfig struct {
 	Speed  float64 // guest time per host time; 0: as fast as possible
 	Strict bool    // stop at the first register that is not modelled
 	USB    bool    // a host is connected to USB-Serial-JTAG, and input goes there
+
+	// Scenario is performed on the board; nil: none. With ScenarioEnds the run ends
+	// after its last step.
+	Scenario     *scenario.Scenario
+	ScenarioEnds bool
 
 	Symbols     *firmware.Symbols // of the firmware, to find RTT; nil: none
 	Environment *Environment      // nil: no network, seed 0
@@ -38,6 +44,8 @@ type Emulated struct {
 	speed   float64
 	around  surroundings
 	probe   *probe.Probe
+	player  *scenario.Player // nil: no scenario
+	ends    bool
 	deliver Deliver
 	stopped bool          // deliver has returned true for bytes of the probe
 	sent    time.Duration // when the last byte that was sent is on the board
@@ -66,6 +74,9 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 	if err := b.around.open(cfg.Environment, board); err != nil {
 		return err
 	}
+	if cfg.Scenario != nil {
+		b.player, b.ends = cfg.Scenario.Play(), cfg.ScenarioEnds
+	}
 	var err error
 	b.port, err = emuport.New(b.around.bed.Config, emuport.Options{
 		Stream: b.stream, Pace: cfg.Speed,
@@ -79,6 +90,14 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 	b.probe = probe.New(b.port.Board(), cfg.Symbols, func(s monitor.Stream, at time.Duration, p []byte) {
 		b.stopped = b.deliver(s, at, p) || b.stopped
 	})
+	if b.player != nil {
+		for _, part := range b.player.Parts() {
+			if err := part.Attach(b.port.Board()); err != nil {
+				return fault.Wrap(fault.Usage, err, cfg.Scenario.Name)
+			}
+		}
+		b.player.Start(0, b.around.bed.AccessPoint, cfg.Environment.Testbed(nil).Faults)
+	}
 	return b.around.bed.Attach(b.port.Board())
 }
 
@@ -126,12 +145,56 @@ func (b *Emulated) runProbed(ctx context.Context, until time.Duration, opts []em
 		if at, ok := b.probe.Next(now); ok {
 			next = min(until, at)
 		}
+		if at, ok := b.playerNext(now); ok {
+			next = min(next, at)
+		}
 		r, err := b.port.Run(ctx, next, opts...)
 		now = b.port.Now()
 		b.port.Do(func(*emu.Board) { b.probe.Poll(now) })
+		if e := b.play(); e != nil && err == nil {
+			return r, e
+		}
 		if err != nil || r.Reason != emu.StopLimit || now >= until || b.stopped || b.probe.Host.Exited != nil {
 			return r, err
 		}
+	}
+}
+
+func (b *Emulated) playerNext(now time.Duration) (time.Duration, bool) {
+	if b.player == nil {
+		return 0, false
+	}
+	return b.player.Next(now)
+}
+
+// play performs what is due of the scenario. The error is ErrEnd after its last
+// step, if it ends the run, or a fault.Program.
+func (b *Emulated) play() (err error) {
+	if b.player == nil {
+		return nil
+	}
+	b.port.Do(func(board *emu.Board) { err = b.player.Advance(board) })
+	if err != nil {
+		return fault.Wrap(fault.Program, err, "")
+	}
+	if b.ends && b.player.Done() {
+		return ErrEnd
+	}
+	return nil
+}
+
+// Pending is the step of the scenario that was not reached, as a fault.Program.
+func (b *Emulated) Pending() error {
+	if b.player == nil || b.player.Pending() == nil {
+		return nil
+	}
+	return fault.Wrap(fault.Program, b.player.Pending(), "")
+}
+
+// Line gives a line of the board to the scenario.
+func (b *Emulated) Line(text string) {
+	if b.player != nil {
+		b.player.Line(text)
 	}
 }
 

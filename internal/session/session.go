@@ -88,7 +88,11 @@ func (s *Session) Run(ctx context.Context, b Board, symbols *firmware.Symbols) (
 		return unsupported(err, func() *firmware.Symbols { return symbols })
 	}
 	s.result(b, r.monitor.Result())
-	return errors.Join(verdictError(r.monitor.Result()), logErr)
+	err = verdictError(r.monitor.Result())
+	if p, ok := b.(interface{ Pending() error }); ok && err == nil && !r.quit {
+		err = p.Pending()
+	}
+	return errors.Join(err, logErr)
 }
 
 // start opens what the session writes and reads.
@@ -108,7 +112,7 @@ func (s *Session) start(b Board, symbols *firmware.Symbols) (*run, error) {
 	r.monitor = monitor.New(monitor.Options{
 		Symbols: symbols, Expect: s.expect, Fail: s.fail, For: s.opt.For,
 		KeepGoing: s.opt.KeepGoing, KeepColor: s.UI.Color(ui.Stdout),
-	}, programSink{r.console, &r.running})
+	}, programSink{r.console, &r.running, liner(b)})
 	r.input = openInput(s.Stdin, s.UI, s.Hooks)
 	return r, nil
 }
@@ -157,11 +161,23 @@ func verdictName(v monitor.Verdict) string {
 type programSink struct {
 	monitor.Sink
 	running *bool
+	line    func(text string) // nil: no one else reads the lines
+}
+
+// liner returns what wants the lines of a board, or nil.
+func liner(b Board) func(string) {
+	if l, ok := b.(interface{ Line(text string) }); ok {
+		return l.Line
+	}
+	return nil
 }
 
 func (s programSink) Line(l monitor.Line) {
 	if l.Class != monitor.Boot {
 		*s.running = true
+	}
+	if s.line != nil {
+		s.line(l.Text)
 	}
 	s.Sink.Line(l)
 }

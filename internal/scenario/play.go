@@ -1,0 +1,312 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/faults"
+	"espalier.dev/espalier/emu/parts"
+	"espalier.dev/espalier/emu/radio"
+)
+
+// Player performs a scenario on one board. Its owner lets guest time pass, gives
+// it the lines of the board, and calls Advance.
+type Player struct {
+	s       *Scenario
+	parts   []emu.Part
+	buttons map[string]*parts.Button
+	knobs   map[string]*parts.Potentiometer
+	sensors map[string]*parts.BMP180
+	access  *radio.AccessPoint
+	faults  faults.Schedule
+	probes  map[int]*probe
+
+	begin   time.Duration
+	step    int
+	since   time.Duration // when the current step could begin
+	entered bool
+	unread  string // lines that no Expect has read, the last maxUnread bytes
+	release []release
+}
+
+// release is a button that opens again.
+type release struct {
+	at time.Duration
+	b  *parts.Button
+}
+
+// maxUnread bounds the output in which Expect looks for its text.
+const maxUnread = 64 << 10
+
+// poll is how often pins are looked at.
+const poll = time.Millisecond
+
+// Play returns a player with new parts.
+func (s *Scenario) Play() *Player {
+	p := &Player{s: s, buttons: map[string]*parts.Button{}, knobs: map[string]*parts.Potentiometer{},
+		sensors: map[string]*parts.BMP180{}, probes: map[int]*probe{}}
+	add := func(part emu.Part) { p.parts = append(p.parts, part) }
+	for _, d := range s.Parts {
+		switch d.Kind {
+		case Wire:
+			add(wire(d.Pins))
+		case Button:
+			b := &parts.Button{Pin: d.Pins[0], ActiveHigh: d.Low, Pull: 10_000}
+			p.buttons[d.Name] = b
+			add(b)
+		case LED:
+			add(&parts.LED{Pin: d.Pins[0], ActiveLow: d.Low})
+		case Potentiometer:
+			k := &parts.Potentiometer{Pin: d.Pins[0]}
+			p.knobs[d.Name] = k
+			add(k)
+		case BMP180:
+			b := &parts.BMP180{SDA: d.Pins[0], SCL: d.Pins[1], Celsius: 20, Pascals: 101_325}
+			p.sensors[d.Name] = b
+			add(b)
+		}
+	}
+	for _, st := range s.Steps {
+		if st.Action == ExpectPWM && p.probes[st.Pin] == nil {
+			pr := &probe{pin: st.Pin}
+			p.probes[st.Pin] = pr
+			add(pr)
+		}
+	}
+	return p
+}
+
+// wire joins two pins.
+type wire [2]int
+
+// Attach implements emu.Part.
+func (w wire) Attach(b *emu.Board) error {
+	b.Join(w[0], w[1])
+	return nil
+}
+
+// Parts are to be attached to the board, in this order.
+func (p *Player) Parts() []emu.Part { return p.parts }
+
+// Start begins the scenario at a guest time. ap is the access point and its faults,
+// nil without one.
+func (p *Player) Start(now time.Duration, ap *radio.AccessPoint, f faults.Schedule) {
+	p.begin, p.since, p.access, p.faults = now, now, ap, f
+	p.step, p.entered, p.unread = 0, false, ""
+}
+
+// Line takes a line of the board.
+func (p *Player) Line(text string) {
+	p.unread += text + "\n"
+	if n := len(p.unread) - maxUnread; n > 0 {
+		p.unread = p.unread[n:]
+	}
+}
+
+// Steps is how many steps there are.
+func (p *Player) Steps() int { return len(p.s.Steps) }
+
+// Done reports whether all steps were performed.
+func (p *Player) Done() bool { return p.step == len(p.s.Steps) && len(p.release) == 0 }
+
+// Next is when Advance is wanted at the latest; ok is false after the last step.
+func (p *Player) Next(now time.Duration) (at time.Duration, ok bool) {
+	if p.Done() {
+		return 0, false
+	}
+	at = now + time.Hour
+	for _, r := range p.release {
+		at = min(at, r.at)
+	}
+	if p.step < len(p.s.Steps) {
+		st := p.s.Steps[p.step]
+		switch begin := max(p.since, p.begin+st.At); {
+		case now < begin:
+			at = min(at, begin)
+		case st.Action == Wait:
+			at = min(at, begin+st.Time)
+		case st.Action == Expect:
+			at = min(at, begin+st.Within)
+		default:
+			at = min(at, now+poll)
+		}
+	}
+	return max(at, now+time.Microsecond), true
+}
+
+// Advance performs the steps that are due. The error is an *Error: what was
+// expected has not come.
+func (p *Player) Advance(b *emu.Board) error {
+	now := b.Now()
+	kept := p.release[:0]
+	for _, r := range p.release {
+		if now >= r.at {
+			r.b.Release()
+		} else {
+			kept = append(kept, r)
+		}
+	}
+	p.release = kept
+	for p.step < len(p.s.Steps) {
+		st := p.s.Steps[p.step]
+		begin := max(p.since, p.begin+st.At)
+		if now < begin {
+			return nil
+		}
+		done, err := p.perform(b, st, begin)
+		if err != nil {
+			return &Error{p.s.Name, st.Pos, err}
+		}
+		if !done {
+			return nil
+		}
+		p.step, p.since, p.entered = p.step+1, max(now, begin), false
+	}
+	return nil
+}
+
+// Pending is the step that has not been performed, as an error; nil after the last.
+func (p *Player) Pending() error {
+	if p.step == len(p.s.Steps) {
+		return nil
+	}
+	st := p.s.Steps[p.step]
+	return &Error{p.s.Name, st.Pos, fmt.Errorf("not reached: %s", st)}
+}
+
+func (p *Player) perform(b *emu.Board, st Step, begin time.Duration) (done bool, err error) {
+	now := b.Now()
+	late := now >= begin+st.Within
+	switch st.Action {
+	case Wait:
+		return now >= begin+st.Time, nil
+	case Press:
+		p.buttons[st.Part].Press()
+		if st.Time > 0 {
+			p.release = append(p.release, release{now + st.Time, p.buttons[st.Part]})
+		}
+	case Release:
+		p.buttons[st.Part].Release()
+	case Set:
+		return true, p.set(b, st)
+	case DrivePin:
+		b.SetPin(st.Pin, st.Level)
+	case Serial:
+		port := emu.UART0
+		if st.USB {
+			port = emu.USB
+		}
+		b.Send(port, []byte(st.Text))
+	case Reset:
+		b.Reset(emu.StrapFlash)
+	case WiFiOff, WiFiOn:
+		return true, p.wifi(now, st.Action == WiFiOn)
+	case Screenshot:
+		return true, errors.New("the board has no display")
+	case Expect:
+		if p.read(st) {
+			return true, nil
+		}
+		if late {
+			return false, fmt.Errorf("no line with %s within %v", st.quoted(), st.Within)
+		}
+		return false, nil
+	case ExpectPin:
+		if got := b.Pin(st.Pin); got == st.Level {
+			return true, nil
+		} else if late {
+			return false, fmt.Errorf("pin %d is %v, not %v, within %v", st.Pin, got, st.Level, st.Within)
+		}
+		return false, nil
+	case ExpectPWM:
+		share, ok := p.probes[st.Pin].share(now)
+		if ok && share >= st.Value-st.Margin-1e-9 && share <= st.Value+st.Margin+1e-9 {
+			return true, nil
+		}
+		if late && !ok {
+			return false, fmt.Errorf("pin %d does not change within %v", st.Pin, st.Within)
+		}
+		if late {
+			return false, fmt.Errorf("pin %d is high for %.1f%%, not %.1f%% ±%.1f%%", st.Pin, 100*share, 100*st.Value, 100*st.Margin)
+		}
+		return false, nil
+	}
+	return true, nil
+}
+
+// read looks for the text of a step in what was not read yet.
+func (p *Player) read(st Step) bool {
+	end := -1
+	if st.Match != nil {
+		if at := st.Match.FindStringIndex(p.unread); at != nil {
+			end = at[1]
+		}
+	} else if i := strings.Index(p.unread, st.Text); i >= 0 {
+		end = i + len(st.Text)
+	}
+	if end < 0 {
+		return false
+	}
+	p.unread = p.unread[end:]
+	return true
+}
+
+func (p *Player) set(b *emu.Board, st Step) error {
+	if k := p.knobs[st.Text]; st.Part == "" && k != nil {
+		return k.Set(st.Value)
+	}
+	if st.Part == "" {
+		b.SetTemperature(int(st.Value * 1000))
+		return nil
+	}
+	if s := p.sensors[st.Part]; st.Text == "pressure" {
+		s.Pascals = st.Value
+	} else {
+		s.Celsius = st.Value
+	}
+	return nil
+}
+
+func (p *Player) wifi(now time.Duration, on bool) error {
+	if p.access == nil {
+		return errors.New("there is no access point to switch")
+	}
+	at := emu.At(now) + 1
+	kept := faults.Schedule{}
+	for _, f := range p.faults {
+		if f.Kind == faults.NoNetwork && f.From < at && at < f.To {
+			f.To = at
+		}
+		kept = append(kept, f)
+	}
+	if !on {
+		kept = append(kept, faults.Fault{Kind: faults.NoNetwork, From: at, To: emu.Never})
+	}
+	p.faults = faults.New(kept...)
+	p.access.SetFaults(p.faults)
+	return nil
+}
+
+// String describes a step for messages.
+func (st Step) String() string {
+	switch st.Action {
+	case Expect:
+		return "expect " + st.quoted()
+	case ExpectPin:
+		return fmt.Sprintf("expect pin %d %v", st.Pin, st.Level)
+	case ExpectPWM:
+		return fmt.Sprintf("expect pin %d pwm %.1f%%", st.Pin, 100*st.Value)
+	}
+	return map[Action]string{Wait: "wait", Press: "press", Release: "release", Set: "set", DrivePin: "pin", Serial: "serial", Reset: "reset",
+		WiFiOff: "wifi off", WiFiOn: "wifi on", Screenshot: "screenshot"}[st.Action]
+}
+
+func (st Step) quoted() string {
+	if st.Match != nil {
+		return st.Text
+	}
+	return fmt.Sprintf("%q", st.Text)
+}

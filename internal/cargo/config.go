@@ -310,16 +310,51 @@ func (l configReader) noteOutside(paths []string) {
 		if err != nil || n == nil {
 			continue
 		}
-		var keys []string
-		for _, k := range []string{"build", "target", "env", "unstable", "profile", "patch", "paths", "include"} {
-			if n.Get(k) != nil {
-				keys = append(keys, "["+k+"]")
-			}
-		}
-		if len(keys) > 0 {
+		if keys := changing(n); len(keys) > 0 {
 			l.Note(config.Origin{File: p}, "outside the project and not applied: "+strings.Join(keys, ", ")+"; copy what the build needs into the project's .cargo/config.toml")
 		}
 	}
+}
+
+// changing lists the tables of a configuration that change a build.
+func changing(n *tomldoc.Node) []string {
+	var keys []string
+	for _, k := range []string{"build", "target", "env", "unstable", "profile", "patch", "paths", "include", "source", "registries", "registry"} {
+		if n.Get(k) != nil {
+			keys = append(keys, "["+k+"]")
+		}
+	}
+	return keys
+}
+
+// ConfigAbove is the outermost directory between dir and top whose
+// configuration changes a build of the packages in dir, else dir: in a
+// repository such a file belongs to every clone. The directory that is the
+// user's CARGO_HOME (a home directory can be a repository) does not count.
+func ConfigAbove(r *config.Reader, dir, top string) (string, error) {
+	l, out := configReader{r}, dir
+	for _, d := range config.Parents(dir) {
+		if d == dir || !config.Within(d, top) {
+			continue
+		}
+		if home := filepath.Join(d, ".cargo"); config.IsDir(filepath.Join(home, "registry")) || config.IsDir(filepath.Join(home, "bin")) {
+			continue
+		}
+		plain, suffixed := filepath.Join(d, ".cargo", "config"), filepath.Join(d, ".cargo", "config.toml")
+		for _, path := range []string{plain, suffixed} {
+			if !config.IsFile(path) {
+				continue
+			}
+			n, err := l.TOML(path)
+			if err != nil {
+				return "", l.Fault(err)
+			}
+			if n != nil && len(changing(n)) > 0 {
+				out = d
+			}
+		}
+	}
+	return out, nil
 }
 
 // configReader reads the files of the hierarchy.

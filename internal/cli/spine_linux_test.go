@@ -32,7 +32,13 @@ var epochLine = regexp.MustCompile(`(?m)^source-date-epoch = \d+$`)
 
 // TestSpine runs the scripts that need a toolchain: the whole way of a small
 // project from names to a booted board, and everything that can be wrong on it.
-func TestSpine(t *testing.T) {
+func TestSpine(t *testing.T) { runSpine(t, "testdata/spine") }
+
+// TestProjects runs the scripts of testdata/projects: each has a project with
+// what public projects have, and what espalier does with it as it is.
+func TestProjects(t *testing.T) { runSpine(t, "../../testdata/projects") }
+
+func runSpine(t *testing.T, dir string) {
 	devtest.Long(t, "a toolchain, and compiling core once")
 	store := devtest.Store(t)
 	cmds := scriptCommands()
@@ -40,7 +46,7 @@ func TestSpine(t *testing.T) {
 	cmds["absent"] = func(ts *testscript.TestScript, _ bool, args []string) { look(ts, args, false) }
 	cmds["present"] = func(ts *testscript.TestScript, _ bool, args []string) { look(ts, args, true) }
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/spine",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,

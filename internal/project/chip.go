@@ -39,7 +39,7 @@ func (p *Project) CheckChip() error {
 	case strings.HasPrefix(target.V, "xtensa-"):
 		return fault.New(fault.Usage, target.Origin.Short()+": target "+target.V+" is another chip's; espalier builds for the ESP32-C3 ("+cargo.DefaultTarget+")")
 	}
-	return p.otherChip(pkg)
+	return otherChip(pkg, p.Espalier.Build)
 }
 
 // usesIDF finds a dependency on ESP-IDF in the package or its path
@@ -72,8 +72,8 @@ func (p *Project) reachable(pkg cargo.Package) []cargo.Package {
 
 // otherChip refuses a package whose active features and dependencies name
 // chips, and not this one.
-func (p *Project) otherChip(pkg cargo.Package) error {
-	active := activeFeatures(pkg, p.Espalier.Build)
+func otherChip(pkg cargo.Package, build BuildConfig) error {
+	active := activeFeatures(pkg, build)
 	var other string
 	var at config.Origin
 	found := func(chip string, where config.Origin) bool {

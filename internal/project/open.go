@@ -27,11 +27,14 @@ func Open(dir string, opts Options) (*Project, error) {
 		}
 	}
 	w := o.workspace
-	p := &Project{Workspace: w.Dir, Own: w.Packages, Patches: w.Patches, CargoLock: w.Lock, Root: commonRoot(w)}
+	p := &Project{Workspace: w.Dir, Own: w.Packages, Patches: w.Patches, CargoLock: w.Lock}
+	if p.Root, err = o.root(); err != nil {
+		return nil, err
+	}
 	if err := o.settle(p); err != nil {
 		return nil, err
 	}
-	if p.Root != p.Workspace {
+	if commonRoot(w) != p.Workspace {
 		o.Note(config.Origin{}, "packages outside the workspace's directory: the input tree begins at "+
 			filepath.ToSlash(p.Root)+", and the firmware depends on the relative paths between the packages")
 	}
@@ -83,7 +86,10 @@ func Settings(dir string, opts Options) (*Project, error) {
 	}
 	p := &Project{Root: o.Dir}
 	if w := o.workspace; w != nil {
-		p.Workspace, p.Own, p.Root = w.Dir, w.Packages, commonRoot(w)
+		p.Workspace, p.Own = w.Dir, w.Packages
+		if p.Root, err = o.root(); err != nil {
+			return nil, err
+		}
 	}
 	if err := o.settle(p); err != nil {
 		return nil, err
@@ -125,6 +131,18 @@ func begin(dir string, opts Options) (*opening, error) {
 	}
 	o.layers, err = readLayers(o.Reader, o.workspace, opts)
 	return o, err
+}
+
+// root is the top of the input tree: the directory that all packages share, or
+// the one above it whose .cargo/config.toml is part of the same repository and
+// counts for cargo.
+func (o *opening) root() (string, error) {
+	root := commonRoot(o.workspace)
+	r := findRepository(root)
+	if r == nil {
+		return root, nil
+	}
+	return cargo.ConfigAbove(o.Reader, root, r.top)
 }
 
 // settle selects the package and resolves the settings for it.

@@ -36,7 +36,7 @@ type Options struct {
 // directories; every other path is slash-separated and relative to Root unless
 // it says otherwise.
 type Project struct {
-	Root      string // top of the input tree: workspace root, or the common root with path dependencies outside it
+	Root      string // top of the input tree: workspace root, the common root with path dependencies outside it, or what cargo's configuration above is in
 	Workspace string // directory of the workspace's Cargo.toml, Cargo.lock and espalier.lock
 	Member    string // directory of the package that is built; Workspace while the choice is open
 	WorkDir   string // cargo's working directory: Member, or Workspace when a symbolic link leads to Member

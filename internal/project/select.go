@@ -21,7 +21,7 @@ type selection struct {
 // selectPackage decides which member is built: the one that is named, else the
 // one that contains the directory when it makes a firmware, else the only one
 // that does. A package that depends on the chip's crates is preferred to one
-// that does not, such as an xtask. When several remain, the choice is open.
+// that does not, such as an xtask, and one for this chip to one for another. When several remain, the choice is open.
 func (o *opening) selectPackage() (selection, error) {
 	probe := *o.layers
 	f := o.opts.Flags
@@ -62,6 +62,13 @@ func (o *opening) selectPackage() (selection, error) {
 			if usesChip(w, *p) {
 				firmware = append(firmware, p)
 			}
+		}
+	}
+	// What flags say about features can make any chip's firmware of a package.
+	if !f.AllFeatures && !f.NoDefaultFeatures && len(f.Features) == 0 {
+		own := slices.DeleteFunc(slices.Clone(firmware), func(p *cargo.Package) bool { return otherChip(*p, BuildConfig{}) != nil })
+		if len(own) > 0 {
+			firmware = own
 		}
 	}
 	if len(firmware) > 0 {

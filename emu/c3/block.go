@@ -50,6 +50,9 @@ const (
 	// latch: repeated writes have the effect of the last one: they latch a
 	// counter. Such writes are not part of the trace hash.
 	latch
+	// polled: storage whose reads may be part of a loop that only waits, and of
+	// whose writes only the last value counts.
+	polled
 )
 
 func newBlock(name string, base uint32, table []reg) block {

@@ -66,7 +66,7 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 	case k&known == 0:
 		b.soc.m.Unmodelled(st.name, addr&^3, false, v)
 		b.soc.m.CPU.TimerRead() // storage: polling it can be fast-forwarded
-	case k&clocked != 0:
+	case k&(clocked|polled) != 0:
 		b.soc.m.CPU.TimerRead()
 	}
 	switch size {

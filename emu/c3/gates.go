@@ -38,11 +38,14 @@ func (g gated) write(_, _ uint32)  {}
 func (c *soc) gateClocks() {
 	for _, g := range gates {
 		for _, d := range c.devices {
-			if d.store().name != g.name || c.inert[g.name] {
+			if d.store().name != g.name {
 				continue
 			}
-			on := c.system.get(g.reg)>>g.bit&1 != 0
-			if on {
+			if other := c.instead[g.name]; other != nil {
+				d = other
+			}
+			_, plain := d.(inert)
+			if plain || c.system.get(g.reg)>>g.bit&1 != 0 {
 				c.bus.attach(d)
 			} else {
 				c.bus.attach(gated{d, g.answer})

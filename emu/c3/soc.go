@@ -53,8 +53,8 @@ type soc struct {
 	hmac      *hmac
 	xts       *xtsAES
 	wifi      *wifiMAC
-	devices   []device // every block, in the order of attachment
-	inert     map[string]bool
+	devices   []device          // every block, in the order of attachment
+	instead   map[string]device // what Inert and Track attached for a block
 
 	s struct {
 		Cause uint8 // of a requested reset

@@ -29,14 +29,16 @@ func (b *bus) SpinLoad(addr uint32, size int, _, to uint64) rv32.SpinValue {
 	return rv32.SpinValue{OK: true, Lo: v, Hi: v, Latched: true}
 }
 
-// SpinStore implements rv32.SpinBus: only stores that latch a counter may be
-// repeated.
-func (b *bus) SpinStore(addr uint32, size int, _ uint32, _, _ uint64) bool {
+// SpinStore implements rv32.SpinBus: only stores that latch a counter, or that
+// change nothing, may be repeated.
+func (b *bus) SpinStore(addr uint32, size int, v uint32, _, _ uint64) bool {
 	if addr-periBase >= periEnd-periBase || size != 4 {
 		return false
 	}
 	_, st, off := b.find(addr)
-	return st.kinds[off>>2]&latch != 0
+	// Storing the value that is there again changes nothing, whatever else the
+	// loop does.
+	return st.kinds[off>>2]&latch != 0 || st.kinds[off>>2]&polled != 0 && st.words[off>>2] == v
 }
 
 // spinConstant is the value of a register that only changes at events.

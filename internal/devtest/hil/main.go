@@ -4,8 +4,10 @@
 //
 //	go run ./internal/devtest/hil -rom ROM.elf -bootloader BOOT.bin [-j 2] [-run REGEXP] [-v] ELF...
 //
-// With -inert each test also runs on a board whose named blocks are plain
-// memory: a test that passes there shows nothing about the block.
+// With -inert the named blocks are plain memory while a test runs: a test that
+// passes there shows nothing about the block. With -worlds each test that passes
+// runs again in worlds in which it should not (worlds.go), and -table writes
+// what that shows as a table.
 package main
 
 import (
@@ -44,6 +46,7 @@ type options struct {
 	engine          rv32.Engine
 	jumper, sensor  bool
 	fresh           bool
+	worlds          []string
 }
 
 func run() error {
@@ -57,6 +60,8 @@ func run() error {
 	fresh := flag.Bool("fresh", false, "boot a board for each test")
 	open := flag.Bool("no-jumper", false, "do not join GPIO2 and GPIO3, as the tests need it")
 	bare := flag.Bool("no-sensor", false, "do not attach the BMP180 that the tests need on GPIO4 and GPIO5")
+	worlds := flag.String("worlds", "", "run each test that passes again in these worlds, separated by commas: "+strings.Join(brokenWorlds, ", ")+", blocks")
+	table := flag.String("table", "", "with -worlds: write the table of docs/chip.md to this file")
 	limit := flag.Duration("timeout", 20*time.Minute, "of wall time")
 	flag.Parse()
 	var o options
@@ -69,6 +74,9 @@ func run() error {
 	}
 	if o.match, err = regexp.Compile(*match); err != nil {
 		return err
+	}
+	if *worlds != "" {
+		o.worlds = strings.Split(*worlds, ",")
 	}
 	if *inert != "" {
 		o.inert = strings.Split(*inert, ",")
@@ -90,13 +98,18 @@ func run() error {
 		})
 	}
 	wg.Wait()
-	return summary(reports)
+	summary(reports)
+	if *table == "" {
+		return nil
+	}
+	return os.WriteFile(*table, []byte(worldTable(reports)), 0o666)
 }
 
 // report is what became of one program.
 type report struct {
 	name    string
 	results []fwtest.Result
+	worlds  map[string]map[string]bool // world, test: it passes there, too
 	err     error
 	wall    time.Duration
 }
@@ -115,30 +128,59 @@ func (o *options) program(ctx context.Context, path string) (rep report) {
 		rep.err = err
 		return rep
 	}
-	p := &fwtest.Program{Name: rep.name, ELF: file, Flash: flash.Merged(), ROM: o.rom}
-	r := fwtest.Runner{Fresh: o.fresh, Bed: func() (testbed.Config, error) {
-		cfg := testbed.Config{Network: testbed.None, Board: emu.Config{Engine: o.engine}}
-		if o.jumper {
-			cfg.Parts = append(cfg.Parts, jumper{2, 3})
-		}
-		if o.sensor {
-			cfg.Parts = append(cfg.Parts, &parts.BMP180{SDA: 4, SCL: 5, Celsius: 20, Pascals: 101_325})
-		}
-		return cfg, nil
-	}}
-	if len(o.inert) > 0 {
-		r.Prepare = func(b *emu.Board) error { return b.Inert(o.inert...) }
-	}
-	if rep.err = r.Load(ctx, p); rep.err != nil {
-		return rep
-	}
-	jobs, _ := fwtest.Filter{}.Select([]*fwtest.Program{p})
-	jobs = slices.DeleteFunc(jobs, func(j fwtest.Job) bool { return !o.match.MatchString(rep.name + "/" + j.Test.Name) })
-	rep.err = r.Run(ctx, jobs, func(res fwtest.Result) { rep.results = append(rep.results, res) })
+	w := o.runner(fwtest.Program{Name: rep.name, ELF: file, Flash: flash.Merged(), ROM: o.rom}, o.jumper, o.sensor, o.inert)
+	all := func(j fwtest.Job) bool { return o.match.MatchString(rep.name + "/" + j.Test.Name) }
+	rep.results, rep.err = w.run(ctx, all, nil)
 	if o.verbose {
 		rep.print()
 	}
+	if len(o.worlds) > 0 && rep.err == nil {
+		rep.err = o.breakWorlds(ctx, w.program, &rep)
+	}
 	return rep
+}
+
+// runner runs the tests of a program on a board with or without what they need on
+// its pins, some of whose blocks may be inert.
+type runner struct {
+	fwtest.Runner
+	program fwtest.Program
+}
+
+func (o *options) runner(p fwtest.Program, jumped, sensor bool, inert []string) *runner {
+	r := &runner{program: p}
+	r.Fresh = o.fresh
+	r.Bed = func() (testbed.Config, error) {
+		cfg := testbed.Config{Network: testbed.None, Board: emu.Config{Engine: o.engine}}
+		if jumped {
+			cfg.Parts = append(cfg.Parts, jumper{2, 3})
+		}
+		if sensor {
+			cfg.Parts = append(cfg.Parts, &parts.BMP180{SDA: 4, SCL: 5, Celsius: 20, Pascals: 101_325})
+		}
+		return cfg, nil
+	}
+	if len(inert) > 0 {
+		r.Prepare = func(b *emu.Board) error { return b.Inert(inert...) }
+	}
+	return r
+}
+
+// run runs the tests that match, in order. Their timeouts may be others, by name.
+func (r *runner) run(ctx context.Context, match func(fwtest.Job) bool, timeouts map[string]time.Duration) (results []fwtest.Result, err error) {
+	p := r.program
+	if err := r.Load(ctx, &p); err != nil {
+		return nil, err
+	}
+	jobs, _ := fwtest.Filter{}.Select([]*fwtest.Program{&p})
+	jobs = slices.DeleteFunc(jobs, func(j fwtest.Job) bool { return !match(j) })
+	for i := range jobs {
+		if t, ok := timeouts[jobs[i].Test.Name]; ok {
+			jobs[i].Test.Timeout = t
+		}
+	}
+	err = r.Run(ctx, jobs, func(res fwtest.Result) { results = append(results, res) })
+	return results, err
 }
 
 // jumper joins two pins.
@@ -160,7 +202,7 @@ func (r *report) print() {
 	}
 }
 
-func summary(reports []report) error {
+func summary(reports []report) {
 	passed, total := 0, 0
 	for _, r := range reports {
 		n := 0
@@ -177,5 +219,4 @@ func summary(reports []report) error {
 		fmt.Println()
 	}
 	fmt.Printf("%-28s %3d/%-3d\n", "total", passed, total)
-	return nil
 }

@@ -2,6 +2,7 @@ package chip
 
 import (
 	"context"
+	"fmt"
 
 	"espalier.dev/espalier/rv32"
 )
@@ -96,9 +97,16 @@ func (m *Machine) loop(ctx context.Context, st *Stops, start Time, begun uint64)
 	}
 }
 
+// maxEvents is the number of events between two instructions from which on they
+// cannot be the guest's doing: a device keeps setting a deadline that has passed.
+const maxEvents = 10_000_000
+
 // settle does what is due between two instructions.
 func (m *Machine) settle() {
-	for {
+	for events := 0; ; events++ {
+		if events == maxEvents {
+			panic(fmt.Sprintf("%d events at %ss without time passing, the next of timer %d", events, m.Now(), m.timers.first()))
+		}
 		if m.period != 0 {
 			m.applyPeriod()
 		}

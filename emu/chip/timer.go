@@ -75,6 +75,15 @@ func (q *timers) next() Time {
 	return q.heap[0].when
 }
 
+// first returns the number of the timer with the earliest deadline, -1 when all
+// are stopped.
+func (q *timers) first() int {
+	if len(q.heap) == 0 {
+		return -1
+	}
+	return q.heap[0].id
+}
+
 // pop removes and returns the first timer that is due at now, or nil.
 func (q *timers) pop(now Time) *Timer {
 	if len(q.heap) == 0 || q.heap[0].when > now {

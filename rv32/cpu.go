@@ -22,6 +22,12 @@ type CSRBus interface {
 	StoreCSR(n uint16, v uint32) (ok bool)
 }
 
+// FetchBus is a Bus that records where code could not be fetched, before the
+// exception (cause 1).
+type FetchBus interface {
+	FetchFault(addr uint32)
+}
+
 // Engine is an execution engine.
 type Engine uint8
 
@@ -114,13 +120,14 @@ type CPU struct {
 	ucount              counterMode
 	counting            bool // the running engine counts events
 
-	bus     Bus
-	csrBus  CSRBus
-	spinBus SpinBus
-	engine  Engine
-	slab    slab
-	spin    spinState
-	noSpin  bool
+	bus      Bus
+	csrBus   CSRBus
+	fetchBus FetchBus
+	spinBus  SpinBus
+	engine   Engine
+	slab     slab
+	spin     spinState
+	noSpin   bool
 
 	breaks   map[uint32]bool
 	passed   uint64 // cycle and address of a reported breakpoint that may be passed
@@ -148,6 +155,7 @@ func New(cfg Config) *CPU {
 		c.bus = nothing{}
 	}
 	c.csrBus, _ = cfg.Bus.(CSRBus)
+	c.fetchBus, _ = cfg.Bus.(FetchBus)
 	c.spinBus, _ = cfg.Bus.(SpinBus)
 	c.mem.init(&c.attn)
 	c.Reset(0)

@@ -18,6 +18,9 @@ const (
 // exception ends the instruction at c.pc with a trap, which takes the
 // instruction's cycle.
 func (c *CPU) exception(cause, value uint32) {
+	if cause == CauseFetch && c.fetchBus != nil {
+		c.fetchBus.FetchFault(value)
+	}
 	c.enter(cause, value, c.csr.Mtvec&^3)
 	c.cycles++
 	c.trapped = true

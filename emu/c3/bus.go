@@ -55,11 +55,14 @@ func (b *bus) find(addr uint32) (device, *block, uint32) {
 // of it.
 func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 	if addr-periBase >= periEnd-periBase {
-		return 0, b.outside(addr)
+		return b.outside(addr, size, false, 0)
 	}
 	d, st, off := b.find(addr &^ 3)
 	if b.soc.assist.pif != 0 {
 		b.soc.assist.peripheral(addr, false)
+	}
+	if b.soc.sensitive.refuses && !b.soc.sensitive.peripheral(addr, size, false) {
+		return 0, true
 	}
 	v := d.read(off)
 	switch k := st.kinds[off>>2]; {
@@ -82,9 +85,13 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 // the register, without the side effects of reading it.
 func (b *bus) Store(addr uint32, size int, v uint32) bool {
 	if addr-periBase >= periEnd-periBase {
-		return b.outside(addr)
+		_, ok := b.outside(addr, size, true, v)
+		return ok
 	}
 	d, st, off := b.find(addr &^ 3)
+	if b.soc.sensitive.refuses && !b.soc.sensitive.peripheral(addr, size, true) {
+		return true
+	}
 	switch size {
 	case 1:
 		shift := addr & 3 * 8
@@ -107,13 +114,23 @@ func (b *bus) Store(addr uint32, size int, v uint32) bool {
 	return true
 }
 
-// outside is an access outside of memory and peripherals: a fault. In a flash
-// window the cache records it.
-func (b *bus) outside(addr uint32) bool {
+// outside is an access outside of peripherals: to memory that its page does not
+// permit as a whole, or a fault. In a flash window the cache records it.
+func (b *bus) outside(addr uint32, size int, store bool, v uint32) (uint32, bool) {
 	if addr-iromBase < windowSize || addr-dromBase < windowSize {
-		b.soc.extmem.fault(addr)
+		b.soc.extmem.fault(addr, store)
+		return 0, false
 	}
-	return false
+	return b.soc.sensitive.access(addr, size, store, v)
+}
+
+// FetchFault implements rv32.FetchBus.
+func (b *bus) FetchFault(addr uint32) {
+	if addr-iromBase < windowSize || addr-dromBase < windowSize {
+		b.soc.extmem.fault(addr, false)
+		return
+	}
+	b.soc.sensitive.fetch(addr)
 }
 
 // hole is peripheral space without a block. It behaves as storage and every

@@ -33,7 +33,7 @@ var chipCoverage = []coverage{
 	{[]string{"GPIO_SD"}, levelModelled, "four sigma-delta channels", ""},
 	{[]string{"LEDC"}, levelModelled, "four timers, six channels, fades", ""},
 	{[]string{"RMT"}, levelModelled, "two transmit and two receive channels", ""},
-	{[]string{"EXTMEM", "MMU_TABLE"}, levelPartial, "enable and shut bits, MMU table, fault record and interrupt, decryption of flash",
+	{[]string{"EXTMEM", "MMU_TABLE"}, levelPartial, "enable and shut bits, MMU table, record and interrupts of faults and of accesses to a shut window, decryption of flash",
 		"there is no cached copy of flash: lock, preload and counters have no effect, nor have permissions"},
 	{[]string{"SPI0"}, levelStorage, "the cache reads the flash directly", ""},
 	{[]string{"SPI1"}, levelPartial, "commands to the flash, user transactions, cipher text of the manual encryption",
@@ -58,7 +58,8 @@ var chipCoverage = []coverage{
 	{[]string{"APB_CTRL"}, levelPartial, "seeded random numbers", "the rest is storage"},
 	{[]string{"ANA_I2C"}, levelPartial, "the synthesizer's channel, calibration of the ADC", "the rest is storage"},
 	{[]string{"ASSIST_DEBUG"}, levelPartial, "recording of the program counter, monitors of regions and of the stack pointer", "log of the bus"},
-	{[]string{"SENSITIVE"}, levelStorage, "values after reset and locks as written", "permissions are not enforced"},
+	{[]string{"SENSITIVE"}, levelPartial, "permissions of SRAM, RTC memory, peripherals and DMA, monitors and their interrupts, locks",
+		"world 1, regions of peripherals, the monitor of narrow accesses, permissions of the ROM; exact to 4 KiB for code"},
 	{[]string{"WIFI_MAC", "WIFI_MAC_PLCP", "WIFI_MAC_WDEV"}, levelPartial, "receive ring, transmit slots, address filter, key slots with CCMP, " +
 		"TSF and TBTT interrupts", "rate tables are storage"},
 	{[]string{"FE", "FE2", "NRX", "BB", "UNDOCUMENTED_60011000"}, levelPartial, "calibration completes at once", "the radio itself: signal quality is set by the user"},

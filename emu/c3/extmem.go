@@ -17,6 +17,9 @@ const (
 	exIlgEna      = 0x78
 	exIlgClr      = 0x7c
 	exIlgSt       = 0x80
+	exAcsEna      = 0x84
+	exAcsClr      = 0x88
+	exAcsSt       = 0x8c
 	exMMUFault    = 0xa0
 	exMMUFaultVA  = 0xa4
 	exCacheState  = 0xb0
@@ -26,6 +29,13 @@ const (
 	exShutDbus    = 1 << 1
 	exMMUFaultBit = 1 << 5
 	exIlgAll      = 1<<9 - 1
+
+	// Bits of the CORE0_ACS_CACHE_INT registers.
+	exAcsIbusShut  = 1 << 0
+	exAcsIbusWrite = 1 << 1
+	exAcsDbusShut  = 1 << 3
+	exAcsDbusWrite = 1 << 5
+	exAcsAll       = 1<<6 - 1
 )
 
 // The flash windows, TRM 3.3.3. One table of 128 entries serves both: the
@@ -50,9 +60,11 @@ type extmem struct {
 	mmu   mmu
 	crypt flashView
 	line  *line
+	acs   *line
 	s     struct {
 		IbusOpen, DbusOpen bool
 		Fault              uint32 // ILG_INT_ST
+		Access             uint32 // CORE0_ACS_CACHE_INT_ST
 	}
 }
 
@@ -65,7 +77,7 @@ type mmu struct {
 func newExtmem(c *soc) *extmem {
 	x := &extmem{soc: c}
 	x.crypt.cache = x
-	x.line = c.intc.source(srcCacheIA)
+	x.line, x.acs = c.intc.source(srcCacheIA), c.intc.source(srcCacheAccess)
 	x.block = newBlock("EXTMEM", 0x600c4000, []reg{
 		{exCtrl, "ICACHE_CTRL", 0}, {exCtrl1, "ICACHE_CTRL1", 3}, {0x08, "ICACHE_TAG_POWER_CTRL", 5}, {0x0c, "ICACHE_PRELOCK_CTRL", 0},
 		{0x10, "ICACHE_PRELOCK_SCT0_ADDR", 0}, {0x14, "ICACHE_PRELOCK_SCT1_ADDR", 0}, {0x18, "ICACHE_PRELOCK_SCT_SIZE", 0},
@@ -119,7 +131,15 @@ func (x *extmem) write(off, v uint32) {
 			x.set(exMMUFaultVA, 0)
 		}
 		return
-	case exCacheState, exIlgSt, exMMUFault, exMMUFaultVA, 0x8c, 0x90, 0x94, 0x98, 0x9c:
+	case exAcsEna:
+		x.block.write(off, v&exAcsAll)
+		x.update()
+		return
+	case exAcsClr:
+		x.s.Access &^= v
+		x.update()
+		return
+	case exCacheState, exIlgSt, exMMUFault, exMMUFaultVA, exAcsSt, 0x90, 0x94, 0x98, 0x9c:
 		return
 	}
 	x.block.write(off, v)
@@ -129,8 +149,11 @@ func (x *extmem) write(off, v uint32) {
 }
 
 func (x *extmem) read(off uint32) uint32 {
-	if off == exIlgSt {
+	switch off {
+	case exIlgSt:
 		return x.s.Fault
+	case exAcsSt:
+		return x.s.Access
 	}
 	return x.block.read(off)
 }
@@ -179,21 +202,43 @@ func (x *extmem) remap() {
 	}
 }
 
-// fault records an access to a window that shows nothing there.
-func (x *extmem) fault(addr uint32) {
+// fault records an access to a window: a store, which the cache never takes, one
+// while the window is shut, or one that the MMU table maps to nothing.
+func (x *extmem) fault(addr uint32, store bool) {
+	open, bit := x.s.IbusOpen, uint32(exAcsIbusShut)
+	if addr-dromBase < windowSize {
+		open, bit = x.s.DbusOpen, exAcsDbusShut
+	}
+	entry := x.mmu.words[addr&(windowSize-1)/mmuPage]
+	switch {
+	case store && bit == exAcsIbusShut:
+		bit = exAcsIbusWrite
+	case store:
+		bit = exAcsDbusWrite
+	}
+	if store || !open {
+		x.s.Access |= bit
+		x.update()
+	}
+	if !open || entry&mmuInvalid == 0 {
+		return
+	}
 	x.s.Fault |= exMMUFaultBit
-	x.set(exMMUFault, x.mmu.words[addr&(windowSize-1)/mmuPage])
+	x.set(exMMUFault, entry)
 	x.set(exMMUFaultVA, addr)
 	x.update()
 }
 
-// update drives the interrupt of faults, CACHE_IA.
-func (x *extmem) update() { x.line.set(x.s.Fault&x.get(exIlgEna) != 0) }
+// update drives the interrupts of faults, CACHE_IA and CACHE_CORE0_ACS.
+func (x *extmem) update() {
+	x.line.set(x.s.Fault&x.get(exIlgEna) != 0)
+	x.acs.set(x.s.Access&x.get(exAcsEna) != 0)
+}
 
 // reset leaves the MMU table as it is: it is memory, software clears it.
 func (x *extmem) reset() {
 	x.block.reset()
-	x.s.Fault = 0
+	x.s.Fault, x.s.Access = 0, 0
 	x.update()
 	x.open()
 	x.crypt.update()

@@ -213,6 +213,8 @@ func TestSPIUserCommands(t *testing.T) {
 func TestCacheFaultInterrupt(t *testing.T) {
 	c := newTestChip(t, emu.Config{})
 	high := func() bool { return c.r(0x600c20fc)>>(srcCacheIA-32)&1 != 0 }
+	c.w(0x600c4000+exCtrl, exEnable)
+	c.w(0x600c4000+exCtrl1, 0)
 	c.bus.Load(dromBase+0x1234, 4)
 	if high() {
 		t.Error("raised without being enabled")

@@ -115,6 +115,15 @@ func (g *gdma) written(addr, n uint32) {
 	g.soc.m.CPU.Memory().Written(g.soc.sram1, addr-sram1Data, n)
 }
 
+// peripheral returns whom the list serves, dmaPeripherals for a copy from memory
+// to memory.
+func (l *dmaList) peripheral() dmaPeripheral {
+	if l.channel.in.get(gdConf0)&gdMemTrans != 0 {
+		return dmaPeripherals
+	}
+	return dmaPeripheral(l.get(gdPeriSel))
+}
+
 func (l *dmaList) start(addr uint32) {
 	last := l.s
 	l.s = dmaListState{Run: true, Cur: addr, EOF: last.EOF, EOF2: last.EOF2}
@@ -243,7 +252,11 @@ func (o *dmaOut) pull(p []byte) (n int, eof bool) {
 			return n, false
 		}
 		k := min(o.bytes()-s.Pos, uint32(len(p)-n))
-		copy(p[n:], o.dma.memory(s.Buf+s.Pos, k))
+		if o.dma.soc.sensitive.dma(o.peripheral(), s.Buf+s.Pos, k, false) {
+			copy(p[n:], o.dma.memory(s.Buf+s.Pos, k))
+		} else {
+			clear(p[n : n+int(k)])
+		}
 		n, s.Pos = n+int(k), s.Pos+k
 		if s.Pos < o.bytes() {
 			return n, false
@@ -316,8 +329,10 @@ func (i *dmaIn) end(p []byte, eof, damaged bool) (n int) {
 			return n
 		}
 		k := min(i.bytes()-s.Pos, uint32(len(p)-n))
-		copy(i.dma.memory(s.Buf+s.Pos, k), p[n:])
-		i.dma.written(s.Buf+s.Pos, k)
+		if i.dma.soc.sensitive.dma(i.peripheral(), s.Buf+s.Pos, k, true) {
+			copy(i.dma.memory(s.Buf+s.Pos, k), p[n:])
+			i.dma.written(s.Buf+s.Pos, k)
+		}
 		n, s.Pos = n+int(k), s.Pos+k
 		if s.Pos == i.bytes() {
 			i.done(eof && n == len(p), damaged)

@@ -38,6 +38,8 @@ const (
 	srcSHA            = 49
 	srcFromCPU0       = 50
 	srcAssistDebug    = 54
+	srcDMAPMS         = 55 // and IRAM0, DRAM0, PIF
+	srcCacheAccess    = 61
 	sources           = 62
 	lines             = 32
 	regSourceStatus0  = 0xf8

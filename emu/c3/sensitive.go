@@ -1,9 +1,8 @@
 package c3
 
-// newSensitive returns SENSITIVE, TRM 14: permission control for buses and DMA.
-// Configuration is stored, with the values after reset, and not enforced.
-func newSensitive() *storage {
-	return &storage{newBlock("SENSITIVE", 0x600c1000, []reg{
+// sensitiveRegs are the registers of SENSITIVE with their values after reset.
+func sensitiveRegs() []reg {
+	return []reg{
 		{0x000, "ROM_TABLE_LOCK", 0x0}, {0x004, "ROM_TABLE", 0x0}, {0x008, "PRIVILEGE_MODE_SEL_LOCK", 0x0},
 		{0x00c, "PRIVILEGE_MODE_SEL", 0x0}, {0x010, "APB_PERIPHERAL_ACCESS_0", 0x0},
 		{0x014, "APB_PERIPHERAL_ACCESS_1", 0x1}, {0x018, "INTERNAL_SRAM_USAGE_0", 0x0},
@@ -52,5 +51,5 @@ func newSensitive() *storage {
 		{0x15c, "BACKUP_BUS_PMS_CONSTRAIN_4", 0xf3fc}, {0x160, "BACKUP_BUS_PMS_MONITOR_0", 0x0},
 		{0x164, "BACKUP_BUS_PMS_MONITOR_1", 0x3}, {0x168, "BACKUP_BUS_PMS_MONITOR_2", 0x0},
 		{0x16c, "BACKUP_BUS_PMS_MONITOR_3", 0x0}, {0x170, "CLOCK_GATE", 0x1}, {0xffc, "DATE", 0x2010200},
-	})}
+	}
 }

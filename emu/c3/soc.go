@@ -41,7 +41,7 @@ type soc struct {
 	ledc      *ledc
 	sdm       *sdm
 	assist    *assistDebug
-	sensitive *storage
+	sensitive *sensitive
 	system    *system
 	extmem    *extmem
 	gdma      *gdma
@@ -129,7 +129,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.extmem = newExtmem(c)
 	c.gdma = newGDMA(c)
 	spi0, spi1 := newSPIMem(c, 0, 0x60003000, nil), newSPIMem(c, 1, 0x60002000, c.flash)
-	c.assist, c.sensitive = newAssistDebug(c), newSensitive()
+	c.assist, c.sensitive = newAssistDebug(c), newSensitive(c)
 	hash, adc, ctrl := newSHA(c), newSARADC(c), newAPBCtrl(cfg.Seed)
 	c.spi2 = newSPI2(c)
 	c.hmac, c.xts = newHMAC(c), newXTSAES(c)

@@ -107,6 +107,7 @@ emulated one.`,
 		cmd.Flags().BoolP("help", "h", false, "explain this verb")
 		cmd.GroupID = v.group
 		cmd.DisableFlagsInUseLine = true
+		completeFlags(a, cmd)
 		root.AddCommand(cmd)
 	}
 	setHelp(root, func() int { return a.ui.Width(ui.Stdout) })

@@ -68,6 +68,7 @@ rust-toolchain.toml adds it to the next espalier lock. ` + checkText + exits(fau
 func (o *checkOptions) addFlags(cmd *cobra.Command) {
 	o.work.addFlags(cmd.Flags())
 	cmd.Flags().StringVar(&o.format, "message-format", "human", "print messages in the `FORMAT` of cargo: "+strings.Join(messageFormats(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("message-format", oneOf(messageFormats()))
 }
 
 // check checks the chosen firmware, or every binary of the package.

@@ -1,9 +1,15 @@
 package cli
 
 import (
+	"io"
+	"strings"
+
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/complete"
+	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/serial"
 )
 
 func shells() []string { return []string{"bash", "zsh", "fish", "powershell"} }
@@ -22,7 +28,16 @@ func newCompletion(a *app) *cobra.Command {
 			root, w := cmd.Root(), a.ui.Writer(ui.Stdout)
 			switch names[0] {
 			case "bash":
-				return root.GenBashCompletionV2(w, true)
+				var script strings.Builder
+				if err := root.GenBashCompletionV2(&script, true); err != nil {
+					return err
+				}
+				text, err := complete.Bash(script.String(), root.Name())
+				if err != nil {
+					return err
+				}
+				_, err = io.WriteString(w, text)
+				return err
 			case "zsh":
 				return root.GenZshCompletion(w)
 			case "fish":
@@ -32,5 +47,40 @@ func newCompletion(a *app) *cobra.Command {
 			}
 			return unknownValue("completion", names[0], shells())
 		},
+	}
+}
+
+// oneOf completes a flag that has one of the values.
+func oneOf(values []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		return complete.Matching(values, typed), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeFlags offers values for the flags of a verb.
+func completeFlags(a *app, cmd *cobra.Command) {
+	find := complete.Finder{Ports: serial.List, Open: func() (*project.Project, error) {
+		if err := completeGlobals(&a.global, a.lookup); err != nil {
+			return nil, err
+		}
+		o := a.projectOptions(project.Flags{})
+		if f := cmd.Flags().Lookup("package"); f != nil {
+			o.Package = f.Value.String()
+		}
+		return project.Open(a.projectDir(), o)
+	}}
+	for _, name := range complete.Flags() {
+		if f := cmd.Flags().Lookup(name); f == nil || f.Value.Type() == "bool" {
+			continue
+		}
+		_ = cmd.RegisterFlagCompletionFunc(name, func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+			return find.Values(name, typed), cobra.ShellCompDirectiveNoFileComp
+		})
+	}
+	for _, name := range []string{"project", "store", "out"} {
+		_ = cmd.MarkFlagDirname(name)
+	}
+	if cmd.ValidArgsFunction == nil && len(cmd.ValidArgs) == 0 && !strings.Contains(cmd.Use, " ") {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
 	}
 }

@@ -43,9 +43,7 @@ ordinary cargo project; espalier build and espalier run work in it as it is.` + 
 	cmd.Flags().StringVar(&o.Template, "template", "hello", "start from `TEMPLATE`")
 	cmd.Flags().StringVar(&o.Name, "name", "", "call the package `NAME` instead of after the directory")
 	cmd.Flags().BoolVar(&o.List, "list", false, "print the names of all templates")
-	_ = cmd.RegisterFlagCompletionFunc("template", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return templates.Names(), cobra.ShellCompDirectiveNoFileComp
-	})
+	_ = cmd.RegisterFlagCompletionFunc("template", oneOf(templates.Names()))
 	return cmd
 }
 

@@ -81,6 +81,7 @@ crates of the espalier.lock here or above say which static library a symbol is o
 		},
 	}
 	cmd.Flags().StringVar(&by, "by", "crate", "what a row is: "+strings.Join(size.Views, ", "))
+	_ = cmd.RegisterFlagCompletionFunc("by", oneOf(size.Views))
 	cmd.Flags().IntVar(&top, "top", 0, "show only the `N` largest rows")
 	cmd.Flags().BoolVar(&record, "record", false, "record the sizes in espalier.size, for [budget], instead")
 	cmd.Flags().StringVar(&page, "html", "", "write a treemap to `FILE` instead")

@@ -3,6 +3,7 @@ package project
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/config"
@@ -206,6 +207,9 @@ func toolchainPlace(r *config.Reader, t cargo.Toolchain) string {
 func checkProfile(r *config.Reader, p *Project, w *cargo.Workspace) error {
 	names := []string{"dev", "release", "test", "bench"}
 	names = append(append(names, w.Profiles...), p.Cargo.Profiles...)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	p.Profiles = names
 	for _, n := range names {
 		if n == p.Profile {
 			return nil

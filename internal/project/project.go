@@ -60,6 +60,8 @@ type Project struct {
 	Example string // or --example
 	Profile string // "release" unless asked otherwise
 
+	Profiles []string // the names that Profile can have: cargo's own and those of the manifest and the configuration
+
 	Notes []config.Note // parent configuration that does not apply, both toolchain files, ...
 
 	candidates []string // names of the packages that can be the firmware

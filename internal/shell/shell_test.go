@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"espalier.dev/espalier/internal/devtest"
 )
 
 // The test program is also the shell and its utilities, as espalier is.
@@ -39,6 +41,7 @@ func start(t *testing.T, dir, text string, env ...string) (cmd *exec.Cmd, stdout
 
 // TestScript compares scripts with the system's shell: output and exit status.
 func TestScript(t *testing.T) {
+	posix := devtest.Tool(t, "sh")
 	dir := t.TempDir()
 	for name, text := range map[string]string{"f 1": "one\ntwo\n", "a.rs": "", "b.rs": "", ".hidden.rs": "", "x*y": "star\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
@@ -62,7 +65,7 @@ func TestScript(t *testing.T) {
 		"export Y=2; sh -c 'echo $Y'; unset Y; sh -c 'echo [$Y]'", "echo a # comment\n# another\necho b", "echo a \\\n  b", "echo \"a\nb\"", "echo a;\n\n  echo b\n",
 		"true &&\n echo next", "echo x |\n cat", "echo a#b '#' \"#\"", "HOME=/h; echo ~ ~/x x~ '~'", "> made; test -f made; echo $?", "printf %s \"a\\\"b\\\\c\\d\\$e\"",
 	} {
-		sh := exec.Command("sh")
+		sh := exec.Command(posix)
 		sh.Dir, sh.Stdin = dir, strings.NewReader(text)
 		want, _ := sh.Output()
 		cmd, out, errs := start(t, dir, text)

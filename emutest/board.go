@@ -12,6 +12,7 @@ import (
 	"espalier.dev/espalier/emu/testbed"
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/monitor"
 )
 
@@ -30,6 +31,7 @@ type Board struct {
 	keep    keeper
 	pins    []emu.PinChange
 	failed  bool
+	player  *scenario.Player // nil: no scenario
 }
 
 // New returns a board with power on, before its first instruction. The board is
@@ -73,8 +75,16 @@ func open(t testing.TB, opts []Option) (*Board, error) {
 			c.bed.Capture = &b.keep.capture
 		}
 	}
+	if c.scenario != nil {
+		b.player = c.scenario.Play()
+		c.bed.Parts = append(c.bed.Parts, b.player.Parts()...)
+		b.out.also = b.player.Line
+	}
 	if b.bed, err = testbed.New(c.bed); err != nil {
 		return nil, err
+	}
+	if b.player != nil {
+		b.player.Start(0, b.bed.AccessPoint, c.bed.Faults)
 	}
 	for _, pins := range c.joined {
 		for _, other := range pins[min(1, len(pins)):] {
@@ -151,6 +161,15 @@ func (b *Board) Now() time.Duration { return b.bed.Board.Now() }
 func (b *Board) Run(d time.Duration) emu.Result {
 	b.t.Helper()
 	return b.run(b.Now()+d, func() bool { return false })
+}
+
+// Play lets guest time pass until the last step of the scenario.
+func (b *Board) Play() {
+	b.t.Helper()
+	if b.player == nil {
+		b.t.Fatal("emutest: no scenario: want the option Scenario")
+	}
+	b.wait(conditionStep, "the scenario has not ended", b.player.Done)
 }
 
 // Send sends text to the firmware's serial input: UART0, or USB-Serial-JTAG with

@@ -232,3 +232,21 @@ func TestParallel(t *testing.T) {
 		t.Errorf("%s\n%s", a, b)
 	}
 }
+
+func TestScenario(t *testing.T) {
+	hello := built(t, "hello")
+	b := emutest.New(t, emutest.Firmware(hello), emutest.NoWiFi(), emutest.Scenario("wire 2 3\npin 2 high\nexpect pin 3 high\nexpect \"2nd stage bootloader\"\n"))
+	b.Play()
+	for _, tc := range []struct{ name, text, want string }{
+		{"a step that fails", "expect \"no such text\" within 100ms\n", `scenario:1:1: no line with "no such text" within 100ms`},
+		{"a step that is not reached", "wait 20s\n", "scenario:1:1: not reached: wait"},
+		{"not a scenario", "dance\n", `scenario:1:1: unknown statement "dance"`},
+	} {
+		failed, text := failing(t, func(t testing.TB) {
+			emutest.New(t, emutest.Firmware(hello), emutest.NoWiFi(), emutest.Scenario(tc.text)).Run(200 * time.Millisecond)
+		})
+		if !failed || !strings.Contains(text, tc.want) {
+			t.Errorf("%s: failed %v: %s", tc.name, failed, text)
+		}
+	}
+}

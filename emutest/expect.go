@@ -127,10 +127,20 @@ func (b *Board) run(end time.Duration, stop func() bool) emu.Result {
 		if at, ok := b.monitor.NextTick(); ok {
 			until = min(until, max(at, b.Now()+time.Microsecond))
 		}
+		if b.player != nil {
+			if at, ok := b.player.Next(b.Now()); ok {
+				until = min(until, at)
+			}
+		}
 		res := board.Run(b.t.Context(), emu.Limit(until-b.Now()), emu.UntilOutput(func(emu.Output) bool { return stop() }))
 		now := b.Now()
 		b.monitor.Tick(now)
 		b.monitor.Flush(now)
+		if b.player != nil {
+			if err := b.player.Advance(board); err != nil {
+				b.fail(err.Error(), res)
+			}
+		}
 		res.Elapsed, res.Instructions = now-begin, res.Instructions+sum.Instructions
 		res.Resets = append(sum.Resets, res.Resets...)
 		if res.Reason != emu.StopLimit || now >= end || stop() {

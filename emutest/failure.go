@@ -109,6 +109,11 @@ func keepsArtifacts() bool {
 // close writes the artefacts and closes the board.
 func (b *Board) close() {
 	b.t.Helper()
+	if b.player != nil && !b.t.Failed() {
+		if err := b.player.Pending(); err != nil {
+			b.t.Errorf("emutest: %v", err)
+		}
+	}
 	_, err := b.bed.Finish(b.bed.Board)
 	if e := b.bed.Close(); err == nil {
 		err = e

@@ -10,6 +10,7 @@ import (
 	"espalier.dev/espalier/emu/faults"
 	"espalier.dev/espalier/emu/testbed"
 	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/rv32"
 )
 
@@ -29,6 +30,7 @@ type config struct {
 	files     chipPaths
 	timeout   time.Duration
 	artifacts string
+	scenario  *scenario.Scenario
 }
 
 // Firmware boots the firmware of an ELF file. The path is relative to the
@@ -85,6 +87,17 @@ func Join(pins ...int) Option {
 // Parts attaches parts, before the board starts.
 func Parts(parts ...emu.Part) Option {
 	return func(c *config) error { c.bed.Parts = append(c.bed.Parts, parts...); return nil }
+}
+
+// Scenario attaches the parts of a scenario and performs its steps while guest
+// time passes, see docs/testing.md for the statements. A step that fails fails the
+// test, and so does one that was not reached at its end; Play waits for the last
+// one. The text is the content of a file, or literal.
+func Scenario(text string) Option {
+	return func(c *config) (err error) {
+		c.scenario, err = scenario.Parse("scenario", []byte(text))
+		return err
+	}
 }
 
 // WiFi sets the name and the WPA2 passphrase of the access point; an empty

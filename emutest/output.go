@@ -9,7 +9,8 @@ import (
 type output struct {
 	lines   []outputLine
 	reports []*monitor.Report
-	changed bool // since it was last cleared
+	also    func(text string) // receives each line; may be nil
+	changed bool              // since it was last cleared
 
 	// Expect continues in this line, after this many bytes of its text.
 	line, offset int
@@ -26,6 +27,9 @@ type outputLine struct {
 // follows it, become one.
 func (o *output) Line(l monitor.Line) {
 	o.changed = true
+	if o.also != nil {
+		o.also(l.Text)
+	}
 	if l.Continued {
 		for i := len(o.lines) - 1; i >= 0; i-- {
 			if o.lines[i].stream == l.Stream {

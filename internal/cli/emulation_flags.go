@@ -32,6 +32,7 @@ type emulationOptions struct {
 	Replay   string
 	Capture  string
 	Scenario string
+	VCD      string
 }
 
 // flags are the flags that only an emulated board has.
@@ -49,6 +50,7 @@ func (o *emulationOptions) flags() *pflag.FlagSet {
 	f.StringVar(&o.Record, "record", "", "record the run in `FILE`, for --replay")
 	f.StringVar(&o.Replay, "replay", "", "replay the recording in `FILE`")
 	f.StringVar(&o.Capture, "pcap", "", "capture the frames of Wi-Fi and of the network in `FILE`, as pcapng")
+	f.StringVar(&o.VCD, "vcd", "", "write the levels of the pins to `FILE`, for waveform viewers")
 	f.StringVar(&o.Scenario, "scenario", "", "perform the scenario in `FILE`: parts, input and what is expected, at guest times")
 	return f
 }
@@ -181,6 +183,10 @@ func checkEmulated(a *app, given func(flag string) bool, o emulationOptions, s s
 	if r.config.Scenario, err = o.scenario(); err != nil {
 		return r, err
 	}
+	if err := session.CheckCreate(o.VCD); err != nil {
+		return r, err
+	}
+	r.config.VCD = o.VCD
 	r.config.ScenarioEnds = len(s.Expect) == 0 && s.For == 0
 	if r.session, err = newSession(a, s); err == nil {
 		r.session.FromReset = true

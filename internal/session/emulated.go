@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/parts"
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/emuport"
@@ -25,6 +26,9 @@ type EmulatedConfig struct {
 	Speed  float64 // guest time per host time; 0: as fast as possible
 	Strict bool    // stop at the first register that is not modelled
 	USB    bool    // a host is connected to USB-Serial-JTAG, and input goes there
+
+	// VCD is a file for the levels of the pins; "": none.
+	VCD string
 
 	// Scenario is performed on the board; nil: none. With ScenarioEnds the run ends
 	// after its last step.
@@ -45,6 +49,8 @@ type Emulated struct {
 	around  surroundings
 	probe   *probe.Probe
 	player  *scenario.Player // nil: no scenario
+	levels  *parts.Probe     // nil: no VCD
+	vcd     string
 	ends    bool
 	deliver Deliver
 	stopped bool          // deliver has returned true for bytes of the probe
@@ -90,6 +96,15 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 	b.probe = probe.New(b.port.Board(), cfg.Symbols, func(s monitor.Stream, at time.Duration, p []byte) {
 		b.stopped = b.deliver(s, at, p) || b.stopped
 	})
+	if cfg.VCD != "" {
+		b.levels, b.vcd = &parts.Probe{}, cfg.VCD
+		for pin := range pins {
+			b.levels.Pins = append(b.levels.Pins, pin)
+		}
+		if err := b.levels.Attach(b.port.Board()); err != nil {
+			return err
+		}
+	}
 	if b.player != nil {
 		for _, part := range b.player.Parts() {
 			if err := part.Attach(b.port.Board()); err != nil {
@@ -239,6 +254,9 @@ func (b *Emulated) Close() error {
 	}
 	b.closed = true
 	err := b.finish()
+	if e := b.writeVCD(); err == nil {
+		err = e
+	}
 	if e := b.around.Close(); err == nil {
 		err = e
 	}
@@ -246,6 +264,28 @@ func (b *Emulated) Close() error {
 		for _, u := range b.port.Board().Unmodelled() {
 			b.ui.Debugf("not modelled: %s", u)
 		}
+	}
+	return err
+}
+
+// pins is how many pins the chip has.
+const pins = 22
+
+// writeVCD writes the levels of the pins.
+func (b *Emulated) writeVCD() error {
+	if b.levels == nil {
+		return nil
+	}
+	if n := b.levels.Lost(); n > 0 {
+		b.ui.Note("%s: the last %d changes of pins are missing", b.vcd, n)
+	}
+	f, err := createFile(b.vcd)
+	if err != nil {
+		return err
+	}
+	err = b.levels.WriteVCD(f)
+	if e := f.Close(); err == nil {
+		err = e
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +18,7 @@ import (
 	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
-	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -150,7 +149,14 @@ func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 		if err != nil {
 			return err
 		}
-		programs = append(programs, o.program(b.Target.Name, b.Bytes, made.Flash.Merged(), made.ROM, targetFlags(b)))
+		p := o.program(b.Target.Name, b.Bytes, made.Flash.Merged(), made.ROM, targetFlags(b))
+		if p.Scenario == nil {
+			root := strings.TrimSuffix(filepath.Join(w.project.Root, filepath.FromSlash(b.Target.Path)), ".rs")
+			if p.Scenario, err = scenario.Beside(root); err != nil {
+				return fault.Wrap(fault.Usage, err, "")
+			}
+		}
+		programs = append(programs, p)
 		flashes = append(flashes, made.Flash)
 	}
 	switch {
@@ -202,9 +208,6 @@ func (o *testOptions) run(cmd *cobra.Command, a *app, p *project.Project, progra
 		bed.Files = root.FS()
 	}
 	bed.Board.Strict, bed.Board.USBHost = o.emulation.Strict, o.emulation.USB
-	if o.runner.Scenario, err = o.emulation.scenario(); err != nil {
-		return err
-	}
 	o.runner.Bed = func() (testbed.Config, error) { return bed, nil }
 	o.runner.Seed, o.runner.Args = bed.Board.Seed, strings.Join(o.args, " ")
 	printer := &fwtest.Printer{W: a.ui.Writer(ui.Stdout), Format: o.format, NoCapture: o.noCapture, Slow: o.slow}
@@ -232,32 +235,6 @@ func (o *testOptions) run(cmd *cobra.Command, a *app, p *project.Project, progra
 	}
 	if n := sum.Failed; n > 0 {
 		return fault.New(fault.Program, fmt.Sprintf("%d of %d tests failed", n, n+sum.Passed))
-	}
-	return nil
-}
-
-// testOnPort runs programs that are one test on a real board, one after the other.
-func testOnPort(ctx context.Context, a *app, w *workspace, o testOptions, programs []*fwtest.Program, flashes []*image.Flash) error {
-	for i, p := range programs {
-		if fwtest.IsTest(p.ELF) {
-			return fault.New(fault.Usage, p.Name+": embedded-test chooses tests by semihosting, which needs a debug probe",
-				"espalier test --test "+p.Name+"   # without --port: on emulated boards")
-		}
-		if len(o.expect) == 0 {
-			return fault.New(fault.Usage, "with --port a test passes by a text that it prints", "espalier test --port "+o.port.Port+" --expect 'all tests passed'")
-		}
-		s, err := newSession(a, session.Options{Expect: o.expect, Timeout: o.portTimeout})
-		if err != nil {
-			return err
-		}
-		j, err := w.flashJob(ctx, &firmware{flash: flashes[i], bytes: p.ELF}, o.port)
-		if err != nil {
-			return err
-		}
-		a.ui.Note("running %s", p.Name)
-		if err := runOnPort(ctx, a, j, p.ROM, flashOptions{work: o.work, port: o.port}, s); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/monitor"
@@ -33,6 +34,7 @@ type testOptions struct {
 	format                fwtest.Format
 	expect                []string
 	rules                 []monitor.Rule
+	scenario              *scenario.Scenario
 	list, noRun           bool
 	noCapture             bool
 	failedFirst           bool
@@ -131,6 +133,9 @@ func (o *testOptions) check(cmd *cobra.Command) (err error) {
 	if !cmd.Flags().Changed("slow") {
 		o.slow = 5 * time.Second
 	}
+	if o.scenario, err = o.emulation.scenario(); err != nil {
+		return err
+	}
 	return session.CheckCreate(o.junit)
 }
 
@@ -145,7 +150,7 @@ func (o *testOptions) program(name string, elf, flash, rom []byte, selects []str
 	if o.emulation.Seed != 1 {
 		seed = fmt.Sprintf(" --seed %d", o.emulation.Seed)
 	}
-	return &fwtest.Program{Name: name, ELF: elf, Flash: flash, ROM: rom, Expect: o.rules, Repeat: func(test string) string {
+	return &fwtest.Program{Name: name, ELF: elf, Flash: flash, ROM: rom, Expect: o.rules, Scenario: o.scenario, Repeat: func(test string) string {
 		command := "espalier test " + strings.Join(selects, " ") + seed
 		if test != name {
 			command += " --exact --include-ignored '" + strings.ReplaceAll(test, "'", `'\''`) + "'"

@@ -30,10 +30,10 @@ type machine struct {
 }
 
 // newMachine powers on a board.
-func newMachine(p *Program, bed testbed.Config, s *scenario.Scenario) (*machine, error) {
+func newMachine(p *Program, bed testbed.Config) (*machine, error) {
 	m := &machine{p: p, faults: bed.Faults}
-	if s != nil {
-		m.player = s.Play()
+	if p.Scenario != nil {
+		m.player = p.Scenario.Play()
 		bed.Parts = append(bed.Parts[:len(bed.Parts):len(bed.Parts)], m.player.Parts()...)
 	}
 	bed.Board.ROM, bed.Board.Flash = p.ROM, p.Flash

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/monitor"
 )
 
@@ -18,6 +19,10 @@ type Program struct {
 	// Expect are rules for the output of a program that is one test: it passes
 	// when all have matched, also without an exit.
 	Expect []monitor.Rule
+	// Scenario, when not nil, is performed on each board, from the start of the
+	// test: a test passes only after its last step. A program that is one test
+	// passes then, also without an exit.
+	Scenario *scenario.Scenario
 	// Repeat returns the command that runs one test again; "" for all.
 	Repeat func(test string) string
 

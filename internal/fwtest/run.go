@@ -12,7 +12,6 @@ import (
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/semihost"
 	"espalier.dev/espalier/emu/testbed"
-	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/monitor"
 )
 
@@ -47,9 +46,6 @@ type Runner struct {
 	// Bed describes the surroundings of one board; each test has its own. Board's
 	// fields ROM, Flash and Output are set by the Runner.
 	Bed func() (testbed.Config, error)
-	// Scenario, when not nil, is performed on each board, from the start of the
-	// test: a test passes only after its last step.
-	Scenario *scenario.Scenario
 	// Prepare, when not nil, is called before each test on a board that has
 	// booted: it can break something that the test depends on.
 	Prepare func(*emu.Board) error
@@ -118,7 +114,7 @@ func (r *Runner) machine(p *Program, seed uint64) (*machine, error) {
 		return nil, err
 	}
 	bed.Board.Seed = seed
-	return newMachine(p, bed, r.Scenario)
+	return newMachine(p, bed)
 }
 
 // asked returns a board whose firmware asks which test to run. The error wraps

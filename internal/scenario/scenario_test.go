@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -235,4 +237,25 @@ func FuzzParse(f *testing.F) {
 			s.Play()
 		}
 	})
+}
+
+func TestBeside(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "whole")
+	if s, err := Beside(name); s != nil || err != nil {
+		t.Errorf("%v, %v", s, err)
+	}
+	write := func(ext, text string) {
+		if err := os.WriteFile(name+ext, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(".scenario", "wait 1s\n")
+	if s, err := Beside(name); err != nil || s.Name != "whole.scenario" || len(s.Steps) != 1 {
+		t.Errorf("%v, %v", s, err)
+	}
+	write(".scenario.yaml", "steps: []\n")
+	if _, err := Beside(name); err == nil || !strings.Contains(err.Error(), "two scenarios for whole") {
+		t.Error(err)
+	}
 }

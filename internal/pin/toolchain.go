@@ -128,7 +128,7 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.Fil
 		}
 	}
 	tc.Channel = want.Channel
-	if fromRust(tc) && !want.rust(s.Host).Source {
+	if fromRust(tc) && !want.BuildStd && rustdist.ReadyMade(tc, want.Target) {
 		root.StdSource = "" // rust-src was asked for, but not by cargo's configuration
 	}
 	if root.StdSource != "" && root.StdLock.IsZero() {

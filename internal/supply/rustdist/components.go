@@ -133,6 +133,14 @@ func (m *Manifest) unavailable(component, triple string, r Request) error {
 	return fault.New(fault.Pins, fmt.Sprintf("channel %s of %s was published without %s for %s", cmp.Or(r.Channel, "stable"), m.Date, short, triple), hints...)
 }
 
+// ReadyMade reports whether a locked toolchain has the compiled library of a
+// target.
+func ReadyMade(tc lock.Toolchain, target string) bool {
+	return slices.ContainsFunc(tc.Packages, func(p lock.Package) bool {
+		return p.Format == Format && p.Name == "rust-std" && p.Arch == target
+	})
+}
+
 // Covers reports whether a locked toolchain has every component of a request,
 // so that its pins can be kept.
 func Covers(tc lock.Toolchain, r Request) bool {
@@ -156,7 +164,7 @@ func Covers(tc lock.Toolchain, r Request) bool {
 		}
 	}
 	for _, t := range r.Targets {
-		if !has("rust-std", t) {
+		if !has("rust-std", t) && !has("rust-src", host) {
 			return false
 		}
 	}

@@ -103,6 +103,7 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 			"lock older versions of the crates: cargo update -p NAME --precise VERSION", "or name a newer channel in the toolchain file")
 	}
 	evidence.Date = m.Date + "T00:00:00Z"
+	r = m.fromSource(r, host, ch, rep)
 	packages, err := m.choose(r)
 	if err != nil {
 		return none, err
@@ -111,6 +112,25 @@ func (s *Supplier) Lock(ctx context.Context, st *store.Store, r Request, rep pro
 		Host: r.Host, Supplier: "rust:" + m.release(ch), Channel: r.Channel, Prune: Rule,
 		Index: []lock.Evidence{evidence}, Packages: packages,
 	}, nil
+}
+
+// fromSource asks for the sources of the library where the channel knows a
+// target and has no ready-made library for it: on some days one could not be
+// built, and some mirrors carry libraries of hosts only.
+func (m *Manifest) fromSource(r Request, host string, ch Channel, rep progress.Reporter) Request {
+	if _, _, ok := m.target("rust-src", host); !ok {
+		return r
+	}
+	r.Targets = slices.DeleteFunc(slices.Clone(r.Targets), func(t string) bool {
+		known, ok := m.Packages["rust-std"].Targets[t]
+		ok = !ok || known.Available
+		if !ok {
+			rep.Note("channel %s has no ready-made library for %s: it is built from rust-src", ch, t)
+			r.Source = true
+		}
+		return !ok
+	})
+	return r
 }
 
 // release names what a channel meant on the day of locking: a version for a

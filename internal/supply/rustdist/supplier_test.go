@@ -102,6 +102,34 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// A channel that knows a target and has no library for it has the sources.
+func TestLibraryFromSource(t *testing.T) {
+	const target = "riscv32imc-unknown-none-elf"
+	const dated = "dist/2026-05-20/channel-rust-nightly.toml"
+	head := []byte(fmt.Sprintf("[pkg.rust-std.target.%q]\navailable = ", target))
+	r := rustdist.Request{Host: "linux/amd64", Channel: "nightly-2026-05-20", Targets: []string{target}}
+	d, st := nightly(t), testStore(t)
+	ready, err := d.supplier().Lock(t.Context(), st, r, progress.Discard)
+	if err != nil || !rustdist.ReadyMade(ready, target) {
+		t.Fatalf("%v: %q", err, names(ready))
+	}
+	if !bytes.Contains(d.files[dated], head) {
+		t.Fatal("the manifest has another form")
+	}
+	d.put(dated, bytes.Replace(d.files[dated], append(head, "true"...), append(head, "false"...), 1))
+	got, err := d.supplier().Lock(t.Context(), st, r, progress.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rustdist.ReadyMade(got, target) || !slices.Contains(names(got), "rust-src *") || !rustdist.Covers(got, r) {
+		t.Errorf("packages %q", names(got))
+	}
+	d.put(dated, bytes.Replace(d.files[dated], []byte("[pkg.rust-src.target.\"*\"]\navailable = true"), []byte("[pkg.rust-src.target.\"*\"]\navailable = false"), 1))
+	if _, err := d.supplier().Lock(t.Context(), st, r, progress.Discard); fault.KindOf(err) != fault.Pins || !strings.Contains(err.Error(), "without rust-std for "+target) {
+		t.Errorf("neither library nor sources: %v", err)
+	}
+}
+
 // A server can be wrong about everything that it says; what it says wrong is
 // named, and nothing of it becomes a pin.
 func TestLyingServer(t *testing.T) {

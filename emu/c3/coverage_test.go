@@ -3,6 +3,7 @@ package c3
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,6 +64,7 @@ func TestChipDocument(t *testing.T) {
 	if slices.Sort(missing); len(missing) > 0 {
 		t.Errorf("coverage.go does not list %v", missing)
 	}
+	hardwareTests(t, &doc)
 	checkDocument(t, "chip.md", doc.String())
 }
 
@@ -83,4 +85,52 @@ func wrap(doc *strings.Builder, text string) {
 		line += len(word)
 	}
 	doc.WriteByte('\n')
+}
+
+// hardwareTests writes what esp-hal's hardware tests show, from the table that
+// internal/devtest/hil makes of a run.
+func hardwareTests(t *testing.T, doc *strings.Builder) {
+	t.Helper()
+	const programColumns, blockColumns = 9, 4
+	var programs, blocks [][]string
+	total := make([]int, programColumns)
+	for line := range strings.Lines(string(readFile(t, "testdata", "hil.txt"))) {
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		switch {
+		case fields[0] == "program" && len(fields) == programColumns:
+			programs = append(programs, fields[1:])
+			for i, f := range fields[2:] {
+				n, err := strconv.Atoi(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				total[2+i] += n
+			}
+		case fields[0] == "block" && len(fields) == blockColumns:
+			blocks = append(blocks, fields[1:])
+		case !strings.HasPrefix(line, "#"):
+			t.Fatalf("testdata/hil.txt: %q", line)
+		}
+	}
+	fmt.Fprintf(doc, "\n## Hardware tests, and what they show\n\n"+
+		"esp-hal's hardware tests for this chip (commit 5711821), run by `internal/devtest/hil -worlds`. Each test that passes\n"+
+		"runs again in worlds in which it should fail if it depends on what is missing there: *null*: every block is plain memory\n"+
+		"after booting; *devices*: every block but those without which no program starts (interrupt matrix, SYSTEM, SYSTIMER,\n"+
+		"TIMG0, RTC_CNTL, EFUSE, EXTMEM); *jumper*, *sensor*: without the wire between GPIO2 and GPIO3, without the BMP180;\n"+
+		"*watchdog*: feeding a watchdog has no effect. The figures are the tests that then fail, or take more than ten times as\n"+
+		"long. **%d of %d pass; %d of these fail on the null machine, %d without devices.** Those that pass without devices test\n"+
+		"the CPU, timers, the scheduler, or what drivers do without their block.\n\n"+
+		"| program | tests | pass | null | devices | jumper | sensor | watchdog |\n|---|---|---|---|---|---|---|---|\n", total[3], total[2], total[4], total[5])
+	for _, f := range programs {
+		fmt.Fprintf(doc, "| %s |\n", strings.Join(f, " | "))
+	}
+	doc.WriteString("| all")
+	for _, n := range total[2:] {
+		fmt.Fprintf(doc, " | %d", n)
+	}
+	doc.WriteString(" |\n\nOf the tests that use a block after booting, so many fail when that block alone is plain memory. Every program uses\n" +
+		"TIMG0, SYSTEM and others in its start.\n\n| block | tests that use it | fail without it |\n|---|---|---|\n")
+	for _, f := range blocks {
+		fmt.Fprintf(doc, "| %s |\n", strings.Join(f, " | "))
+	}
 }

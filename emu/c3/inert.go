@@ -78,6 +78,13 @@ func (c *soc) makeInert(name string) (found bool) {
 			default:
 				d.reset() // ends what the block is doing, and its interrupts
 			}
+			switch d := d.(type) { // a reset starts the watchdogs
+			case *timg:
+				d.wdt.timer.Stop()
+			case *rtc:
+				d.wdt.timer.Stop()
+				d.swd.Stop()
+			}
 			found = true
 		}
 	}

@@ -132,6 +132,10 @@ func worldTable(reports []report) string {
 		}
 		fmt.Fprintf(&b, "program\t%s\t%d\t%d", r.name, len(r.results), pass)
 		for _, world := range brokenWorlds {
+			if r.worlds[world] == nil {
+				b.WriteString("\t-")
+				continue
+			}
 			fail := 0
 			for _, passes := range r.worlds[world] {
 				if !passes {

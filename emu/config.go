@@ -21,6 +21,11 @@ type Config struct {
 	// Nil is a healthy chip of the newest revision.
 	EFuse []byte
 
+	// Revision is the chip's revision in the eFuse of a board made without EFuse,
+	// as major*100 + minor: 3, 4 or 101; 0 is 4, any other *RevisionError. The
+	// mask ROM of 101 is another one than that of 3 and 4.
+	Revision uint16
+
 	// MAC is the base MAC address in the eFuse of a board made without EFuse;
 	// all zero is c3.DefaultMAC.
 	MAC [6]byte

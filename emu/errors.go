@@ -21,3 +21,17 @@ type EFuseSizeError struct{ Size, Want int }
 func (e *EFuseSizeError) Error() string {
 	return fmt.Sprintf("efuse content of %d bytes: want %d", e.Size, e.Want)
 }
+
+// RevisionError is a chip revision that does not exist or is not known.
+type RevisionError struct {
+	Revision uint16   // major*100 + minor
+	Known    []uint16 // those that a board can have
+}
+
+func (e *RevisionError) Error() string {
+	text := fmt.Sprintf("no chip of revision v%d.%d; known are", e.Revision/100, e.Revision%100)
+	for _, r := range e.Known {
+		text += fmt.Sprintf(" v%d.%d", r/100, r%100)
+	}
+	return text
+}

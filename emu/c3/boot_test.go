@@ -2,9 +2,12 @@ package c3
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"strings"
 	"testing"
@@ -42,17 +45,21 @@ func inOrder(t *testing.T, out string, texts ...string) {
 }
 
 func TestBootThroughROMAndBootloader(t *testing.T) {
-	for _, rev := range []struct{ name, banner string }{
-		{"rev0", "ESP-ROM:esp32c3-20200918"}, {"rev101", "ESP-ROM:esp32c3-eco7-20230720"}, {"rev300", "ESP-ROM:esp32c3-api1-20210207"},
+	for _, rev := range []struct {
+		name, banner string
+		revision     uint16
+	}{
+		{"rev0", "ESP-ROM:esp32c3-20200918", 3}, {"rev101", "ESP-ROM:esp32c3-eco7-20230720", 101}, {"rev300", "ESP-ROM:esp32c3-api1-20210207", 0},
 	} {
 		t.Run(rev.name, func(t *testing.T) {
-			b, con := boot(t, emu.Config{ROM: maskROM(t, rev.name), Flash: app(t, hello), Strict: true})
+			b, con := boot(t, emu.Config{ROM: maskROM(t, rev.name), Revision: rev.revision, Flash: app(t, hello), Strict: true})
 			res := b.Run(t.Context(), emu.UntilText("hello from flash\n"), emu.Limit(time.Second))
 			if res.Reason != emu.StopText {
 				t.Fatalf("stopped with %v, %v:\n%s", res.Reason, res.Err, con.text(emu.UART0))
 			}
+			chipRevision := cmp.Or(rev.revision, newestRevision)
 			inOrder(t, con.text(emu.UART0), rev.banner, "rst:0x1 (POWERON),boot:0xd (SPI_FAST_FLASH_BOOT)", "mode:DIO", "entry 0x",
-				"2nd stage bootloader", "chip revision: v0.4", "SPI Flash Size : 4MB", "factory", "Loaded app from partition at offset 0x10000",
+				"2nd stage bootloader", fmt.Sprintf("chip revision: v%d.%d", chipRevision/100, chipRevision%100), "SPI Flash Size : 4MB", "factory", "Loaded app from partition at offset 0x10000",
 				"hello from flash\n")
 			// About 1,200 characters at 115200 baud, as on a real board.
 			if res.Now < 100*time.Millisecond || res.Now > 130*time.Millisecond {
@@ -284,4 +291,12 @@ func TestWatchpointTraps(t *testing.T) {
 	b, con := boot(t, emu.Config{Flash: flash})
 	b.Run(t.Context(), emu.UntilText("trapped"), emu.Limit(time.Second))
 	inOrder(t, con.text(emu.UART0), "armed trapped")
+}
+
+func TestUnknownRevision(t *testing.T) {
+	_, err := New(emu.Config{ROM: program(func(a *asm) { a.halt() }).rom(), Revision: 2})
+	var unknown *emu.RevisionError
+	if !errors.As(err, &unknown) || unknown.Error() != "no chip of revision v0.2; known are v0.3 v0.4 v1.1" {
+		t.Errorf("%v", err)
+	}
 }

@@ -2,6 +2,7 @@ package c3
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/chip"
@@ -59,7 +60,14 @@ func newEFuse(c *soc, cfg *emu.Config) (*efuse, error) {
 	e.done = c.m.NewTimer(e.complete)
 	switch {
 	case cfg.EFuse == nil:
-		e.healthy(cfg.MAC)
+		revision := cfg.Revision
+		if revision == 0 {
+			revision = newestRevision
+		}
+		if !slices.Contains(revisions, revision) {
+			return nil, &emu.RevisionError{Revision: revision, Known: revisions}
+		}
+		e.healthy(cfg.MAC, uint32(revision))
 		e.encodeAll()
 	case len(cfg.EFuse) == efContent:
 		copy(e.fuses[:], cfg.EFuse)
@@ -85,8 +93,14 @@ func newEFuse(c *soc, cfg *emu.Config) (*efuse, error) {
 // another.
 func DefaultMAC() [6]byte { return [6]byte{0x7c, 0xdf, 0xa1, 0xc3, 0x00, 0x01} }
 
-// healthy burns what a chip of revision 0.4 leaves the factory with.
-func (e *efuse) healthy(mac [6]byte) {
+// Revisions of the chip that a board can have, as major*100 + minor.
+var revisions = []uint16{3, 4, 101}
+
+const newestRevision = 4 // of the chips that are in most boards
+
+// healthy burns what a chip leaves the factory with; the calibration is that of
+// one chip of revision 0.4.
+func (e *efuse) healthy(mac [6]byte, revision uint32) {
 	if mac == [6]byte{} {
 		mac = DefaultMAC()
 	}
@@ -94,9 +108,10 @@ func (e *efuse) healthy(mac [6]byte) {
 	word(0x44, uint32(mac[2])<<24|uint32(mac[3])<<16|uint32(mac[4])<<8|uint32(mac[5]))
 	word(0x48, uint32(mac[0])<<8|uint32(mac[1]))
 	word(0x3c, 1<<31)      // ERR_RST_ENABLE
-	word(0x50, 0x4b100000) // WAFER_VERSION_MINOR_LO 4, BLK_VERSION_MINOR 3, flash of 4 MB
+	major, minor := revision/100, revision%100
+	word(0x50, 0x4b000000|minor&7<<18) // WAFER_VERSION_MINOR_LO, BLK_VERSION_MINOR 3, flash of 4 MB
 	word(0x54, 0xd1f0a619) // calibration of voltages and clocks, as on a chip of revision 0.4
-	word(0x58, 0x0007d280)
+	word(0x58, 0x0007d280|minor>>3<<23|major<<24) // WAFER_VERSION_MINOR_HI, WAFER_VERSION_MAJOR
 	word(0x6c, 0x15e4eb71) // BLK_VERSION_MAJOR 1 and calibration of ADC and temperature sensor
 	word(0x70, 0xba1e0c7d)
 	word(0x74, 0xce458664)

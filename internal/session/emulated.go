@@ -260,10 +260,15 @@ func (b *Emulated) Close() error {
 	if e := b.around.Close(); err == nil {
 		err = e
 	}
+	list := b.port.Board().Unmodelled()
 	if b.ui.Verbose() {
-		for _, u := range b.port.Board().Unmodelled() {
+		for _, u := range list {
 			b.ui.Debugf("not modelled: %s", u)
 		}
+		return err
+	}
+	for _, line := range unmodelledBlocks(list) {
+		b.ui.Note("%s", line)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/internal/exithook"
+	"espalier.dev/espalier/internal/explain"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
 )
@@ -23,6 +24,7 @@ type app struct {
 	lookup func(string) (string, bool) // the environment
 	stdin  io.Reader
 	verbs  []verb
+	output explain.Tail   // what the verb has printed
 	hooks  exithook.Hooks // undo what must not outlast the process
 }
 
@@ -60,7 +62,7 @@ func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, lookup fun
 	early.addFlags(f)
 	_ = f.Parse(args) // cobra reports errors
 	a.ui = ui.New(ui.Options{
-		Stdout: stdout, Stderr: stderr, Lookup: lookup,
+		Stdout: stdout, Stderr: stderr, Lookup: lookup, Observe: &a.output,
 		JSON: early.JSON, NoColor: early.NoColor, Quiet: early.Quiet, Verbose: early.Verbose,
 	})
 	return a

@@ -18,6 +18,7 @@ import (
 	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/diff"
 	"espalier.dev/espalier/internal/doctor"
+	"espalier.dev/espalier/internal/explain"
 	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/inspect"
 	"espalier.dev/espalier/internal/lock"
@@ -31,7 +32,7 @@ import (
 func events() map[string]any {
 	return map[string]any{
 		"address": console.PlaceEvent{}, "budget": budgetEvent{}, "build": buildEvent{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
-		"error": ui.ErrorEvent{}, "flashed": flashedEvent{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
+		"error": ui.ErrorEvent{}, "explanation": explain.Event{}, "flashed": flashedEvent{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
 		"new": newEvent{}, "note": ui.NoteEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
 		"test": fwtest.Event{}, "test-program": fwtest.ProgramEvent{}, "test-result": fwtest.ResultEvent{},

@@ -60,6 +60,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	if err == nil && a.ui.Err() != nil {
 		err = fault.Wrap(fault.Usage, a.ui.Err(), "writing standard output")
 	}
+	err = a.explained(err)
 	a.ui.Error(err)
 	return int(fault.KindOf(err))
 }

@@ -52,6 +52,7 @@ func verbs() []verb {
 		{groupLook, newSymbolize},
 		{groupLook, newSize},
 		{groupLook, newDiff},
+		{groupLook, newExplain},
 		{groupProve, newVerify},
 		{groupMaintenance, newDoctor},
 		{groupMaintenance, newGC},

@@ -50,6 +50,7 @@ var packages = []packageRule{
 	{"internal/inspect", []string{"esp/chip", "esp/image", "esp/loader", "esp/partition", "firmware", "internal/lock", "internal/store", "internal/ui"}, "content or a loader in, a description out; it opens nothing"},
 	{"internal/budget", []string{"internal/project", "internal/size"}, "sizes and limits in, violations out"},
 	{"internal/diff", []string{"esp/...", "firmware", "firmware/defmt", "internal/inspect", "internal/lock", "internal/size", "internal/ui"}, "two contents in, what differs out; a revision is written to a directory that it receives"},
+	{"internal/explain", nil, "a log in, rules that match out; it opens nothing"},
 	{"internal/size", []string{"firmware", "firmware/defmt", "internal/ui"}, "an ELF and static libraries in, the owner of each byte out; it opens nothing"},
 	{"internal/flashimage", []string{"esp/image", "esp/partition", "internal/chipfiles", "internal/config", "internal/lock", "internal/project", "internal/store"}, "a project's firmware as a flash image; it builds nothing"},
 	{"internal/elfstrip", nil, "bytes in, bytes out; it does not depend on what is built"},

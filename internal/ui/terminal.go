@@ -81,6 +81,9 @@ func (u *UI) Writer(s Stream) io.Writer { return writer{u, s} }
 // write is the only place that writes to a stream. u.mu is held. A stdout that
 // cannot be written is remembered: data that was lost is a failure.
 func (u *UI) write(s Stream, p []byte) error {
+	if u.opt.Observe != nil {
+		u.opt.Observe.Write(p)
+	}
 	err := u.pass(s, p)
 	if err != nil && s == Stdout && u.lost == nil {
 		u.lost = err

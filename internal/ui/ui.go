@@ -19,6 +19,7 @@ type Options struct {
 	Quiet          bool                        // -q: no notes, no progress
 	Verbose        bool                        // -v: notes that only matter when something is wrong
 	Now            func() time.Time            // the clock of progress; nil is time.Now
+	Observe        io.Writer                   // receives what is written to both streams; may be nil
 }
 
 // UI prints. All methods are safe for concurrent use.

@@ -47,8 +47,11 @@ func (s Subject) checkProject(ctx context.Context) Finding {
 	defer st.Close()
 	if m := pin.Missing(ctx, st, pins, lock.Host()); m.Files > 0 {
 		text += "; not in the store: " + cmp.Or(m.Kinds(), "the unpacked toolchain")
-		if m.Bytes > 0 {
-			text += " (" + ui.Size(m.Bytes) + ", and crates of unknown size)"
+		switch {
+		case m.Bytes > 0 && m.Unsized > 0:
+			text += " (at least " + ui.Size(m.Bytes) + ")"
+		case m.Bytes > 0:
+			text += " (" + ui.Size(m.Bytes) + ")"
 		}
 		text += ": espalier fetch"
 	}

@@ -136,7 +136,7 @@ func (c Checked) fault() error {
 	default:
 		return nil
 	}
-	return fault.New(fault.Pins, text, "espalier fetch   # again")
+	return fault.New(fault.Pins, text, "espalier fetch   # downloads it again")
 }
 
 // hashBlob reads a blob to its end.

@@ -92,7 +92,7 @@ func TestCheck(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || fault.KindOf(err) != fault.Pins || err.Error() != tc.text || !slices.Equal(fault.Hints(err), []string{"espalier fetch   # again"}) {
+			if err == nil || fault.KindOf(err) != fault.Pins || err.Error() != tc.text || !slices.Equal(fault.Hints(err), []string{"espalier fetch   # downloads it again"}) {
 				t.Errorf("error %v, hints %q, want %q", err, fault.Hints(err), tc.text)
 			}
 			var damaged, missing []string

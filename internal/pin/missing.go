@@ -21,6 +21,7 @@ type Absent struct {
 	Bytes int64 // as far as the lock knows their sizes
 
 	Packages, Crates, Commits, Blobs int // of Files
+	Unsized                          int // of Files: of unknown size
 }
 
 // Kinds lists the numbers that are not zero: "90 packages, 218 crates".
@@ -49,6 +50,9 @@ func Missing(ctx context.Context, st *store.Store, f *lock.File, host string) Ab
 		if !st.Has(d) {
 			a.Files++
 			*kind++
+			if d.Size < 0 {
+				a.Unsized++
+			}
 			a.Bytes += max(d.Size, 0)
 		}
 	}
@@ -68,6 +72,7 @@ func Missing(ctx context.Context, st *store.Store, f *lock.File, host string) Ab
 		if !tree(g.Tree) {
 			a.Files++
 			a.Commits++
+			a.Unsized++
 		}
 	}
 	for _, b := range f.Blobs {

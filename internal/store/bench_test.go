@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -53,6 +54,7 @@ func BenchmarkTree(b *testing.B) {
 	const files, folders = 5600, 600
 	s := open(b, b.TempDir())
 	content := noise(b, 20_000)
+	own := 0 // content of a file that makes each tree another one
 	make := func() Digest {
 		t, err := s.NewTree()
 		if err != nil {
@@ -66,6 +68,10 @@ func BenchmarkTree(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		own++
+		if _, err := src.File(b.Context(), "own", false, strings.NewReader(fmt.Sprint(own))); err != nil {
+			b.Fatal(err)
+		}
 		root, err := t.Commit(b.Context())
 		if err != nil {
 			b.Fatal(err)
@@ -73,6 +79,32 @@ func BenchmarkTree(b *testing.B) {
 		return root
 	}
 	root := make()
+	b.Run("build-shared", func(b *testing.B) { // all files but one exist already
+		b.SetBytes(int64(files * len(content)))
+		for b.Loop() {
+			make()
+		}
+	})
+	b.Run("seal-shared", func(b *testing.B) { // after another tree has got a link to every file
+		b.SetBytes(int64(files * len(content)))
+		for b.Loop() {
+			b.StopTimer()
+			make()
+			s.state(root).good.Store(false)
+			b.StartTimer()
+			if _, err := s.TreePath(b.Context(), root); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("materialise", func(b *testing.B) {
+		b.SetBytes(int64(files * len(content)))
+		for b.Loop() {
+			if err := s.Materialise(b.Context(), root, b.TempDir(), MaterialiseOptions{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 	b.Run("build", func(b *testing.B) {
 		b.SetBytes(int64(files * len(content)))
 		for b.Loop() {

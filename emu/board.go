@@ -8,11 +8,14 @@ import (
 )
 
 // Board is a chip with power on. It is not safe for concurrent use.
-type Board struct{ m *chip.Machine }
+type Board struct {
+	m     *chip.Machine
+	saved int // size of the last snapshot
+}
 
 // NewBoard returns a board made of a machine. Users call the New of a chip
 // package instead.
-func NewBoard(m *chip.Machine) *Board { return &Board{m} }
+func NewBoard(m *chip.Machine) *Board { return &Board{m: m} }
 
 // Run lets guest time pass until a condition of opts holds, the context ends
 // or nothing can happen any more, and says which. Called again, it continues.

@@ -17,7 +17,8 @@ func (e *SnapshotError) Error() string { return "restoring snapshot: " + e.Reaso
 // flash size that restores it continues exactly as this one. The counts of
 // unmodelled accesses and the state of Config.Radio are not part of it.
 func (b *Board) Snapshot() []byte {
-	p := chip.Save(b.m.State)
+	p := chip.Save(b.m.State, b.saved+8)
+	b.saved = len(p)
 	return binary.LittleEndian.AppendUint32(p, crc32.ChecksumIEEE(p))
 }
 

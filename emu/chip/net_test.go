@@ -183,7 +183,7 @@ func TestNetOrder(t *testing.T) {
 		}
 		a, b := make(), make()
 		restored := newNetBoard(pins)
-		if err := Load(Save(a.State), restored.State); err != nil {
+		if err := Load(Save(a.State, 0), restored.State); err != nil {
 			t.Fatal(err)
 		}
 		for i := range pins {
@@ -197,7 +197,7 @@ func TestNetOrder(t *testing.T) {
 func TestNetStateIsChecked(t *testing.T) {
 	b := newNetBoard(3)
 	b.Join(0, 1)
-	p := Save(b.State)
+	p := Save(b.State, 0)
 	for i := range p { // any damaged byte is refused or gives wires that end
 		q := slices.Clone(p)
 		q[i] ^= 3

@@ -17,9 +17,11 @@ type State struct {
 	err     error
 }
 
-// Save returns what a walk lists.
-func Save(walk func(*State)) []byte {
+// Save returns what a walk lists. size is a guess of its length in bytes; a good
+// one saves copies.
+func Save(walk func(*State), size int) []byte {
 	s := &State{}
+	s.buf.Grow(size)
 	walk(s)
 	return s.buf.Bytes()
 }
@@ -27,8 +29,7 @@ func Save(walk func(*State)) []byte {
 // Load has a walk restore what Save returned for it. After an error, part of
 // the state may have been restored.
 func Load(saved []byte, walk func(*State)) error {
-	s := &State{loading: true}
-	s.buf.Write(saved)
+	s := &State{loading: true, buf: *bytes.NewBuffer(saved)} // only read
 	walk(s)
 	if s.err == nil && s.buf.Len() > 0 {
 		return fmt.Errorf("%d bytes too many", s.buf.Len())

@@ -211,6 +211,36 @@ func runRules() []Rule {
 			Source: "embassy-executor's documentation", Facts: one("embassy-executor: task arena is full", "SpawnError::Busy"), Rank: 5,
 		},
 		{
+			Name: "initialised-twice", Title: "the chip was initialised twice",
+			Cause:  "The peripherals are given out once: esp_hal::init or Peripherals::take ran again, or two versions of esp-hal are in the program.",
+			Cure:   []string{"one call, in main; pass peripherals on", "cargo tree -d"},
+			Source: "esp-rs/esp-generate#21, esp-rs/esp-hal#1196", Facts: one("init called more than once!"), Rank: 5,
+		},
+		{
+			Name: "logger-twice", Title: "a logger was set twice",
+			Cause:  "init_logger or init_logger_from_env ran again.",
+			Cure:   []string{"one call, at the start of main"},
+			Source: "embassy-rs/trouble#342", Facts: one("an `Err` value: SetLoggerError(())"), Rank: 5,
+		},
+		{
+			Name: "no-alarm", Title: "embassy's time driver has no alarm left",
+			Cause:  "Executors and queues take one alarm each of the timers that the time driver was given; it was given too few, or none.",
+			Cure:   []string{"more alarms to esp_hal_embassy::init, or esp-rtos, which needs no count"},
+			Source: "esp-rs/esp-hal#604", Facts: one("`driver::allocate_alarm()` failed"), Rank: 5,
+		},
+		{
+			Name: "defmt-version", Title: "firmware and decoder have different versions of defmt",
+			Cause:  "The format of the log is versioned; the program on the host knows others.",
+			Cure:   []string{"a version of the decoder that knows the firmware's format, or defmt of the firmware in that version", "espalier run   # decodes formats 3 and 4"},
+			Source: "rp-rs/rp-hal#581, knurling-rs/defmt#626, probe-rs/probe-rs#4176", Facts: one("defmt wire format version mismatch: firmware is using", "defmt version mismatch (firmware is using", "failed to demangle defmt symbol `"), Rank: 5,
+		},
+		{
+			Name: "rtt-corrupted", Title: "the control block of RTT is overwritten",
+			Cause:  "The program was reset or the memory is used by the bootloader while the probe reads it; on the ESP32-C3 the block is found before the program has initialised it.",
+			Cure:   []string{"wait for the program: a delay at its start", "log over USB or UART: esp-println"},
+			Source: "esp-rs/esp-generate#21, probe-rs/probe-rs#1336", Facts: one("The control block has been corrupted", "RTT: Control block corrupted"), Rank: 1,
+		},
+		{
 			Name: "already-borrowed", Title: "a RefCell was borrowed twice",
 			Cause:  "Two borrows overlap, often in an interrupt handler or around an await.",
 			Cure:   []string{"shorter borrows; none across await", "the backtrace names both places: espalier symbolize LOG"},

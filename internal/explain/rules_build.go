@@ -221,10 +221,22 @@ func cargoRules() []Rule {
 			Source: "cargo reference, links", Facts: one("but it conflicts with a previous package which links to `*` as well", "Only one package in the dependency graph may specify the same links value"), Rank: 3,
 		},
 		{
+			Name: "esp-crates-do-not-fit", Title: "crates of the esp-* family want different versions of one crate",
+			Cause:  "Each of them fits certain versions of esp-hal only, often exactly one, and esp-hal may be in a program once. One crate was updated and the others were not, or one has no version yet that fits.",
+			Cure:   []string{"move all of them to the versions of one release; espalier new shows a set that fits", "cargo info CRATE   # which esp-hal a version wants"},
+			Source: "AdinAck/cargo-embassy#37, esp-rs/mbedtls-rs#67, esp-rs/mbedtls-rs#83, esp-rs/esp-hal#1259", Facts: one("failed to select a version for `esp-", "failed to select a version for `esp32", "failed to select a version for `xtensa-lx", "failed to select a version for `riscv-rt"), Rank: 4,
+		},
+		{
+			Name: "versions-conflict", Title: "two crates want versions of a third that exclude each other",
+			Cause:  "Exact requirements (=1.0.0-rc.2) and different major versions of a crate that may be there once cannot be met together.",
+			Cure:   []string{"a newer or older version of one of the two; cargo names both with \"required by\"", "pre-releases are exact: leave them together"},
+			Source: "VersBinarii/bme280-rs#37, dephy-io/dephy-esp32c3-rust-boilerplate#3", Facts: one("all possible versions conflict with previously selected packages"), Rank: 2,
+		},
+		{
 			Name: "no-such-feature", Title: "a crate has no feature of this name",
 			Cause:  "Features were renamed or removed in a newer version.",
 			Cure:   []string{"the features of the locked version: cargo info CRATE@VERSION"},
-			Source: "cargo, resolver", Facts: one("depends on `*`, with features: `*` but `*` does not have these features", "does not contain this feature:"), Rank: 3,
+			Source: "cargo, resolver; esp-rs/esp-hal#5569", Facts: one("depends on `*` with feature `*` but `*` does not have that feature", "depends on `*`, with features: `*` but `*` does not have these features", "does not contain this feature:"), Rank: 3,
 		},
 	}
 }

@@ -22,6 +22,27 @@ func (c *Config) Rewrite(address string) string {
 	return base + address[longest:]
 }
 
+// Locations lists the addresses at which the user's configuration has a
+// repository: that of Rewrite, then those of the other url.<base>.insteadOf
+// that begin address, the longest first. Git itself knows only the first; the
+// others are as good for a commit whose content is verified.
+func (c *Config) Locations(address string) []string {
+	out := []string{c.Rewrite(address)}
+	var more []entry
+	for _, e := range c.all() {
+		if e.section == "url" && e.key == "insteadof" && strings.HasPrefix(address, e.value) {
+			more = append(more, e)
+		}
+	}
+	slices.SortStableFunc(more, func(a, b entry) int { return len(b.value) - len(a.value) })
+	for _, e := range more {
+		if to := e.subsection + address[len(e.value):]; !slices.Contains(out, to) {
+			out = append(out, to)
+		}
+	}
+	return out
+}
+
 func (c *Config) all() []entry {
 	if c == nil {
 		return nil

@@ -29,11 +29,34 @@ type connection struct {
 	proxy    transport.ProxyOptions
 }
 
-// connect calls do with the connection for an address. As git does, it asks
+// connect calls do with the connection for an address, at each location that
+// the user's configuration has for it until one succeeds. The error is that of
+// the last location, with the causes of the others before it.
+func (f *Fetcher) connect(ctx context.Context, address string, do func(connection) error) error {
+	var earlier strings.Builder
+	locations := f.Config.Locations(address)
+	for i, location := range locations {
+		err := f.connectTo(ctx, location, do)
+		switch {
+		case err == nil || ctx.Err() != nil || len(locations) == 1:
+			return err
+		case i+1 == len(locations):
+			kind := fault.KindOf(err)
+			if kind == fault.Bug {
+				kind = fault.Pins
+			}
+			return fault.Wrap(kind, err, earlier.String()+redact(location))
+		}
+		fmt.Fprintf(&earlier, "%s: %v; ", redact(location), err)
+	}
+	return nil // not reached: there is at least one location
+}
+
+// connectTo calls do with the connection for a location. As git does, it asks
 // for a login only after a server has refused to answer without one, and tells
 // the user's helpers whether it was accepted.
-func (f *Fetcher) connect(ctx context.Context, address string, do func(connection) error) error {
-	c := connection{address: f.Config.Rewrite(address)}
+func (f *Fetcher) connectTo(ctx context.Context, location string, do func(connection) error) error {
+	c := connection{address: location}
 	ep, err := transport.NewEndpoint(c.address)
 	if err != nil {
 		return err

@@ -47,21 +47,22 @@ const maxSubmodules = 64
 
 // Fetch unpacks src's commit with the members' link directory and returns its pin.
 func (f *Fetcher) Fetch(ctx context.Context, src Source, members []Member) (lock.Git, error) {
-	return f.fetch(ctx, src, func(*writer) []Member { return members })
+	return f.fetch(ctx, src, true, func(*writer) []Member { return members })
 }
 
 // FetchAll unpacks src's commit with a link for every package in it, for a
-// resolver that has yet to choose, and returns the dependencies of these packages.
+// resolver that has yet to choose, and returns the dependencies of these
+// packages. Objects of LFS are not fetched: a resolver reads manifests.
 func (f *Fetcher) FetchAll(ctx context.Context, src Source) (lock.Git, Packages, error) {
 	var p Packages
-	pin, err := f.fetch(ctx, src, func(w *writer) []Member {
+	pin, err := f.fetch(ctx, src, false, func(w *writer) []Member {
 		p.w = w
 		return w.all()
 	})
 	return pin, p, err
 }
 
-func (f *Fetcher) fetch(ctx context.Context, src Source, choose func(*writer) []Member) (_ lock.Git, err error) {
+func (f *Fetcher) fetch(ctx context.Context, src Source, objects bool, choose func(*writer) []Member) (_ lock.Git, err error) {
 	if f.Offline {
 		return lock.Git{}, offline(src)
 	}
@@ -79,6 +80,13 @@ func (f *Fetcher) fetch(ctx context.Context, src Source, choose func(*writer) []
 	}
 	members := choose(w)
 	if err := w.link(ctx, src, members); err != nil {
+		return lock.Git{}, err
+	}
+	chosen := members
+	if !objects {
+		chosen = nil
+	}
+	if err := w.objects(ctx, src, chosen); err != nil {
 		return lock.Git{}, err
 	}
 	tree, err := b.Commit(ctx)
@@ -183,32 +191,43 @@ func (f *Fetcher) open() (*gogit.Repository, func(), error) {
 }
 
 func (f *Fetcher) fetchRefs(ctx context.Context, r *gogit.Repository, repo, spec string, depth int) error {
-	return f.connect(ctx, repo, func(c connection) error {
-		remote, err := r.CreateRemoteAnonymous(&config.RemoteConfig{Name: "anonymous", URLs: []string{c.address}})
-		if err != nil {
-			return err
-		}
-		err = remote.FetchContext(ctx, &gogit.FetchOptions{
-			RefSpecs: []config.RefSpec{config.RefSpec(spec)},
-			Depth:    depth,
-			Tags:     gogit.NoTags,
-			Auth:     c.auth, CABundle: c.ca, InsecureSkipTLS: c.insecure, ProxyOptions: c.proxy,
-		})
-		if errors.Is(err, gogit.NoErrAlreadyUpToDate) {
-			return nil
-		}
+	return f.connect(ctx, repo, func(c connection) error { return fetchFrom(ctx, c, r, spec, depth) })
+}
+
+func fetchFrom(ctx context.Context, c connection, r *gogit.Repository, spec string, depth int) error {
+	remote, err := r.CreateRemoteAnonymous(&config.RemoteConfig{Name: "anonymous", URLs: []string{c.address}})
+	if err != nil {
 		return err
+	}
+	err = remote.FetchContext(ctx, &gogit.FetchOptions{
+		RefSpecs: []config.RefSpec{config.RefSpec(spec)},
+		Depth:    depth,
+		Tags:     gogit.NoTags,
+		Auth:     c.auth, CABundle: c.ca, InsecureSkipTLS: c.insecure, ProxyOptions: c.proxy,
 	})
+	if errors.Is(err, gogit.NoErrAlreadyUpToDate) {
+		return nil
+	}
+	return err
 }
 
 // download brings the objects of one commit: alone where the server permits
-// it, then the branch or tag that held it, then everything. The error is that
-// of the last attempt, which asks for most and so says most.
-func (f *Fetcher) download(ctx context.Context, r *gogit.Repository, src Source) (*object.Commit, error) {
+// it, then the branch or tag that held it, then everything; at each location
+// of the repository in turn. The error of a location is that of the last
+// attempt, which asks for most and so says most.
+func (f *Fetcher) download(ctx context.Context, r *gogit.Repository, src Source) (commit *object.Commit, err error) {
+	err = f.connect(ctx, src.URL, func(c connection) error {
+		commit, err = downloadFrom(ctx, c, r, src)
+		return err
+	})
+	return commit, err
+}
+
+func downloadFrom(ctx context.Context, c connection, r *gogit.Repository, src Source) (*object.Commit, error) {
 	hash := plumbing.NewHash(src.Commit)
 	var last error
 	try := func(spec string, depth int) (*object.Commit, bool) {
-		if last = f.fetchRefs(ctx, r, src.URL, spec, depth); last != nil {
+		if last = fetchFrom(ctx, c, r, spec, depth); last != nil {
 			return nil, false
 		}
 		c, err := r.CommitObject(hash)
@@ -220,6 +239,9 @@ func (f *Fetcher) download(ctx context.Context, r *gogit.Repository, src Source)
 	}
 	if c, ok := try(src.Commit+":refs/heads/pin", 1); ok {
 		return c, nil
+	}
+	if refused(last) {
+		return nil, last // connect finds a login
 	}
 	kind, name, _ := strings.Cut(src.Ref, "=")
 	var specs []string
@@ -246,6 +268,7 @@ type writer struct {
 	tree       store.TreeSource
 	task       progress.Task
 	manifests  []manifest
+	pointers   []pointer
 	submodules int
 }
 

@@ -39,7 +39,7 @@ type manifest struct {
 }
 
 // file writes one file; manifests are held back until link knows whether they
-// need a line more.
+// need a line more, LFS pointers until it knows whether a member has them.
 func (w *writer) file(ctx context.Context, r *gogit.Repository, entry object.TreeEntry, full string) error {
 	blob, err := r.BlobObject(entry.Hash)
 	if err != nil {
@@ -51,6 +51,19 @@ func (w *writer) file(ctx context.Context, r *gogit.Repository, entry object.Tre
 	}
 	defer rd.Close()
 	w.task.Add(1)
+	if blob.Size < maxPointer && path.Base(full) != "Cargo.toml" {
+		text, err := io.ReadAll(rd)
+		if err != nil {
+			return err
+		}
+		exec := entry.Mode == filemode.Executable
+		if object, ok := parsePointer(text); ok {
+			w.pointers = append(w.pointers, pointer{full, exec, text, object})
+			return nil
+		}
+		_, err = w.tree.File(ctx, full, exec, bytes.NewReader(text))
+		return err
+	}
 	if path.Base(full) != "Cargo.toml" || blob.Size > maxManifest {
 		_, err = w.tree.File(ctx, full, entry.Mode == filemode.Executable, rd)
 		return err
@@ -155,6 +168,47 @@ func (w *writer) link(ctx context.Context, src Source, members []Member) error {
 		}
 		if _, err := w.tree.File(ctx, path.Join(mf.dir, "Cargo.toml"), false, bytes.NewReader(text)); err != nil {
 			return failed(src.URL, err)
+		}
+	}
+	return nil
+}
+
+// objects writes the files that the repository keeps in LFS: those in the
+// directory of a member with their content, the others as the pointers that
+// they are in the commit. Cargo leaves all of them pointers, which no crate that
+// needs such a file can be built from.
+func (w *writer) objects(ctx context.Context, src Source, members []Member) error {
+	within := func(p pointer) bool {
+		for _, m := range members {
+			if mf, err := w.find(m); err == nil && (mf.dir == "" || strings.HasPrefix(p.path, mf.dir+"/")) {
+				return true
+			}
+		}
+		return false
+	}
+	var need []pointer
+	for _, p := range w.pointers {
+		if within(p) {
+			need = append(need, p)
+		}
+	}
+	if err := w.fetcher.lfs(ctx, src.URL, need); err != nil {
+		return failed(src.URL, err)
+	}
+	for _, p := range w.pointers {
+		if !slices.ContainsFunc(need, func(n pointer) bool { return n.path == p.path }) {
+			if _, err := w.tree.File(ctx, p.path, p.exec, bytes.NewReader(p.text)); err != nil {
+				return err
+			}
+			continue
+		}
+		r, err := w.fetcher.Store.Get(ctx, p.object)
+		if err != nil {
+			return err
+		}
+		_, err = w.tree.File(ctx, p.path, p.exec, r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return err
 		}
 	}
 	return nil

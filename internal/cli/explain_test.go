@@ -3,10 +3,12 @@ package cli
 import (
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"espalier.dev/espalier/internal/explain"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -39,6 +41,25 @@ func TestFailureNamesItsRule(t *testing.T) {
 			i := slices.IndexFunc(hints, func(h string) bool { return strings.HasPrefix(h, "espalier explain "+test.want+" ") })
 			if (i >= 0) != (test.want != "") || hints[0] != "first hint" || len(hints) != 1+min(1, len(test.want)) {
 				t.Errorf("%s%s: hints %q, want %q", test.printed, test.err, hints, test.want)
+			}
+		}
+	}
+}
+
+var verbInCure = regexp.MustCompile(`espalier ([a-z-]+)`)
+
+// TestCuresAreVerbs: a command of espalier that a rule recommends exists.
+func TestCuresAreVerbs(t *testing.T) {
+	known := map[string]bool{}
+	for _, c := range Command().Commands() {
+		known[c.Name()] = true
+	}
+	for _, r := range explain.Rules() {
+		for _, text := range append(r.Cure, r.Cause) {
+			for _, m := range verbInCure.FindAllStringSubmatch(text, -1) {
+				if !known[m[1]] && m[1] != "pins" {
+					t.Errorf("rule %s: espalier has no verb %s: %s", r.Name, m[1], text)
+				}
 			}
 		}
 	}

@@ -211,7 +211,7 @@ func cargoRules() []Rule {
 		{
 			Name: "network", Title: "a download failed",
 			Cause:  "No network, a proxy, or a server that does not answer.",
-			Cure:   []string{"the same address with another program", "espalier fetch   # resumes; espalier --offline needs nothing that is fetched already"},
+			Cure:   []string{"the same address with another program", "espalier fetch   # resumes; with --offline a build needs only what is there"},
 			Source: "cargo, curl's errors", Facts: one("Could not resolve host", "[6] Couldn't resolve host", "[7] Couldn't connect to server", "[28] Timeout was reached", "download of config.json failed"), Rank: 0,
 		},
 		{

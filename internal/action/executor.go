@@ -42,6 +42,12 @@ type RunOptions struct {
 	// can read.
 	Outputs *store.Store
 
+	// Observe requests Result.Observation. The command itself is not observed,
+	// only the processes that it starts: the caller knows what the command does
+	// with the sources. Of those, a "cargo locate-project" is not observed,
+	// either.
+	Observe bool
+
 	// Keep filters the files that are imported of a directory output, by the
 	// output's name; a missing entry keeps all. Everything that a filter
 	// depends on must be in the step's platform, because results are shared by

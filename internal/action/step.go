@@ -36,4 +36,23 @@ type Result struct {
 	Stderr   store.Digest
 	Hermetic bool // false if the sandbox was weakened: never shared
 	Cached   bool // the step did not run
+
+	// Observation is what the step used of the input "src", when that was
+	// requested and the executor could observe all of it. It is not stored with
+	// the result.
+	Observation *Observation
+}
+
+// Observation lists the files that the processes of a step used, except those
+// that the command itself used.
+type Observation struct {
+	Files []Access
+}
+
+// Access is a name below the mount point of the input "src" that a process
+// passed to the kernel, also of a file that does not exist. The path is
+// absolute and not resolved: it may contain ".." and symbolic links.
+type Access struct {
+	Path string
+	Read bool // the content of the file, or the list of the directory; otherwise only whether it exists, its type and its size
 }

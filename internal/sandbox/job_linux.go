@@ -32,6 +32,9 @@ type job struct {
 
 	written map[string]writtenDir // by writable path, after prepare
 
+	observe  bool                // action.RunOptions.Observe
+	observed *action.Observation // after run; nil when it is not complete
+
 	// For tests: start without these features, as on a machine that lacks them.
 	noUserNS, noOverlay, noProcSubset bool
 }
@@ -199,7 +202,7 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 		Argv: j.step.Argv, Env: j.env(host), Dir: j.dir(),
 		Hostname: j.hostname(), UID: j.uid(), CPUs: j.Perturb.CPUs, Limits: j.Limits,
 		UserNS: m.userNS, SetGroups: os.Geteuid() == 0, Network: j.step.Network, Overlay: m.overlay,
-		Terminal: j.shell != nil, CoverProc: j.noProcSubset,
+		Terminal: j.shell != nil, CoverProc: j.noProcSubset, Observe: j.observe,
 		Scratch: j.scratch.dir, Rootfs: j.trees["rootfs"],
 		Files: append(identityFiles(j.uid(), j.hostname()), host.files...),
 	}
@@ -250,6 +253,13 @@ func (j *job) launched(sp *spec) launched {
 	}
 	if j.shell != nil {
 		l.onMaster = j.shell.attach
+	}
+	if sp.Observe {
+		l.onEnd = func(m message) {
+			if m.Blind == "" {
+				j.observed = &action.Observation{Files: m.Observed}
+			}
+		}
 	}
 	return l
 }

@@ -26,6 +26,7 @@ type launched struct {
 	gentle   bool        // the runner kills its children itself when requested; killing the runner would leave them running
 	onStage  func(string)
 	onMaster func(*os.File)
+	onEnd    func(message)
 }
 
 // runnerEnv is the runner's environment, which the command does not get. The
@@ -156,6 +157,9 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 	trouble := <-diag
 	switch {
 	case last.Ended:
+		if l.onEnd != nil {
+			l.onEnd(last)
+		}
 		return last.Code, nil
 	case last.Errno != 0 || last.Text != "":
 		var err error = errors.New(last.Text)

@@ -49,7 +49,7 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 		return action.Result{}, err
 	}
 	defer s.remove()
-	j := &job{Local: l, step: step, keep: opts.Keep, rewrite: opts.Rewrite, scratch: s}
+	j := &job{Local: l, step: step, keep: opts.Keep, rewrite: opts.Rewrite, observe: opts.Observe, scratch: s}
 	unverified, err := j.resolve(ctx, st, optimistic)
 	if err != nil {
 		return action.Result{}, err
@@ -81,6 +81,7 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 	r := action.Result{
 		Digest: digest, ExitCode: code, Hermetic: l.hermetic(step),
 		Outputs: map[string]store.Digest{}, Trees: map[string]store.Digest{},
+		Observation: j.observed,
 	}
 	if opts.Outputs != nil {
 		st = opts.Outputs

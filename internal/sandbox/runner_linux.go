@@ -76,7 +76,15 @@ func runnerMain() {
 		os.Exit(0)
 	}
 	ctl.send(message{Started: true})
-	ctl.send(message{Ended: true, Code: reap(pid)})
+	last := message{Ended: true}
+	if r.tracer != nil {
+		last.Code = r.tracer.reap()
+		endAll()
+		last.Observed, last.Blind = r.tracer.observer.result()
+	} else {
+		last.Code, last.Blind = reap(pid), r.blind
+	}
+	ctl.send(last)
 	os.Exit(0)
 }
 
@@ -164,6 +172,9 @@ type runner struct {
 	ctl  *control
 	root int // O_PATH descriptor of the new root
 	pids int // /proc/sys/kernel/ns_last_pid, or -1
+
+	tracer *tracer // of a command whose child processes are observed
+	blind  string  // why they are not
 }
 
 // start runs all stages and returns the command's process id.
@@ -206,6 +217,13 @@ func (r *runner) start() (int, error) {
 	if r.Network {
 		families = networkFamilies[:]
 	}
+	if r.Observe && !r.ProbeOnly {
+		if pid, err := r.forkObserved(families, stdio); err == nil {
+			return pid, nil
+		} else {
+			r.blind = err.Error()
+		}
+	}
 	if err := installFilter(families); err != nil {
 		return 0, &stageError{stageSeccomp, "", err}
 	}
@@ -222,28 +240,69 @@ func (r *runner) start() (int, error) {
 	return r.fork(stdio)
 }
 
+// attr describes the command's process.
+func (r *runner) attr(stdio []uintptr) *syscall.ProcAttr {
+	return &syscall.ProcAttr{
+		Dir:   r.Dir,
+		Env:   r.Env,
+		Files: stdio,
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: r.Terminal, Ctty: 0},
+	}
+}
+
+// forkObserved starts the command so that its child processes are observed.
+// The command installs the filter itself; this thread has none.
+func (r *runner) forkObserved(families []uint32, stdio []uintptr) (int, error) {
+	base := filterProgram(families)
+	if !canObserve || len(base) == 0 {
+		return 0, errors.ErrUnsupported
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return 0, err
+	}
+	t, err := forkTraced(r.Argv[0], r.Argv, r.attr(stdio), base, newObserver())
+	if err != nil {
+		return 0, err
+	}
+	r.tracer = t
+	r.closeStdio(stdio)
+	return t.command, nil
+}
+
 // fork starts the command from this thread, with its restrictions.
 func (r *runner) fork(stdio []uintptr) (int, error) {
 	argv := r.Argv
 	if argv[0] == selfProgram {
 		argv = []string{shellName}
 	}
-	pid, err := syscall.ForkExec(r.Argv[0], argv, &syscall.ProcAttr{
-		Dir:   r.Dir,
-		Env:   r.Env,
-		Files: stdio,
-		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: r.Terminal, Ctty: 0},
-	})
+	pid, err := syscall.ForkExec(r.Argv[0], argv, r.attr(stdio))
 	if err != nil {
 		return 0, &stageError{stageCommand, r.Argv[0], err}
 	}
+	r.closeStdio(stdio)
+	return pid, nil
+}
+
+// closeStdio closes the runner's copies of the command's descriptors.
+func (r *runner) closeStdio(stdio []uintptr) {
 	for _, fd := range []int{fdStdin, fdStdout, fdStderr} {
 		unix.Close(fd)
 	}
 	if r.Terminal {
 		unix.Close(int(stdio[0]))
 	}
-	return pid, nil
+}
+
+// endAll ends all processes of the step that are left, as the kernel does when
+// the runner ends, so that the observation is complete.
+func endAll() {
+	_ = unix.Kill(-1, unix.SIGKILL)
+	for {
+		var ws unix.WaitStatus
+		if _, err := unix.Wait4(-1, &ws, unix.WALL, nil); err != nil && err != unix.EINTR {
+			return
+		}
+	}
 }
 
 func (r *runner) passed(stage string) {

@@ -1,5 +1,7 @@
 package sandbox
 
+import "espalier.dev/espalier/internal/action"
+
 // spec is the specification that the launcher sends to the runner: everything
 // that is needed to set up one sandbox. Host paths are absolute in the
 // launcher's view.
@@ -18,6 +20,7 @@ type spec struct {
 	Overlay   bool // mount overlays; false: bind mounts, writable trees are copies
 	Terminal  bool // give the command a terminal and send back its master end
 	ProbeOnly bool // report each stage, run no command
+	Observe   bool // report the files that the command's child processes use
 	CoverProc bool // mount /proc as on a kernel before 5.8; for tests
 
 	Scratch string // host directory of this run; the runner uses its subdirectory "m"
@@ -62,7 +65,11 @@ type message struct {
 	Started bool   `json:",omitempty"`
 	Master  bool   `json:",omitempty"` // the message carries the terminal's master end
 	Ended   bool   `json:",omitempty"`
-	Code    int    `json:",omitempty"` // exit code, 128+n for signal n
+
+	Observed []action.Access `json:",omitempty"` // with Ended
+	Blind    string          `json:",omitempty"` // why there is no complete observation
+
+	Code int `json:",omitempty"` // exit code, 128+n for signal n
 }
 
 // Stages of setting up a sandbox, in order. They are the names of Probe's

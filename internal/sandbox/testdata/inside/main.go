@@ -98,6 +98,18 @@ func main() {
 	case "connect":
 		_, err := net.DialTimeout("tcp", args[0], 2*time.Second)
 		fmt.Println(err)
+	case "start": // a program with arguments, as a child process
+		c := exec.Command(args[0], args[1:]...)
+		c.Stdout, c.Stderr = os.Stdout, os.Stderr
+		check(c.Run())
+	case "use": // a way to use files, and a name
+		use(args[0], args[1])
+	case "ways": // ways to use files; each uses files of its name in a child process
+		for _, how := range args {
+			for _, name := range []string{"there-", "missing-", "folder-"} {
+				check(exec.Command("/inside", "use", how, "/src/"+name+how).Run())
+			}
+		}
 	case "tty":
 		f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 		check(err)
@@ -223,4 +235,77 @@ type call struct {
 	name string
 	nr   uintptr
 	args []uintptr
+}
+
+// use uses the file at a path in one way. Errors of the operation are ignored:
+// the name has been used.
+func use(how, name string) {
+	switch how {
+	case "open":
+		os.ReadFile(name)
+	case "openat2":
+		p, err := syscall.BytePtrFromString(name)
+		check(err)
+		how := [3]uint64{} // O_RDONLY
+		at := -100         // AT_FDCWD
+		fd, _, e := syscall.Syscall6(437, uintptr(at), uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&how)), 24, 0, 0)
+		if e == 0 {
+			syscall.Close(int(fd))
+		}
+	case "noatime":
+		fd, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_NOATIME, 0)
+		if err == nil {
+			syscall.Close(fd)
+		}
+	case "opath":
+		fd, err := syscall.Open(name, 0x200000, 0)
+		if err == nil {
+			syscall.Close(fd)
+		}
+	case "stat":
+		os.Stat(name)
+	case "lstat":
+		os.Lstat(name)
+	case "access":
+		syscall.Access(name, 4)
+	case "readlink":
+		os.Readlink(name)
+	case "list":
+		os.ReadDir(name)
+	case "exec":
+		exec.Command(name).Run()
+	case "chdir":
+		os.Chdir(name)
+	case "rename":
+		os.Rename(name, "/src/new-name")
+	case "link":
+		os.Link(name, "/src/second-name")
+	case "symlink":
+		os.Symlink(name, "/out/link")
+		os.ReadFile("/out/link")
+	case "xattr":
+		syscall.Getxattr(name, "user.a", make([]byte, 8))
+	case "relative":
+		check(os.Chdir("/src"))
+		os.ReadFile(strings.TrimPrefix(name, "/src/"))
+	case "descriptor": // relative to the descriptor of a directory
+		d, err := os.Open("/src/sub")
+		check(err)
+		fd, err := syscall.Openat(int(d.Fd()), "../"+strings.TrimPrefix(name, "/src/"), syscall.O_RDONLY, 0)
+		if err == nil {
+			syscall.Close(fd)
+		}
+	case "proc":
+		check(os.Chdir("/src"))
+		os.ReadFile("/proc/self/cwd/" + strings.TrimPrefix(name, "/src/"))
+	case "thread":
+		done := make(chan bool)
+		go func() { os.ReadFile(name); done <- true }()
+		<-done
+	case "grandchild":
+		check(exec.Command("/inside", "use", "open", name).Run())
+	case "orphan":
+		check(exec.Command("/inside", "daemon", "1").Start())
+		os.ReadFile(name)
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/elfstrip"
+	"espalier.dev/espalier/internal/source"
 )
 
 // ownUnits is the set of files in the first step's target directory that are
@@ -21,6 +22,9 @@ type ownUnits struct {
 
 func newOwnUnits(own []cargo.Package) ownUnits {
 	u := ownUnits{packages: map[string]bool{}, crates: map[string]bool{}}
+	for _, name := range source.LayerCrates {
+		u.crates[name] = true
+	}
 	for _, p := range own {
 		u.packages[p.Name] = true
 		for _, t := range p.Targets {

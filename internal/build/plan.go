@@ -58,7 +58,12 @@ type Plan struct {
 	own      ownUnits
 	programs string // output with the test programs; "" without
 	triple   string // of the firmware
-	root     string // the host directory that is /src in the sandbox, for messages
+
+	sources   store.Digest      // the project's files
+	structure []byte            // source.Structure
+	readmes   map[string]string // source.Readmes
+
+	root string // the host directory that is /src in the sandbox, for messages
 }
 
 // App returns the step that compiles the user's own crates on a layer and,
@@ -97,17 +102,21 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	if err != nil {
 		return Plan{}, err
 	}
-	stubs, err := source.Stubs(ctx, st, p, nil)
+	stubs, layerTarget, err := source.Layer(ctx, st, p, t)
 	if err != nil {
 		return Plan{}, err
 	}
 
-	pl := Plan{Target: t, Output: t.Name, Secrets: slices.Sorted(maps.Keys(secrets)), own: newOwnUnits(p.Own), triple: p.Target(), root: p.Root}
+	pl := Plan{Target: t, Output: t.Name, Secrets: slices.Sorted(maps.Keys(secrets)), own: newOwnUnits(p.Own), triple: p.Target(),
+		sources: src, readmes: source.Readmes(p), root: p.Root}
+	if pl.structure, err = source.Structure(p); err != nil {
+		return Plan{}, err
+	}
 	pl.Deps = action.Step{
 		Name: "dependencies",
 		// -Zno-link only affects the stub: it does not change the hash of any
 		// dependency, and without linking the stub needs no linker script.
-		Argv:     append(command(p, pins, "rustc", layerTarget(p, t)), "--", "-Zno-link"),
+		Argv:     append(command(p, pins, "rustc", layerTarget), "--", "-Zno-link"),
 		Env:      env,
 		Dir:      layout.Inside(p.Root, p.WorkDir),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
@@ -128,7 +137,7 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	}
 	pl.check = checkStep(pl.app, command(p, pins, "rustc", t))
 	if comparesChecksums(p, pins) {
-		scripts, err := source.Scripts(ctx, st, p)
+		scripts, err := source.Scripts(ctx, st, p, t)
 		if err != nil {
 			return Plan{}, err
 		}
@@ -138,23 +147,4 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		pl.scripts.Platform = platform(recipeScripts)
 	}
 	return pl, nil
-}
-
-// layerTarget returns the cargo target for which the layer is built. The
-// dependencies of a binary are those of its package, so all binaries of a
-// package share the layer of the first one; an example also has the
-// dev-dependencies.
-func layerTarget(p *project.Project, t cargo.Target) cargo.Target {
-	if t.Kind != cargo.KindBin {
-		return t
-	}
-	first := t
-	for _, own := range p.Own {
-		for _, o := range own.Targets {
-			if o.Package == t.Package && o.Kind == t.Kind && o.Name < first.Name && len(o.RequiredFeatures) == 0 {
-				first = o
-			}
-		}
-	}
-	return first
 }

@@ -69,7 +69,7 @@ func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
 	if deps, err := r.load(ctx, pl.Deps); err == nil {
 		if units, err := r.Units(ctx, pl, deps.Trees[layerOutput]); err == nil {
 			app := pl.App(deps.Trees[layerOutput], units)
-			if res, err := r.load(ctx, app); err == nil && r.Store.Has(res.Outputs[pl.Output]) {
+			if res, err := r.loadApp(ctx, pl, app); err == nil {
 				r.replay(ctx, pl, pl.Deps, deps)
 				r.replay(ctx, pl, app, res)
 				return r.output(ctx, pl, r.Store, StepResult{pl.Deps, deps}, StepResult{app, res})
@@ -84,7 +84,25 @@ func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	return r.finish(ctx, pl, pl.App(deps.Trees[layerOutput], units), []StepResult{{pl.Deps, deps}})
+	app := pl.App(deps.Trees[layerOutput], units)
+	if res, err := r.loadApp(ctx, pl, app); err == nil { // an earlier result on the same layer
+		r.replay(ctx, pl, app, res)
+		return r.output(ctx, pl, r.Store, StepResult{pl.Deps, deps}, StepResult{app, res})
+	}
+	return r.finish(ctx, pl, app, []StepResult{{pl.Deps, deps}})
+}
+
+// loadApp returns the stored result of an application step: its own, or that of
+// one which used nothing that differs in this one.
+func (r Runner) loadApp(ctx context.Context, pl Plan, step action.Step) (action.Result, error) {
+	res, err := r.load(ctx, step)
+	if err == nil && !r.Store.Has(res.Outputs[pl.Output]) {
+		err = store.ErrMissing
+	}
+	if err != nil {
+		return r.observed(ctx, pl, step)
+	}
+	return res, nil
 }
 
 // Layer returns the dependency layer of a plan, and builds it when it is
@@ -133,7 +151,9 @@ func (r Runner) finish(ctx context.Context, pl Plan, step action.Step, before []
 	}
 	res, err := r.step(ctx, pl, step, outputs)
 	if err == nil && len(pl.Secrets) == 0 && !r.Scratch {
-		err = action.Save(ctx, r.Store, res)
+		if err = action.Save(ctx, r.Store, res); err == nil {
+			err = r.record(ctx, pl, step, res)
+		}
 	}
 	steps := append(before, StepResult{step, res})
 	if err != nil {
@@ -178,6 +198,7 @@ func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.S
 	status := &status{task: task, warn: r.warnings(pl, step)}
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
 		Stdout: out, Stderr: status, Outputs: outputs,
+		Observe: !r.Scratch && step.Name != pl.Deps.Name && len(step.Secrets) == 0,
 		Keep:    pl.keep(),
 		Rewrite: pl.rewrites(),
 	})

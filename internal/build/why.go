@@ -36,7 +36,13 @@ func (r Runner) Why(ctx context.Context, pl Plan, last LastBuild) ([]Reason, err
 	if err != nil && !errors.Is(err, store.ErrMissing) {
 		return nil, err
 	}
-	app, _, err := r.why(ctx, pl.App(layer, units), last)
+	step := pl.App(layer, units)
+	app, _, err := r.why(ctx, step, last)
+	if err == nil && !app.Cached {
+		if _, err := r.observed(ctx, pl, step); err == nil {
+			app.Cached = true
+		}
+	}
 	return []Reason{deps, app}, err
 }
 

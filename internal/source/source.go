@@ -58,12 +58,22 @@ func Tree(ctx context.Context, st *store.Store, p *project.Project) (store.Diges
 //
 // cargoLock, when not nil, is used instead of the project's Cargo.lock.
 func Stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte) (store.Digest, error) {
-	return stubs(ctx, st, p, cargoLock, nil)
+	return stubs(ctx, st, p, cargoLock, nil, nil)
 }
 
-// Scripts is Stubs with the real build scripts, and with files that may belong
+// Layer is the input of the dependency layer for a target: Stubs, reduced to
+// what dependencies depend on. Instead of the crate roots of the user's
+// programs, examples and tests there is one, which is returned, and manifests
+// and configuration have their values only (reduce.go).
+func Layer(ctx context.Context, st *store.Store, p *project.Project, t cargo.Target) (store.Digest, cargo.Target, error) {
+	r := reduce(p, t)
+	tree, err := stubs(ctx, st, p, nil, nil, r)
+	return tree, r.target, err
+}
+
+// Scripts is Layer with the real build scripts, and with files that may belong
 // to them: Rust files outside of the directories of crates.
-func Scripts(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
+func Scripts(ctx context.Context, st *store.Store, p *project.Project, t cargo.Target) (store.Digest, error) {
 	links := p.Links()
 	real := map[string]bool{}
 	for _, own := range p.Own {
@@ -84,11 +94,14 @@ func Scripts(ctx context.Context, st *store.Store, p *project.Project) (store.Di
 			}
 		}
 	}
-	return stubs(ctx, st, p, nil, real)
+	r := reduce(p, t)
+	r.scripts = true
+	return stubs(ctx, st, p, nil, real, r)
 }
 
-// stubs is Stubs with the files in real unchanged.
-func stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte, real map[string]bool) (store.Digest, error) {
+// stubs is Stubs with the files in real unchanged and, unless it is nil,
+// reduced.
+func stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock []byte, real map[string]bool, reduced *reduction) (store.Digest, error) {
 	links := p.Links()
 	replaced := map[string]string{}
 	whole := patching(p, links)
@@ -101,6 +114,9 @@ func stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock [
 		}
 		for _, t := range own.Targets {
 			replaced[links.Resolve(t.Path)] = stubFor(t)
+			if reduced.drops(t) {
+				delete(replaced, links.Resolve(t.Path))
+			}
 		}
 	}
 	keep := map[string]bool{}
@@ -130,6 +146,11 @@ func stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock [
 			_, err := src.File(ctx, name, exec, r)
 			return err
 		}
+		for name, text := range reduced.roots(links) {
+			if err := put(name, false, strings.NewReader(text)); err != nil {
+				return err
+			}
+		}
 		for name, text := range extra {
 			if err := put(name, false, bytes.NewReader(text)); err != nil {
 				return err
@@ -144,9 +165,15 @@ func stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock [
 			case stub:
 				err = put(f.Path, false, strings.NewReader(text))
 			case f.Target != "":
-				err = src.Symlink(f.Path, f.Target)
+				if reduced.keepsLink(f.Path) {
+					err = src.Symlink(f.Path, f.Target)
+				}
 			case extra[f.Path] == nil && needed(f.Path):
-				err = putFile(put, p, f)
+				if reduced == nil || below(whole, f.Path) {
+					err = putFile(put, p, f)
+				} else {
+					err = reduced.put(put, f)
+				}
 			}
 			if err != nil {
 				return err

@@ -359,12 +359,16 @@ func (r Runner) namesReadme(ctx context.Context, step action.Step, src *sources)
 }
 
 // treeNamesReadme is namesReadme for a tree of compiled programs. The answer is
-// stored: an empty tree for no, the tree itself for yes.
+// stored: an empty tree for no.
 func (r Runner) treeNamesReadme(ctx context.Context, tree store.Digest) (bool, error) {
-	key := fmt.Appendf(nil, "CARGO_PKG_README in tree %s\n", tree)
+	key := fmt.Appendf(nil, "CARGO_PKG_README in tree %s, 1\n", tree)
+	no, err := emptyTree(ctx, r.Store)
+	if err != nil {
+		return false, err
+	}
 	answer, err := r.Store.Memo(ctx, store.DigestOf(key))
 	if err == nil {
-		return answer == tree, nil
+		return answer != no, nil
 	}
 	if !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
 		return false, err
@@ -386,13 +390,13 @@ func (r Runner) treeNamesReadme(ctx context.Context, tree store.Digest) (bool, e
 	if err != nil {
 		return false, err
 	}
-	answer = tree
-	if !named {
-		if answer, err = emptyTree(ctx, r.Store); err != nil {
-			return false, err
-		}
+	if answer = no; named {
+		answer, err = r.Store.MakeTree(ctx, func(b *store.TreeBuilder) error {
+			_, err := b.Source("answer").File(ctx, "yes", false, strings.NewReader(""))
+			return err
+		})
 	}
-	return named, r.Store.PutMemo(ctx, key, answer)
+	return named, errors.Join(err, r.Store.PutMemo(ctx, key, answer))
 }
 
 // contains reports whether a file contains a text.

@@ -62,6 +62,7 @@ type Plan struct {
 	sources   store.Digest      // the project's files
 	structure []byte            // source.Structure
 	readmes   map[string]string // source.Readmes
+	library   []byte            // libraryKey; nil when the library is prebuilt
 
 	root string // the host directory that is /src in the sandbox, for messages
 }
@@ -124,6 +125,9 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Platform: platform(recipeDeps),
 		// Secrets are left out: they are for the user's own code, and the layer
 		// is stored.
+	}
+	if pl.library, err = libraryKey(ctx, st, p, pins, pl.Deps, m); err != nil {
+		return Plan{}, err
 	}
 	pl.app = action.Step{
 		Name:     p.Package,

@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"espalier.dev/espalier/internal/devtest/mini"
+	"espalier.dev/espalier/internal/project"
 )
 
 // file writes a file of the project; an empty text removes it.
@@ -38,9 +41,10 @@ func (b *bench) link(name, to string) {
 }
 
 // reader makes the project read files in every way in which a build can, and
-// keep what it reads in the program.
+// keep what it reads in the program. Each run makes a program that no earlier
+// run has left in the store.
 func (b *bench) reader() {
-	b.file("app/src/main.rs", `#![no_std]
+	b.file("app/src/main.rs", strings.Replace(`#![no_std]
 #![no_main]
 mod module;
 #[path = "../elsewhere/named.rs"]
@@ -49,7 +53,7 @@ include!("included.rs");
 #[no_mangle]
 pub extern "C" fn _start() -> ! {
     let all: [&str; 13] = [
-        "start", module::TEXT, named::TEXT, INCLUDED, include_str!("../text.txt"), include_str!("../link.txt"),
+        "NONCE", module::TEXT, named::TEXT, INCLUDED, include_str!("../text.txt"), include_str!("../link.txt"),
         env!("FROM_DECLARED"), env!("FROM_UNDECLARED"), env!("FROM_LIST"), env!("FROM_EXISTS"), env!("CONFIGURED"),
         macros::read!(), concat!("option ", env!("CARGO_PKG_DESCRIPTION")),
     ];
@@ -61,7 +65,7 @@ pub extern "C" fn _start() -> ! {
 fn panic(_: &core::panic::PanicInfo) -> ! {
     loop {}
 }
-`)
+`, "NONCE", strconv.FormatInt(time.Now().UnixNano(), 10), 1))
 	b.file("app/src/module.rs", `pub const TEXT: &str = "module 1";`)
 	b.file("app/elsewhere/named.rs", `pub const TEXT: &str = "named 1";`)
 	b.file("app/src/included.rs", `pub const INCLUDED: &str = "included 1";`)
@@ -173,7 +177,6 @@ func TestRecompile(t *testing.T) {
 		{"a file of a build script, undeclared", "undeclared 2", edit("app/undeclared.txt", "1", "2")},
 		{"a list of files", "list one,two", write("app/list/two", "x")},
 		{"a file that comes into being", "exists true", write("app/maybe.txt", "x")},
-		{"a file that goes", "exists false", write("app/maybe.txt", "")},
 		{"a file of a macro", "macro 2", edit("macros/macro.txt", "1", "2")},
 		{"the manifest", "about 2", edit("app/Cargo.toml", "about 1", "about 2")},
 	} {
@@ -204,6 +207,11 @@ func TestRecompile(t *testing.T) {
 			t.Errorf("%s: compiled %q, another program: %v", c.name, did, out.ELF != before)
 		}
 	}
+	// A file that goes, too; the result of the state before it came is kept.
+	b.file("app/maybe.txt", "")
+	if last := b.build(); !bytes.Contains(last.Bytes, []byte("exists false")) {
+		t.Error("a file that is gone is still in the program")
+	}
 	last := b.build()
 
 	// An earlier state of the sources has its own record.
@@ -215,11 +223,50 @@ func TestRecompile(t *testing.T) {
 	if again := b.build(); again.ELF != last.ELF || b.rec.take()["app"] != nil {
 		t.Error("an edit that is taken back is compiled again")
 	}
+
+	// Another program of the package compiles on the same layer.
+	b.file("app/src/bin/second.rs", "#![no_std]\n#![no_main]\n#[no_mangle]\npub extern \"C\" fn _start() -> ! { loop {} }\n"+
+		"#[panic_handler]\nfn panic(_: &core::panic::PanicInfo) -> ! { loop {} }\n")
+	b.file("app/examples/third.rs", "#![no_std]\n#![no_main]\n#[no_mangle]\npub extern \"C\" fn _start() -> ! { loop {} }\n"+
+		"#[panic_handler]\nfn panic(_: &core::panic::PanicInfo) -> ! { loop {} }\n")
+	for _, o := range []project.Options{{Package: "app", Flags: project.Flags{Bin: "second"}}, {Package: "app", Flags: project.Flags{Example: "third"}}} {
+		p, err := project.Open(b.dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := b.runner().Run(t.Context(), b.planOf(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if did := b.rec.take(); len(did["dependencies"]) != 0 || out.ELF == last.ELF {
+			t.Errorf("%+v: compiled %q", o, did)
+		}
+	}
+	b.file("app/src/bin/second.rs", "")
+	b.file("app/examples", "")
+
+	// A new layer starts with the compiled standard library of an earlier one,
+	// and is the layer that it would be otherwise.
+	layer, err := b.runner().Layer(t.Context(), b.plan())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.rec.take()
+	b.pins.Project.SourceDateEpoch = time.Now().Unix()
+	again, err := b.runner().Layer(t.Context(), b.plan())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if did := b.rec.take()["dependencies"]; !slices.Contains(did, "cfg-if") || slices.Contains(did, "core") {
+		t.Errorf("the new layer compiled %q", did)
+	}
+	if again != layer {
+		t.Errorf("with an earlier library the layer is %v, without %v", again, layer)
+	}
+	b.pins.Project.SourceDateEpoch = 1700000001
+
 	// The proof that nothing was missed.
 	if s := b.scratch(); s.ELF != last.ELF {
 		t.Errorf("with kept results %v, from scratch %v", last.ELF, s.ELF)
-	}
-	if strings.Contains(string(last.Bytes), "exists true") {
-		t.Error("the program is not the last one")
 	}
 }

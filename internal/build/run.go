@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"espalier.dev/espalier/internal/action"
@@ -128,10 +129,22 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	case !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt):
 		return action.Result{}, err
 	}
-	if res, err = r.step(ctx, pl, pl.Deps, nil); err != nil {
+	id, err := action.Digest(ctx, r.Store, pl.Deps)
+	if err != nil {
 		return res, err
 	}
-	return res, action.Save(ctx, r.Store, res)
+	step, err := r.withLibrary(ctx, pl)
+	if err != nil {
+		return res, err
+	}
+	if res, err = r.step(ctx, pl, step, nil); err != nil {
+		return res, err
+	}
+	res.Digest = id // a library from an earlier layer changes nothing
+	if err := action.Save(ctx, r.Store, res); err != nil || pl.library == nil || !res.Hermetic {
+		return res, err
+	}
+	return res, r.Store.PutMemo(ctx, pl.library, res.Trees[layerOutput])
 }
 
 // finish runs the step that makes the ELF.
@@ -198,7 +211,7 @@ func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.S
 	status := &status{task: task, warn: r.warnings(pl, step)}
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
 		Stdout: out, Stderr: status, Outputs: outputs,
-		Observe: !r.Scratch && step.Name != pl.Deps.Name && len(step.Secrets) == 0,
+		Observe: !r.Scratch && len(step.Secrets) == 0 && slices.Contains(step.Outputs, pl.Output),
 		Keep:    pl.keep(),
 		Rewrite: pl.rewrites(),
 	})

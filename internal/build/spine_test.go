@@ -126,7 +126,11 @@ func (b *bench) lock(date int64) pin.Locked {
 
 func (b *bench) plan() build.Plan {
 	b.t.Helper()
-	p := b.open()
+	return b.planOf(b.open())
+}
+
+func (b *bench) planOf(p *project.Project) build.Plan {
+	b.t.Helper()
 	m, err := build.Assemble(b.t.Context(), b.st, p, b.pins, b.session().Host, progress.Discard)
 	if err != nil {
 		b.t.Fatal(err)

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"debug/elf"
 	"os"
 	"path"
 	"strconv"
@@ -75,6 +76,12 @@ var observedCalls = append(olderCalls(), []call{
 	{unix.SYS_UNLINKAT, 1, 0, looksUp},
 	{unix.SYS_FCHMODAT, 1, 0, looksUp},
 	{sysFchmodat2, 1, 0, looksUp},
+	{sysSetxattrat, 1, 0, looksUp},
+	{sysGetxattrat, 1, 0, looksUp},
+	{sysListxattrat, 1, 0, looksUp},
+	{sysRemovexattrat, 1, 0, looksUp},
+	{sysFileGetattr, 1, 0, looksUp},
+	{sysFileSetattr, 1, 0, looksUp},
 	{unix.SYS_FCHOWNAT, 1, 0, looksUp},
 	{unix.SYS_UTIMENSAT, 1, 0, looksUp},
 	// What has a second name can be read by it.
@@ -84,7 +91,17 @@ var observedCalls = append(olderCalls(), []call{
 	{unix.SYS_SYMLINKAT, 0, -1, links},
 }...)
 
-const sysFchmodat2 = 452
+// System calls that x/sys does not know on every architecture, or not yet; the
+// numbers are the same on all.
+const (
+	sysFchmodat2     = 452
+	sysSetxattrat    = 463 // Linux 6.13
+	sysGetxattrat    = 464
+	sysListxattrat   = 465
+	sysRemovexattrat = 466
+	sysFileGetattr   = 468 // Linux 6.17
+	sysFileSetattr   = 469
+)
 
 // newNames are the second names of calls that have two.
 var newNames = map[uint32]call{
@@ -297,6 +314,13 @@ func (o *observer) harmlessProc(name string) bool {
 // for targets and README files next to it, and prints one path: of that the
 // manifests alone matter, and they always count (action.RunOptions.Observe).
 func (o *observer) executes(n *notification, program string) {
+	file := program
+	if !path.IsAbs(file) {
+		file = "/proc/" + strconv.FormatUint(uint64(n.pid), 10) + "/cwd/" + file
+	}
+	if i := interpreter(file); inSources(i) {
+		o.lose("a program has the interpreter " + i)
+	}
 	exempt := program == layout.Cargo && argument(n.pid, uintptr(n.args[1]), 1) == "locate-project"
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -305,6 +329,37 @@ func (o *observer) executes(n *notification, program string) {
 	} else {
 		delete(o.exempt, n.pid)
 	}
+}
+
+// interpreter returns the file that the kernel opens, without a system call,
+// when it executes a program: the interpreter of a script or the dynamic loader.
+func interpreter(program string) string {
+	f, err := os.Open(program)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	head := make([]byte, 256) // BINPRM_BUF_SIZE
+	k, _ := f.ReadAt(head, 0)
+	if line, ok := bytes.CutPrefix(head[:k], []byte("#!")); ok {
+		line, _, _ = bytes.Cut(line, []byte("\n"))
+		if words := bytes.Fields(line); len(words) > 0 {
+			return string(words[0])
+		}
+		return ""
+	}
+	e, err := elf.NewFile(f)
+	if err != nil {
+		return ""
+	}
+	for _, p := range e.Progs {
+		if p.Type == elf.PT_INTERP && p.Filesz < longestPath {
+			name := make([]byte, p.Filesz)
+			k, _ := p.ReadAt(name, 0)
+			return string(bytes.TrimRight(name[:k], "\x00"))
+		}
+	}
+	return ""
 }
 
 func (o *observer) isExempt(pid uint32) bool {

@@ -63,7 +63,7 @@ func TestObserve(t *testing.T) {
 
 // Other names for the sources end the observation.
 func TestObserveLoses(t *testing.T) {
-	for _, how := range []string{"symlink", "proc"} {
+	for _, how := range []string{"symlink", "proc", "interpreter"} {
 		if o := observe(t, map[string]string{"there": "text"}, "start", "/inside", "use", how, "/src/there"); o != nil {
 			t.Errorf("%s: observed %v, but the file was used by another name", how, o.Files)
 		}

@@ -298,6 +298,9 @@ func use(how, name string) {
 	case "proc":
 		check(os.Chdir("/src"))
 		os.ReadFile("/proc/self/cwd/" + strings.TrimPrefix(name, "/src/"))
+	case "interpreter": // of a script outside of the sources
+		check(os.WriteFile("/out/script", []byte("#!"+name+" x\n"), 0o755))
+		exec.Command("/out/script").Run()
 	case "thread":
 		done := make(chan bool)
 		go func() { os.ReadFile(name); done <- true }()

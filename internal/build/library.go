@@ -1,0 +1,136 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/layout"
+	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/source"
+	"espalier.dev/espalier/internal/store"
+)
+
+// The standard library is the largest unit of a dependency layer, and the same
+// in every project with the same toolchain, target, profile and flags. A new
+// layer therefore starts with the compiled library of an earlier one, and not
+// with an empty target directory. Cargo compares the fingerprints of these
+// units as always, so a library that does not fit is compiled, and the layer
+// has the files that it would have otherwise: the earlier library is an
+// optimisation of the step and not an input of it. It is copied into the
+// target directory, so that the new layer is complete.
+
+// libraryRecipe is increased when the key or the set of units changes.
+const libraryRecipe = "standard library 1"
+
+// libraryCrates are the crates of the library without std, which a firmware
+// does not have, as they are called in the target directory.
+var libraryCrates = map[string]bool{
+	"core": true, "alloc": true, "compiler_builtins": true,
+	"rustc-std-workspace-core": true, "rustc_std_workspace_core": true, "rustc-std-workspace-alloc": true, "rustc_std_workspace_alloc": true,
+}
+
+// libraryKey describes what the compiled library depends on: the first step
+// without the crates, the project's own packages and the variables that the
+// project declares. The library's sources are in the rootfs; it reads only
+// variables of cargo and the compiler.
+func libraryKey(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, deps action.Step, m Materials) ([]byte, error) {
+	if pins.Std.Lock.IsZero() {
+		return nil, nil // it is prebuilt
+	}
+	settings, err := source.CompilerSettings(p)
+	if err != nil {
+		return nil, err
+	}
+	s := action.Step{Dir: "/", Argv: deps.Argv[:1], Env: map[string]string{}, Platform: deps.Platform,
+		Inputs: []action.Input{{Path: layout.InputRootfs, Tree: m.Rootfs}, {Path: layout.InputCargo, Tree: m.Cargo}}}
+	declared := map[string]bool{"SOURCE_DATE_EPOCH": true}
+	for _, v := range p.Espalier.Build.Env {
+		declared[v.Name] = !source.CompilerVariable(v.Name)
+	}
+	for name, value := range deps.Env {
+		if !declared[name] {
+			s.Env[name] = value
+		}
+	}
+	id, err := action.Digest(ctx, st, s)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "%s\naction %s\nprofile %q\ntarget %q\nchecksums %v\nsettings %x\n", libraryRecipe, id, profile(p), p.Target(),
+		slices.Contains(deps.Argv, checksumFreshness), sha256.Sum256(settings)), nil
+}
+
+// withLibrary returns the first step with the compiled library of an earlier
+// layer in its target directory; the step itself when there is none.
+func (r Runner) withLibrary(ctx context.Context, pl Plan) (action.Step, error) {
+	if pl.library == nil || r.Unsandboxed {
+		return pl.Deps, nil
+	}
+	layer, err := r.Store.Memo(ctx, store.DigestOf(pl.library))
+	var library, empty store.Digest
+	if err == nil {
+		library, err = r.libraryOf(ctx, layer)
+	}
+	if err == nil {
+		empty, err = emptyTree(ctx, r.Store)
+	}
+	if errors.Is(err, store.ErrMissing) || errors.Is(err, store.ErrCorrupt) {
+		return pl.Deps, nil
+	}
+	return onLayer(pl.Deps, empty, library), err
+}
+
+// libraryOf returns a tree with the library's units of a layer.
+func (r Runner) libraryOf(ctx context.Context, layer store.Digest) (store.Digest, error) {
+	key := fmt.Appendf(nil, "%s of layer %s\n", libraryRecipe, layer)
+	tree, err := r.Store.Memo(ctx, store.DigestOf(key))
+	if err == nil || !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
+		return tree, err
+	}
+	if _, err := r.Store.TreePath(ctx, layer); err != nil { // verified, and made if only its messages are left
+		return store.Digest{}, err
+	}
+	tree, err = r.Store.MakeTree(ctx, func(b *store.TreeBuilder) error {
+		out := b.Source("standard library")
+		return r.Store.Walk(ctx, layer, func(e store.Entry) error {
+			if e.Type != store.TypeFile || !ofLibrary(e.Path) {
+				return nil
+			}
+			f, err := r.Store.Open(ctx, e)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = out.File(ctx, e.Path, e.Executable, f)
+			return err
+		})
+	})
+	if err != nil {
+		return tree, err
+	}
+	return tree, r.Store.PutMemo(ctx, key, tree)
+}
+
+// ofLibrary reports whether a file of the target directory belongs to a unit
+// of the library: <profile>/.fingerprint/core-<hash>/…, also below <triple>/.
+func ofLibrary(name string) bool {
+	elem := strings.Split(name, "/")
+	for at := 1; at <= 2 && at+1 < len(elem); at++ {
+		unit := elem[at+1]
+		switch elem[at] {
+		case ".fingerprint", "build":
+			stem, ok := cutHash(unit)
+			return ok && libraryCrates[stem]
+		case "deps":
+			stem, ok := cutHash(stripExt(unit))
+			return ok && (libraryCrates[stem] || libraryCrates[strings.TrimPrefix(stem, "lib")])
+		}
+	}
+	return false
+}

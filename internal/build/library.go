@@ -66,6 +66,18 @@ func libraryKey(ctx context.Context, st *store.Store, p *project.Project, pins *
 		slices.Contains(deps.Argv, checksumFreshness), sha256.Sum256(settings)), nil
 }
 
+// offerLibrary records a layer as the one whose library later layers take;
+// newer says that it replaces another one.
+func (r Runner) offerLibrary(ctx context.Context, pl Plan, res action.Result, newer bool) error {
+	if pl.library == nil || !res.Hermetic || r.Store.ReadOnly() {
+		return nil
+	}
+	if _, err := r.Store.Memo(ctx, store.DigestOf(pl.library)); err == nil && !newer {
+		return nil
+	}
+	return r.Store.PutMemo(ctx, pl.library, res.Trees[layerOutput])
+}
+
 // withLibrary returns the first step with the compiled library of an earlier
 // layer in its target directory; the step itself when there is none.
 func (r Runner) withLibrary(ctx context.Context, pl Plan) (action.Step, error) {

@@ -391,12 +391,11 @@ func (r Runner) treeNamesReadme(ctx context.Context, tree store.Digest) (bool, e
 		return false, err
 	}
 	if answer = no; named {
-		answer, err = r.Store.MakeTree(ctx, func(b *store.TreeBuilder) error {
-			_, err := b.Source("answer").File(ctx, "yes", false, strings.NewReader(""))
-			return err
-		})
+		if answer, err = yesTree(ctx, r.Store); err != nil {
+			return false, err
+		}
 	}
-	return named, errors.Join(err, r.Store.PutMemo(ctx, key, answer))
+	return named, r.Store.PutMemo(ctx, key, answer)
 }
 
 // contains reports whether a file contains a text.

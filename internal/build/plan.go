@@ -103,7 +103,11 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	if err != nil {
 		return Plan{}, err
 	}
-	stubs, layerTarget, err := source.Layer(ctx, st, p, t)
+	own, err := ownVariables(ctx, st, p, pins, m)
+	if err != nil {
+		return Plan{}, err
+	}
+	stubs, layerTarget, err := source.Layer(ctx, st, p, t, own)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -118,7 +122,7 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		// -Zno-link only affects the stub: it does not change the hash of any
 		// dependency, and without linking the stub needs no linker script.
 		Argv:     append(command(p, pins, "rustc", layerTarget), "--", "-Zno-link"),
-		Env:      env,
+		Env:      without(env, own),
 		Dir:      layout.Inside(p.Root, p.WorkDir),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: stubs}),
 		Outputs:  []string{layerOutput},
@@ -146,6 +150,7 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 			return Plan{}, err
 		}
 		pl.scripts = pl.Deps
+		pl.scripts.Env = env
 		pl.scripts.Name = "build scripts"
 		pl.scripts.Inputs = append(m.Inputs(), action.Input{Path: "src", Tree: scripts})
 		pl.scripts.Platform = platform(recipeScripts)

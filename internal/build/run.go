@@ -125,7 +125,7 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	switch {
 	case err == nil:
 		r.replay(ctx, pl, pl.Deps, res)
-		return res, nil
+		return res, r.offerLibrary(ctx, pl, res, false)
 	case !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt):
 		return action.Result{}, err
 	}
@@ -141,10 +141,10 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 		return res, err
 	}
 	res.Digest = id // a library from an earlier layer changes nothing
-	if err := action.Save(ctx, r.Store, res); err != nil || pl.library == nil || !res.Hermetic {
+	if err := action.Save(ctx, r.Store, res); err != nil {
 		return res, err
 	}
-	return res, r.Store.PutMemo(ctx, pl.library, res.Trees[layerOutput])
+	return res, r.offerLibrary(ctx, pl, res, true)
 }
 
 // finish runs the step that makes the ELF.

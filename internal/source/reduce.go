@@ -31,12 +31,13 @@ var LayerCrates = []string{layerTarget, "espalier_dependencies"}
 // dependencies, which are programs of its own packages, targets stay as they
 // are.
 type reduction struct {
-	p        *project.Project
-	target   cargo.Target             // what is built
-	retarget bool                     // targets are replaced by one
-	own      map[string]cargo.Package // by manifest, after following links
-	links    map[string]bool          // links that are followed on the way to a file of the tree
-	scripts  bool                     // build scripts are compiled: they see the manifest's texts
+	p         *project.Project
+	target    cargo.Target             // what is built
+	retarget  bool                     // targets are replaced by one
+	own       map[string]cargo.Package // by manifest, after following links
+	links     map[string]bool          // links that are followed on the way to a file of the tree
+	variables map[string]bool          // of [env], which are left out
+	scripts   bool                     // build scripts are compiled: they see the manifest's texts
 }
 
 func reduce(p *project.Project, t cargo.Target) *reduction {
@@ -135,7 +136,7 @@ func (r *reduction) put(put func(string, bool, io.Reader) error, f project.File)
 	if own, ok := r.own[f.Path]; ok && r.retarget {
 		text = r.manifest(own, text)
 	} else {
-		text = values(f.Path, text)
+		text = values(f.Path, text, r.variables)
 	}
 	return put(f.Path, f.Exec, bytes.NewReader(text))
 }
@@ -177,5 +178,5 @@ func (r *reduction) manifest(own cargo.Package, text []byte) []byte {
 	if err != nil {
 		return text
 	}
-	return values(own.Manifest, out)
+	return values(own.Manifest, out, nil)
 }

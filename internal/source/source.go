@@ -64,9 +64,11 @@ func Stubs(ctx context.Context, st *store.Store, p *project.Project, cargoLock [
 // Layer is the input of the dependency layer for a target: Stubs, reduced to
 // what dependencies depend on. Instead of the crate roots of the user's
 // programs, examples and tests there is one, which is returned, and manifests
-// and configuration have their values only (reduce.go).
-func Layer(ctx context.Context, st *store.Store, p *project.Project, t cargo.Target) (store.Digest, cargo.Target, error) {
+// and configuration have their values only (reduce.go), without the variables
+// of [env] that are the project's own.
+func Layer(ctx context.Context, st *store.Store, p *project.Project, t cargo.Target, own map[string]bool) (store.Digest, cargo.Target, error) {
 	r := reduce(p, t)
+	r.variables = own
 	tree, err := stubs(ctx, st, p, nil, nil, r)
 	return tree, r.target, err
 }

@@ -39,7 +39,7 @@ func Structure(p *project.Project) ([]byte, error) {
 		if err != nil {
 			return nil, fault.Wrap(fault.Usage, err, "reading the project")
 		}
-		fmt.Fprintf(&b, "file %q %x\n", f.Path, sha256.Sum256(values(f.Path, text)))
+		fmt.Fprintf(&b, "file %q %x\n", f.Path, sha256.Sum256(values(f.Path, text, nil)))
 	}
 	named := slices.Collect(maps.Keys(files))
 	for _, own := range p.Own {
@@ -85,8 +85,8 @@ func cargoFiles(p *project.Project, links project.Links) map[string]bool {
 // values returns the values of a manifest or of a configuration of cargo in a
 // form that does not depend on comments, spaces and order, and without the
 // tables that cargo ignores. Other files, and those that are not TOML, are
-// returned as they are.
-func values(name string, text []byte) []byte {
+// returned as they are. variables are left out of [env] of a configuration.
+func values(name string, text []byte, variables map[string]bool) []byte {
 	base := path.Base(name)
 	if base != "Cargo.toml" && !underCargoDir(name) {
 		return text
@@ -100,6 +100,16 @@ func values(name string, text []byte) []byte {
 			if t, ok := doc[table].(map[string]any); ok {
 				delete(t, "metadata")
 			}
+		}
+	}
+	if env, ok := doc["env"].(map[string]any); ok && base != "Cargo.toml" {
+		for name := range variables {
+			if variables[name] {
+				delete(env, name)
+			}
+		}
+		if len(env) == 0 {
+			delete(doc, "env")
 		}
 	}
 	out, err := toml.Marshal(doc) // keys are sorted

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/crates"
 )
@@ -152,11 +152,11 @@ func (r Runner) finish(ctx context.Context, pl Plan, step action.Step, before []
 	outputs := r.Store
 	if len(pl.Secrets) > 0 {
 		// The output contains the secrets, so it is not written to the store.
-		dir, err := os.MkdirTemp("", "espalier-secret-")
+		dir, remove, err := sandbox.TempDir()
 		if err != nil {
 			return Output{}, fault.Wrap(fault.Usage, err, "building with secrets")
 		}
-		defer os.RemoveAll(dir)
+		defer remove()
 		if outputs, err = store.Open(ctx, dir); err != nil {
 			return Output{}, err
 		}

@@ -16,6 +16,7 @@ import (
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -168,7 +169,7 @@ func (r Runner) tests(ctx context.Context, tp TestPlan, step action.Step) (res a
 		return res, r.Store, clean, err
 	}
 	// The programs contain the secrets, so they are not written to the store.
-	dir, err := os.MkdirTemp("", "espalier-secret-")
+	dir, remove, err := sandbox.TempDir()
 	if err != nil {
 		return res, nil, clean, fault.Wrap(fault.Usage, err, "building with secrets")
 	}
@@ -177,7 +178,7 @@ func (r Runner) tests(ctx context.Context, tp TestPlan, step action.Step) (res a
 		if private != nil {
 			private.Close()
 		}
-		os.RemoveAll(dir)
+		remove()
 	}
 	if err != nil {
 		return res, nil, clean, err

@@ -3,11 +3,9 @@ package build
 import (
 	"context"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"strconv"
 
-	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/sandbox"
 )
 
@@ -38,12 +36,7 @@ func (r Runner) Again(ctx context.Context, pl Plan, box sandbox.Local, other san
 			return Output{}, err
 		}
 	}
-	dir, err := os.MkdirTemp("", "espalier-verify-")
-	if err != nil {
-		return Output{}, fault.Wrap(fault.Usage, err, "building again")
-	}
-	defer os.RemoveAll(dir)
-	box.Scratch, box.Perturb = dir, other
+	box.Scratch, box.Perturb = sandbox.TempBase(), other
 	r.Executor, r.Scratch, r.Messages = box, true, nil
 	return r.Run(ctx, pl)
 }

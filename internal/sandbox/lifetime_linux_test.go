@@ -162,6 +162,29 @@ func TestScratchIsRemoved(t *testing.T) {
 	}
 }
 
+// What a killed verify, or a build with secrets, leaves is removed at the next
+// start; the directory of another process stays.
+func TestTempDirIsSwept(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	dir, remove, err := TempDir()
+	must(t, err)
+	dead, err := newScratch(TempBase())
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dead.dir, "firmware"), []byte("secret"), 0o600))
+	dead.lock.Close() // as when the process dies
+	Sweep(t.TempDir())
+	if _, err := os.Lstat(dead.dir); err == nil {
+		t.Error("the directory of a dead process is still there")
+	}
+	if _, err := os.Lstat(dir); err != nil {
+		t.Errorf("the directory of a living process was removed: %v", err)
+	}
+	remove()
+	if left, _ := os.ReadDir(TempBase()); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 func TestTwoAtOnce(t *testing.T) {
 	trees := map[string]string{"rootfs": rootfs(t), "target": folder(t, map[string]string{"old": "x", "folder/a": "a"})}
 	base := t.TempDir()

@@ -36,3 +36,12 @@ func probe(context.Context) Report {
 
 // Sweep does nothing: no sandbox runs on this system.
 func Sweep(string) {}
+
+// TempBase is the parent of temporary directories.
+func TempBase() string { return os.TempDir() }
+
+// TempDir makes a temporary directory, which the caller removes.
+func TempDir() (dir string, remove func(), err error) {
+	dir, err = os.MkdirTemp("", "espalier-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}

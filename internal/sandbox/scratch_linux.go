@@ -34,15 +34,34 @@ func (l Local) scratchBase(st *store.Store) string {
 	case st != nil && !st.ReadOnly():
 		return filepath.Join(st.Dir(), storeFolder)
 	}
-	return filepath.Join(os.TempDir(), "espalier-"+strconv.Itoa(os.Geteuid()))
+	return TempBase()
 }
 
 // storeFolder is the directory of temporary directories in a store.
 const storeFolder = "sandbox"
 
-// Sweep removes the temporary directories of runs that were killed from the
-// store in dir, never those of a run that goes on.
-func Sweep(dir string) { sweep(filepath.Join(dir, storeFolder)) }
+// TempBase is the parent of temporary directories outside of a store, a value
+// for Local.Scratch.
+func TempBase() string {
+	return filepath.Join(os.TempDir(), "espalier-"+strconv.Itoa(os.Geteuid()))
+}
+
+// TempDir makes a temporary directory in TempBase. The caller removes it; when
+// the process is killed instead, the next Sweep does.
+func TempDir() (dir string, remove func(), err error) {
+	s, err := newScratch(TempBase())
+	if err != nil {
+		return "", nil, err
+	}
+	return s.dir, s.remove, nil
+}
+
+// Sweep removes the temporary directories of runs that were killed, in the store
+// in dir and in TempBase, never those of a run that goes on.
+func Sweep(dir string) {
+	sweep(filepath.Join(dir, storeFolder))
+	sweep(TempBase())
+}
 
 // newScratch makes a temporary directory in base and removes those of runs that
 // were killed.

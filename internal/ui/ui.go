@@ -113,7 +113,7 @@ func (u *UI) Diagnostic(rendered string) {
 	if !u.err.color {
 		rendered = stripColor(rendered)
 	}
-	u.line(Stderr, rendered)
+	u.line(Stderr, caret(rendered))
 }
 
 // line writes text and a line end.

@@ -207,6 +207,17 @@ func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *st
 // stepAs is step for a phase of any name; lines receives cargo's messages.
 func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.Step, outputs *store.Store, lines func([]byte)) (action.Result, error) {
 	task := r.Report.Start(phase, progress.Crates, 0)
+	if step.Name == pl.Deps.Name {
+		counting, stop := context.WithCancel(ctx)
+		counted := make(chan struct{})
+		defer func() { stop(); <-counted }()
+		go func() {
+			defer close(counted)
+			if n := r.crates(counting, pl.layer); n > 0 {
+				task.SetTotal(n)
+			}
+		}()
+	}
 	out := &messages{task: task, show: r.show(pl), lines: lines, artifact: r.artifact}
 	status := &status{task: task, warn: r.warnings(pl, step)}
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{

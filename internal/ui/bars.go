@@ -22,6 +22,10 @@ type bars struct {
 // barWidth is the width of a bar in columns, brackets included.
 const barWidth = 22
 
+// roomy is the width in columns, without the name of the phase, from which there
+// is room for a bar: below, the counts say more.
+const roomy = 48
+
 // bar is one line of the block.
 type bar struct {
 	b *mpb.Bar
@@ -40,7 +44,7 @@ func newBars(w io.Writer) *bars {
 func (s *bars) add(t *task) *bar {
 	b := &bar{s.p.New(0, filler(t), mpb.BarWidth(barWidth),
 		mpb.PrependDecorators(decor.Name(t.phase, decor.WC{C: decor.DindentRight | decor.DSyncWidth | decor.DextraSpace})),
-		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return " " + t.status(s.AvailableWidth-barWidth-2) })),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return t.beside(s.AvailableWidth) })),
 	)}
 	s.shown[b] = true
 	return b
@@ -50,7 +54,7 @@ func (s *bars) add(t *task) *bar {
 func filler(t *task) mpb.BarFillerBuilder {
 	full := mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]").Build()
 	return builder(func(w io.Writer, stat decor.Statistics) error {
-		if stat.Current, stat.Total = t.counts(); stat.Total <= 0 {
+		if stat.Current, stat.Total = t.counts(); stat.Total <= 0 || t.narrow.Load() {
 			return nil
 		}
 		return full.Fill(w, stat)
@@ -95,11 +99,32 @@ func (t *task) counts() (n, total int64) {
 	return min(t.n, t.total), t.total
 }
 
-// status is what follows a bar, in at most width columns: counts, rate,
-// remaining time, the item.
+// beside is what follows the name of a phase in width columns, where the bar may
+// take some of them. It decides whether there is a bar.
+func (t *task) beside(width int) string {
+	t.narrow.Store(width < roomy)
+	if width < roomy {
+		return t.status(width)
+	}
+	return " " + t.status(width-barWidth-2)
+}
+
+// status is counts, rate, remaining time and the item, in at most width columns.
 func (t *task) status(width int) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	s := t.progress()
+	if t.item != "" {
+		s += "  " + t.item
+	}
+	if r := []rune(s); len(r) > max(width, 0) {
+		return string(r[:max(width-1, 0)]) + "…"
+	}
+	return s
+}
+
+// progress is counts, rate and remaining time; t.mu is held.
+func (t *task) progress() string {
 	var s string
 	switch {
 	case t.total <= 0 && t.n > 0:
@@ -114,14 +139,8 @@ func (t *task) status(width int) string {
 			s += fmt.Sprintf(", %s/s", Size(int64(rate)))
 		}
 		if left := t.total - t.n; left > 0 {
-			s += fmt.Sprintf(", %.0f s left", float64(left)/rate)
+			s += ", " + remaining(time.Duration(float64(left)/rate*float64(time.Second))) + " left"
 		}
-	}
-	if t.item != "" {
-		s += "  " + t.item
-	}
-	if r := []rune(s); len(r) > max(width, 0) {
-		return string(r[:max(width-1, 0)]) + "…"
 	}
 	return s
 }

@@ -62,3 +62,14 @@ func count(n int64, unit progress.Unit) string {
 	}
 	return fmt.Sprintf("%d %s", n, word)
 }
+
+// remaining formats an estimate: "42 s", "12 min", "2 h".
+func remaining(d time.Duration) string {
+	switch {
+	case d < 100*time.Second:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 100*time.Minute:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.0f h", d.Hours())
+}

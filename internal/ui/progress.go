@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"espalier.dev/espalier/internal/fault"
@@ -13,13 +14,17 @@ import (
 // eventEvery is how often a running phase reports itself in JSON, at most.
 const eventEvery = 500 * time.Millisecond
 
-// Start opens a phase: a bar on a terminal, events with --json, nothing yet
+// lineEvery is how often a running phase prints a line where there is neither a
+// terminal nor JSON: a log that says nothing for minutes looks like a hang.
+const lineEvery = time.Minute
+
+// Start opens a phase: a bar on a terminal, events with --json, a line a minute
 // elsewhere. Its end leaves one line.
 func (u *UI) Start(phase string, unit progress.Unit, total int64) progress.Task {
 	t := &task{u: u, phase: phase, unit: unit, total: total, begun: u.opt.Now()}
+	t.shownAt = t.begun
 	switch {
 	case u.opt.JSON:
-		t.shownAt = t.begun
 		u.Event("phase", t.event("start", 0))
 	case u.opt.Quiet || !u.err.tty:
 	default:
@@ -41,13 +46,15 @@ type task struct {
 	begun time.Time
 	bar   *bar // nil without a terminal
 
+	narrow atomic.Bool // no room for a bar
+
 	mu      sync.Mutex
 	n       int64
 	total   int64
 	item    string
 	detail  string
 	ended   bool
-	shownAt time.Time // of the last event
+	shownAt time.Time // of the last event or line
 	samples []sample  // for the rate
 }
 
@@ -91,12 +98,30 @@ func (t *task) change(f func()) {
 	}
 	f()
 	if !t.u.opt.JSON {
+		t.line()
 		return
 	}
 	if now := t.u.opt.Now(); now.Sub(t.shownAt) >= eventEvery {
 		t.shownAt = now
 		t.u.Event("phase", t.event("running", 0))
 	}
+}
+
+// line prints how far the phase is, when that is due; t.mu is held.
+func (t *task) line() {
+	if t.bar != nil || t.u.opt.Quiet {
+		return
+	}
+	now := t.u.opt.Now()
+	if now.Sub(t.shownAt) < lineEvery {
+		return
+	}
+	t.shownAt = now
+	text := t.phase
+	if p := t.progress(); p != "" {
+		text += ": " + p
+	}
+	t.u.line(Stderr, text+t.u.Paint(Stderr, Dim, " ("+Seconds(now.Sub(t.begun))+")"))
 }
 
 func (t *task) Done(err error) {
@@ -141,12 +166,20 @@ func (t *task) Done(err error) {
 	}
 }
 
-// rate returns units per second over the last few seconds, 0 while that says
-// nothing yet.
+// rate returns units per second over the last five seconds of bytes and the last
+// minute of anything else, which comes in bursts; 0 while that says nothing yet.
+// A bar asks ten times a second.
 func (t *task) rate(now time.Time) float64 {
+	keep := 600
+	if t.unit == progress.Bytes {
+		keep = 50
+	}
+	if len(t.samples) == 0 {
+		t.samples = append(t.samples, sample{t.begun, 0})
+	}
 	t.samples = append(t.samples, sample{now, t.n})
-	if len(t.samples) > 50 {
-		t.samples = t.samples[len(t.samples)-50:]
+	if len(t.samples) > keep {
+		t.samples = t.samples[len(t.samples)-keep:]
 	}
 	first := t.samples[0]
 	d := now.Sub(first.at)

@@ -11,7 +11,8 @@ package ui
 //     (but for help and completion scripts), each with "version" and "event"
 //     first. Errors are events there and lines on stderr.
 //  5. Bars appear on a terminal only, on stderr, at most ten times a second, and
-//     leave one line for each phase. Without a terminal a phase is that line.
+//     leave one line for each phase. Without a terminal a phase is that line,
+//     and one a minute while it runs.
 //  6. Colour is for a terminal only; NO_COLOR (not empty), TERM=dumb and
 //     --no-color switch it off, CLICOLOR_FORCE (not 0) switches it on for pipes,
 //     and off wins. Colour never carries a meaning by itself.

@@ -55,6 +55,38 @@ func TestPlainProgress(t *testing.T) {
 	}
 }
 
+// TestLongPhase: a log gets a line a minute, with the total and the estimate.
+func TestLongPhase(t *testing.T) {
+	for _, quiet := range []bool{false, true} {
+		s := newStreams(Options{Quiet: quiet})
+		a := s.Start("compiling dependencies", progress.Crates, 0)
+		for i := range 150 {
+			if i == 30 {
+				a.SetTotal(186)
+			}
+			s.now = s.now.Add(time.Second)
+			a.Add(1)
+			a.Item("core")
+		}
+		a.Done(nil)
+		want := "compiling dependencies: 60 of 186 crates, 2 min left (60.0 s)\ncompiling dependencies: 120 of 186 crates, 66 s left (2 min 0 s)\ncompiling dependencies: 150 crates (2 min 30 s)\n"
+		if quiet {
+			want = ""
+		}
+		if got := s.err.String(); got != want {
+			t.Errorf("quiet %v:\n%s\nwant:\n%s", quiet, got, want)
+		}
+	}
+}
+
+func TestRemaining(t *testing.T) {
+	for d, want := range map[time.Duration]string{400 * time.Millisecond: "0 s", 99 * time.Second: "99 s", 731 * time.Second: "12 min", 3 * time.Hour: "3 h"} {
+		if got := remaining(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestQuiet(t *testing.T) {
 	s := newStreams(Options{Quiet: true})
 	s.Note("note")

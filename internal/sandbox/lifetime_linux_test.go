@@ -180,7 +180,7 @@ func TestTempDirIsSwept(t *testing.T) {
 		t.Errorf("the directory of a living process was removed: %v", err)
 	}
 	remove()
-	if left, _ := os.ReadDir(TempBase()); len(left) != 0 {
+	if left, _ := os.ReadDir(os.TempDir()); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
 }

@@ -87,6 +87,9 @@ func newScratch(base string) (*scratch, error) {
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
+		if errors.Is(err, fs.ErrNotExist) && os.MkdirAll(base, 0o700) == nil {
+			continue // another process has removed the empty TempBase
+		}
 		if err != nil {
 			return nil, fail(err)
 		}
@@ -163,6 +166,9 @@ func (s *scratch) remove() {
 		_ = os.Remove(s.lock.Name())
 	}
 	s.lock.Close()
+	if base := filepath.Dir(s.dir); base == TempBase() {
+		_ = os.Remove(base) // if it is empty
+	}
 }
 
 // sub makes a directory in the scratch directory.

@@ -53,6 +53,7 @@ type hmac struct {
 		Purpose uint32
 		Key     uint32
 		Error   bool
+		Blocks  uint32    // of the message
 		Inner   [8]uint32 // state of the inner hash
 		Outer   [8]uint32 // state of the outer hash after the key
 		DSKey   [hmTag]byte
@@ -114,8 +115,12 @@ func (h *hmac) write(off, v uint32) {
 		if set && h.s.Phase == hmacMessage {
 			h.message()
 		}
+	case hmEnd:
+		if set && h.s.Phase == hmacMessage {
+			h.pad()
+		}
 	case hmResultEnd:
-		if set {
+		if v&3 != 0 { // the ROM's driver writes 2
 			h.clear()
 		}
 	case hmInvJTAG:
@@ -155,7 +160,7 @@ func (h *hmac) configured() {
 	h.s.Inner, h.s.Outer = sha256Initial, sha256Initial
 	sha256Block(&h.s.Inner, &inner)
 	sha256Block(&h.s.Outer, &outer)
-	h.s.Phase = hmacMessage
+	h.s.Phase, h.s.Blocks = hmacMessage, 0
 	if allowed == purposeHMACUp {
 		return
 	}
@@ -194,6 +199,18 @@ func (h *hmac) permits(p keyPurpose) bool {
 func (h *hmac) message() {
 	var m [hmBlockBytes]byte
 	copy(m[:], h.bytes(hmMessage, hmBlockBytes))
+	h.s.Blocks++
+	sha256Block(&h.s.Inner, &m)
+	tag := h.tag()
+	h.setBytes(hmResult, tag[:])
+}
+
+// pad hashes the padding of a message whose blocks are full: software pads only
+// one whose last block is not.
+func (h *hmac) pad() {
+	var m [hmBlockBytes]byte
+	m[0] = 0x80
+	binary.BigEndian.PutUint64(m[hmBlockBytes-8:], hmBlockBytes*8*uint64(1+h.s.Blocks))
 	sha256Block(&h.s.Inner, &m)
 	tag := h.tag()
 	h.setBytes(hmResult, tag[:])

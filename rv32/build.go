@@ -1,5 +1,7 @@
 package rv32
 
+import "slices"
+
 // blockAt returns the block that starts at pc, decoding it if needed; nil if
 // the first instruction cannot be fetched.
 func (c *CPU) blockAt(pc uint32) *block {
@@ -25,7 +27,7 @@ func (c *CPU) blockAt(pc uint32) *block {
 func (c *CPU) build(pc uint32) *block {
 	b := &decoding{block: &block{pc: pc}}
 	links := 1
-	seen := map[uint32]bool{}
+	seen := make([]uint32, 0, maxBlock) // a map would be a tenth of a boot
 	for b.n < maxBlock {
 		if len(c.breaks) != 0 && c.breaks[pc] || c.guard.execute && c.watchesCode(pc) {
 			if b.n == 0 {
@@ -41,7 +43,7 @@ func (c *CPU) build(pc uint32) *block {
 		}
 		in, size := Decode(word, pc)
 		b.cover(c, pc, size)
-		seen[pc] = true
+		seen = append(seen, pc)
 		if !c.traced {
 			in = b.fold(in, pc)
 		}
@@ -60,7 +62,7 @@ func (c *CPU) build(pc uint32) *block {
 			b.put(Inst{Op: opJumpSelf, Rd: in.Rd, Imm: in.Imm}, pc, size)
 			b.fall = next
 			return b.finish(c)
-		case op == OpJAL && (seen[in.Imm] || c.traced && in.Rd != SinkReg):
+		case op == OpJAL && (slices.Contains(seen, in.Imm) || c.traced && in.Rd != SinkReg):
 			in.Rs2 = uint8(links)
 			b.put(in, pc, size)
 			b.link[links].back = b.n

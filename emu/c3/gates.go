@@ -11,7 +11,7 @@ type gate struct {
 	answer uint32
 }
 
-var gates = []gate{
+var gates = [...]gate{
 	{"TWAI", sysPeripClkEn0, 19, 0x0008fe10},
 	{"UHCI0", sysPeripClkEn0, 8, 0},
 	{"RMT", sysPeripClkEn0, 9, 0},
@@ -36,19 +36,29 @@ func (g gated) write(_, _ uint32)  {}
 // gateClocks attaches each block with a gate, or its gated form, after a change
 // of PERIP_CLK_EN.
 func (c *soc) gateClocks() {
-	for _, g := range gates {
+	for i, g := range gates {
+		d := c.gated[i]
+		if d == nil {
+			continue // while the chip is built
+		}
+		if other := c.instead[g.name]; other != nil {
+			d = other
+		}
+		_, plain := d.(inert)
+		if plain || c.system.get(g.reg)>>g.bit&1 != 0 {
+			c.bus.attach(d)
+		} else {
+			c.bus.attach(gated{d, g.answer})
+		}
+	}
+}
+
+// findGated finds the blocks of gates.
+func (c *soc) findGated() {
+	for i, g := range gates {
 		for _, d := range c.devices {
-			if d.store().name != g.name {
-				continue
-			}
-			if other := c.instead[g.name]; other != nil {
-				d = other
-			}
-			_, plain := d.(inert)
-			if plain || c.system.get(g.reg)>>g.bit&1 != 0 {
-				c.bus.attach(d)
-			} else {
-				c.bus.attach(gated{d, g.answer})
+			if d.store().name == g.name {
+				c.gated[i] = d
 			}
 		}
 	}

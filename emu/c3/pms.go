@@ -68,7 +68,7 @@ type sensitive struct {
 	lines   [4]*line // DMA, IRAM0, DRAM0, PIF
 	lockOf  [1024]uint32
 	refuses bool // some access to a peripheral may be refused
-	mapped  map[uint32]rv32.Perm
+	mapped  [pmsMemories][sram1Size / rv32.PageSize]rv32.Perm
 	by      [9]uint32 // the registers by which mapped was computed
 	dmaOpen [dmaPeripherals + 1]bool
 }
@@ -78,7 +78,7 @@ type sensitive struct {
 var pmsMonitors = [4]uint32{pmsDMAMonitor, pmsIRAMMonitor, pmsDRAMMonitor, pmsPIFMonitor}
 
 func newSensitive(c *soc) *sensitive {
-	s := &sensitive{soc: c, mapped: map[uint32]rv32.Perm{}}
+	s := &sensitive{soc: c}
 	s.block = newBlock("SENSITIVE", 0x600c1000, sensitiveRegs())
 	for i := range s.lines {
 		s.lines[i] = c.intc.source(srcDMAPMS + uint(i))
@@ -211,15 +211,17 @@ func (s *sensitive) rtcFast(off uint32) (p rv32.Perm) {
 }
 
 // memories that have permissions.
-func (s *sensitive) memories() []protected {
+func (s *sensitive) memories() [pmsMemories]protected {
 	c := s.soc
-	return []protected{
+	return [pmsMemories]protected{
 		{sram0Base, c.sram0, 1, func(uint32) rv32.Perm { return rv32.Perm(field(s.get(pmsIRAM), 14, 12)) }},
 		{sram1Code, c.sram1, 1, s.iram},
 		{sram1Data, c.sram1, 2, func(off uint32) rv32.Perm { return s.dram(off, pmsDRAM) }},
 		{rtcFastBase, c.rtcFast, 3, s.rtcFast},
 	}
 }
+
+const pmsMemories = 4
 
 // protected is a memory in the address space of the CPU.
 type protected struct {
@@ -245,7 +247,7 @@ func (s *sensitive) apply() {
 	}
 	s.by = by
 	mem := s.soc.m.CPU.Memory()
-	for _, p := range s.memories() {
+	for n, p := range s.memories() {
 		for page := uint32(0); page < uint32(len(p.bank.Bytes())); page += rv32.PageSize {
 			all, any := rv32.Read|rv32.Write, rv32.Perm(0)
 			for off := page; off < page+rv32.PageSize; off += 1 << pmsLineUnit {
@@ -253,10 +255,11 @@ func (s *sensitive) apply() {
 				all, any = all&perm, any|perm
 			}
 			perm := all | any&rv32.Exec
-			if old, ok := s.mapped[p.base+page]; ok && old == perm {
+			old := &s.mapped[n][page/rv32.PageSize]
+			if *old == perm && perm != 0 {
 				continue
 			}
-			s.mapped[p.base+page] = perm
+			*old = perm
 			mem.Map(p.base+page, p.bank, page, rv32.PageSize, perm)
 		}
 	}

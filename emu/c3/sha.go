@@ -1,6 +1,8 @@
 package c3
 
 import (
+	"crypto/sha256"
+	"encoding"
 	"encoding/binary"
 	"math/bits"
 
@@ -214,41 +216,30 @@ func sha1Block(s *[8]uint32, m *[64]byte) {
 	s[0], s[1], s[2], s[3], s[4] = s[0]+a, s[1]+b, s[2]+c, s[3]+d, s[4]+e
 }
 
-// sha256K are the constants of FIPS 180-4 section 4.2.2.
-var sha256K = [64]uint32{
-	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-	0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-	0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-	0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-}
-
 // sha256Block is the compression function of FIPS 180-4 section 6.2.2, which
-// SHA-224 shares.
+// SHA-224 shares: that of crypto/sha256, whose hash is given the state s as if it
+// had hashed one block before.
 func sha256Block(s *[8]uint32, m *[64]byte) {
-	var w [64]uint32
-	for i := range 16 {
-		w[i] = binary.BigEndian.Uint32(m[4*i:])
+	const buffered = 64
+	state := make([]byte, 0, len(sha256Magic)+4*len(s)+buffered+8)
+	state = append(state, sha256Magic...)
+	for _, v := range s {
+		state = binary.BigEndian.AppendUint32(state, v)
 	}
-	for i := 16; i < 64; i++ {
-		x, y := w[i-15], w[i-2]
-		s0 := bits.RotateLeft32(x, -7) ^ bits.RotateLeft32(x, -18) ^ x>>3
-		s1 := bits.RotateLeft32(y, -17) ^ bits.RotateLeft32(y, -19) ^ y>>10
-		w[i] = w[i-16] + s0 + w[i-7] + s1
+	state = binary.BigEndian.AppendUint64(state[:len(state)+buffered], buffered)
+	h := sha256.New()
+	err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state)
+	h.Write(m[:])
+	if err == nil {
+		state, err = h.(encoding.BinaryAppender).AppendBinary(state[:0])
 	}
-	v := *s
-	for i := range 64 {
-		a, e := v[0], v[4]
-		s1 := bits.RotateLeft32(e, -6) ^ bits.RotateLeft32(e, -11) ^ bits.RotateLeft32(e, -25)
-		t1 := v[7] + s1 + (e&v[5] ^ ^e&v[6]) + sha256K[i] + w[i]
-		s0 := bits.RotateLeft32(a, -2) ^ bits.RotateLeft32(a, -13) ^ bits.RotateLeft32(a, -22)
-		t2 := s0 + (a&v[1] ^ a&v[2] ^ v[1]&v[2])
-		v = [8]uint32{t1 + t2, a, v[1], v[2], v[3] + t1, e, v[5], v[6]}
+	if err != nil {
+		panic(err) // the format is that of Go 1.10 and later
 	}
 	for i := range s {
-		s[i] += v[i]
+		s[i] = binary.BigEndian.Uint32(state[len(sha256Magic)+4*i:])
 	}
 }
+
+// sha256Magic begins the state of crypto/sha256 in binary form.
+const sha256Magic = "sha\x03"

@@ -53,7 +53,8 @@ type soc struct {
 	hmac      *hmac
 	xts       *xtsAES
 	wifi      *wifiMAC
-	devices   []device          // every block, in the order of attachment
+	devices   []device // every block, in the order of attachment
+	gated     [len(gates)]device
 	instead   map[string]device // what Inert and Track attached for a block
 
 	s struct {
@@ -156,6 +157,7 @@ func (c *soc) build(cfg *emu.Config) error {
 		c.bus.attach(d)
 	}
 	c.devices = append(c.devices, c.bus.fillHoles()...)
+	c.findGated()
 
 	c.system.resets = peripheralResets(c, hash, adc)
 	c.system.resets[1][1], c.system.resets[1][3] = []device{enc}, []device{exp}

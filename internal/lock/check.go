@@ -285,8 +285,12 @@ func abbrev(commit string) string {
 	return commit
 }
 
-// Fault makes of the list a fault of kind Pins with the command to type; nil
-// for an empty list.
+// maxReported bounds the lines of a fault: a Cargo.lock of another day differs
+// in hundreds of crates.
+const maxReported = 10
+
+// Fault makes of the list a fault of kind Pins with a line for each and the
+// command to type; nil for an empty list.
 func Fault(s []Stale) error {
 	if len(s) == 0 {
 		return nil
@@ -295,8 +299,12 @@ func Fault(s []Stale) error {
 	if s[0].Text == "" {
 		text = FileName + " does not match the project: " + text
 	}
-	if n := len(s) - 1; n > 0 {
-		text += fmt.Sprintf(" (and %d more)", n)
+	for i, x := range s[1:] {
+		if i+1 == maxReported {
+			text += fmt.Sprintf("\nand %d more", len(s)-maxReported)
+			break
+		}
+		text += "\n" + x.String()
 	}
 	for _, x := range s {
 		if strings.HasPrefix(x.What, "checksum of ") {

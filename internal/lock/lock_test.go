@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -300,6 +301,26 @@ func TestCheck(t *testing.T) {
 				t.Errorf("fault %v", err)
 			}
 		})
+	}
+}
+
+// All that is stale is said at once, as far as it can be read.
+func TestFaultLists(t *testing.T) {
+	var all []Stale
+	for i := range 13 {
+		all = append(all, Stale{What: fmt.Sprintf("crate c%d 1.0.0", i), Want: "it", Have: "none"})
+	}
+	two := Fault(all[:2]).Error()
+	if want := "espalier.lock does not match the project: crate c0 1.0.0: the project has it, espalier.lock has none\n" +
+		"crate c1 1.0.0: the project has it, espalier.lock has none"; two != want {
+		t.Errorf("got %q, want %q", two, want)
+	}
+	many := strings.Split(Fault(all).Error(), "\n")
+	if len(many) != maxReported+1 || many[maxReported] != "and 3 more" {
+		t.Errorf("%q", many)
+	}
+	if exact := Fault(all[:maxReported]).Error(); strings.Contains(exact, "more") || strings.Count(exact, "\n") != maxReported-1 {
+		t.Errorf("%q", exact)
 	}
 }
 

@@ -256,19 +256,19 @@ func runRules() []Rule {
 			Name: "illegal-instruction", Title: "the CPU met an instruction that it has not",
 			Cause:  "A program for another CPU (atomics with +a and no emulation, floating point), a jump to data or through a damaged pointer, or flash that was overwritten.",
 			Cure:   []string{`no +a in rustflags; target = "` + target + `"`, "espalier symbolize LOG"},
-			Source: "RISC-V privileged specification, mcause 2", Facts: one("Exception 'Illegal instruction'", "Guru Meditation Error: Core  0 panic'ed (Illegal instruction)", "mcause=0x00000002", "Illegal instruction at", "Exception 'IllegalInstruction'"), Rank: 2,
+			Source: "RISC-V privileged specification, mcause 2", Facts: one("Exception 'Illegal instruction", "Guru Meditation Error: Core  0 panic'ed (Illegal instruction)", "mcause=0x00000002", "Illegal instruction at", "Exception 'IllegalInstruction'"), Rank: 2,
 		},
 		{
 			Name: "null-access", Title: "a load or store at an address without memory",
 			Cause:  "A null or damaged pointer: memory that was freed, a heap that was never added, or an uninitialised driver.",
 			Cure:   []string{"espalier symbolize LOG   # the line", "a heap before the radio is started"},
-			Source: "esp-rs/esp-hal#2464; RISC-V privileged specification, mcause 5 and 7", Facts: one("Exception 'Load access fault'", "Exception 'Store/AMO access fault'", "panic'ed (Load access fault)", "panic'ed (Store access fault)", "Exception 'LoadFault'", "Exception 'StoreFault'"), Rank: 1,
+			Source: "esp-rs/esp-hal#2464; RISC-V privileged specification, mcause 5 and 7", Facts: one("Exception 'Load access fault", "Exception 'Store/AMO access fault", "panic'ed (Load access fault)", "panic'ed (Store access fault)", "Exception 'LoadFault'", "Exception 'StoreFault'"), Rank: 1,
 		},
 		{
 			Name: "instruction-fault", Title: "the CPU jumped to an address without code",
 			Cause:  "A damaged function pointer or return address: a stack that was overwritten, or code in flash while its cache was off.",
 			Cure:   []string{"espalier symbolize LOG   # ra says from where", "#[ram] on interrupt handlers that run while the flash is written"},
-			Source: "RISC-V privileged specification, mcause 1", Facts: one("Exception 'Instruction access fault'", "panic'ed (Instruction access fault)", "Exception 'InstructionFault'", "Exception 'Instruction fault'"), Rank: 1,
+			Source: "RISC-V privileged specification, mcause 1", Facts: one("Exception 'Instruction access fault", "panic'ed (Instruction access fault)", "Exception 'InstructionFault'", "Exception 'Instruction fault'"), Rank: 1,
 		},
 		{
 			Name: "cache-error", Title: "code in flash ran while the flash was not mapped",

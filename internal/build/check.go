@@ -81,7 +81,7 @@ func (r Runner) Check(ctx context.Context, pl Plan, o CheckOptions) error {
 	if o.Clippy {
 		phase = "linting " + step.Name
 	}
-	res, err := r.stepAs(ctx, pl, phase, step, nil, lines)
+	res, err := r.stepAs(ctx, pl, phase, step, nil, lines, pl.keep())
 	if err == nil && len(pl.Secrets) == 0 {
 		err = action.Save(ctx, r.Store, res)
 	}

@@ -1,8 +1,11 @@
 package build
 
 import (
+	"context"
 	"io"
 	"io/fs"
+
+	"espalier.dev/espalier/internal/store"
 )
 
 // KeepInLayer is the filter of the dependency layer, for tests that run its
@@ -12,4 +15,15 @@ func (pl Plan) KeepInLayer() func(string, fs.FileInfo) bool { return pl.own.keep
 // Rewrites is the action.RunOptions.Rewrite of the layer, for the same tests.
 func (pl Plan) Rewrites() map[string]func(string, io.ReaderAt, int64) (io.Reader, bool) {
 	return pl.rewrites()
+}
+
+// LayerFromLibrary makes the layer of a plan on the library of an earlier one
+// alone, and does not store the result.
+func (r Runner) LayerFromLibrary(ctx context.Context, pl Plan) (store.Digest, error) {
+	step, err := r.withLibrary(ctx, pl)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	res, err := r.step(ctx, pl, step, nil)
+	return res.Trees[layerOutput], err
 }

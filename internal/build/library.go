@@ -35,35 +35,36 @@ var libraryCrates = map[string]bool{
 	"rustc-std-workspace-core": true, "rustc_std_workspace_core": true, "rustc-std-workspace-alloc": true, "rustc_std_workspace_alloc": true,
 }
 
-// libraryKey describes what the compiled library depends on: the first step
-// without the crates, the project's own packages and the variables that the
-// project declares. The library's sources are in the rootfs; it reads only
-// variables of cargo and the compiler.
-func libraryKey(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, deps action.Step, m Materials) ([]byte, error) {
-	if pins.Std.Lock.IsZero() {
-		return nil, nil // it is prebuilt
+// startKeys returns the memo keys of what a new layer may start with: a whole
+// earlier layer, and the library of one. The key of the library does not have
+// the variables that the project declares: the library's sources are in the
+// rootfs, and read only those of cargo and the compiler.
+func startKeys(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, deps action.Step, m Materials, own map[string]bool) (earlier, library []byte, err error) {
+	key := func(recipe, dir string, env map[string]string, without func(string) bool) ([]byte, error) {
+		settings, err := source.CompilerSettings(p, without)
+		if err != nil {
+			return nil, err
+		}
+		id, err := action.Digest(ctx, st, action.Step{Dir: dir, Argv: deps.Argv[:1], Env: env, Platform: deps.Platform,
+			Inputs: []action.Input{{Path: layout.InputRootfs, Tree: m.Rootfs}, {Path: layout.InputCargo, Tree: m.Cargo}}})
+		if err != nil {
+			return nil, err
+		}
+		return fmt.Appendf(nil, "%s\naction %s\nprofile %q\ntarget %q\nchecksums %v\nsettings %x\n", recipe, id, profile(p), p.Target(),
+			slices.Contains(deps.Argv, checksumFreshness), sha256.Sum256(settings)), nil
 	}
-	settings, err := source.CompilerSettings(p)
-	if err != nil {
-		return nil, err
+	if earlier, err = key(earlierRecipe, deps.Dir, deps.Env, func(name string) bool { return own[name] }); err != nil {
+		return nil, nil, err
 	}
-	s := action.Step{Dir: "/", Argv: deps.Argv[:1], Env: map[string]string{}, Platform: deps.Platform,
-		Inputs: []action.Input{{Path: layout.InputRootfs, Tree: m.Rootfs}, {Path: layout.InputCargo, Tree: m.Cargo}}}
+	if pins.Std.Lock.IsZero() { // it is prebuilt
+		return earlier, nil, nil
+	}
 	declared := map[string]bool{"SOURCE_DATE_EPOCH": true}
 	for _, v := range p.Espalier.Build.Env {
 		declared[v.Name] = !source.CompilerVariable(v.Name)
 	}
-	for name, value := range deps.Env {
-		if !declared[name] {
-			s.Env[name] = value
-		}
-	}
-	id, err := action.Digest(ctx, st, s)
-	if err != nil {
-		return nil, err
-	}
-	return fmt.Appendf(nil, "%s\naction %s\nprofile %q\ntarget %q\nchecksums %v\nsettings %x\n", libraryRecipe, id, profile(p), p.Target(),
-		slices.Contains(deps.Argv, checksumFreshness), sha256.Sum256(settings)), nil
+	library, err = key(libraryRecipe, "/", without(deps.Env, declared), func(name string) bool { return !source.CompilerVariable(name) })
+	return earlier, library, err
 }
 
 // offerLibrary records a layer as the one whose library later layers take;

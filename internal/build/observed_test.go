@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -146,6 +147,59 @@ func TestOfLibrary(t *testing.T) {
 	} {
 		if got := ofLibrary(name); got != want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestEarlierRecord(t *testing.T) {
+	a, b := store.DigestOf([]byte("a")), store.DigestOf([]byte("b"))
+	for _, e := range []earlier{{a, b, store.Digest{}}, {a, b, a}} {
+		if back, err := decodeEarlier(e.encode()); err != nil || back != e {
+			t.Errorf("%+v: %v", back, err)
+		}
+	}
+	for _, bad := range []string{"", "layer x\nvendor y\ngit none\n", "layer " + a.String() + "\n"} {
+		if e, err := decodeEarlier(bad); err == nil {
+			t.Errorf("%q: %+v", bad, e)
+		}
+	}
+}
+
+func TestMentioned(t *testing.T) {
+	m := mentioned{}
+	m.line([]byte(`{"reason":"compiler-artifact","filenames":["/target/x/release/deps/libcore-0123456789abcdef.rlib"]}`))
+	m.line([]byte(`{"reason":"build-script-executed","out_dir":"/target/x/release/build/a-b-00000000000000aa/out"}`))
+	m.line([]byte(`{"reason":"compiler-message","message":"-1111111111111111"}`))
+	for name, want := range map[string]bool{
+		"x/release/deps/libcore-0123456789abcdef.rmeta": true, "x/release/.fingerprint/core-0123456789abcdef/lib-core": true,
+		"release/build/a-b-00000000000000aa/output": true, "release/build/": true, "release/.cargo-lock": true, ".rustc_info.json": true,
+		"x/release/deps/libcore-1111111111111111.rlib": false, "x/release/.fingerprint/core-1111111111111111/": false,
+		"release/build/a-b-00000000000000ab/output": false,
+	} {
+		if got := m.keep(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestOnlyStubs(t *testing.T) {
+	of := func(names ...string) *action.Observation {
+		o := &action.Observation{}
+		for _, n := range names {
+			o.Files = append(o.Files, action.Access{Path: n, Read: true})
+		}
+		return o
+	}
+	stubs := []string{"app/src/main.rs", "build.rs"}
+	for _, c := range []struct {
+		o    *action.Observation
+		want bool
+	}{
+		{nil, false}, {of(), true}, {of("/src", "/src/", "/src/app", "/src/app/src/main.rs", "/src/build.rs"), true},
+		{of("/src/Cargo.toml"), false}, {of("/src/app/src/lib.rs"), false}, {of("/src/app/../Cargo.lock"), false},
+	} {
+		if got := onlyStubs(c.o, stubs); got != c.want {
+			t.Errorf("%+v: %v", c.o, got)
 		}
 	}
 }

@@ -63,7 +63,9 @@ type Plan struct {
 	sources   store.Digest      // the project's files
 	structure []byte            // source.Structure
 	readmes   map[string]string // source.Readmes
-	library   []byte            // libraryKey; nil when the library is prebuilt
+	earlier   []byte            // startKeys
+	library   []byte            // the same; nil when the library is prebuilt
+	stubs     []string          // paths of the stubs in the input of Deps
 
 	root string // the host directory that is /src in the sandbox, for messages
 }
@@ -131,7 +133,10 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		// Secrets are left out: they are for the user's own code, and the layer
 		// is stored.
 	}
-	if pl.library, err = libraryKey(ctx, st, p, pins, pl.Deps, m); err != nil {
+	if pl.earlier, pl.library, err = startKeys(ctx, st, p, pins, pl.Deps, m, own); err != nil {
+		return Plan{}, err
+	}
+	if pl.stubs, err = stubNames(ctx, st, stubs); err != nil {
 		return Plan{}, err
 	}
 	pl.app = action.Step{

@@ -262,20 +262,80 @@ func TestRecompile(t *testing.T) {
 	if did := b.rec.take()["dependencies"]; !slices.Contains(did, "cfg-if") || slices.Contains(did, "core") {
 		t.Errorf("the new layer compiled %q", did)
 	}
-	err = b.st.Diff(t.Context(), layer, again, func(d store.Difference) error {
-		// The order of the names in cargo's lists of sources differs each time.
-		if name := d.Path; !strings.HasPrefix(filepath.Base(name), "dep-lib-") && filepath.Ext(name) != ".d" {
-			t.Errorf("with an earlier library %s is another one", name)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
+	b.sameLayer(layer, again)
 	b.pins.Project.SourceDateEpoch = 1700000001
 
 	// The proof that nothing was missed.
 	if s := b.scratch(); s.ELF != last.ELF {
 		t.Errorf("with kept results %v, from scratch %v", last.ELF, s.ELF)
+	}
+}
+
+// TestEarlierLayer adds a dependency: the new layer compiles that one, and is
+// the layer that it would be otherwise.
+func TestEarlierLayer(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("steps are observed on amd64 only")
+	}
+	b := newBench(t)
+	const dependency = "portable-atomic = { version = \"1\", default-features = false }\n"
+	shorter := strings.Replace(mini.CargoLock, " \"portable-atomic\",\n", "", 1)
+	shorter, _, _ = strings.Cut(shorter, "\n[[package]]\nname = \"portable-atomic\"")
+	mini.Edit(t, b.dir, "cfg/Cargo.toml", dependency, "")
+	b.file("Cargo.lock", shorter)
+	date := time.Now().Unix() // so that no earlier run has left the layers
+	layer := func() (store.Digest, []string) {
+		t.Helper()
+		b.lock(date)
+		l, err := b.runner().Layer(t.Context(), b.plan())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l, b.rec.take()["dependencies"]
+	}
+	layer()
+	mini.Edit(t, b.dir, "cfg/Cargo.toml", "cfg-if = \"1\"\n", "cfg-if = \"1\"\n"+dependency)
+	b.file("Cargo.lock", mini.CargoLock)
+	more, did := layer()
+	if !slices.Contains(did, "portable-atomic") || slices.Contains(did, "cfg-if") || slices.Contains(did, "core") {
+		t.Errorf("with a dependency more the layer compiled %q", did)
+	}
+	alone, err := b.runner().LayerFromLibrary(t.Context(), b.plan())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if did := b.rec.take()["dependencies"]; !slices.Contains(did, "cfg-if") {
+		t.Errorf("the layer for comparison compiled %q", did)
+	}
+	b.sameLayer(alone, more)
+
+	// A dependency less: its units are gone.
+	mini.Edit(t, b.dir, "cfg/Cargo.toml", dependency, "")
+	mini.Edit(t, b.dir, "cfg/Cargo.toml", "cfg-if = \"1\"\n", "cfg-if = \"1\" # again\n")
+	b.file("Cargo.lock", shorter+"\n")
+	less, did := layer()
+	err = b.st.Walk(t.Context(), less, func(e store.Entry) error {
+		if strings.Contains(e.Path, "portable") {
+			t.Errorf("the layer still has %s", e.Path)
+		}
+		return nil
+	})
+	if err != nil || slices.Contains(did, "cfg-if") {
+		t.Errorf("%v: compiled %q", err, did)
+	}
+}
+
+// sameLayer compares what was compiled.
+func (b *bench) sameLayer(want, got store.Digest) {
+	b.t.Helper()
+	err := b.st.Diff(b.t.Context(), want, got, func(d store.Difference) error {
+		// The order of the names in cargo's lists of sources differs each time.
+		if name := d.Path; !strings.HasPrefix(filepath.Base(name), "dep-lib-") && filepath.Ext(name) != ".d" {
+			b.t.Errorf("%s differs", name)
+		}
+		return nil
+	})
+	if err != nil {
+		b.t.Error(err)
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
@@ -133,18 +135,22 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	if err != nil {
 		return res, err
 	}
-	step, err := r.withLibrary(ctx, pl)
+	step, err := r.withEarlier(ctx, pl)
 	if err != nil {
 		return res, err
 	}
-	if res, err = r.step(ctx, pl, step, nil); err != nil {
+	units, keep := mentioned{}, pl.keep()
+	if inputTree(step, layout.InputTarget) != inputTree(pl.Deps, layout.InputTarget) {
+		keep[layerOutput] = func(name string, info fs.FileInfo) bool { return units.keep(name) && pl.own.keep(name, info) }
+	}
+	if res, err = r.stepAs(ctx, pl, "compiling "+step.Name, step, nil, both(r.diagnostics(pl), units.line), keep); err != nil {
 		return res, err
 	}
 	res.Digest = id // a library from an earlier layer changes nothing
 	if err := action.Save(ctx, r.Store, res); err != nil {
 		return res, err
 	}
-	return res, r.offerLibrary(ctx, pl, res, true)
+	return res, errors.Join(r.offerLibrary(ctx, pl, res, true), r.offerEarlier(ctx, pl, res))
 }
 
 // finish runs the step that makes the ELF.
@@ -201,11 +207,12 @@ func (r Runner) load(ctx context.Context, step action.Step) (action.Result, erro
 
 // step runs a step and returns a failure as a fault.
 func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *store.Store) (action.Result, error) {
-	return r.stepAs(ctx, pl, "compiling "+step.Name, step, outputs, r.diagnostics(pl))
+	return r.stepAs(ctx, pl, "compiling "+step.Name, step, outputs, r.diagnostics(pl), pl.keep())
 }
 
 // stepAs is step for a phase of any name; lines receives cargo's messages.
-func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.Step, outputs *store.Store, lines func([]byte)) (action.Result, error) {
+func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.Step, outputs *store.Store, lines func([]byte),
+	keep map[string]func(string, fs.FileInfo) bool) (action.Result, error) {
 	task := r.Report.Start(phase, progress.Crates, 0)
 	if step.Name == pl.Deps.Name {
 		counting, stop := context.WithCancel(ctx)
@@ -222,8 +229,8 @@ func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.S
 	status := &status{task: task, warn: r.warnings(pl, step)}
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
 		Stdout: out, Stderr: status, Outputs: outputs,
-		Observe: !r.Scratch && len(step.Secrets) == 0 && slices.Contains(step.Outputs, pl.Output),
-		Keep:    pl.keep(),
+		Observe: !r.Scratch && len(step.Secrets) == 0 && (step.Name == pl.Deps.Name || slices.Contains(step.Outputs, pl.Output)),
+		Keep:    keep,
 		Rewrite: pl.rewrites(),
 	})
 	if err == nil && res.ExitCode != 0 {

@@ -16,9 +16,9 @@ import (
 
 // CompilerSettings describes what the project says about how any crate is
 // compiled: profiles, cargo's configuration, target specifications. Variables
-// of [env] that only the project uses (CompilerVariable) are not included. It
-// is a text to be hashed.
-func CompilerSettings(p *project.Project) ([]byte, error) {
+// of [env] for which without is true are not included. It is a text to be
+// hashed.
+func CompilerSettings(p *project.Project, without func(variable string) bool) ([]byte, error) {
 	var b bytes.Buffer
 	links := p.Links()
 	for _, f := range p.Files {
@@ -45,7 +45,7 @@ func CompilerSettings(p *project.Project) ([]byte, error) {
 			}
 		} else if env, ok := doc["env"].(map[string]any); ok {
 			for name := range env {
-				if !CompilerVariable(name) {
+				if without(name) {
 					delete(env, name)
 				}
 			}

@@ -1,0 +1,237 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"strings"
+
+	"espalier.dev/espalier/internal/action"
+	"espalier.dev/espalier/internal/layout"
+	"espalier.dev/espalier/internal/source"
+	"espalier.dev/espalier/internal/store"
+)
+
+// After `cargo add` or a change of features most units of the dependency layer
+// are those of the layer before. A new layer therefore starts with a whole
+// earlier one, if there is one of which a unit with the same hash has the same
+// content:
+//
+//   - it was made with the same toolchain, environment, flags, profile and
+//     configuration, of all of which the earlier step's key consists; then
+//     cargo's hash of a unit covers the rest: package, version, features, and
+//     the units that it depends on;
+//   - each crate that both layers have has the same files;
+//   - no process of the earlier step has used a file of the project, except the
+//     stubs of own crates (action.Observation), so nothing in it depends on
+//     what else is different.
+//
+// Units that the new layer's build does not mention are removed from it, so it
+// has the units of one that starts with nothing.
+
+// earlierRecipe is increased when the conditions change.
+const earlierRecipe = "earlier layer 1"
+
+// earlier is a layer with which another one may start.
+type earlier struct{ layer, vendor, git store.Digest }
+
+func (e earlier) encode() string {
+	git := "none"
+	if !e.git.IsZero() {
+		git = e.git.String()
+	}
+	return fmt.Sprintf("layer %s\nvendor %s\ngit %s\n", e.layer, e.vendor, git)
+}
+
+func decodeEarlier(text string) (e earlier, err error) {
+	var layer, vendor, git string
+	if n, err := fmt.Sscanf(text, "layer %s\nvendor %s\ngit %s\n", &layer, &vendor, &git); n != 3 || err != nil {
+		return e, fmt.Errorf("%w: earlier layer: %q", store.ErrCorrupt, text)
+	}
+	var err1, err2, err3 error
+	e.layer, err1 = store.ParseDigest(layer)
+	e.vendor, err2 = store.ParseDigest(vendor)
+	if git != "none" {
+		e.git, err3 = store.ParseDigest(git)
+	}
+	return e, errors.Join(err1, err2, err3)
+}
+
+// onlyStubs reports whether the processes of a first step have used no file of
+// the project but the stubs of crate roots and the directories above them.
+func onlyStubs(o *action.Observation, stubs []string) bool {
+	if o == nil {
+		return false
+	}
+	known := map[string]bool{layout.Src: true}
+	for _, name := range stubs {
+		for at := layout.Src + "/" + name; at != layout.Src; at = at[:strings.LastIndexByte(at, '/')] {
+			known[at] = true
+		}
+	}
+	for _, f := range o.Files {
+		if !known[strings.TrimSuffix(f.Path, "/")] {
+			return false
+		}
+	}
+	return true
+}
+
+// offerEarlier records a layer with which later ones may start.
+func (r Runner) offerEarlier(ctx context.Context, pl Plan, res action.Result) error {
+	if pl.earlier == nil || !res.Hermetic || !onlyStubs(res.Observation, pl.stubs) {
+		return nil
+	}
+	e := earlier{res.Trees[layerOutput], inputTree(pl.Deps, layout.InputVendor), inputTree(pl.Deps, layout.InputGit)}
+	tree, err := r.Store.MakeTree(ctx, func(b *store.TreeBuilder) error {
+		_, err := b.Source("earlier layer").File(ctx, "layer", false, strings.NewReader(e.encode()))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.Store.PutMemo(ctx, pl.earlier, tree)
+}
+
+// findEarlier returns a layer with which the first step may start;
+// store.ErrMissing when there is none.
+func (r Runner) findEarlier(ctx context.Context, pl Plan) (store.Digest, error) {
+	if pl.earlier == nil || r.Unsandboxed {
+		return store.Digest{}, store.ErrMissing
+	}
+	tree, err := r.Store.Memo(ctx, store.DigestOf(pl.earlier))
+	if err != nil {
+		return store.Digest{}, err
+	}
+	entry, err := r.Store.Lookup(ctx, tree, "layer")
+	if err != nil {
+		return store.Digest{}, err
+	}
+	f, err := r.Store.Open(ctx, entry)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	e, err := decodeEarlier(string(text))
+	if err != nil {
+		return store.Digest{}, err
+	}
+	for _, t := range []struct{ then, now store.Digest }{
+		{e.vendor, inputTree(pl.Deps, layout.InputVendor)}, {e.git, inputTree(pl.Deps, layout.InputGit)},
+	} {
+		if same, err := r.sameCrates(ctx, t.then, t.now); err != nil || !same {
+			return store.Digest{}, errors.Join(err, store.ErrMissing)
+		}
+	}
+	if _, err := r.Store.TreePath(ctx, e.layer); err != nil {
+		return store.Digest{}, err
+	}
+	return e.layer, nil
+}
+
+// sameCrates reports whether the directories that two trees of crates have in
+// common are the same.
+func (r Runner) sameCrates(ctx context.Context, a, b store.Digest) (bool, error) {
+	if a == b || a.IsZero() || b.IsZero() {
+		return true, nil
+	}
+	then := map[string]string{}
+	list := func(tree store.Digest, fn func(store.Entry)) error {
+		return r.Store.Walk(ctx, tree, func(e store.Entry) error {
+			switch {
+			case e.Path == "":
+				return nil
+			case e.Type == store.TypeDir:
+				fn(e)
+				return fs.SkipDir
+			}
+			fn(e)
+			return nil
+		})
+	}
+	if err := list(a, func(e store.Entry) { then[e.Path] = e.Digest.Hash + e.Target }); err != nil {
+		return false, err
+	}
+	same := true
+	err := list(b, func(e store.Entry) {
+		if old, ok := then[e.Path]; ok && old != e.Digest.Hash+e.Target {
+			same = false
+		}
+	})
+	return same, err
+}
+
+// withEarlier returns the first step with what it may start with in its target
+// directory: an earlier layer, or the library of one; the step itself when there
+// is neither.
+func (r Runner) withEarlier(ctx context.Context, pl Plan) (action.Step, error) {
+	layer, err := r.findEarlier(ctx, pl)
+	if errors.Is(err, store.ErrMissing) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
+		return r.withLibrary(ctx, pl)
+	}
+	if err != nil {
+		return pl.Deps, err
+	}
+	empty, err := emptyTree(ctx, r.Store)
+	return onLayer(pl.Deps, empty, layer), err
+}
+
+// mentioned collects the hashes of the units that cargo's messages name.
+type mentioned map[string]bool
+
+var unitHash = regexp.MustCompile(`-([0-9a-f]{16})\b`)
+
+func (m mentioned) line(b []byte) {
+	if !bytes.HasPrefix(b, []byte(`{"reason":"compiler-artifact"`)) && !bytes.HasPrefix(b, []byte(`{"reason":"build-script-executed"`)) {
+		return
+	}
+	for _, h := range unitHash.FindAllSubmatch(b, -1) {
+		m[string(h[1])] = true
+	}
+}
+
+// keep reports whether a file of the target directory belongs to a unit that
+// was named, or to none.
+func (m mentioned) keep(name string) bool {
+	elem := strings.Split(strings.TrimSuffix(name, "/"), "/")
+	for at := 1; at <= 2 && at+1 < len(elem); at++ {
+		switch elem[at] {
+		case ".fingerprint", "build", "deps", "examples":
+			unit := elem[at+1]
+			if elem[at] == "deps" || elem[at] == "examples" {
+				unit = stripExt(unit)
+			}
+			stem, ok := cutHash(unit)
+			return !ok || m[unit[len(stem)+1:]]
+		}
+	}
+	return true
+}
+
+// stubNames are the crate roots in a tree of stubs.
+func stubNames(ctx context.Context, st *store.Store, tree store.Digest) ([]string, error) {
+	var out []string
+	err := st.Walk(ctx, tree, func(e store.Entry) error {
+		if e.Type == store.TypeFile && source.IsStub(e.Digest) {
+			out = append(out, e.Path)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// both returns a function that calls two; the first may be nil.
+func both(a, b func([]byte)) func([]byte) {
+	if a == nil {
+		return b
+	}
+	return func(line []byte) { a(line); b(line) }
+}

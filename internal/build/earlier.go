@@ -12,7 +12,6 @@ import (
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/layout"
-	"espalier.dev/espalier/internal/source"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -26,9 +25,8 @@ import (
 //     cargo's hash of a unit covers the rest: package, version, features, and
 //     the units that it depends on;
 //   - each crate that both layers have has the same files;
-//   - no process of the earlier step has used a file of the project, except the
-//     stubs of own crates (action.Observation), so nothing in it depends on
-//     what else is different.
+//   - what the processes of the earlier step have used of the project, which is
+//     little more than the stubs of own crates, is the same (observed.go).
 //
 // Units that the new layer's build does not mention are removed from it, so it
 // has the units of one that starts with nothing.
@@ -61,34 +59,23 @@ func decodeEarlier(text string) (e earlier, err error) {
 	return e, errors.Join(err1, err2, err3)
 }
 
-// onlyStubs reports whether the processes of a first step have used no file of
-// the project but the stubs of crate roots and the directories above them.
-func onlyStubs(o *action.Observation, stubs []string) bool {
-	if o == nil {
-		return false
-	}
-	known := map[string]bool{layout.Src: true}
-	for _, name := range stubs {
-		for at := layout.Src + "/" + name; at != layout.Src; at = at[:strings.LastIndexByte(at, '/')] {
-			known[at] = true
-		}
-	}
-	for _, f := range o.Files {
-		if !known[strings.TrimSuffix(f.Path, "/")] {
-			return false
-		}
-	}
-	return true
-}
-
 // offerEarlier records a layer with which later ones may start.
 func (r Runner) offerEarlier(ctx context.Context, pl Plan, res action.Result) error {
-	if pl.earlier == nil || !res.Hermetic || !onlyStubs(res.Observation, pl.stubs) {
+	if pl.earlier == nil || !res.Hermetic || res.Observation == nil {
 		return nil
 	}
+	src, err := newSources(ctx, r.Store, inputTree(pl.Deps, layout.InputSrc))
+	if err != nil {
+		return err
+	}
+	u := src.used(res)
 	e := earlier{res.Trees[layerOutput], inputTree(pl.Deps, layout.InputVendor), inputTree(pl.Deps, layout.InputGit)}
 	tree, err := r.Store.MakeTree(ctx, func(b *store.TreeBuilder) error {
-		_, err := b.Source("earlier layer").File(ctx, "layer", false, strings.NewReader(e.encode()))
+		dir := b.Source("earlier layer")
+		if _, err := dir.File(ctx, "layer", false, strings.NewReader(e.encode())); err != nil {
+			return err
+		}
+		_, err := dir.File(ctx, "used", false, bytes.NewReader(u.encode()))
 		return err
 	})
 	if err != nil {
@@ -107,22 +94,26 @@ func (r Runner) findEarlier(ctx context.Context, pl Plan) (store.Digest, error) 
 	if err != nil {
 		return store.Digest{}, err
 	}
-	entry, err := r.Store.Lookup(ctx, tree, "layer")
+	text := map[string][]byte{}
+	for _, name := range []string{"layer", "used"} {
+		if text[name], err = r.fileOf(ctx, tree, name); err != nil {
+			return store.Digest{}, err
+		}
+	}
+	e, err := decodeEarlier(string(text["layer"]))
 	if err != nil {
 		return store.Digest{}, err
 	}
-	f, err := r.Store.Open(ctx, entry)
+	u, err := decodeUsed(text["used"])
 	if err != nil {
 		return store.Digest{}, err
 	}
-	defer f.Close()
-	text, err := io.ReadAll(f)
+	src, err := newSources(ctx, r.Store, inputTree(pl.Deps, layout.InputSrc))
 	if err != nil {
 		return store.Digest{}, err
 	}
-	e, err := decodeEarlier(string(text))
-	if err != nil {
-		return store.Digest{}, err
+	if !src.same(u) {
+		return store.Digest{}, store.ErrMissing
 	}
 	for _, t := range []struct{ then, now store.Digest }{
 		{e.vendor, inputTree(pl.Deps, layout.InputVendor)}, {e.git, inputTree(pl.Deps, layout.InputGit)},
@@ -135,6 +126,20 @@ func (r Runner) findEarlier(ctx context.Context, pl Plan) (store.Digest, error) 
 		return store.Digest{}, err
 	}
 	return e.layer, nil
+}
+
+// fileOf reads a small file of a tree.
+func (r Runner) fileOf(ctx context.Context, tree store.Digest, name string) ([]byte, error) {
+	entry, err := r.Store.Lookup(ctx, tree, name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := r.Store.Open(ctx, entry)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
 }
 
 // sameCrates reports whether the directories that two trees of crates have in
@@ -214,18 +219,6 @@ func (m mentioned) keep(name string) bool {
 		}
 	}
 	return true
-}
-
-// stubNames are the crate roots in a tree of stubs.
-func stubNames(ctx context.Context, st *store.Store, tree store.Digest) ([]string, error) {
-	var out []string
-	err := st.Walk(ctx, tree, func(e store.Entry) error {
-		if e.Type == store.TypeFile && source.IsStub(e.Digest) {
-			out = append(out, e.Path)
-		}
-		return nil
-	})
-	return out, err
 }
 
 // both returns a function that calls two; the first may be nil.

@@ -83,7 +83,7 @@ func (r Runner) observed(ctx context.Context, pl Plan, step action.Step) (action
 		return action.Result{}, err
 	}
 	for _, u := range records {
-		if slices.ContainsFunc(u.files, func(f usedFile) bool { return src.state(f.path, f.read) != f.state }) {
+		if !src.same(u) {
 			continue
 		}
 		if !maps.Equal(u.readmes, pl.readmes) {
@@ -115,11 +115,8 @@ func (r Runner) record(ctx context.Context, pl Plan, step action.Step, res actio
 	if err != nil {
 		return err
 	}
-	u := used{action: res.Digest, readmes: pl.readmes}
-	for _, f := range res.Observation.Files {
-		u.files = append(u.files, usedFile{f.Read, f.Path, src.state(f.Path, f.Read)})
-	}
-	slices.SortFunc(u.files, func(a, b usedFile) int { return cmp.Compare(a.path, b.path) })
+	u := src.used(res)
+	u.readmes = pl.readmes
 	key, err := observedKey(ctx, r.Store, pl, step)
 	if err != nil {
 		return err
@@ -246,6 +243,21 @@ func newSources(ctx context.Context, st *store.Store, tree store.Digest) (*sourc
 		return nil
 	})
 	return s, err
+}
+
+// used returns the record of what a step with these sources has used.
+func (s *sources) used(res action.Result) used {
+	u := used{action: res.Digest}
+	for _, f := range res.Observation.Files {
+		u.files = append(u.files, usedFile{f.Read, f.Path, s.state(f.Path, f.Read)})
+	}
+	slices.SortFunc(u.files, func(a, b usedFile) int { return cmp.Compare(a.path, b.path) })
+	return u
+}
+
+// same reports whether everything that was used has the same state.
+func (s *sources) same(u used) bool {
+	return !slices.ContainsFunc(u.files, func(f usedFile) bool { return s.state(f.path, f.read) != f.state })
 }
 
 // mostLinks bounds the links that are followed, as in the kernel.

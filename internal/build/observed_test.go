@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -178,28 +177,6 @@ func TestMentioned(t *testing.T) {
 	} {
 		if got := m.keep(name); got != want {
 			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
-
-func TestOnlyStubs(t *testing.T) {
-	of := func(names ...string) *action.Observation {
-		o := &action.Observation{}
-		for _, n := range names {
-			o.Files = append(o.Files, action.Access{Path: n, Read: true})
-		}
-		return o
-	}
-	stubs := []string{"app/src/main.rs", "build.rs"}
-	for _, c := range []struct {
-		o    *action.Observation
-		want bool
-	}{
-		{nil, false}, {of(), true}, {of("/src", "/src/", "/src/app", "/src/app/src/main.rs", "/src/build.rs"), true},
-		{of("/src/Cargo.toml"), false}, {of("/src/app/src/lib.rs"), false}, {of("/src/app/../Cargo.lock"), false},
-	} {
-		if got := onlyStubs(c.o, stubs); got != c.want {
-			t.Errorf("%+v: %v", c.o, got)
 		}
 	}
 }

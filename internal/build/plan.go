@@ -65,7 +65,6 @@ type Plan struct {
 	readmes   map[string]string // source.Readmes
 	earlier   []byte            // startKeys
 	library   []byte            // the same; nil when the library is prebuilt
-	stubs     []string          // paths of the stubs in the input of Deps
 
 	root string // the host directory that is /src in the sandbox, for messages
 }
@@ -134,9 +133,6 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		// is stored.
 	}
 	if pl.earlier, pl.library, err = startKeys(ctx, st, p, pins, pl.Deps, m, own); err != nil {
-		return Plan{}, err
-	}
-	if pl.stubs, err = stubNames(ctx, st, stubs); err != nil {
 		return Plan{}, err
 	}
 	pl.app = action.Step{

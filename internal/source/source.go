@@ -31,16 +31,6 @@ const (
 	stubScript = "fn main() {}\n"
 )
 
-// IsStub reports whether a file is the stub of a crate root, by its content.
-func IsStub(d store.Digest) bool {
-	for _, text := range []string{stubBin, stubLib, stubMacro, stubScript} {
-		if d == store.DigestOf([]byte(text)) {
-			return true
-		}
-	}
-	return false
-}
-
 // Tree puts the project's files into the store.
 func Tree(ctx context.Context, st *store.Store, p *project.Project) (store.Digest, error) {
 	files, dirs := map[string]bool{}, map[string]bool{}

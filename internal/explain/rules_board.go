@@ -326,19 +326,19 @@ func wifiRules() []Rule {
 			Name: "wifi-beacon", Title: "the access point is not heard any more",
 			Cause:  "No beacon for some seconds: out of range, switched off, another channel, or the program kept the radio from running.",
 			Cure:   []string{"no critical section of more than some milliseconds", "connect again when it happens"},
-			Source: idf + "Wi-Fi reason code 200", Facts: one(append(code("200", "BEACON_TIMEOUT"), "reason: BeaconTimeout", "wifi:bcn_timeout,ap_probe_send_start")...), Rank: 2,
+			Source: idf + "Wi-Fi reason code 200", Facts: one(append(code("200", "BEACON_TIMEOUT"), "BeaconTimeout", "wifi:bcn_timeout,ap_probe_send_start")...), Rank: 2,
 		},
 		{
 			Name: "wifi-assoc", Title: "the access point refused the association",
 			Cause:  "Too many stations, a MAC filter, or rates and security that it does not accept.",
 			Cure:   []string{"the access point's list of stations and filters"},
-			Source: "IEEE 802.11, reason code 5; " + idf + "203", Facts: one(append(append(code("203", "ASSOC_FAIL"), code("5", "ASSOC_TOOMANY")...), "reason: AssociationFailed", "reason: TooManyStations")...), Rank: 3,
+			Source: "IEEE 802.11, reason code 5; " + idf + "203", Facts: one(append(append(code("203", "ASSOC_FAIL"), code("5", "ASSOC_TOOMANY")...), "reason: AssociationFailed", "AssociationTooMany")...), Rank: 3,
 		},
 		{
 			Name: "wifi-mic", Title: "a message failed its integrity check",
 			Cause:  "Wrong keys, or a security mode of old access points (TKIP).",
 			Cure:   []string{"WPA2 with CCMP on the access point"},
-			Source: "IEEE 802.11, reason code 14", Facts: one(append(code("14", "MIC_FAILURE"), "reason: MicFailure")...), Rank: 3,
+			Source: "IEEE 802.11, reason code 14", Facts: one(append(code("14", "MIC_FAILURE"), "MicFailure")...), Rank: 3,
 		},
 	}
 }

@@ -103,14 +103,6 @@ func isProgram(name string, info fs.FileInfo) bool {
 // RunTests builds the programs of a plan, in the order of its targets. hermetic
 // is Output.Hermetic.
 func (r Runner) RunTests(ctx context.Context, tp TestPlan) (programs []TestProgram, hermetic bool, err error) {
-	made := map[string]cargo.Target{}
-	r.artifact = func(a artifact) {
-		for _, t := range tp.Targets {
-			if a.Profile.Test && a.Executable != "" && a.Target.Name == t.Name && a.is(t.Kind) {
-				made[path.Base(a.Executable)] = t
-			}
-		}
-	}
 	step, before := tp.app, []action.Result(nil)
 	if tp.Deps.Argv != nil {
 		deps, err := r.layer(ctx, tp.Plan)
@@ -122,6 +114,15 @@ func (r Runner) RunTests(ctx context.Context, tp TestPlan) (programs []TestProgr
 			return nil, false, err
 		}
 		step, before = tp.App(deps.Trees[layerOutput], units), []action.Result{deps}
+	}
+	// The layer has programs of the stubs, with other hashes.
+	made := map[string]cargo.Target{}
+	r.artifact = func(a artifact) {
+		for _, t := range tp.Targets {
+			if a.Profile.Test && a.Executable != "" && a.Target.Name == t.Name && a.is(t.Kind) {
+				made[path.Base(a.Executable)] = t
+			}
+		}
 	}
 	res, from, clean, err := r.tests(ctx, tp, step)
 	defer clean()

@@ -185,7 +185,7 @@ func TestMostIsAttributed(t *testing.T) {
 	}
 }
 
-// BenchmarkAnalyze is a firmware of 5.4 MB with debug information.
+// BenchmarkAnalyze is a firmware of 5.4 MB with debug information: 0.5 s at most.
 func BenchmarkAnalyze(b *testing.B) {
 	path, _ := realELF(b, "ble")
 	for b.Loop() {

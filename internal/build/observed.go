@@ -95,13 +95,13 @@ func (r Runner) observed(ctx context.Context, pl Plan, step action.Step) (action
 		if err != nil || !r.Store.Has(res.Outputs[pl.Output]) {
 			continue
 		}
-		if res.Digest, err = action.Put(ctx, r.Store, step); err != nil {
+		if res.Digest, err = action.Digest(ctx, r.Store, step); err != nil {
 			return action.Result{}, err
 		}
-		if err := action.Save(ctx, r.Store, res); err != nil {
-			return action.Result{}, err
+		if !r.Store.ReadOnly() {
+			err = action.Save(ctx, r.Store, res)
 		}
-		return res, nil
+		return res, err
 	}
 	return action.Result{}, store.ErrMissing
 }
@@ -374,13 +374,9 @@ func (r Runner) namesReadme(ctx context.Context, step action.Step, src *sources)
 // stored: an empty tree for no.
 func (r Runner) treeNamesReadme(ctx context.Context, tree store.Digest) (bool, error) {
 	key := fmt.Appendf(nil, "CARGO_PKG_README in tree %s, 1\n", tree)
-	no, err := emptyTree(ctx, r.Store)
-	if err != nil {
-		return false, err
-	}
 	answer, err := r.Store.Memo(ctx, store.DigestOf(key))
 	if err == nil {
-		return answer != no, nil
+		return answer != noTree, nil
 	}
 	if !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
 		return false, err
@@ -402,12 +398,7 @@ func (r Runner) treeNamesReadme(ctx context.Context, tree store.Digest) (bool, e
 	if err != nil {
 		return false, err
 	}
-	if answer = no; named {
-		if answer, err = yesTree(ctx, r.Store); err != nil {
-			return false, err
-		}
-	}
-	return named, r.Store.PutMemo(ctx, key, answer)
+	return named, putAnswer(ctx, r.Store, key, named)
 }
 
 // contains reports whether a file contains a text.

@@ -220,7 +220,7 @@ func TestLayers(t *testing.T) {
 	if got := did["app"]; !slices.Equal(got, ownCrates) {
 		t.Errorf("the application compiled %q, want %q", got, ownCrates)
 	}
-	for _, c := range []string{"cfg-if", "core", "greeting", "portable-atomic"} {
+	for _, c := range []string{"cfg-if", "greeting", "portable-atomic"} { // core may be that of an earlier layer
 		if !slices.Contains(did["dependencies"], c) {
 			t.Errorf("the layer lacks %s: %q", c, did["dependencies"])
 		}

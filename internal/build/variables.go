@@ -91,13 +91,9 @@ func ofCrate(name string, pins *lock.File) bool {
 // answer is stored: an empty tree for no.
 func usedByCrates(ctx context.Context, st *store.Store, m Materials, name string) (bool, error) {
 	key := fmt.Appendf(nil, "%s\n%q\nvendor %s\ngit %s\n", variablesRecipe, name, m.Vendor, m.Git)
-	no, err := emptyTree(ctx, st)
-	if err != nil {
-		return false, err
-	}
 	answer, err := st.Memo(ctx, store.DigestOf(key))
 	if err == nil {
-		return answer != no, nil
+		return answer != noTree, nil
 	}
 	if !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
 		return false, err
@@ -115,12 +111,7 @@ func usedByCrates(ctx context.Context, st *store.Store, m Materials, name string
 			return false, err
 		}
 	}
-	if answer = no; used {
-		if answer, err = yesTree(ctx, st); err != nil {
-			return false, err
-		}
-	}
-	return used, st.PutMemo(ctx, key, answer)
+	return used, putAnswer(ctx, st, key, used)
 }
 
 // named reports whether a Rust file below a directory contains a text.
@@ -154,12 +145,25 @@ func named(ctx context.Context, dir string, text []byte) (bool, error) {
 	return found, err
 }
 
-// yesTree is the answer of a memo that is not an empty tree.
-func yesTree(ctx context.Context, st *store.Store) (store.Digest, error) {
-	return st.MakeTree(ctx, func(b *store.TreeBuilder) error {
+// noTree is the empty tree, the answer no of a memo; any other is yes.
+var noTree = store.DigestOf(nil)
+
+// putAnswer stores the answer to a question, if the store can be written.
+func putAnswer(ctx context.Context, st *store.Store, key []byte, yes bool) error {
+	if st.ReadOnly() {
+		return nil
+	}
+	tree, err := st.MakeTree(ctx, func(b *store.TreeBuilder) error {
+		if !yes {
+			return nil
+		}
 		_, err := b.Source("answer").File(ctx, "yes", false, strings.NewReader(""))
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return st.PutMemo(ctx, key, tree)
 }
 
 // without returns an environment without some variables.

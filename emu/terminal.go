@@ -33,6 +33,15 @@ func (t *Terminal) MilliVolts() int { return t.m.Chip().Nets().MilliVolts(t.pin)
 // Drive sets what the part does to the terminal; the zero Source releases it.
 func (t *Terminal) Drive(s Source) { t.m.Chip().Nets().Drive(t.pin, s) }
 
+// Clocked says that a part only takes bits from the terminal data when clock
+// rises, as a display does. A controller of the chip that is alone with such parts
+// on its lines calls take with the bits that it sends, the upper bit of each byte
+// first, instead of changing the levels of the terminals for each of them. Edges of
+// any other origin are seen by the terminals as usual.
+func (b *Board) Clocked(clock, data *Terminal, take func(bytes []byte, bits int)) {
+	b.m.Chip().Nets().AddTaker(clock.pin, data.pin, take)
+}
+
 // Now returns the guest time, also while the board runs.
 func (t *Terminal) Now() time.Duration { return t.m.Now().Duration() }
 

@@ -88,6 +88,7 @@ type gpio struct {
 	plain                                uint32 // the output shows the bit of GPIO_OUT, and it is enabled
 	watched                              uint32 // something depends on each change of the level
 	wired                                uint32 // the net has other sources
+	burst                                uint32 // SPI2's lines to parts that take its bits without edges
 	lazyPads                             uint32 // the output is lazy and not watched
 	rising, falling, lowLevel, highLevel uint32 // interrupt types
 	stale                                bool   // a snapshot was restored, and rewatch not called since
@@ -369,7 +370,7 @@ func (g *gpio) milliVolts(n int) int {
 		return 0
 	}
 	g.refreshAll(g.lazyPads & (1 << n))
-	if g.wired>>n&1 != 0 {
+	if (g.wired&^g.burst)>>n&1 != 0 {
 		return g.nets.MilliVolts(n)
 	}
 	return int(g.pads[n].now.source().MilliVolts)
@@ -397,7 +398,7 @@ func (g *gpio) state(s *chip.State) {
 // looks at pins may be another user; that is found when the board runs, since
 // guest time is not restored yet.
 func (g *gpio) restored() {
-	g.stale, g.lazyPads, g.wired = true, 0, 0
+	g.stale, g.lazyPads, g.wired, g.burst = true, 0, 0, 0
 	for n := range uint32(gpPins) {
 		if g.nets.Wired(int(n)) {
 			g.wired |= 1 << n
@@ -408,6 +409,7 @@ func (g *gpio) restored() {
 	for n := range signal(signals) {
 		g.routeInput(n)
 	}
+	g.burst = g.bursts()
 	g.watched = g.dependents()
 	g.replain()
 }

@@ -185,6 +185,7 @@ const maxDepth = 32
 func (g *gpio) rewatch() {
 	m := &g.matrix
 	g.refreshAll(g.lazyPads)
+	g.regroup()
 	before := g.watched
 	g.watched = g.dependents()
 	fresh := g.watched &^ before // what their input was before is not known
@@ -232,7 +233,7 @@ func (g *gpio) dependents() uint32 {
 	if g.soc.m.PinsObserved() {
 		return gpPinMask
 	}
-	pads := g.wired | g.rising | g.falling | g.lowLevel | g.highLevel
+	pads := g.wired&^g.burst | g.rising | g.falling | g.lowLevel | g.highLevel
 	for n := range uint32(gpPins) {
 		if len(g.matrix.listeners[n]) > 0 || g.get(gpPin0+4*n)&gpWakeup != 0 {
 			pads |= 1 << n

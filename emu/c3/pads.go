@@ -150,7 +150,7 @@ func (g *gpio) setDrive(n uint32, d drive) {
 	}
 	g.pads[n].now = d
 	g.s.Drives[n] = d
-	if g.wired>>n&1 != 0 {
+	if (g.wired&^g.burst)>>n&1 != 0 {
 		g.nets.Drive(int(n), d.source())
 	} else {
 		g.setLevel(n, d.alone())
@@ -275,7 +275,7 @@ func (g *gpio) level(n uint32) chip.Level {
 	if g.lazyPads>>n&1 != 0 {
 		g.refresh(n)
 	}
-	if g.wired>>n&1 != 0 {
+	if (g.wired&^g.burst)>>n&1 != 0 {
 		if !g.nets.Connected(int(n)) {
 			return chip.Floating
 		}

@@ -226,7 +226,11 @@ func (p *spi2) write(off, v uint32) {
 			p.start()
 		}
 	case sp2User, sp2Ctrl, sp2Misc:
+		before := p.rising()
 		p.block.write(off, v)
+		if p.rising() != before {
+			p.soc.gpio.rewatch()
+		}
 		if p.s.Phase == spiIdle {
 			p.idle()
 		}
@@ -497,6 +501,7 @@ func (p *spi2) chunkEnd() {
 		return
 	}
 	bits := p.s.Cycles * p.lines()
+	p.burst(p.s.Cycles)
 	if p.s.InBits > 0 {
 		p.sample(p.s.Cycles)
 		p.deliver(p.s.In[:(bits+7)/8])
@@ -573,6 +578,13 @@ func (p *spi2) segmentsDone() {
 
 // stop abandons a transfer.
 func (p *spi2) stop() {
+	if p.s.Cycles > 0 && clockRuns(p.s.Phase) && !p.slave() {
+		n, second := p.cycle()
+		if second {
+			n++
+		}
+		p.burst(n)
+	}
 	p.end.Stop()
 	p.edge.Stop()
 	p.s.Busy, p.s.Phase, p.s.Cycles, p.s.Left, p.s.Segment = false, spiIdle, 0, 0, false

@@ -215,6 +215,14 @@ func (m *Machine) stop(c stopCause) {
 	}
 }
 
+// Idle reports whether the CPU waits or the chip sleeps, and the instant of the
+// next timer or input, before which nothing happens then. It is for use between
+// two runs.
+func (m *Machine) Idle() (next Time, idle bool) {
+	next = min(m.timers.next(), m.inputs.next())
+	return next, (m.halted || m.CPU.Waiting() && m.CPU.IRQ() == 0) && m.period == 0 && !m.reset
+}
+
 // TimeAt returns the guest time of a CPU cycle, provided that the CPU clock does
 // not change before it.
 func (m *Machine) TimeAt(cycle uint64) Time { return m.clock.at(cycle) }

@@ -48,6 +48,13 @@ type Nets struct {
 	pending   []int // pins whose nets must be resolved
 	settling  bool
 	conflicts []Conflict
+	takers    []taker
+}
+
+// taker is a device that takes data which another clocks out, see Clocked.
+type taker struct {
+	clock, data int
+	take        func(data []byte, bits int)
 }
 
 type netPin struct {
@@ -60,6 +67,7 @@ type netPin struct {
 	wired        bool
 	changed      func(high bool)
 	onWired      func(wired bool)
+	resolved     func() // the sources of the net have changed
 }
 
 // NewNets returns the nets of a board without pins.
@@ -67,16 +75,85 @@ func NewNets(m *Machine) *Nets { return &Nets{m: m} }
 
 // AddPin adds a pin and returns its number. Changed is called when the level of
 // its net changes; it may call Drive. Wired, if not nil, is called when the pin
-// starts or ceases to share its net with another pin or an outside source: a
-// device need not call Drive before.
+// starts or ceases to share its net with another pin or an outside source, and
+// when it shares it with others: a device need not call Drive before.
 func (n *Nets) AddPin(changed func(high bool), wired func(bool)) int {
 	i := len(n.pins)
 	n.pins = append(n.pins, netPin{next: i, changed: changed, onWired: wired})
 	return i
 }
 
+// OnResolved has f called when the sources on the net of a pin have changed, also
+// if its level has not. It must not change the wiring.
+func (n *Nets) OnResolved(pin int, f func()) { n.pins[pin].resolved = f }
+
+// Others returns what all sources on the net of a pin do to it, but for those at the
+// pin itself: the voltage without load, and the resistance of them in parallel.
+func (n *Nets) Others(pin int) Source {
+	var siemens, amperes int64 // in nS and pA
+	for i := n.pins[pin].next; i != pin; i = n.pins[i].next {
+		p := &n.pins[i]
+		for _, s := range [2]Source{p.own, p.outside} {
+			if s.Ohms != 0 {
+				g := 1_000_000_000 / int64(s.Ohms)
+				siemens += g
+				amperes += g * int64(s.MilliVolts)
+			}
+		}
+	}
+	if siemens == 0 {
+		return Source{}
+	}
+	return Source{MilliVolts: int32(amperes / siemens), Ohms: uint32(max(1_000_000_000/siemens, 1))}
+}
+
 // Len returns the number of pins.
 func (n *Nets) Len() int { return len(n.pins) }
+
+// AddTaker says that the device at the pins clock and data only takes bits from
+// data when clock rises, and drives neither. A controller that is alone with such
+// devices on its lines can call take with many bits, the upper bit of each byte
+// first, instead of showing the edges.
+func (n *Nets) AddTaker(clock, data int, take func(data []byte, bits int)) {
+	n.takers = append(n.takers, taker{clock, data, take})
+}
+
+// Takers returns the functions of AddTaker of the devices that share the nets of
+// the pins clock and data, and whether nothing else does.
+func (n *Nets) Takers(clock, data int) (takes []func(data []byte, bits int), alone bool) {
+	if len(n.takers) == 0 || n.together(clock, data) {
+		return nil, false
+	}
+	others := n.others(clock) + n.others(data)
+	for _, t := range n.takers {
+		if t.clock != clock && t.data != data && n.together(clock, t.clock) && n.together(data, t.data) {
+			takes = append(takes, t.take)
+			others -= 2
+		}
+	}
+	return takes, others == 0 && len(takes) > 0 && !n.pulled(clock) && !n.pulled(data)
+}
+
+// others returns how many pins share the net of a pin.
+func (n *Nets) others(pin int) (count int) {
+	for i := n.pins[pin].next; i != pin; i = n.pins[i].next {
+		count++
+	}
+	return count
+}
+
+// pulled reports whether the user does something to the net of a pin.
+func (n *Nets) pulled(pin int) bool {
+	i := pin
+	for {
+		if n.pins[i].outside.Ohms != 0 {
+			return true
+		}
+		if i = n.pins[i].next; i == pin {
+			return false
+		}
+	}
+}
 
 // Drive sets what the device at a pin does to its net.
 func (n *Nets) Drive(pin int, s Source) {
@@ -152,7 +229,7 @@ func (n *Nets) rewire(pin int) {
 	for {
 		p := &n.pins[i]
 		wired := p.next != i || p.outside.Ohms != 0
-		if wired != p.wired {
+		if wired || wired != p.wired {
 			p.wired = wired
 			if p.onWired != nil {
 				p.onWired(wired)
@@ -270,6 +347,9 @@ func (n *Nets) resolve(pin int) {
 			if p.changed != nil {
 				p.changed(high)
 			}
+		}
+		if p.resolved != nil {
+			p.resolved()
 		}
 		if i = p.next; i == pin {
 			return

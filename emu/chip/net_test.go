@@ -208,3 +208,57 @@ func TestNetStateIsChecked(t *testing.T) {
 		}
 	}
 }
+
+// What a wire to another board shows is what the other sources of the net do.
+func TestOthers(t *testing.T) {
+	n := NewNets(NewMachine(Config{}, nil, nil))
+	calls := 0
+	a, b, c := n.AddPin(nil, nil), n.AddPin(nil, nil), n.AddPin(nil, nil)
+	n.Join(a, b)
+	n.OnResolved(a, func() { calls++ })
+	n.Drive(a, Source{MilliVolts: 1000, Ohms: 100})
+	if got := n.Others(a); got != (Source{}) {
+		t.Errorf("no other source: %v", got)
+	}
+	n.Drive(b, Source{MilliVolts: Supply, Ohms: 1000})
+	if got := n.Others(a); got != (Source{MilliVolts: Supply, Ohms: 1000}) {
+		t.Errorf("one: %v", got)
+	}
+	n.Join(b, c)
+	before := calls
+	n.Drive(c, Source{Ohms: 1000}) // the level of a does not change
+	if got := n.Others(a); got.MilliVolts != Supply/2 || got.Ohms != 500 {
+		t.Errorf("a divider: %v", got)
+	}
+	if calls == before {
+		t.Error("a change of a source is not reported")
+	}
+}
+
+func TestTakers(t *testing.T) {
+	n := NewNets(NewMachine(Config{}, nil, nil))
+	clock, data, c1, d1, c2, d2, other := n.AddPin(nil, nil), n.AddPin(nil, nil), n.AddPin(nil, nil), n.AddPin(nil, nil),
+		n.AddPin(nil, nil), n.AddPin(nil, nil), n.AddPin(nil, nil)
+	n.AddTaker(c1, d1, func([]byte, int) {})
+	n.AddTaker(c2, d2, func([]byte, int) {})
+	check := func(what string, wantCount int, wantAlone bool) {
+		t.Helper()
+		if takes, alone := n.Takers(clock, data); len(takes) != wantCount || alone != wantAlone {
+			t.Errorf("%s: %d takers, alone %v", what, len(takes), alone)
+		}
+	}
+	check("nothing is joined", 0, false)
+	n.Join(clock, c1)
+	check("the clock only", 0, false)
+	n.Join(data, d1)
+	check("one", 1, true)
+	n.Join(clock, c2)
+	check("another's clock", 1, false)
+	n.Join(data, d2)
+	check("two", 2, true)
+	n.Join(other, data)
+	check("another part", 2, false)
+	n.Cut(other)
+	n.SetOutside(clock, Source{Ohms: 10})
+	check("a source of the user", 2, false)
+}

@@ -2,6 +2,7 @@ package parts
 
 import (
 	"fmt"
+	"time"
 
 	"espalier.dev/espalier/emu"
 )
@@ -16,6 +17,9 @@ type Button struct {
 	ActiveHigh bool
 	// Pull is the resistor in ohms to the other side, 0 for none.
 	Pull uint32
+	// Bounce is for how long the contact opens and closes again when it is pressed
+	// or released; 0 is a contact that does not bounce.
+	Bounce time.Duration
 
 	board *emu.Board
 	pin   *emu.Terminal
@@ -38,14 +42,36 @@ func rail(high bool, ohms uint32) emu.Source {
 	return emu.Source{Ohms: ohms}
 }
 
-// Press closes the contact, now; Release opens it.
-func (k *Button) Press() {
-	s := rail(k.ActiveHigh, contactOhms)
-	k.board.SetVoltage(k.pin.Pin(), int(s.MilliVolts), s.Ohms)
-}
+// bounces are the instants, in thousandths of Bounce, at which the contact opens
+// and closes in turn after it has moved for the first time: short and long ones.
+var bounces = [...]time.Duration{30, 55, 120, 200, 215, 380, 470, 700, 790, 1000}
+
+// Press closes the contact, now; Release opens it. A contact that bounces is at
+// rest after Bounce.
+func (k *Button) Press() { k.move(true) }
 
 // Release opens the contact, now.
-func (k *Button) Release() { k.board.SetVoltage(k.pin.Pin(), 0, 0) }
+func (k *Button) Release() { k.move(false) }
+
+func (k *Button) move(closed bool) {
+	now := k.board.Now()
+	k.set(now, closed)
+	if k.Bounce <= 0 {
+		return
+	}
+	for i, at := range bounces {
+		k.set(now+k.Bounce*at/1000, closed == (i%2 != 0))
+	}
+}
+
+// set is an input of the board, so that a recording of the run has it.
+func (k *Button) set(at time.Duration, closed bool) {
+	var s emu.Source
+	if closed {
+		s = rail(k.ActiveHigh, contactOhms)
+	}
+	k.board.Inject(emu.Input{At: emu.At(at), Kind: emu.InputVoltage, Pin: k.pin.Pin(), Source: s})
+}
 
 // Potentiometer is a voltage divider between supply and ground whose wiper is at a
 // pin.
@@ -53,18 +79,24 @@ type Potentiometer struct {
 	Pin int
 	// Ohms is its whole resistance; 0 is 10 kOhm.
 	Ohms uint32
+	// Start is where the wiper is at power-on, 0 to 1; nil is the middle.
+	Start *float64
 
 	board *emu.Board
 	pin   *emu.Terminal
 }
 
-// Attach implements emu.Part. The wiper is in the middle.
+// Attach implements emu.Part.
 func (p *Potentiometer) Attach(b *emu.Board) error {
 	if p.Ohms == 0 {
 		p.Ohms = 10_000
 	}
 	p.board, p.pin = b, b.NewTerminal(nil)
-	s := p.source(0.5)
+	at := 0.5
+	if p.Start != nil {
+		at = *p.Start
+	}
+	s := p.source(at)
 	b.SetVoltage(p.pin.Pin(), int(s.MilliVolts), s.Ohms)
 	b.Join(p.pin.Pin(), p.Pin)
 	return nil

@@ -1,6 +1,10 @@
 package parts
 
-import "espalier.dev/espalier/emu"
+import (
+	"time"
+
+	"espalier.dev/espalier/emu"
+)
 
 // I2CTarget is the function of a component on an I2C bus, byte by byte.
 type I2CTarget interface {
@@ -15,6 +19,13 @@ type I2CTarget interface {
 	Stop()
 }
 
+// i2cReader is an I2CTarget that may have nothing to read yet.
+type i2cReader interface {
+	// Ready returns whether the target acknowledges its address for reading, and
+	// the guest time until which it then stretches the clock.
+	Ready() (ack bool, until time.Duration)
+}
+
 // busOhms is the resistance of an output that pulls a line low.
 const busOhms = 50
 
@@ -23,6 +34,7 @@ const busOhms = 50
 type I2CBus struct {
 	sda, scl *emu.Terminal
 	target   I2CTarget
+	stretch  *emu.Timer // ends a pause of the clock; nil for targets without one
 	s        struct {
 		Address   byte // 7 bits
 		Phase     i2cPhase
@@ -50,6 +62,9 @@ func (u *I2CBus) attach(b *emu.Board, t I2CTarget, address byte, sda, scl int) {
 	u.s.Address = address
 	u.sda = b.NewTerminal(u.sdaChanged)
 	u.scl = b.NewTerminal(u.sclChanged)
+	if _, ok := t.(i2cReader); ok {
+		u.stretch = b.NewTimer(u.goOn)
+	}
 	b.AddState(&u.s)
 	b.Join(sda, u.sda.Pin())
 	b.Join(scl, u.scl.Pin())
@@ -112,6 +127,11 @@ func (u *I2CBus) received() bool {
 	if s.Byte>>1 != s.Address {
 		return false
 	}
+	if r, ok := u.target.(i2cReader); ok && s.Byte&1 != 0 {
+		if ack, _ := r.Ready(); !ack {
+			return false
+		}
+	}
 	s.Read, s.Addressed = s.Byte&1 != 0, true
 	u.target.Start(s.Read)
 	return true
@@ -126,12 +146,38 @@ func (u *I2CBus) next() {
 		s.Phase = i2cIdle
 		u.pull(false)
 	case s.Read:
+		if s.Phase == i2cAddress && u.pause() {
+			return
+		}
 		s.Phase, s.Byte = i2cTransmit, u.target.Read()
 		u.pull(s.Byte&0x80 == 0)
 	default:
 		s.Phase, s.Byte = i2cReceive, 0
 		u.pull(false)
 	}
+}
+
+// pause holds the clock low as long as the target has nothing to read, and
+// reports whether it does.
+func (u *I2CBus) pause() bool {
+	if u.stretch == nil {
+		return false
+	}
+	_, until := u.target.(i2cReader).Ready()
+	if until <= u.sda.Now() {
+		return false
+	}
+	u.pull(false)
+	u.scl.Drive(emu.Source{Ohms: busOhms})
+	u.stretch.Set(emu.At(until))
+	return true
+}
+
+// goOn ends a pause with the first bit.
+func (u *I2CBus) goOn() {
+	u.s.Phase, u.s.Byte = i2cTransmit, u.target.Read()
+	u.pull(u.s.Byte&0x80 == 0)
+	u.scl.Drive(emu.Source{})
 }
 
 // pull pulls SDA low, or releases it.

@@ -50,6 +50,9 @@ func (l *LED) set(on bool) {
 	}
 }
 
+// Now returns the guest time.
+func (l *LED) Now() time.Duration { return l.pin.Now() }
+
 // On reports whether the LED is lit.
 func (l *LED) On() bool { return l.s.On }
 

@@ -60,7 +60,7 @@ and ESPALIER_BOOTLOADER, name files instead.` +
 			if err := o.share.check(cmd); err != nil {
 				return err
 			}
-			p, err := a.settings(project.Flags{})
+			p, err := a.settings(project.Flags{Board: o.emulation.Board})
 			if err != nil {
 				return err
 			}

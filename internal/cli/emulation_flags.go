@@ -28,6 +28,7 @@ type emulationOptions struct {
 	Hosts    []string
 	Faults   []string
 	Seed     uint64
+	Board    string
 	Record   string
 	Replay   string
 	Capture  string
@@ -47,6 +48,7 @@ func (o *emulationOptions) flags() *pflag.FlagSet {
 	f.StringArrayVar(&o.Hosts, "host", nil, "add `NAME=IP` to the board's name server")
 	f.StringArrayVar(&o.Faults, "fault", nil, "inject a `FAULT` such as 'at 2s deauth'; repeated: all of them")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed the random number generators with `N`")
+	f.StringVar(&o.Board, "board", "", "parts of the board `NAME` in the place of [board] use, such as xiao-esp32c3")
 	f.StringVar(&o.Record, "record", "", "record the run in `FILE`, for --replay")
 	f.StringVar(&o.Replay, "replay", "", "replay the recording in `FILE`")
 	f.StringVar(&o.Capture, "pcap", "", "capture the frames of Wi-Fi and of the network in `FILE`, as pcapng")
@@ -176,7 +178,7 @@ func checkEmulated(a *app, given func(flag string) bool, o emulationOptions, s s
 	if err != nil {
 		return r, err
 	}
-	r.config = session.EmulatedConfig{Strict: o.Strict, USB: o.USB, Environment: env, UI: a.ui}
+	r.config = session.EmulatedConfig{Strict: o.Strict, USB: o.USB, Board: p.Espalier.Board, Environment: env, UI: a.ui}
 	if r.config.Speed, err = o.speed(env, s); err != nil {
 		return r, err
 	}

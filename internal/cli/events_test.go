@@ -33,7 +33,7 @@ func events() map[string]any {
 	return map[string]any{
 		"address": console.PlaceEvent{}, "budget": budgetEvent{}, "build": buildEvent{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
 		"error": ui.ErrorEvent{}, "explanation": explain.Event{}, "flashed": flashedEvent{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
-		"new": newEvent{}, "note": ui.NoteEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
+		"new": newEvent{}, "note": ui.NoteEvent{}, "part": session.PartEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
 		"test": fwtest.Event{}, "test-program": fwtest.ProgramEvent{}, "test-result": fwtest.ResultEvent{},
 		"verify": verifyEvent{}, "version": buildInfo{}, "why": build.Reason{},

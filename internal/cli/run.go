@@ -74,7 +74,7 @@ and a symbolised backtrace. [run] in espalier.toml can say what to expect.` +
 
 // runFile runs an ELF or image on the emulated board.
 func runFile(cmd *cobra.Command, a *app, name string, o runOptions) error {
-	p, err := a.settings(project.Flags{})
+	p, err := a.settings(project.Flags{Board: o.emulation.Board})
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,7 @@ func runFile(cmd *cobra.Command, a *app, name string, o runOptions) error {
 func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 	ctx := cmd.Context()
 	o.work.forRun(!onPort)
+	o.work.flags.Board = o.emulation.Board
 	w, err := a.open(ctx, o.work)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package project
 import (
 	"time"
 
+	"espalier.dev/espalier/internal/board"
 	"espalier.dev/espalier/internal/config"
 )
 
@@ -19,7 +20,7 @@ type Flags struct {
 	Expect, Fail                  []string
 	Timeout, For                  *time.Duration
 	Log                           string
-	Net, Serve, Seed              string
+	Net, Serve, Seed, Board       string
 	Hosts, Forward, Faults        []string
 	PartitionTable                string // relative to the directory that is opened, or absolute
 	FlashMode                     string
@@ -40,6 +41,7 @@ type Config struct {
 	Run       RunConfig
 	Net       NetConfig
 	Faults    FaultConfig
+	Board     *board.Board // [board]; nil when nothing names one
 	Supply    SupplyConfig
 	Toolchain ToolchainConfig
 	Store     config.Value[string] // [store] dir, absolute; empty when there is no cache directory either

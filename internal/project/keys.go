@@ -1,6 +1,9 @@
 package project
 
-import "espalier.dev/espalier/internal/tomldoc"
+import (
+	"espalier.dev/espalier/internal/board"
+	"espalier.dev/espalier/internal/tomldoc"
+)
 
 // espalierTables are the tables of espalier.toml and their keys.
 var espalierTables = []struct {
@@ -14,6 +17,7 @@ var espalierTables = []struct {
 	{"run", []string{"expect", "fail", "timeout", "for", "log"}, true},
 	{"net", []string{"ssid", "passphrase", "channel", "mode", "hosts", "forward", "serve"}, true},
 	{"faults", []string{"schedule", "seed"}, true},
+	{"board", board.Keys(), true},
 	{"supply", []string{"prefixes", "source", "rust-dist", "rust-keys"}, true},
 	{"toolchain", []string{"accept"}, false},
 	{"store", []string{"dir", "limit"}, true},

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"espalier.dev/espalier/emu/parts"
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/board"
 	"espalier.dev/espalier/internal/emuport"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/probe"
@@ -21,11 +23,12 @@ import (
 
 // EmulatedConfig describes an emulated board.
 type EmulatedConfig struct {
-	ROM    []byte  // mask ROM, ELF
-	Flash  []byte  // content of the whole flash
-	Speed  float64 // guest time per host time; 0: as fast as possible
-	Strict bool    // stop at the first register that is not modelled
-	USB    bool    // a host is connected to USB-Serial-JTAG, and input goes there
+	ROM    []byte       // mask ROM, ELF
+	Flash  []byte       // content of the whole flash
+	Speed  float64      // guest time per host time; 0: as fast as possible
+	Strict bool         // stop at the first register that is not modelled
+	USB    bool         // a host is connected to USB-Serial-JTAG, and input goes there
+	Board  *board.Board // parts and wires; nil: a bare chip
 
 	// VCD is a file for the levels of the pins; "": none.
 	VCD string
@@ -52,6 +55,7 @@ type Emulated struct {
 	levels  *parts.Probe     // nil: no VCD
 	vcd     string
 	ends    bool
+	parts   *board.Instance
 	deliver Deliver
 	stopped bool          // deliver has returned true for bytes of the probe
 	sent    time.Duration // when the last byte that was sent is on the board
@@ -76,8 +80,15 @@ func OpenEmulated(cfg EmulatedConfig) (*Emulated, error) {
 func discard(monitor.Stream, time.Duration, []byte) bool { return false }
 
 func (b *Emulated) open(cfg EmulatedConfig) error {
-	board := emu.Config{ROM: cfg.ROM, Flash: cfg.Flash, Strict: cfg.Strict, USBHost: cfg.USB}
-	if err := b.around.open(cfg.Environment, board); err != nil {
+	chip := emu.Config{ROM: cfg.ROM, Flash: cfg.Flash, Strict: cfg.Strict, USBHost: cfg.USB}
+	if cfg.Board != nil {
+		var err error
+		if chip.Flash, err = flashOf(cfg.Board, cfg.Flash); err != nil {
+			return err
+		}
+		b.parts = cfg.Board.Open(b.showPart)
+	}
+	if err := b.around.open(cfg.Environment, chip); err != nil {
 		return err
 	}
 	if cfg.Scenario != nil {
@@ -113,8 +124,45 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 		}
 		b.player.Start(0, b.around.bed.AccessPoint, cfg.Environment.Testbed(nil).Faults)
 	}
+	if b.parts != nil {
+		if err := b.parts.Attach(b.port.Board()); err != nil {
+			return fault.Wrap(fault.Usage, err, cfg.Board.Name)
+		}
+	}
 	return b.around.bed.Attach(b.port.Board())
 }
+
+// flashOf returns an image as the content of the board's flash chip, which may be
+// larger.
+func flashOf(d *board.Board, image []byte) ([]byte, error) {
+	switch {
+	case d.Flash == 0 || d.Flash == len(image):
+		return image, nil
+	case d.Flash < len(image):
+		return nil, fault.New(fault.Usage, fmt.Sprintf("%s has %d MB of flash, and the image is for %d MB", d.Name, d.Flash>>20, len(image)>>20),
+			"[image] flash-size or [board] flash in espalier.toml sets it")
+	}
+	return append(bytes.Clone(image), bytes.Repeat([]byte{0xff}, d.Flash-len(image))...), nil
+}
+
+// PartEvent is the event "part": what a part of the board shows.
+type PartEvent struct {
+	At    float64 `json:"at"`   // seconds since power-on
+	Part  string  `json:"part"` // its name
+	Type  string  `json:"type"`
+	Value string  `json:"value"` // see board.Event
+}
+
+// showPart shows what a part shows: as an event, and as a line with -v.
+func (b *Emulated) showPart(e board.Event) {
+	b.ui.Event("part", PartEvent{e.At.Seconds(), e.Part, e.Type, e.Value})
+	if !b.ui.JSON() {
+		b.ui.Debugf("%.6f %s: %s", e.At.Seconds(), e.Part, e.Value)
+	}
+}
+
+// Parts returns the parts of the board, nil for a bare chip.
+func (b *Emulated) Parts() *board.Instance { return b.parts }
 
 // keyPeriod is how often, on the host's clock, keys are handled.
 const keyPeriod = 10 * time.Millisecond
@@ -217,12 +265,12 @@ func (b *Emulated) Line(text string) {
 func (b *Emulated) Send(ctx context.Context, p []byte) error {
 	b.port.Do(func(*emu.Board) { b.probe.Send(p) })
 	err := b.port.Write(ctx, p)
-	b.port.Do(func(board *emu.Board) {
+	b.port.Do(func(chip *emu.Board) {
 		frame := time.Microsecond // USB
-		if baud := board.Baud(b.stream); baud > 0 {
+		if baud := chip.Baud(b.stream); baud > 0 {
 			frame = 10 * time.Second / time.Duration(baud)
 		}
-		b.sent = max(b.sent, board.Now()) + frame*time.Duration(len(p))
+		b.sent = max(b.sent, chip.Now()) + frame*time.Duration(len(p))
 	})
 	return err
 }

@@ -295,10 +295,11 @@ func (d *ST7789) Picture() image.Image {
 					c.R, c.B = c.B, c.R
 				}
 				// Six bits, or five, up to eight: full intensity is 255.
-				c.R, c.G, c.B = c.R|c.R>>6, c.G|c.G>>6, c.B|c.B>>6
+				shift := 6
 				if d.s.COLMOD&7 == 5 {
-					c.R, c.B = c.R|c.R>>5, c.B|c.B>>5
+					shift = 5
 				}
+				c.R, c.G, c.B = c.R|c.R>>shift, c.G|c.G>>6, c.B|c.B>>shift
 				if d.s.Invert == d.Normal {
 					c.R, c.G, c.B = ^c.R, ^c.G, ^c.B
 				}

@@ -374,6 +374,10 @@ func (n *TWAI) sample(level uint8) {
 // frameBit takes a bit between SOF and the end of the CRC.
 func (n *TWAI) frameBit(level uint8) {
 	s := &n.s
+	if s.In.N == 0 && level != 0 && !s.Sending { // a pulse that ended before the sample point
+		s.Phase = canIdle
+		return
+	}
 	if s.Sending && level != s.Out {
 		// A recessive bit that another node overwrites: arbitration, up to RTR or IDE.
 		if s.Out != 0 && s.In.N > 0 && s.In.N < n.arbitration() && s.Run != 5 {

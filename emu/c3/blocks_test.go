@@ -127,8 +127,8 @@ func TestBlockResets(t *testing.T) {
 		name   string
 		resets int
 	}{
-		{"power_on", 0}, {"software_system", 1}, {"software_cpu", 1}, {"mwdt0_system", 1}, {"mwdt0_cpu", 1}, {"mwdt1_system", 1},
-		{"mwdt1_cpu", 1}, {"rwdt_cpu", 1}, {"rwdt_core", 1}, {"rwdt_system", 1}, {"rwdt_fed", 0}, {"super_watchdog", 1},
+		{"power_on", 0}, {"software_system", 1}, {"software_cpu", 1}, {"mwdt0_system", 1}, {"mwdt1_system", 1},
+		{"rwdt_cpu", 1}, {"rwdt_core", 1}, {"rwdt_system", 1}, {"rwdt_fed", 0}, {"super_watchdog", 1},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			res := rig.Run(blockrig.Test{Name: "resets::tests::" + k.name})
@@ -169,7 +169,7 @@ func TestBlockTestsFail(t *testing.T) {
 		{"uart::tests::formats", []string{"UART1"}}, {"uart::tests::breaks", []string{"UART1"}}, {"uart::tests::overflow", []string{"UART1"}},
 		{"uart::tests::interrupts", []string{"UART1"}}, {"protection::tests::cache_fault", []string{"EXTMEM"}},
 		{"sleep::tests::light_timer", []string{"RTC_CNTL"}}, {"sleep::tests::deep_timer", []string{"RTC_CNTL"}},
-		{"resets::tests::mwdt0_system", []string{"TIMG0"}}, {"resets::tests::mwdt1_cpu", []string{"TIMG1"}},
+		{"resets::tests::mwdt0_system", []string{"TIMG0"}}, {"resets::tests::mwdt1_system", []string{"TIMG1"}},
 		{"resets::tests::rwdt_core", []string{"RTC_CNTL"}}, {"resets::tests::super_watchdog", []string{"RTC_CNTL"}},
 		{"uart::tests::formats", nil}, {"rmt::tests::lengths", nil}, // no wire
 	} {

@@ -67,34 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn mwdt0_cpu(p: Peripherals) {
-        if !after(SocResetReason::Cpu0Mwdt0) {
-            let mut wdt = TimerGroup::new(p.TIMG0).wdt;
-            wdt.set_timeout(MwdtStage::Stage0, Duration::from_millis(50));
-            wdt.enable(); // sets the action of stage 0
-            wdt.set_stage_action(MwdtStage::Stage0, MwdtStageAction::ResetCpu);
-            wait();
-        }
-    }
-
-    #[test]
     fn mwdt1_system(p: Peripherals) {
         if !after(SocResetReason::CoreMwdt1) {
             let mut wdt = TimerGroup::new(p.TIMG1).wdt;
             wdt.set_timeout(MwdtStage::Stage0, Duration::from_millis(50));
             wdt.set_stage_action(MwdtStage::Stage0, MwdtStageAction::ResetSystem);
             wdt.enable();
-            wait();
-        }
-    }
-
-    #[test]
-    fn mwdt1_cpu(p: Peripherals) {
-        if !after(SocResetReason::Cpu0Mwdt1) {
-            let mut wdt = TimerGroup::new(p.TIMG1).wdt;
-            wdt.set_timeout(MwdtStage::Stage0, Duration::from_millis(50));
-            wdt.enable(); // sets the action of stage 0
-            wdt.set_stage_action(MwdtStage::Stage0, MwdtStageAction::ResetCpu);
             wait();
         }
     }

@@ -154,6 +154,10 @@ func TestCacheWindows(t *testing.T) {
 	if _, ok := look(iromBase + 5<<16); !ok {
 		t.Error("shutting the data bus closed the other")
 	}
+	c.bus.Load(dromBase+5<<16, 4)
+	c.want(0x600c4080, 0)
+	c.want(0x600c4000+exAcsSt, exAcsDbusShut)
+	c.w(ctrl1, 0)
 	c.bus.Load(dromBase+6<<16, 4)
 	c.want(0x600c4080, exMMUFaultBit)
 	c.want(0x600c40a4, dromBase+6<<16)

@@ -130,7 +130,11 @@ func (m *Manifest) unavailable(component, triple string, r Request) error {
 				`or build the library: [unstable] build-std = ["core", "alloc"] in .cargo/config.toml`}
 		}
 	}
-	return fault.New(fault.Pins, fmt.Sprintf("channel %s of %s was published without %s for %s", cmp.Or(r.Channel, "stable"), m.Date, short, triple), hints...)
+	where := " for " + triple
+	if _, any := m.Packages[component].Targets["*"]; any {
+		where = "" // sources are the same for all
+	}
+	return fault.New(fault.Pins, fmt.Sprintf("channel %s of %s was published without %s%s", cmp.Or(r.Channel, "stable"), m.Date, short, where), hints...)
 }
 
 // ReadyMade reports whether a locked toolchain has the compiled library of a

@@ -3,6 +3,7 @@ package build
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -73,6 +74,17 @@ func (r Runner) Check(ctx context.Context, pl Plan, o CheckOptions) error {
 	}
 	step := pl.Check(layer, units, o)
 	lines := r.hostLines(pl, layer)
+	if r.script != nil {
+		lines = func(b []byte) {
+			var msg struct {
+				Reason string
+				scriptOutput
+			}
+			if json.Unmarshal(b, &msg) == nil && (msg.Reason == "build-script-executed" || msg.Reason == "compiler-artifact") {
+				r.script(msg.scriptOutput)
+			}
+		}
+	}
 	if res, err := r.load(ctx, step); err == nil {
 		r.replayTo(ctx, pl, step, res, lines)
 		return nil

@@ -55,6 +55,7 @@ type Plan struct {
 	app      action.Step  // the application, without the layer
 	scripts  action.Step  // own build scripts, without the layer; zero when there are none
 	check    action.Step  // the application without code generation, without the layer
+	graph    action.Step  // cargo's unit graph of the application
 	layer    action.Step  // cargo's unit graph of the dependency layer
 	own      ownUnits
 	programs string // output with the test programs; "" without
@@ -146,6 +147,7 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 		Secrets:  secrets,
 	}
 	pl.check = checkStep(pl.app, command(p, pins, "rustc", t))
+	pl.graph = graphStep(pl.app, command(p, pins, "build", t))
 	pl.layer = graphStep(pl.Deps, command(p, pins, "build", layerTarget))
 	if comparesChecksums(p, pins) {
 		scripts, err := source.Scripts(ctx, st, p, t)

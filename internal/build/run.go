@@ -40,6 +40,8 @@ type Runner struct {
 	// artifact receives the compiled targets of a step, also of a cached one.
 	artifact func(artifact)
 
+	script func(scriptOutput) // receives what build scripts have set and what was compiled, of a check
+
 	// Scratch builds without the dependency layer and ignores the cache.
 	Scratch bool
 }

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 
@@ -50,23 +49,9 @@ func graphStep(app action.Step, command []string) action.Step {
 
 // graph asks cargo for the unit graph of a step that graphStep has made.
 func (r Runner) graph(ctx context.Context, step action.Step) (unitGraph, error) {
-	var g unitGraph
-	res, err := r.load(ctx, step)
+	b, err := r.stdout(ctx, step)
 	if err != nil {
-		var said bytes.Buffer
-		if res, err = r.Executor.Run(ctx, r.Store, step, action.RunOptions{Stderr: &said}); err != nil {
-			return g, err
-		}
-		if res.ExitCode != 0 {
-			return g, fault.Newf(fault.Build, "cargo --unit-graph: %s", bytes.TrimSpace(said.Bytes()))
-		}
-		if err := action.Save(ctx, r.Store, res); err != nil {
-			return g, err
-		}
-	}
-	b, err := r.Store.ReadBlob(ctx, res.Stdout, largestGraph)
-	if err != nil {
-		return g, err
+		return unitGraph{}, err
 	}
 	return parseUnitGraph(b)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -17,6 +19,7 @@ import (
 type checkOptions struct {
 	work   workOptions
 	format string
+	crates bool
 	build  build.CheckOptions
 }
 
@@ -38,11 +41,13 @@ func newCheck(a *app) *cobra.Command {
 		Short: "check the project for errors without making firmware",
 		Long:  "Compile the project without generating code. " + checkText + exits(fault.Build, fault.Pins, fault.Sandbox),
 		Example: `  espalier check
-  espalier check --message-format json    what an editor runs`,
+  espalier check --message-format json             what an editor runs
+  espalier check --rust-project > rust-project.json`,
 		Args: args(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context(), o) },
 	}
 	o.addFlags(cmd)
+	cmd.Flags().BoolVar(&o.crates, "rust-project", false, "print a rust-project.json for rust-analyzer instead of checking")
 	return cmd
 }
 
@@ -76,8 +81,8 @@ func (a *app) check(ctx context.Context, o checkOptions) error {
 	if !slices.Contains(messageFormats(), o.format) {
 		return unknownValue("--message-format", o.format, messageFormats())
 	}
-	json := strings.HasPrefix(o.format, "json")
-	if json && a.ui.JSON() {
+	asJSON := strings.HasPrefix(o.format, "json")
+	if asJSON && a.ui.JSON() {
 		return fault.New(fault.Usage, "--json and --message-format "+o.format+" both print on stdout: choose one")
 	}
 	w, err := a.open(ctx, o.work)
@@ -102,11 +107,14 @@ func (a *app) check(ctx context.Context, o checkOptions) error {
 				a.ui.Diagnostic(text)
 			}
 		}
-	case json:
+	case asJSON:
 		if o.format != "json-render-diagnostics" {
 			r.Messages = nil
 		}
 		r.Lines = func(line []byte) { printCargo(a.ui, o.format, line) }
+	}
+	if o.crates {
+		return w.rustProject(ctx, pins, targets[0])
 	}
 	var failed error
 	for _, t := range targets {
@@ -129,7 +137,7 @@ func (a *app) check(ctx context.Context, o checkOptions) error {
 			failed = err
 		}
 	}
-	if json {
+	if asJSON {
 		a.ui.Printf(`{"reason":"build-finished","success":%t}`, failed == nil)
 	}
 	return failed
@@ -163,4 +171,25 @@ func (w *workspace) checked() ([]cargo.Target, error) {
 		return []cargo.Target{t}, err
 	}
 	return bins, nil
+}
+
+// rustProject prints the crates of a firmware for rust-analyzer.
+func (w *workspace) rustProject(ctx context.Context, pins *lock.File, t cargo.Target) error {
+	if t.Kind == cargo.KindBin {
+		w.project.Binary = t.Name
+	}
+	plan, err := w.plan(ctx, pins)
+	if err != nil {
+		return err
+	}
+	p, err := w.runner().RustProject(ctx, plan)
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(p, "", " ")
+	if err != nil {
+		return err
+	}
+	w.app.ui.Printf("%s", b)
+	return nil
 }

@@ -93,6 +93,7 @@ type Host struct {
 	TestList []byte
 
 	// Exited is set when the firmware has called for its end; the run stops there.
+	// If it is continued, calls for the end return.
 	Exited *Exit
 	// AtCommandLine says that the last stop is in front of SYS_GET_CMDLINE.
 	AtCommandLine bool
@@ -145,6 +146,10 @@ func (h *Host) ebreak() rv32.BreakAction {
 		return rv32.BreakTrap
 	}
 	op, arg := h.cpu.Reg(10), h.cpu.Reg(11)
+	if h.Exited != nil && (op == sysExit || op == sysExitExtended) {
+		h.reply(0) // the owner lets the firmware go on, so that its ports send the rest
+		return rv32.BreakRetire
+	}
 	switch op {
 	case sysGetCmdline:
 		h.AtCommandLine = h.CommandLine == nil && h.StopAtCommandLine

@@ -12,6 +12,7 @@ import (
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/semihost"
 	"espalier.dev/espalier/emu/testbed"
+	"espalier.dev/espalier/internal/probe"
 	"espalier.dev/espalier/monitor"
 )
 
@@ -241,11 +242,16 @@ func (r *Runner) attempt(ctx context.Context, p *Program, t Test, b *boot, seed 
 	if err := ctx.Err(); err != nil {
 		return res, err
 	}
+	res.Elapsed, res.Trace = m.board.Now()-begin, m.board.Trace()
+	res.Backtrace = m.backtrace()
+	if m.host.Exited != nil {
+		m.board.Run(ctx, emu.Limit(probe.Drain), emu.UntilReset())
+	}
 	m.monitor.Close(m.board.Now())
-	res.Elapsed, res.Trace, res.Output = m.board.Now()-begin, m.board.Trace(), m.out.texts()
+	res.Output = m.out.texts()
 	res.Outcome, res.Message = m.verdict(t, end)
-	if res.Outcome == Failed {
-		res.Backtrace = m.backtrace()
+	if res.Outcome == Passed {
+		res.Backtrace = nil
 	}
 	return res, nil
 }

@@ -34,6 +34,11 @@ const (
 	ramLast      = 0x3fce0000
 )
 
+// Drain is how long, in guest time, a board runs on after an exit: what the firmware
+// has written to a serial port is still on its way then (128 bytes at 115200 baud
+// take 11 ms).
+const Drain = 20 * time.Millisecond
+
 // Write takes bytes of a stream; p is valid during the call.
 type Write func(s monitor.Stream, at time.Duration, p []byte)
 

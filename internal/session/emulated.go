@@ -193,6 +193,9 @@ func (b *Emulated) Receive(ctx context.Context, d time.Duration, deliver Deliver
 	case err != nil:
 		return err
 	case b.probe.Host.Exited != nil:
+		if _, err := b.port.Run(ctx, b.port.Now()+probe.Drain); err != nil {
+			return err
+		}
 		return &ExitError{*b.probe.Host.Exited}
 	case r.Reason == emu.StopIdle:
 		return ErrIdle

@@ -248,6 +248,9 @@ func (r *Runner) attempt(ctx context.Context, p *Program, t Test, b *boot, seed 
 		m.board.Run(ctx, emu.Limit(probe.Drain), emu.UntilReset())
 	}
 	m.monitor.Close(m.board.Now())
+	if m.playing && m.failed == nil {
+		m.failed = m.player.Advance(m.board) // the last lines
+	}
 	res.Output = m.out.texts()
 	res.Outcome, res.Message = m.verdict(t, end)
 	if res.Outcome == Passed {

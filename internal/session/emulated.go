@@ -251,7 +251,15 @@ func (b *Emulated) play() (err error) {
 
 // Pending is the step of the scenario that was not reached, as a fault.Program.
 func (b *Emulated) Pending() error {
-	if b.player == nil || b.player.Pending() == nil {
+	if b.player == nil {
+		return nil
+	}
+	var err error
+	b.port.Do(func(board *emu.Board) { err = b.player.Advance(board) }) // the last lines
+	if err != nil {
+		return fault.Wrap(fault.Program, err, "")
+	}
+	if b.player.Pending() == nil {
 		return nil
 	}
 	return fault.Wrap(fault.Program, b.player.Pending(), "")

@@ -428,7 +428,7 @@ func (p *spi2) chunk() {
 	p.s.In = [spiChunk]byte{}
 	p.enableLines()
 	p.end.Set(p.s.Start.Add(chip.Duration(uint64(n) * uint64(p.s.Period))))
-	if clockRuns(p.s.Phase) && p.watched() {
+	if clockRuns(p.s.Phase) && p.shows() {
 		p.halfCycle()
 	}
 }

@@ -40,6 +40,39 @@ func (g *gpio) regroup() {
 	}
 }
 
+// shows reports whether each edge of the chunk that begins is shown. Drivers
+// connect the data line to the input of SPI2, too; when the chunk has no input and
+// nothing else depends on the lines, parts that take bursts need no edges.
+func (p *spi2) shows() bool {
+	g := p.soc.gpio
+	switch {
+	case !p.watched():
+		return false
+	case p.s.InBits > 0 || g.burst == 0 || g.soc.m.PinsObserved():
+		return true
+	}
+	for _, n := range [...]signal{sigFSPIQ, sigFSPIWP, sigFSPIHD} {
+		if g.isWatched(n) {
+			return true
+		}
+	}
+	if (g.rising|g.falling|g.lowLevel|g.highLevel)&g.burst != 0 {
+		return true
+	}
+	for pads := g.burst; pads != 0; pads &= pads - 1 {
+		n := bits.TrailingZeros32(pads)
+		if g.get(gpPin0+4*uint32(n))&gpWakeup != 0 {
+			return true
+		}
+		for _, sig := range g.matrix.listeners[n] {
+			if sig < sigFSPICLK || sig > sigFSPIWP {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // rising reports whether a receiver that samples at the rising edge sees the bits:
 // modes 0 and 3.
 func (p *spi2) rising() bool {

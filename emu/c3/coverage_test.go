@@ -118,8 +118,8 @@ func hardwareTests(t *testing.T, doc *strings.Builder) {
 		"after booting; *devices*: every block but those without which no program starts (interrupt matrix, SYSTEM, SYSTIMER,\n"+
 		"TIMG0, RTC_CNTL, EFUSE, EXTMEM); *jumper*, *sensor*: without the wire between GPIO2 and GPIO3, without the BMP180;\n"+
 		"*watchdog*: feeding a watchdog has no effect. The figures are the tests that then fail, or take more than ten times as\n"+
-		"long. **%d of %d pass; %d of these fail on the null machine, %d without devices.** Those that pass without devices test\n"+
-		"the CPU, timers, the scheduler, or what drivers do without their block.\n\n"+
+		"long. **%d of %d pass; %d of these fail on the null machine, %d without devices.** Those that pass without devices\n"+
+		"test the CPU, timers, the scheduler, or what drivers do without their block.\n\n"+
 		"| program | tests | pass | null | devices | jumper | sensor | watchdog |\n|---|---|---|---|---|---|---|---|\n", total[3], total[2], total[4], total[5])
 	for _, f := range programs {
 		fmt.Fprintf(doc, "| %s |\n", strings.Join(f, " | "))

@@ -145,8 +145,8 @@ func TestSilicon(t *testing.T) {
 		"**%d of the %d words of the second board are equal**, %d differ by a rule. Of the equal ones %d are the same on\n"+
 		"both boards or were read on one only; %d differ between the boards and are therefore no property of the chip:\n"+
 		"calibration in the eFuse, which the default eFuse content has from the second board, and what TWAI answers without\n"+
-		"its clock. Of the %d words that are asserted as reset values, %d are equal. Of %d further words that were read on the first board only, after\n"+
-		"other firmware, **%d are equal** and %d differ by a rule.\n\n"+
+		"its clock. Of the %d words that are asserted as reset values, %d are equal. Of %d further words that were read on\n"+
+		"the first board only, after other firmware, **%d are equal** and %d differ by a rule.\n\n"+
 		"| block | words | equal | differ by a rule |\n|---|---|---|---|\n",
 		second.equal, second.words, second.ruled, second.same, second.equal-second.same, asserted.words, asserted.equal, first.words, first.equal, first.ruled)
 	for _, n := range names {

@@ -87,6 +87,17 @@ func command(p *project.Project, pins *lock.File, verb string, targets ...cargo.
 	return argv
 }
 
+// artifactDir is the flag that names the directory of the result. It had another
+// name before cargo 1.80, which 1.80 itself still accepts.
+func artifactDir(pins *lock.File) string {
+	tc, _ := pins.Toolchain(lock.Host())
+	version, _, _ := strings.Cut(tc.Rustc, " ")
+	if version != "" && cargo.OlderThan(version, "1.81") {
+		return "--out-dir"
+	}
+	return "--artifact-dir"
+}
+
 func profile(p *project.Project) string {
 	switch p.Profile {
 	case "", "release":

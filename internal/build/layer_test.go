@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/lock"
 )
 
 type info struct {
@@ -156,4 +157,12 @@ func FuzzOwnUnits(f *testing.F) {
 			t.Errorf("%q is taken for an own unit", name)
 		}
 	})
+}
+
+func TestArtifactDirOfOldCargo(t *testing.T) {
+	for rustc, want := range map[string]string{"1.76.0-nightly (ba7c7a301 2023-11-13)": "--out-dir", "1.63.0": "--out-dir", "1.81.0": "--artifact-dir", "1.96.0 (ac68faa20 2026-05-25)": "--artifact-dir", "": "--artifact-dir"} {
+		if got := artifactDir(&lock.File{Toolchains: []lock.Toolchain{{Host: lock.Host(), Rustc: rustc}}}); got != want {
+			t.Errorf("rustc %s: %s", rustc, got)
+		}
+	}
 }

@@ -138,7 +138,7 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	}
 	pl.app = action.Step{
 		Name:     p.Package,
-		Argv:     append(command(p, pins, "build", t), "-Zunstable-options", "--artifact-dir", "/out"),
+		Argv:     append(command(p, pins, "build", t), "-Zunstable-options", artifactDir(pins), "/out"),
 		Env:      env,
 		Dir:      layout.Inside(p.Root, p.WorkDir),
 		Inputs:   append(m.Inputs(), action.Input{Path: "src", Tree: src}),

@@ -62,7 +62,8 @@ func seed(old []byte, gits []lock.Git, version int) []byte {
 // lockVersion is the newest version of a Cargo.lock that a compiler's cargo
 // reads: an older one refuses version 4.
 func lockVersion(rustc string) int {
-	if cargo.OlderThan(rustc, "1.78") {
+	version, _, _ := strings.Cut(rustc, " ")
+	if cargo.OlderThan(version, "1.78") {
 		return 3
 	}
 	return 4

@@ -137,7 +137,7 @@ func TestSeed(t *testing.T) {
 	got := string(seed(nil, []lock.Git{
 		{URL: "https://f.invalid/a", Ref: "branch=x/y", Commit: "c1", Crates: []string{"one 1.0.0", "two 2.0.0"}},
 		{URL: "https://f.invalid/b", Commit: "c2", Crates: []string{"three 3.0.0"}},
-	}, lockVersion("1.78.0")))
+	}, lockVersion("1.96.0 (ac68faa20 2026-05-25)")))
 	want := `version = 4
 
 [[package]]

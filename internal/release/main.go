@@ -55,10 +55,11 @@ func run(out string, allowModified bool, platforms []platform, log io.Writer) er
 	}
 	defer os.RemoveAll(work)
 	var made []string
+	var commit string // of the first program
 	write := func(name string, b []byte) error {
 		made = append(made, name)
 		fmt.Fprintf(log, "%s  %d bytes\n", name, len(b))
-		return atomicfile.Write(filepath.Join(out, name), b, 0o666)
+		return atomicfile.Write(filepath.Join(out, name), b, 0o644)
 	}
 	for _, p := range platforms {
 		program := filepath.Join(work, p.os+"-"+p.arch)
@@ -71,6 +72,12 @@ func run(out string, allowModified bool, platforms []platform, log io.Writer) er
 		}
 		if r.modified && !allowModified {
 			return fmt.Errorf("the checkout has changes that are not committed: a release is made of a commit")
+		}
+		if commit == "" {
+			commit = r.commit
+		}
+		if r.commit != commit {
+			return fmt.Errorf("the checkout moved from commit %s to %s while its programs were built", commit, r.commit)
 		}
 		files, err := contents(program, p, r)
 		if err != nil {
@@ -162,7 +169,7 @@ func sums(dir string, names []string) error {
 		}
 		fmt.Fprintf(&text, "%x  %s\n", sha256.Sum256(b), name)
 	}
-	return atomicfile.Write(filepath.Join(dir, "SHA256SUMS"), text.Bytes(), 0o666)
+	return atomicfile.Write(filepath.Join(dir, "SHA256SUMS"), text.Bytes(), 0o644)
 }
 
 // contents are the files of one archive, sorted by name.

@@ -13,7 +13,7 @@ import (
 // What cargo and the compiler say appears as they print it: in colour on a
 // terminal unless they are turned off, and with the user's own paths.
 func TestDiagnosticsOnTerminal(t *testing.T) {
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	mini.Edit(t, dir, "app/src/main.rs", "transmute(PRINTF)", "transmute(x)")
 	mini.Edit(t, dir, "cfg/build.rs", "println!(", "println!(\"cargo:warning=look at {}/notes.txt\", std::env::current_dir().unwrap().display());\n    println!(")
 	sgr := regexp.MustCompile("\x1b\\[[0-9;]*m")
@@ -63,7 +63,7 @@ func TestDiagnosticsOnTerminal(t *testing.T) {
 // Ctrl-C while bars are on the terminal: the terminal is as it was, and the
 // last line says so.
 func TestBuildInterruptedOnTerminal(t *testing.T) {
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	mini.Edit(t, dir, "macros/src/lib.rs", `"42"`, `{ println!("asleep"); loop { std::thread::sleep(std::time::Duration::from_secs(1)) } "42" }`)
 	s := onTerminal(t, env, "-C", dir, "build")
 	s.waitFor("asleep")

@@ -15,7 +15,7 @@ import (
 // A git crate that depends on git crates of its own, one of them inherited from
 // its workspace and renamed, is locked although there is no Cargo.lock yet.
 func TestGitCratesOfGitCrates(t *testing.T) {
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	git := devtest.Tool(t, "git")
 	repos := t.TempDir()
 	commit := func(name string, files map[string]string) string {

@@ -24,7 +24,7 @@ import (
 // A compiler that is too old for a locked crate is refused before it is
 // downloaded, although nothing but the crate itself says what it needs.
 func TestCompilerTooOld(t *testing.T) {
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	p := newPhases(t, dir, env)
 	index, checksum := registryOfOne(t, "needy", "9.99")
 

@@ -39,7 +39,7 @@ func TestPhases(t *testing.T) {
 	if inOwnMounts(t) {
 		return
 	}
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	p := newPhases(t, dir, env)
 
 	// The index of packages: nothing of a lock remains.
@@ -51,7 +51,7 @@ func TestPhases(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, lock.FileName)); err == nil {
 		t.Error("half a lock was written")
 	}
-	if err := os.WriteFile(filepath.Join(dir, lock.FileName), spine.lock, 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, lock.FileName), lockedMini.lock, 0o666); err != nil {
 		t.Fatal(err)
 	}
 
@@ -102,7 +102,7 @@ func TestBadSupply(t *testing.T) {
 	if inOwnMounts(t) {
 		return
 	}
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	p := newPhases(t, dir, env)
 	lose := func(w http.ResponseWriter, r *http.Request) bool {
 		if path.Base(r.URL.Path) != p.largest {
@@ -248,7 +248,7 @@ func newPhases(t *testing.T, dir string, env []string) *phases {
 	t.Cleanup(func() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) })
 
 	warm := devtest.Store(t)
-	pins, err := lock.Decode(lock.FileName, spine.lock)
+	pins, err := lock.Decode(lock.FileName, lockedMini.lock)
 	if err != nil {
 		t.Fatal(err)
 	}

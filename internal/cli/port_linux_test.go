@@ -317,7 +317,7 @@ func TestServePort(t *testing.T) {
 // TestRunProjectOnPort: build, flash and monitor in one, as a person types it,
 // then after an edit, then again.
 func TestRunProjectOnPort(t *testing.T) {
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	board := testChipFiles(t)
 	port, _ := sharedBoard(t, board, "--download", "--pty")
 	env = append(env, "ESPALIER_PORT="+port)

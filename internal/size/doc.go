@@ -1,7 +1,6 @@
-// Package size says what takes the space of a firmware: an ELF and the static
-// libraries that were linked into it come in, a Report comes out, in which
-// every byte of every section has one owner, so that sums equal the sizes of
-// the sections.
+// Package size attributes the space of a firmware: from an ELF and the static
+// libraries that were linked into it, Analyze makes a Report in which every byte
+// of every section has one owner, so that sums equal the sizes of the sections.
 //
 // Rules of attribution:
 //

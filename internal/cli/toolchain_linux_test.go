@@ -20,9 +20,9 @@ import (
 	"espalier.dev/espalier/internal/devtest/mini"
 )
 
-// spine is a locked project that all scripts of testdata/spine copy, so that
+// lockedMini is a locked project that all scripts of testdata/toolchain copy, so that
 // they share one toolchain and one dependency layer.
-var spine struct {
+var lockedMini struct {
 	once sync.Once
 	lock []byte
 	err  string
@@ -30,15 +30,15 @@ var spine struct {
 
 var epochLine = regexp.MustCompile(`(?m)^source-date-epoch = \d+$`)
 
-// TestSpine runs the scripts that need a toolchain: the whole way of a small
+// TestToolchain runs the scripts that need a toolchain: the whole way of a small
 // project from names to a booted board, and everything that can be wrong on it.
-func TestSpine(t *testing.T) { runSpine(t, "testdata/spine") }
+func TestToolchain(t *testing.T) { runToolchainScripts(t, "testdata/toolchain") }
 
 // TestProjects runs the scripts of testdata/projects: each has a project with
 // what public projects have, and what espalier does with it as it is.
-func TestProjects(t *testing.T) { runSpine(t, "../../testdata/projects") }
+func TestProjects(t *testing.T) { runToolchainScripts(t, "../../testdata/projects") }
 
-func runSpine(t *testing.T, dir string) {
+func runToolchainScripts(t *testing.T, dir string) {
 	devtest.Long(t, "a toolchain, and compiling core once")
 	store := devtest.Store(t)
 	cmds := scriptCommands()
@@ -61,14 +61,14 @@ func runSpine(t *testing.T, dir string) {
 			e.Setenv("UNIQUE", fmt.Sprint(time.Now().UnixNano()%1e9))
 			dir := filepath.Join(e.WorkDir, "mini")
 			mini.Write(t, dir)
-			spine.once.Do(func() { lockSpine(t, store) })
-			if spine.err != "" {
-				t.Fatal(spine.err)
+			lockedMini.once.Do(func() { lockMini(t, store) })
+			if lockedMini.err != "" {
+				t.Fatal(lockedMini.err)
 			}
 			if err := writeSpecimens(filepath.Join(e.WorkDir, "in")); err != nil {
 				return err
 			}
-			return os.WriteFile(filepath.Join(dir, "espalier.lock"), spine.lock, 0o666)
+			return os.WriteFile(filepath.Join(dir, "espalier.lock"), lockedMini.lock, 0o666)
 		},
 		Cmds: cmds,
 	})
@@ -115,16 +115,16 @@ func look(ts *testscript.TestScript, args []string, want bool) {
 	}
 }
 
-// lockSpine makes the shared lock.
-func lockSpine(t *testing.T, store string) {
+// lockMini makes the shared lock.
+func lockMini(t *testing.T, store string) {
 	dir := t.TempDir()
 	mini.Write(t, dir)
 	cmd := espalier(t, append(os.Environ(), "ESPALIER_STORE="+store), "lock", "-C", dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		spine.err = "espalier lock: " + err.Error() + "\n" + string(out)
+		lockedMini.err = "espalier lock: " + err.Error() + "\n" + string(out)
 		return
 	}
-	spine.lock = fixDate(t, filepath.Join(dir, "espalier.lock"))
+	lockedMini.lock = fixDate(t, filepath.Join(dir, "espalier.lock"))
 }
 
 // changed is when a file's content or name last changed; the store sets the
@@ -156,19 +156,19 @@ func espalier(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// spineProject makes the small workspace with the lock that all tests share, and
+// miniProject makes the small workspace with the lock that all tests share, and
 // an environment that has nothing but a home and a store.
-func spineProject(t *testing.T) (dir string, env []string) {
+func miniProject(t *testing.T) (dir string, env []string) {
 	t.Helper()
 	devtest.Long(t, "a toolchain, and compiling core once")
 	store := devtest.Store(t)
-	spine.once.Do(func() { lockSpine(t, store) })
-	if spine.err != "" {
-		t.Fatal(spine.err)
+	lockedMini.once.Do(func() { lockMini(t, store) })
+	if lockedMini.err != "" {
+		t.Fatal(lockedMini.err)
 	}
 	dir = filepath.Join(t.TempDir(), "mini")
 	mini.Write(t, dir)
-	if err := os.WriteFile(filepath.Join(dir, "espalier.lock"), spine.lock, 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "espalier.lock"), lockedMini.lock, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	empty := filepath.Join(t.TempDir(), "empty")
@@ -180,7 +180,7 @@ func spineProject(t *testing.T) (dir string, env []string) {
 
 // espalier needs no program of the host: no cargo, compiler, git, tar or apt.
 func TestNothingOfTheHost(t *testing.T) {
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	for _, v := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "CARGO_HTTP_CAINFO"} {
 		if s, ok := os.LookupEnv(v); ok {
 			env = append(env, v+"="+s) // proxy settings of this machine
@@ -201,7 +201,7 @@ func TestNothingOfTheHost(t *testing.T) {
 }
 
 func TestTwoBuildsAtOnce(t *testing.T) {
-	dir, env := spineProject(t)
+	dir, env := miniProject(t)
 	mini.Edit(t, dir, "macros/src/lib.rs", "42", fmt.Sprint(time.Now().UnixNano()%1e9))
 	var wait sync.WaitGroup
 	elf := make([][]byte, 3)
@@ -224,7 +224,7 @@ func TestTwoBuildsAtOnce(t *testing.T) {
 
 // Every template that needs nothing but the chip is built and booted.
 func TestTemplatesBoot(t *testing.T) {
-	_, env := spineProject(t)
+	_, env := miniProject(t)
 	says := map[string]string{"hello": "Hello from an ESP32-C3!"}
 	list, err := os.ReadDir(filepath.Join("..", "..", "templates"))
 	if err != nil {

@@ -48,6 +48,13 @@ func prunedRustSource(rest string) bool {
 	if !ok || below == "" {
 		return false
 	}
+	// Since 1.97 the library has a configuration that makes cargo read its crates
+	// in its own vendor directory, and cargo fetch then fetches nothing. From an
+	// empty store no lock could be made with that file, so leaving it out needs
+	// no new PruneVersion.
+	if strings.HasPrefix(below, "library/.cargo/") {
+		return true
+	}
 	if strings.HasPrefix(below, "library/") || strings.HasPrefix(below, "LICENSE") {
 		return false
 	}

@@ -70,7 +70,7 @@ func TestPruned(t *testing.T) {
 		"usr/share/cargo/x": false, "usr/bin/gcc": false, "usr/bin/x86_64-linux-gnu-lto-dump-12": true, "usr/bin/gp-archive": true, "usr/bin/gprof": false,
 		"usr/src/rustc-1.96.0/": false, "usr/src/rustc-1.96.0/library/": false, "usr/src/rustc-1.96.0/library/core/src/lib.rs": false, "usr/src/rustc-1.96.0/library/vendor/libc-0.2/x": false,
 		"usr/src/rustc-1.96.0/Cargo.lock": false, "usr/src/rustc-1.96.0/src/": true, "usr/src/rustc-1.96.0/src/llvm/x": true, "usr/src/rustc-1.96.0/compiler/rustc/x": true,
-		"usr/src/rustc-1.96.0/RELEASES.md": true, "usr/src/rustc-1.63.0/vendor/cc/x": false, "usr/src/linux/x": false,
+		"usr/src/rustc-1.97.1/library/.cargo/": true, "usr/src/rustc-1.97.1/library/.cargo/config.toml": true, "usr/src/rustc-1.96.0/RELEASES.md": true, "usr/src/rustc-1.63.0/vendor/cc/x": false, "usr/src/linux/x": false,
 	} {
 		if got := pruned(name); got != want {
 			t.Errorf("pruned(%q) = %v", name, got)

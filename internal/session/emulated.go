@@ -3,7 +3,9 @@ package session
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -57,6 +59,7 @@ type Emulated struct {
 	ends    bool
 	parts   *board.Instance
 	deliver Deliver
+	refused *emu.Access   // what the chip does not have, which ended the run
 	stopped bool          // deliver has returned true for bytes of the probe
 	sent    time.Duration // when the last byte that was sent is on the board
 	closed  bool
@@ -215,6 +218,7 @@ func (b *Emulated) runProbed(ctx context.Context, until time.Duration, opts []em
 			next = min(next, at)
 		}
 		r, err := b.port.Run(ctx, next, opts...)
+		b.refused = refused(errors.Join(err, r.Err))
 		now = b.port.Now()
 		b.port.Do(func(*emu.Board) { b.probe.Poll(now) })
 		if e := b.play(); e != nil && err == nil {
@@ -325,6 +329,9 @@ func (b *Emulated) Close() error {
 			b.ui.Debugf("not modelled: %s", u)
 		}
 		return err
+	}
+	if b.refused != nil { // the error names it
+		list = slices.DeleteFunc(list, func(u emu.Access) bool { return u.Block == b.refused.Block })
 	}
 	for _, line := range unmodelledBlocks(list) {
 		b.ui.Note("%s", line)

@@ -10,6 +10,20 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
+// refused returns the access that ended a run because the emulated chip does not
+// have what it is for, nil for other errors.
+func refused(err error) *emu.Access {
+	var absent *emu.AbsentError
+	var strict *emu.StrictError
+	switch {
+	case errors.As(err, &absent):
+		return &absent.Access
+	case errors.As(err, &strict):
+		return &strict.Access
+	}
+	return nil
+}
+
 // unsupported explains an error of a board whose firmware uses what the emulated
 // chip does not have, and names the function that does. Other errors are
 // returned as they are.

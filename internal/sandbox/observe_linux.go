@@ -111,6 +111,15 @@ var newNames = map[uint32]call{
 	unix.SYS_SYMLINKAT: {path: 2, dir: 1},
 }
 
+// Offsets in struct seccomp_data (seccomp(2)); arguments have 8 bytes each, low
+// word first on the architectures that have a filter here.
+const (
+	dataNR   = 0
+	dataArch = 4
+	dataArg0 = 16
+	dataArg1 = 24
+)
+
 // observerProgram is the filter that reports the observed calls.
 func observerProgram() []unix.SockFilter {
 	p := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: dataNR}}

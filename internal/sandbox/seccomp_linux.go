@@ -9,15 +9,7 @@ import "golang.org/x/sys/unix"
 // and most socket families are not namespaced, a new user namespace would grant
 // capabilities again, and io_uring would bypass the filter itself.
 //
-// It is classic BPF over struct seccomp_data (seccomp(2)): nr at 0, arch at 4,
-// arguments from 16, 8 bytes each, low word first on the architectures that
-// have a filter here.
-const (
-	dataNR   = 0
-	dataArch = 4
-	dataArg0 = 16
-	dataArg1 = 24
-)
+// It is classic BPF over struct seccomp_data (seccomp(2)).
 
 // forbidden system calls return EPERM.
 var forbidden = [...]uint32{

@@ -17,7 +17,7 @@ func newDiff(a *app) *cobra.Command {
 	var top int
 	cmd := &cobra.Command{
 		Use:   "diff OLD [NEW]",
-		Short: "what differs between two firmwares, images, locks, tables, recordings or revisions",
+		Short: "compare two firmwares, images, tables, locks, recordings or revisions",
 		Long: `Compare two files of one kind: ELFs (sizes by crate, static library, function, static
 and section), images, images of a flash, partition tables, locks, or recordings of runs.
 What a file is follows from its content.

@@ -43,6 +43,7 @@ exit needs a debug probe. docs/testing.md has the details.` +
   espalier test sensor --test hardware
   espalier test --junit report.xml --partition 1/3
   espalier test target/riscv32imc-unknown-none-elf/release/deps/suite-0f1e2d3c4b5a6978 -- --list`,
+		Args: cobra.ArbitraryArgs, // filters
 		RunE: func(cmd *cobra.Command, names []string) error { return runTest(cmd, a, o, names) },
 	}
 	o.addFlags(cmd.Flags())

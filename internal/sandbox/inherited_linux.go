@@ -52,12 +52,14 @@ const (
 	defaultTimerSlack = 50_000 // ns, of process 1
 )
 
-// resetProcess resets the attributes of another process that can only be
-// written in /proc. The launcher calls it while the runner waits for its
-// specification.
-func resetProcess(pid int) {
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("0"), 0)
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/coredump_filter", pid), []byte("0x33"), 0)
+// resetProcess resets the attributes of a process, a number or "self", that can
+// only be written in /proc. The launcher calls it while the runner waits for its
+// specification, since the runner may not be allowed to; the runner calls it for
+// itself, too, since the launcher's write is lost when it falls into an execve of
+// resetSignals.
+func resetProcess(pid string) {
+	_ = os.WriteFile("/proc/"+pid+"/oom_score_adj", []byte("0"), 0)
+	_ = os.WriteFile("/proc/"+pid+"/coredump_filter", []byte("0x33"), 0)
 }
 
 // lastSignal is the highest signal number of Linux on amd64 and arm64.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -149,7 +150,7 @@ func launchLocked(ctx context.Context, sp any, userNS, setGroups bool, uid int, 
 	stop := context.AfterFunc(ctx, end)
 	defer stop()
 
-	resetProcess(cmd.Process.Pid) // the runner waits for its specification
+	resetProcess(strconv.Itoa(cmd.Process.Pid)) // the runner waits for its specification
 	_, sendErr := ours.Write(append(line, '\n'))
 	last, recvErr := receive(int(ours.Fd()), l)
 	ours.Close() // a runner without a PID namespace kills its children now

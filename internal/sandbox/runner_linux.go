@@ -46,6 +46,7 @@ func runnerMain() {
 		os.Exit(1)
 	}
 	closeAllOnExec()
+	resetProcess("self")
 	joinNewKeyring()
 	ctl := &control{f: os.NewFile(fdControl, "control")}
 	in := bufio.NewReader(ctl.f)

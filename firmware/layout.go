@@ -75,44 +75,30 @@ func (e *ELF) Layout() Layout {
 // section of symbol i.
 func (e *ELF) placed() (out []Placed, section []uint16) {
 	le := binary.LittleEndian
-	for i := range e.sections {
-		s := &e.sections[i]
-		if s.typ != elf.SHT_SYMTAB || int(s.link) >= len(e.sections) {
+	data, names := e.symtab()
+	file := ""
+	for ; len(data) >= 16; data = data[16:] {
+		info, shndx := data[12], le.Uint16(data[14:])
+		typ, local := elf.ST_TYPE(info), elf.ST_BIND(info) == elf.STB_LOCAL
+		if typ == elf.STT_FILE {
+			file = cString(names, le.Uint32(data))
 			continue
 		}
-		data, err := e.data(s)
-		if err != nil {
+		if int(shndx) >= len(e.sections) || e.sections[shndx].flags&elf.SHF_ALLOC == 0 {
 			continue
 		}
-		nameData, err := e.data(&e.sections[s.link])
-		if err != nil {
+		if typ != elf.STT_NOTYPE && typ != elf.STT_FUNC && typ != elf.STT_OBJECT {
 			continue
 		}
-		names, file := string(nameData), ""
-		for ; len(data) >= 16; data = data[16:] {
-			info, shndx := data[12], le.Uint16(data[14:])
-			typ, local := elf.ST_TYPE(info), elf.ST_BIND(info) == elf.STB_LOCAL
-			if typ == elf.STT_FILE {
-				file = cString(names, le.Uint32(data))
-				continue
-			}
-			if int(shndx) >= len(e.sections) || e.sections[shndx].flags&elf.SHF_ALLOC == 0 {
-				continue
-			}
-			if typ != elf.STT_NOTYPE && typ != elf.STT_FUNC && typ != elf.STT_OBJECT {
-				continue
-			}
-			p := Placed{Addr: le.Uint32(data[4:]), Size: le.Uint32(data[8:]), Func: typ == elf.STT_FUNC, Global: !local}
-			p.Linker = cString(names, le.Uint32(data))
-			if p.Linker == "" || p.Linker[0] == '$' || p.Size == 0 && !coversWithoutSize(p.Linker, e.sections[shndx].flags) {
-				continue
-			}
-			if local {
-				p.File = file
-			}
-			out, section = append(out, p), append(section, shndx)
+		p := Placed{Addr: le.Uint32(data[4:]), Size: le.Uint32(data[8:]), Func: typ == elf.STT_FUNC, Global: !local}
+		p.Linker = cString(names, le.Uint32(data))
+		if p.Linker == "" || p.Linker[0] == '$' || p.Size == 0 && !coversWithoutSize(p.Linker, e.sections[shndx].flags) {
+			continue
 		}
-		break
+		if local {
+			p.File = file
+		}
+		out, section = append(out, p), append(section, shndx)
 	}
 	return out, section
 }

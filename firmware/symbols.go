@@ -28,11 +28,9 @@ func (e *ELF) table() *symbolTable {
 	return &e.symbols
 }
 
-// readSymbols reads .symtab (System V ABI, chapter 4). A damaged table gives
-// the symbols before the damage: names are a convenience, never a reason to
-// refuse a file.
-func (e *ELF) readSymbols() symbolTable {
-	var t symbolTable
+// symtab returns the first symbol table that can be read and its string table,
+// nothing when there is none.
+func (e *ELF) symtab() (data []byte, names string) {
 	for i := range e.sections {
 		s := &e.sections[i]
 		if s.typ != elf.SHT_SYMTAB || int(s.link) >= len(e.sections) {
@@ -46,9 +44,17 @@ func (e *ELF) readSymbols() symbolTable {
 		if err != nil {
 			continue
 		}
-		t.all = parseSymbols(data, string(names))
-		break
+		return data, string(names)
 	}
+	return nil, ""
+}
+
+// readSymbols reads .symtab (System V ABI, chapter 4). A damaged table gives
+// the symbols before the damage: names are a convenience, never a reason to
+// refuse a file.
+func (e *ELF) readSymbols() symbolTable {
+	var t symbolTable
+	t.all = parseSymbols(e.symtab())
 	sort.SliceStable(t.all, func(i, j int) bool { return t.all[i].Addr < t.all[j].Addr })
 	t.byName = make(map[string]int32, len(t.all))
 	t.abs = make(map[uint32]int32)

@@ -1,7 +1,7 @@
 // Package budget compares the size of a firmware with the limits of [budget] in
-// espalier.toml and with the sizes that espalier.size records. Values come in,
-// violations with their culprits come out; Read and Write are for the recorded
-// file.
+// espalier.toml and with the sizes that espalier.size records. Check
+// returns the limits that are exceeded, with what grew most; Read and Write are
+// for the recorded file.
 package budget
 
 import (

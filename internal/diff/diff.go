@@ -1,7 +1,8 @@
 // Package diff compares two files of one kind: firmware ELFs, images, images of
 // a whole flash, partition tables, locks, recordings of runs. What a file is
-// follows from its content. Bytes come in, a Result comes out; it opens nothing
-// and prints nothing.
+// follows from its content. Files takes their bytes and returns a Result; only
+// Checkout, which writes a git revision to a directory, uses files. The package
+// prints nothing.
 package diff
 
 import (

@@ -1,6 +1,6 @@
 // Package explain finds the cause of a failure in a log: a build, a link, a
-// flash, a boot, a test, from whichever tool. A log comes in as bytes of any
-// number and any content, and the rules that match come out, best match first.
+// flash, a boot, a test, by any tool. The log may have any size and any
+// content; the result is the rules that match it, best match first.
 //
 // A rule is data: facts that must be in the log close together, facts that must
 // not be there, cause, cure and source. A fact is a piece of a line that does

@@ -22,7 +22,8 @@ import (
 // clippyDriver is the compiler with Clippy's lints.
 const clippyDriver = "/usr/bin/clippy-driver"
 
-// lintSeparator separates the arguments in CLIPPY_ARGS.
+// lintSeparator is what clippy-driver takes as the end of each argument in
+// CLIPPY_ARGS; cargo-clippy has the same.
 const lintSeparator = "__CLIPPY_HACKERY__"
 
 // CheckOptions decide how own crates are checked.

@@ -1,8 +1,8 @@
 // Package scenario is a script of what happens to a board, and of what the board
 // has to do: buttons, sensors, input, faults, expected lines and pins.
 //
-// In comes a text with a statement in each line, or one of Wokwi's scenario files;
-// Parse returns it as values or an error with line and column. A Player has the
+// Parse takes a text with a statement in each line, or one of Wokwi's scenario
+// files, and returns values or an error with line and column. A Player has the
 // parts that the script attaches to one board and performs its steps in order, at
 // guest times, so a run with a scenario is as reproducible as one without.
 package scenario

@@ -1,7 +1,7 @@
 // Package rtt reads and writes the channels of SEGGER's Real-Time Transfer in a
 // chip's memory, as a debug probe does: firmware of probe-rs projects logs by
-// them. In go a memory and the address of the control block, out come the bytes
-// that the firmware has written since the last poll.
+// them. From a memory and the address of the control block, a poll returns the
+// bytes that the firmware has written since the last one.
 //
 // The control block belongs to the firmware and may be anything: each poll checks
 // it again and skips a channel whose pointers or offsets cannot be right. Layout

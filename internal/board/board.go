@@ -2,9 +2,9 @@
 // connected to which pins of the chip, and which pins are joined by wires. It makes
 // the parts for a run, and says what they show.
 //
-// In comes the table [board] of espalier.toml, or a board that is built in; out
-// come a Board, from which Open makes an Instance for each run. Errors have the
-// place in the file. The package opens no file.
+// The table [board] of espalier.toml, or a built-in board, becomes a Board, from
+// which Open makes an Instance for each run. Errors have the place in the file.
+// The package opens no file.
 package board
 
 import (

@@ -1,7 +1,7 @@
 // Package probe does for firmware on an emulated board what a debug probe does on
 // a desk: it answers semihosting calls and reads and writes the channels of RTT.
 //
-// In go a board and the firmware's symbols; out come bytes by stream, in the form
+// For a board and the firmware's symbols it returns bytes by stream, in the form
 // that package monitor decodes, and how the firmware has exited.
 package probe
 

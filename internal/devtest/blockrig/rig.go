@@ -3,8 +3,8 @@
 // board. A board boots once up to the choice of a test; each test starts from that
 // state.
 //
-// In come parts, wires and what a test is given (values in the program's memory,
-// inputs); out comes what the function wrote and how it ended. Unlike a runner of
+// A test has parts, wires, values in the program's memory and inputs; its result
+// is what the function wrote and how it ended. Unlike a runner of
 // embedded tests alone, a rig lets a test reset the chip and go on after the boot.
 package blockrig
 

@@ -9,6 +9,7 @@ import (
 
 	"espalier.dev/espalier/internal/diff"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/revision"
 	"espalier.dev/espalier/internal/size"
 )
 
@@ -81,7 +82,7 @@ func (a *app) diffSide(ctx context.Context, name, other string, o workOptions) (
 		return diff.File{}, err
 	}
 	defer os.RemoveAll(dir)
-	at, err := diff.Checkout(a.projectDir(), name, dir)
+	at, err := revision.Checkout(a.projectDir(), name, dir)
 	if err != nil {
 		return diff.File{}, err
 	}

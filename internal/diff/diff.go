@@ -1,8 +1,7 @@
 // Package diff compares two files of one kind: firmware ELFs, images, images of
 // a whole flash, partition tables, locks, recordings of runs. What a file is
-// follows from its content. Files takes their bytes and returns a Result; only
-// Checkout, which writes a git revision to a directory, uses files. The package
-// prints nothing.
+// follows from its content. Files takes their bytes and returns a Result; the
+// package opens and prints nothing.
 package diff
 
 import (

@@ -1,4 +1,7 @@
-package diff
+// Package revision writes the files of a git revision to a directory, so that an
+// earlier state of a project is built like any other project, while repository and
+// work tree stay as they are. No git program is needed.
+package revision
 
 import (
 	"errors"
@@ -55,6 +58,11 @@ func Checkout(dir, revision, into string) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(fault.Usage, err, "reading revision "+revision)
 	}
+	root, err := os.OpenRoot(into) // a link in the tree leads nowhere outside
+	if err != nil {
+		return "", fault.Wrap(fault.Usage, err, "writing revision "+revision)
+	}
+	defer root.Close()
 	w := object.NewTreeWalker(tree, true, nil)
 	defer w.Close()
 	for {
@@ -63,7 +71,7 @@ func Checkout(dir, revision, into string) (string, error) {
 			return filepath.Join(into, below), nil
 		}
 		if err == nil {
-			err = writeEntry(repo, filepath.Join(into, filepath.FromSlash(name)), name, entry)
+			err = writeEntry(repo, root, name, entry)
 		}
 		if err != nil {
 			return "", fault.Wrap(fault.Usage, err, "writing revision "+revision)
@@ -71,13 +79,14 @@ func Checkout(dir, revision, into string) (string, error) {
 	}
 }
 
-func writeEntry(repo *git.Repository, path, name string, entry object.TreeEntry) error {
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
+func writeEntry(repo *git.Repository, root *os.Root, name string, entry object.TreeEntry) error {
+	path := filepath.FromSlash(name)
+	if !filepath.IsLocal(path) {
 		return fmt.Errorf("%q leaves the tree", name)
 	}
 	switch entry.Mode {
 	case filemode.Dir:
-		return os.MkdirAll(path, 0o777)
+		return root.MkdirAll(path, 0o777)
 	case filemode.Submodule:
 		return fmt.Errorf("%s is a submodule: its files are in another repository", name)
 	}
@@ -95,13 +104,13 @@ func writeEntry(repo *git.Repository, path, name string, entry object.TreeEntry)
 		if err != nil {
 			return err
 		}
-		return os.Symlink(string(target), path)
+		return root.Symlink(string(target), path)
 	}
 	mode := os.FileMode(0o666)
 	if entry.Mode == filemode.Executable {
 		mode = 0o777
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	f, err := root.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return err
 	}

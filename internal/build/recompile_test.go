@@ -136,7 +136,7 @@ func TestRecompile(t *testing.T) {
 		"a file next to a module":  write("app/src/unused.rs", "text"),
 		"CI":                       write(".github/workflows/ci.yml", "on: push"),
 		"[run] of espalier.toml":   write("espalier.toml", "[run]\ntimeout = \"30s\"\n[net]\nchannel = 6\n[image]\nflash-size = \"4MB\"\n"),
-		"[net] of espalier.toml":   write("espalier.toml", "[net]\nchannel = 11\n[faults]\nseed = 2\n"),
+		"[net] of espalier.toml":   write("espalier.toml", "[net]\nchannel = 11\n[faults]\nseed = 2\n[budget]\nstack = \"1 KiB\"\n[board]\nname = \"mini\"\n"),
 		"files that a run writes":  func() { b.file("run.log", "log"); b.file("air.pcap", "pcap"); b.file("dist/app.elf", "elf") },
 		"a comment in Cargo.toml":  edit("app/Cargo.toml", "[dependencies]", "# comment\n[dependencies]"),
 		"package.metadata":         edit("app/Cargo.toml", "[dependencies]", "[package.metadata.x]\na = 1\n[dependencies]"),

@@ -1,6 +1,8 @@
 package project
 
 import (
+	"slices"
+
 	"espalier.dev/espalier/internal/board"
 	"espalier.dev/espalier/internal/tomldoc"
 )
@@ -21,6 +23,19 @@ var espalierTables = []struct {
 	{"supply", []string{"prefixes", "source", "rust-dist", "rust-keys"}, true},
 	{"toolchain", []string{"accept"}, false},
 	{"store", []string{"dir", "limit"}, true},
+}
+
+// Keys returns the keys of espalier.toml with their tables, such as
+// "run.timeout", sorted.
+func Keys() []string {
+	var out []string
+	for _, t := range espalierTables {
+		for _, key := range t.keys {
+			out = append(out, t.name+"."+key)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // checkEspalier refuses unknown tables and keys, and in the user file those

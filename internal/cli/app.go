@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/exithook"
 	"espalier.dev/espalier/internal/explain"
 	"espalier.dev/espalier/internal/fault"
@@ -100,7 +100,7 @@ emulated one.`,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	a.global.addFlags(root.PersistentFlags())
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(command.FlagError)
 	root.AddGroup(groups()...)
 	root.Flags().BoolP("help", "h", false, "list the verbs")
 	root.Flags().BoolVarP(&showsVersion, "version", "V", false, "print version, commit and date, as the verb version does")
@@ -112,7 +112,7 @@ emulated one.`,
 		completeFlags(a, cmd)
 		root.AddCommand(cmd)
 	}
-	setHelp(root, func() int { return a.ui.Width(ui.Stdout) })
+	command.SetHelp(root, func() int { return a.ui.Width(ui.Stdout) })
 	return root
 }
 
@@ -120,7 +120,7 @@ emulated one.`,
 // given, and checks the directory of -C.
 func completeGlobals(g *globals, lookup func(string) (string, bool)) error {
 	if v, ok := lookup("ESPALIER_OFFLINE"); ok && !g.Offline {
-		on, err := parseSwitch(v)
+		on, err := command.Switch(v)
 		if err != nil {
 			return fault.Wrap(fault.Usage, err, "environment ESPALIER_OFFLINE")
 		}
@@ -140,22 +140,12 @@ func completeGlobals(g *globals, lookup func(string) (string, bool)) error {
 	return nil
 }
 
-func parseSwitch(s string) (bool, error) {
-	switch strings.ToLower(s) {
-	case "", "0", "false", "no", "off":
-		return false, nil
-	case "1", "true", "yes", "on":
-		return true, nil
-	}
-	return false, fmt.Errorf("%q is neither 1 nor 0", s)
-}
-
-// dispatch parses args, runs the verb and returns its error with a kind.
+// dispatch parses args and runs the verb.
 func dispatch(ctx context.Context, a *app, args []string) error {
 	root := newRoot(a)
 	root.SetArgs(asRunner(args))
 	root.SetOut(a.ui.Writer(ui.Stdout))
 	root.SetErr(a.ui.Writer(ui.Stderr))
 	root.SetIn(a.stdin)
-	return classify(verbError(root, root.ExecuteContext(ctx)))
+	return command.VerbError(root, root.ExecuteContext(ctx), otherWords())
 }

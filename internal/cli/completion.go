@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/complete"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/ui"
@@ -18,11 +19,11 @@ func newCompletion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
 		Short: "print a completion script for a shell",
-		Long:  `Print a script that completes verbs, flags and arguments in bash, zsh, fish or powershell.` + exits(),
+		Long:  `Print a script that completes verbs, flags and arguments in bash, zsh, fish or powershell.` + command.Exits(),
 		Example: `  source <(espalier completion bash)
   espalier completion zsh > "${fpath[1]}/_espalier"
   espalier completion fish > ~/.config/fish/completions/espalier.fish`,
-		Args:      args("SHELL"),
+		Args:      command.Args("SHELL"),
 		ValidArgs: shells(),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			root, w := cmd.Root(), a.ui.Writer(ui.Stdout)
@@ -45,15 +46,8 @@ func newCompletion(a *app) *cobra.Command {
 			case "powershell":
 				return root.GenPowerShellCompletionWithDesc(w)
 			}
-			return unknownValue("completion", names[0], shells())
+			return command.UnknownValue("completion", names[0], shells())
 		},
-	}
-}
-
-// oneOf completes a flag that has one of the values.
-func oneOf(values []string) cobra.CompletionFunc {
-	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		return complete.Matching(values, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
@@ -63,7 +57,7 @@ func completeFlags(a *app, cmd *cobra.Command) {
 		if err := completeGlobals(&a.global, a.lookup); err != nil {
 			return nil, err
 		}
-		o := a.projectOptions(project.Flags{})
+		o := a.opener().Options(project.Flags{})
 		if f := cmd.Flags().Lookup("package"); f != nil {
 			o.Package = f.Value.String()
 		}

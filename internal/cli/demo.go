@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/templates"
 )
 
@@ -36,9 +38,9 @@ func newDemo(a *app) *cobra.Command {
 		Long: `Make a Wi-Fi client in DIR (default ./espalier-demo), lock it, fetch a complete
 toolchain, build it in the sandbox, and boot it on the emulated board, where it joins
 a network and fetches a page. The project stays on disk. A second call continues with the project in DIR.` +
-			exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox, fault.Timeout),
+			command.Exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox, fault.Timeout),
 		Example: `  espalier demo`,
-		Args:    args("[DIR]"),
+		Args:    command.Args("[DIR]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			dir := filepath.Join(a.projectDir(), demoDir)
 			if len(names) == 1 {
@@ -56,9 +58,9 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 		if err := templates.Copy(demoTemplate, dir, demoTemplate); err != nil {
 			return err
 		}
-		a.ui.Note("made %s from the template %s", short(dir), demoTemplate)
+		a.ui.Note("made %s from the template %s", ui.Path(dir), demoTemplate)
 	} else {
-		a.ui.Note("continuing with %s", short(dir))
+		a.ui.Note("continuing with %s", ui.Path(dir))
 	}
 	a.global.Project = dir
 	o.work.forRun(true)
@@ -66,27 +68,27 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	if got := w.project.Package; got != demoTemplate {
-		w.close()
-		return fault.New(fault.Usage, short(dir)+" contains another project: "+got, "espalier demo DIR makes the demo in DIR")
+	if got := w.Project.Package; got != demoTemplate {
+		w.Close()
+		return fault.New(fault.Usage, ui.Path(dir)+" contains another project: "+got, "espalier demo DIR makes the demo in DIR")
 	}
-	f, err := w.firmware(ctx)
-	w.close()
+	f, err := w.Firmware(ctx)
+	w.Close()
 	if err != nil {
 		return err
 	}
 	none := func(string) bool { return false }
-	r, err := checkEmulated(a, none, emulationOptions{}, session.Options{Expect: []string{demoExpect}, Timeout: demoTimeout}, w.project)
+	r, err := checkEmulated(a, none, emulationOptions{}, session.Options{Expect: []string{demoExpect}, Timeout: demoTimeout}, w.Project)
 	if err != nil {
 		return err
 	}
 	r.session.Stdin = nil
-	if err := r.boot(ctx, emulation{ROM: f.rom, Flash: f.flash.Merged(), ELF: f.bytes}); err != nil {
+	if err := r.boot(ctx, emulation{ROM: f.ROM, Flash: f.Flash.Merged(), ELF: f.ELF}); err != nil {
 		return err
 	}
-	a.ui.Note("that was %s/src/main.rs, built with rustc %s and booted through Espressif's mask ROM and bootloader", short(dir), f.rustc())
+	a.ui.Note("that was %s/src/main.rs, built with rustc %s and booted through Espressif's mask ROM and bootloader", ui.Path(dir), f.Rustc())
 	a.ui.Hints(
-		"cd "+short(dir),
+		"cd "+ui.Path(dir),
 		"espalier run      # after an edit of src/main.rs: only your code is compiled",
 		"espalier verify   # builds it again under other conditions and compares bit for bit",
 	)

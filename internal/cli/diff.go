@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/diff"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/revision"
 	"espalier.dev/espalier/internal/size"
 )
 
@@ -28,11 +28,11 @@ revision is compared with the files as they are. Both are built from their own
 espalier.lock, in a directory outside of the project, and their ELFs are compared.
 
 The exit status is 0 when the bytes are equal and 8 when they differ (diff(1) has 1,
-which is a failed firmware here).` + exits(fault.Build, fault.Pins, fault.Sandbox, fault.Differ),
+which is a failed firmware here).` + command.Exits(fault.Build, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier diff old.elf target/espalier/blinky.elf
   espalier diff --top 10 HEAD~1
   espalier diff v1.4 v1.5`,
-		Args: args("OLD", "[NEW]"),
+		Args: command.Args("OLD", "[NEW]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			var sides []diff.File
 			if len(names) == 1 {
@@ -43,7 +43,7 @@ which is a failed firmware here).` + exits(fault.Build, fault.Pins, fault.Sandbo
 				if err != nil {
 					return err
 				}
-				f.Size = func(b []byte) (*size.Report, error) { return a.sizeOf(cmd.Context(), b) }
+				f.Size = func(b []byte) (*size.Report, error) { return a.opener().Size(cmd.Context(), b) }
 				sides = append(sides, f)
 			}
 			r, err := diff.Files(sides[0], sides[1])
@@ -70,39 +70,13 @@ func (a *app) diffSide(ctx context.Context, name, other string, o workOptions) (
 		if _, err := os.Stat(other); err == nil || other == "-" {
 			return diff.File{}, fault.New(fault.Usage, "diff: "+other+" is a file: compare it with which?", "espalier diff "+other+" NEW")
 		}
-		b, err := a.buildAt(ctx, a.projectDir(), o)
+		b, err := a.opener().BuildELF(ctx, o.Selection)
 		return diff.File{Name: "the files as they are", Bytes: b}, err
 	}
 	if _, err := os.Stat(name); err == nil || name == "-" {
 		b, err := a.readInput(ctx, name)
 		return diff.File{Name: name, Bytes: b}, err
 	}
-	dir, err := os.MkdirTemp("", "espalier-diff-")
-	if err != nil {
-		return diff.File{}, err
-	}
-	defer os.RemoveAll(dir)
-	at, err := revision.Checkout(a.projectDir(), name, dir)
-	if err != nil {
-		return diff.File{}, err
-	}
-	b, err := a.buildAt(ctx, at, o)
+	b, err := a.opener().BuildRevision(ctx, name, o.Selection)
 	return diff.File{Name: name, Bytes: b}, err
-}
-
-// buildAt builds the project in a directory and returns its ELF.
-func (a *app) buildAt(ctx context.Context, dir string, o workOptions) ([]byte, error) {
-	before := a.global.Project
-	a.global.Project = dir
-	defer func() { a.global.Project = before }()
-	w, err := a.open(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	defer w.close()
-	f, err := w.firmware(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return f.bytes, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/doctor"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
@@ -25,8 +26,8 @@ func newDoctor(a *app) *cobra.Command {
 		Long: `Check what a build needs of this machine: a sandbox, a place for the store, a
 supplier of the compiler, the pins of the project. Nothing is changed and the
 network is not used. With --config, print every setting, its value and where it
-came from instead.` + exits(fault.Pins, fault.Sandbox),
-		Args: args(),
+came from instead.` + command.Exits(fault.Pins, fault.Sandbox),
+		Args: command.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Config {
 				return a.doctorConfig()
@@ -41,9 +42,9 @@ came from instead.` + exits(fault.Pins, fault.Sandbox),
 func (a *app) doctor(ctx context.Context) error {
 	findings, err := doctor.Check(ctx, doctor.Subject{
 		Dir:       a.projectDir(),
-		Options:   a.projectOptions(project.Flags{}),
+		Options:   a.opener().Options(project.Flags{}),
 		Settings:  func() (*project.Project, error) { return a.settings(project.Flags{}) },
-		OpenStore: a.openStore,
+		OpenStore: a.opener().OpenStore,
 	})
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (a *app) doctor(ctx context.Context) error {
 	failed := 0
 	for _, f := range findings {
 		if f.Err != nil {
-			err := classify(f.Err)
+			err := command.Classify(f.Err)
 			f.Text = cmp.Or(f.Text, err.Error())
 			if f.Hints == nil {
 				f.Hints = fault.Hints(err)

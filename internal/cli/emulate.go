@@ -9,6 +9,7 @@ import (
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/session"
@@ -44,7 +45,7 @@ loader.
 
 Mask ROM and bootloader are those that the espalier.lock here or above pins; --rom and --bootloader, or ESPALIER_ROM
 and ESPALIER_BOOTLOADER, name files instead.` +
-			exits(fault.Program, fault.Port, fault.Pins, fault.Differ, fault.Timeout),
+			command.Exits(fault.Program, fault.Port, fault.Pins, fault.Differ, fault.Timeout),
 		Example: `  espalier emulate target/riscv32imc-unknown-none-elf/release/blinky
   espalier emulate firmware.bin --elf blinky.elf --expect "Hello" --fail /panick?ed/ --timeout 10s
   espalier emulate blinky.elf --for 5s --log uart.log
@@ -52,9 +53,9 @@ and ESPALIER_BOOTLOADER, name files instead.` +
   espalier emulate --download --share rfc2217://127.0.0.1:4000    a blank board to flash`,
 		Args: func(cmd *cobra.Command, names []string) error {
 			if o.share.Download {
-				return args("[FILE]")(cmd, names)
+				return command.Args("[FILE]")(cmd, names)
 			}
-			return args("FILE")(cmd, names)
+			return command.Args("FILE")(cmd, names)
 		},
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := o.share.check(cmd); err != nil {
@@ -106,18 +107,18 @@ func fileEmulation(ctx context.Context, a *app, name string, o emulateOptions) (
 	switch kind {
 	case image.ELF:
 		if err := image.CheckELF(b); err != nil {
-			return e, atFile(name, err)
+			return e, fault.InFile(name, err)
 		}
 		e.ELF = b
 	case image.WholeFlash:
 		if e.Flash, err = image.FullFlash(b); err != nil {
-			return e, atFile(name, err)
+			return e, fault.InFile(name, err)
 		}
 	case image.Single:
 	default:
 		// A dump that was cut short is still recognised by its size.
 		if _, err := image.FullFlash(b); err != nil && len(b) > 1<<16 {
-			return e, atFile(name, err)
+			return e, fault.InFile(name, err)
 		}
 		return e, fault.New(fault.Usage, fmt.Sprintf("%s: neither an ELF nor an image (%s)", name, kind), "espalier inspect "+name)
 	}
@@ -140,7 +141,7 @@ func fileEmulation(ctx context.Context, a *app, name string, o emulateOptions) (
 		flash, err = image.FromApp(b, in)
 	}
 	if err != nil {
-		return e, atFile(name, err)
+		return e, fault.InFile(name, err)
 	}
 	e.Flash = flash.Merged()
 	return e, nil

@@ -2,14 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/emu/defaultnet"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
@@ -44,7 +43,8 @@ func (o *emulationOptions) flags() *pflag.FlagSet {
 	f.BoolVar(&o.USB, "usb", false, "connect a host to USB-Serial-JTAG; input goes there")
 	f.StringVar(&o.Net, "net", "isolated", "network of the emulated access point: `MODE` is isolated, host (this machine's network) or none")
 	f.StringArrayVar(&o.Forward, "forward", nil, "forward a host port to a TCP port of the board: `[ADDR:]PORT:GUEST`")
-	f.Var(directoryFlag{&o.Serve}, "serve", "serve the files in `DIR` to the board at http://espalier.lan/ and https://espalier.lan/")
+	command.DirectoryVar(f, &o.Serve, "serve", "serve the files in `DIR` to the board at http://espalier.lan/ and https://espalier.lan/",
+		"--share ADDRESS shares the board's serial port")
 	f.StringArrayVar(&o.Hosts, "host", nil, "add `NAME=IP` to the board's name server")
 	f.StringArrayVar(&o.Faults, "fault", nil, "inject a `FAULT` such as 'at 2s deauth'; repeated: all of them")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed the random number generators with `N`")
@@ -75,27 +75,6 @@ func (o *emulationOptions) scenario() (*scenario.Scenario, error) {
 	}
 	return s, nil
 }
-
-// directoryFlag is a flag for a directory that refuses an address: --serve had
-// both meanings once.
-type directoryFlag struct{ to *string }
-
-func (d directoryFlag) Set(s string) error {
-	if strings.Contains(s, "://") {
-		return errors.New(s + " is an address; --share ADDRESS shares the board's serial port")
-	}
-	*d.to = s
-	return nil
-}
-
-func (d directoryFlag) String() string {
-	if d.to == nil {
-		return ""
-	}
-	return *d.to
-}
-
-func (directoryFlag) Type() string { return "DIR" }
 
 // environment checks the settings of the network, of faults and of recording:
 // those that were given as flags, the others from the project; p may be nil.

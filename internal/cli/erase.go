@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/esp/loader"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/flashing"
 )
@@ -23,11 +24,11 @@ func newErase(a *app) *cobra.Command {
 		Short: "erase partitions, a range, or all of a board's flash",
 		Long: `Erase partitions by the table that is on the board, a range of whole sectors, or
 with --all everything. Sectors that are blank already are skipped; digests verify the
-result.` + exits(fault.Port, fault.Chip),
+result.` + command.Exits(fault.Port, fault.Chip),
 		Example: `  espalier erase --partition nvs
   espalier erase 0x9000 0x6000
   espalier erase --all`,
-		Args: args("[OFFSET]", "[SIZE]"),
+		Args: command.Args("[OFFSET]", "[SIZE]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return erase(cmd.Context(), a, names, o)
 		},

@@ -1,11 +1,5 @@
 package cli
 
-import (
-	"espalier.dev/espalier/internal/lock"
-	"espalier.dev/espalier/internal/proof"
-	"espalier.dev/espalier/internal/store"
-)
-
 // The fields of the events of single verbs. Those of files and boards are in
 // package inspect, those of a board's lines in package console.
 
@@ -44,27 +38,6 @@ type flashedPart struct {
 	Offset  string `json:"offset"`
 	Size    int    `json:"size"`
 	Written int    `json:"written"`
-}
-
-// buildEvent is what build prints with --json.
-type buildEvent struct {
-	ELF         string       `json:"elf"`
-	ELFDigest   store.Digest `json:"elf-digest"`
-	Image       string       `json:"image"`
-	ImageDigest store.Digest `json:"image-digest"`
-	Hermetic    bool         `json:"hermetic"`
-	Secrets     []string     `json:"secrets,omitempty"` // names of secret variables that went into it
-}
-
-// verifyEvent is what verify prints with --json.
-type verifyEvent struct {
-	Same        bool               `json:"same"`
-	ELF         store.Digest       `json:"elf"`
-	Image       store.Digest       `json:"image"`
-	SecondELF   store.Digest       `json:"second-elf"`
-	Recorded    *lock.Golden       `json:"recorded,omitempty"`
-	Matches     bool               `json:"matches-recorded"`
-	Differences []proof.Difference `json:"differences,omitempty"`
 }
 
 // portEvent is the event "port".

@@ -26,17 +26,19 @@ import (
 	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/internal/size"
 	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/internal/version"
+	"espalier.dev/espalier/internal/workspace"
 )
 
 // events is the table of all events with the types of their fields.
 func events() map[string]any {
 	return map[string]any{
-		"address": console.PlaceEvent{}, "budget": budgetEvent{}, "build": buildEvent{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
+		"address": console.PlaceEvent{}, "budget": workspace.OverBudget{}, "build": workspace.Delivered{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
 		"error": ui.ErrorEvent{}, "explanation": explain.Event{}, "flashed": flashedEvent{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
 		"new": newEvent{}, "note": ui.NoteEvent{}, "part": session.PartEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
 		"test": fwtest.Event{}, "test-program": fwtest.ProgramEvent{}, "test-result": fwtest.ResultEvent{},
-		"verify": verifyEvent{}, "version": buildInfo{}, "why": build.Reason{},
+		"verify": workspace.Verification{}, "version": version.Info{}, "why": build.Reason{},
 
 		"chip": inspect.Chip{}, "elf": inspect.ELF{}, "flash": inspect.Flash{}, "image": inspect.Image{},
 		"lock-file": inspect.LockFile{}, "partition-table": inspect.PartitionTable{},

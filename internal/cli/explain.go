@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/explain"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ui"
@@ -23,11 +24,11 @@ by espalier, cargo, rustup, Nix, espflash, esptool or ESP-IDF. A log that no rul
 matches gets "no rule" and the three lines that say most.
 
 With the name of a rule, print all that it says; --list lists the rules. A verb that
-fails names the rule that matches its own output.` + exits(),
+fails names the rule that matches its own output.` + command.Exits(),
 		Example: `  espalier explain build.log
   cargo build 2>&1 | espalier explain
   espalier explain linker-flavour`,
-		Args: args("[LOG | RULE]"),
+		Args: command.Args("[LOG | RULE]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if list {
 				t := ui.Table{Head: []string{"rule", "what happened"}}
@@ -47,7 +48,7 @@ fails names the rule that matches its own output.` + exits(),
 					return nil
 				}
 				if err != nil {
-					return openError(names[0], err)
+					return fault.Opening(names[0], err)
 				}
 				defer f.Close()
 				in = f

@@ -9,8 +9,10 @@ import (
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/flashing"
+	"espalier.dev/espalier/internal/workspace"
 )
 
 type flashOptions struct {
@@ -43,14 +45,14 @@ without --exact.
 
 Before the first byte the chip, its revision, its eFuses, the size of its flash and
 its security settings are compared with what is to be written. A refusal says what
-would have happened.` + exits(fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox),
+would have happened.` + command.Exits(fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox),
 		Example: `  espalier flash
   espalier flash --monitor
   espalier flash --port rfc2217://lab:4000 firmware.elf
   espalier flash --erase-data nvs
   espalier flash logo.bin --at 0x200000
   espalier flash nvs.bin --at nvs`,
-		Args: args("[FILE]"),
+		Args: command.Args("[FILE]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return flash(cmd.Context(), a, names, o)
 		},
@@ -107,18 +109,18 @@ func flashProject(ctx context.Context, a *app, o flashOptions) (flashJob, error)
 	if err != nil {
 		return flashJob{}, err
 	}
-	defer w.close()
-	f, err := w.firmware(ctx)
+	defer w.Close()
+	f, err := w.Firmware(ctx)
 	if err != nil {
 		return flashJob{}, err
 	}
-	return w.flashJob(ctx, f, o.port)
+	return flashFirmware(ctx, a, f, o.port)
 }
 
-// flashJob plans the parts of what was built.
-func (w *workspace) flashJob(ctx context.Context, f *firmware, o portOptions) (flashJob, error) {
-	s, err := stub(ctx, w.app.ui, w.app.chipFiles(chipfiles.Paths{}), o)
-	return flashJob{plan: flashing.OfFlash(f.flash), stub: s, elf: f.bytes}, err
+// flashFirmware plans the parts of what was built.
+func flashFirmware(ctx context.Context, a *app, f *workspace.Firmware, o portOptions) (flashJob, error) {
+	s, err := stub(ctx, a.ui, a.chipFiles(chipfiles.Paths{}), o)
+	return flashJob{plan: flashing.OfFlash(f.Flash), stub: s, elf: f.ELF}, err
 }
 
 // flashFile plans the parts of a file by its kind.
@@ -155,7 +157,7 @@ func flashFile(ctx context.Context, a *app, name string, o flashOptions) (flashJ
 			"espalier flash "+name+" --at OFFSET writes it as it is")
 	}
 	if err != nil {
-		return j, atFile(name, err)
+		return j, fault.InFile(name, err)
 	}
 	return j, nil
 }

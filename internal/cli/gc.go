@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/doctor"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
@@ -26,10 +27,10 @@ func newGC(a *app) *cobra.Command {
 		Long: `Remove from the store what no espalier.lock on this machine pins any more and that has
 not been used for a while, or is over the limit ([store] limit of your configuration, 10
 GB by default): least recently used content first. What a lock pins stays, however old
-and large it is. A lock whose file is gone pins nothing.` + exits(fault.Pins),
+and large it is. A lock whose file is gone pins nothing.` + command.Exits(fault.Pins),
 		Example: `  espalier gc --dry-run            what would be freed
   espalier gc --keep 0s            everything that is not pinned`,
-		Args: args(),
+		Args: command.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.settings(project.Flags{})
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/partition"
+	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
 )
 
@@ -58,8 +59,13 @@ func (a *app) imageInputs(o chipOptions) (image.Inputs, error) {
 		return in, err
 	}
 	if in.Table, err = partition.Parse(b); err != nil {
-		return in, atFile(o.Partitions, err)
+		return in, fault.InFile(o.Partitions, err)
 	}
 	in.TableFile = o.Partitions
 	return in, nil
+}
+
+// paths are the files that the flags name.
+func (o chipOptions) paths() chipfiles.Paths {
+	return chipfiles.Paths{ROM: o.ROM, Bootloader: o.Bootloader}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/inspect"
 	"espalier.dev/espalier/internal/lock"
@@ -21,12 +22,12 @@ whole flash, a partition table (CSV or binary), an espalier.lock. What the file 
 follows from its content. Without FILE, the project's espalier.lock; - is
 standard input. A file that the ESP32-C3 could not use is shown as far as it
 goes, and the reason is an error. With --port, the chip of a board: revision, MAC
-address, flash, security; it is reset for that, twice.` + exits(fault.Port, fault.Chip, fault.Pins),
+address, flash, security; it is reset for that, twice.` + command.Exits(fault.Port, fault.Chip, fault.Pins),
 		Example: `  espalier inspect                           the project's lock
   espalier inspect firmware.bin
   espalier inspect --json partitions.csv
   espalier inspect --port /dev/ttyACM0`,
-		Args: args("[FILE]"),
+		Args: command.Args("[FILE]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if cmd.Flags().Changed("port") {
 				if len(names) > 0 {
@@ -44,7 +45,7 @@ address, flash, security; it is reset for that, twice.` + exits(fault.Port, faul
 			v, err := inspect.File(names[0], b)
 			v.Show(a.ui)
 			if err != nil {
-				return atFile(names[0], err)
+				return fault.InFile(names[0], err)
 			}
 			return nil
 		},

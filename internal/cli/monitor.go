@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/esp/loader"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/serial"
@@ -34,12 +35,12 @@ board; so is what is piped to standard input. On a pipe the bytes pass unaltered
 --text, --timestamps and --filter show lines instead. A port that vanishes is waited for.
 
 Without --expect, --fail, --for or --timeout a crash is reported and monitoring continues.` +
-			exits(fault.Program, fault.Port, fault.Chip, fault.Pins, fault.Timeout),
+			command.Exits(fault.Program, fault.Port, fault.Chip, fault.Pins, fault.Timeout),
 		Example: `  espalier monitor
   espalier monitor --port /dev/ttyACM0 --reset --expect "ready" --timeout 10s
   espalier monitor --filter WARN --filter ERROR --timestamps --log uart.log
   espalier monitor --port rfc2217://lab:4000 --json`,
-		Args: args("[ELF]"),
+		Args: command.Args("[ELF]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			elf := ""
 			if len(names) == 1 {

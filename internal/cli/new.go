@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/templates"
 )
@@ -22,10 +23,10 @@ func newNew(a *app) *cobra.Command {
 		Use:   "new DIR",
 		Short: "make a project from a template",
 		Long: `Make a project for the ESP32-C3 in DIR, which must not exist or be empty. It is an
-ordinary cargo project; espalier build and espalier run work in it as it is.` + exits(),
+ordinary cargo project; espalier build and espalier run work in it as it is.` + command.Exits(),
 		Example: `  espalier new blinky
   cd blinky && espalier lock && espalier run`,
-		Args: args("[DIR]"),
+		Args: command.Args("[DIR]"),
 		RunE: func(_ *cobra.Command, names []string) error {
 			if o.List {
 				for _, t := range templates.Names() {
@@ -43,13 +44,13 @@ ordinary cargo project; espalier build and espalier run work in it as it is.` + 
 	cmd.Flags().StringVar(&o.Template, "template", "hello", "start from `TEMPLATE`")
 	cmd.Flags().StringVar(&o.Name, "name", "", "call the package `NAME` instead of after the directory")
 	cmd.Flags().BoolVar(&o.List, "list", false, "print the names of all templates")
-	_ = cmd.RegisterFlagCompletionFunc("template", oneOf(templates.Names()))
+	_ = cmd.RegisterFlagCompletionFunc("template", command.OneOf(templates.Names()))
 	return cmd
 }
 
 func (a *app) runNew(dir string, o newOptions) error {
 	if !slices.Contains(templates.Names(), o.Template) {
-		return unknownValue("--template", o.Template, templates.Names())
+		return command.UnknownValue("--template", o.Template, templates.Names())
 	}
 	if a.global.Project != "" && !filepath.IsAbs(dir) {
 		dir = filepath.Join(a.global.Project, dir)

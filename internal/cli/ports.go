@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ports"
 	"espalier.dev/espalier/internal/ui"
@@ -28,10 +29,10 @@ func newPorts(a *app) *cobra.Command {
 		Long: `List the serial ports of this machine, boards first, with the probable chip of each.
 --use remembers one for this project, by the serial number of its USB device, so that
 the device may change its name. A port that you may not open is marked, and the
-command that changes this is printed.` + exits(fault.Port),
+command that changes this is printed.` + command.Exits(fault.Port),
 		Example: `  espalier ports
   espalier ports --use /dev/ttyACM0`,
-		Args: args(),
+		Args: command.Args(),
 		RunE: func(*cobra.Command, []string) error {
 			switch {
 			case o.Forget:

@@ -7,6 +7,7 @@ import (
 
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/flashing"
 	"espalier.dev/espalier/internal/ui"
@@ -26,7 +27,7 @@ func newReadFlash(a *app) *cobra.Command {
 		Long: `Read a range of a board's flash, a partition by the table that is on the board, or
 all of it, into FILE. Each piece is verified by a digest that the chip computes before
 it is written; a FILE that exists is replaced when everything is there. FILE - is
-standard output.` + exits(fault.Port, fault.Chip),
+standard output.` + command.Exits(fault.Port, fault.Chip),
 		Example: `  espalier read-flash 0x9000 0x6000 nvs.bin
   espalier read-flash --partition nvs nvs.bin
   espalier read-flash --all board.bin && espalier emulate board.bin`,

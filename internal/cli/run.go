@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/session"
@@ -33,24 +34,24 @@ With --port the firmware is written to that board instead, where it differs, ver
 
 Keys and input are those of espalier monitor. A panic, an exception or a reset by a watchdog ends the run with exit 1
 and a symbolised backtrace. [run] in espalier.toml can say what to expect.` +
-			exits(fault.Program, fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox, fault.Differ, fault.Timeout),
+			command.Exits(fault.Program, fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox, fault.Differ, fault.Timeout),
 		Example: `  espalier run
   espalier run --expect "Hello" --timeout 10s
   echo status | espalier run --expect "status: ok"
   espalier run --port /dev/ttyACM0`,
-		Args: args("[ELF]"),
+		Args: command.Args("[ELF]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			given := cmd.Flags().Changed
 			onPort := given("port")
 			if onPort {
-				if err := refuseFlags(emulation, given, "only the emulated board has it", "leave out --port to run on the emulated board"); err != nil {
+				if err := command.RefuseFlags(emulation, given, "only the emulated board has it", "leave out --port to run on the emulated board"); err != nil {
 					return err
 				}
-			} else if err := refuseFlags(board, given, "only a board on a port has it", "add --port PORT"); err != nil {
+			} else if err := command.RefuseFlags(board, given, "only a board on a port has it", "add --port PORT"); err != nil {
 				return err
 			}
 			if len(names) == 1 {
-				if err := refuseFlags(build, given, "an ELF is run as it is; nothing is built", "espalier run without "+names[0]+" builds the project"); err != nil {
+				if err := command.RefuseFlags(build, given, "an ELF is run as it is; nothing is built", "espalier run without "+names[0]+" builds the project"); err != nil {
 					return err
 				}
 			}
@@ -94,20 +95,13 @@ func runFile(cmd *cobra.Command, a *app, name string, o runOptions) error {
 func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 	ctx := cmd.Context()
 	o.work.forRun(!onPort)
-	o.work.flags.Board = o.emulation.Board
+	o.work.Flags.Board = o.emulation.Board
 	w, err := a.open(ctx, o.work)
 	if err != nil {
 		return err
 	}
-	closed := false
-	closeStore := func() {
-		if !closed {
-			closed = true
-			w.close() // a long run must not keep gc from the store
-		}
-	}
-	defer closeStore()
-	if err := configureSession(cmd, &o.session, w.project); err != nil {
+	defer w.Close()
+	if err := configureSession(cmd, &o.session, w.Project); err != nil {
 		return err
 	}
 	var emulated emulatedRun
@@ -115,23 +109,23 @@ func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 	if onPort {
 		s, err = newSession(a, o.session)
 	} else {
-		emulated, err = checkEmulated(a, cmd.Flags().Changed, o.emulation, o.session, w.project)
+		emulated, err = checkEmulated(a, cmd.Flags().Changed, o.emulation, o.session, w.Project)
 	}
 	if err != nil {
 		return err
 	}
-	f, err := w.firmware(ctx)
+	f, err := w.Firmware(ctx)
 	if err != nil {
 		return err
 	}
 	if !onPort {
-		closeStore()
-		return emulated.boot(ctx, emulation{ROM: f.rom, Flash: f.flash.Merged(), ELF: f.bytes})
+		w.Close() // a long run must not keep gc from the store
+		return emulated.boot(ctx, emulation{ROM: f.ROM, Flash: f.Flash.Merged(), ELF: f.ELF})
 	}
-	j, err := w.flashJob(ctx, f, o.port)
-	closeStore()
+	j, err := flashFirmware(ctx, a, f, o.port)
+	w.Close()
 	if err != nil {
 		return err
 	}
-	return runOnPort(ctx, a, j, f.rom, flashOptions{work: o.work, port: o.port}, s)
+	return runOnPort(ctx, a, j, f.ROM, flashOptions{work: o.work, port: o.port}, s)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/internal/ui"
@@ -27,10 +28,10 @@ modem lines, so that they can reset and flash the board, with tcp:// as bare byt
 One client at a time. The address is printed. A port that vanishes is waited for.
 
 Every client that can connect can replace the firmware: there is no password. The default
-address is reachable from this machine only; use a tunnel to go further.` + exits(fault.Port),
+address is reachable from this machine only; use a tunnel to go further.` + command.Exits(fault.Port),
 		Example: `  espalier serve-port /dev/ttyUSB0 --listen rfc2217://127.0.0.1:4000
   espalier flash --port rfc2217://127.0.0.1:4000     elsewhere, through a tunnel`,
-		Args: args("[PORT]"),
+		Args: command.Args("[PORT]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			name := ""
 			if len(names) == 1 {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
@@ -19,8 +20,8 @@ import (
 func addSessionFlags(f *pflag.FlagSet, o *session.Options) {
 	f.StringArrayVar(&o.Expect, "expect", nil, "succeed when a line contains `TEXT` or matches /regex/; repeated: all of them")
 	f.StringArrayVar(&o.Fail, "fail", nil, "fail when a line contains `TEXT` or matches /regex/")
-	durationVar(f, &o.Timeout, "timeout", "give up after `TIME` on the host's clock (exit 124)")
-	durationVar(f, &o.For, "for", "run for `TIME` on the board's clock")
+	command.DurationVar(f, &o.Timeout, "timeout", "give up after `TIME` on the host's clock (exit 124)")
+	command.DurationVar(f, &o.For, "for", "run for `TIME` on the board's clock")
 	f.StringVar(&o.Log, "log", "", "write every byte that the board sends to `FILE`")
 	f.StringArrayVar(&o.Filter, "filter", nil, "show only lines that contain `TEXT` or match /regex/; repeated: any of them")
 	f.BoolVar(&o.Timestamps, "timestamps", false, "show the time since the start before each line")
@@ -79,16 +80,4 @@ func newSession(a *app, o session.Options) (*session.Session, error) {
 	}
 	s.UI, s.Stdin, s.Hooks = a.ui, a.stdin, &a.hooks
 	return s, nil
-}
-
-// refuseFlags refuses the flags of a set that were given where they have no
-// meaning.
-func refuseFlags(set *pflag.FlagSet, given func(name string) bool, why string, hints ...string) error {
-	var err error
-	set.VisitAll(func(f *pflag.Flag) {
-		if err == nil && given(f.Name) {
-			err = fault.New(fault.Usage, fmt.Sprintf("--%s: %s", f.Name, why), hints...)
-		}
-	})
-	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/ui"
@@ -22,7 +23,7 @@ the same places, the same environment, no network. Nothing that it writes stays.
 A name without a slash is a program of the toolchain; the exit status is the command's.
 Without a command it is a small shell: commands, pipelines, && || ; redirections,
 variables, patterns, ls and cat. Standard input that is not a terminal is its script.
-Ctrl-C ends a command; there is no job control.` + exits(fault.Program, fault.Pins, fault.Sandbox),
+Ctrl-C ends a command; there is no job control.` + command.Exits(fault.Program, fault.Pins, fault.Sandbox),
 		Example: `  espalier shell -- rustc -vV
   echo 'rustc -V; ls /cargo/registry/src/v' | espalier shell
   espalier shell -- cargo tree --offline --config /cargo/espalier.toml`,
@@ -33,13 +34,13 @@ Ctrl-C ends a command; there is no job control.` + exits(fault.Program, fault.Pi
 			if err != nil {
 				return err
 			}
-			defer w.close()
-			plan, err := w.lockedPlan(ctx)
+			defer w.Close()
+			plan, err := w.LockedPlan(ctx)
 			if err != nil {
 				return err
 			}
 			step := plan.Scratch()
-			deps, err := w.runner().Layer(ctx, plan)
+			deps, err := w.Runner().Layer(ctx, plan)
 			switch {
 			case err == nil:
 				step = plan.App(deps, store.Digest{})
@@ -54,7 +55,7 @@ Ctrl-C ends a command; there is no job control.` + exits(fault.Program, fault.Pi
 			case len(command) > 0:
 				step.Argv, name = command, command[0]
 				if program := "usr/bin/" + command[0]; !strings.Contains(command[0], "/") {
-					if _, err := w.store.Lookup(ctx, rootfs, program); err != nil {
+					if _, err := w.Store.Lookup(ctx, rootfs, program); err != nil {
 						return fault.New(fault.Usage, "shell: the locked toolchain has no program "+command[0])
 					}
 					step.Argv = append([]string{"/" + program}, command[1:]...)
@@ -65,7 +66,7 @@ Ctrl-C ends a command; there is no job control.` + exits(fault.Program, fault.Pi
 					a.ui.Note("inside the sandbox of the build: no network, and what is written does not stay; exit ends it")
 				}
 			}
-			code, err := w.box.Shell(ctx, w.store, step, os.Stdin, os.Stdout)
+			code, err := w.Box.Shell(ctx, w.Store, step, os.Stdin, os.Stdout)
 			if err != nil {
 				return err
 			}

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -11,15 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/esp/image"
-	elfview "espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/build"
-	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/lock"
-	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/size"
-	"espalier.dev/espalier/internal/supply/crates"
 )
 
 func newSize(a *app) *cobra.Command {
@@ -41,12 +34,12 @@ name of the ELF: limits in [budget] of espalier.toml that are a growth, such as
 http-client = "+2%", compare with them.
 
 ELF is a file, or the only one that espalier build has left in target/espalier. The
-crates of the espalier.lock here or above say which static library a symbol is of.` + exits(fault.Pins),
+crates of the espalier.lock here or above say which static library a symbol is of.` + command.Exits(fault.Pins),
 		Example: `  espalier size
   espalier size --by function --top 20 firmware.elf
   espalier size --html size.html           a treemap
   espalier size --json`,
-		Args: args("[ELF]"),
+		Args: command.Args("[ELF]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if !slices.Contains(size.Views, by) {
 				return fault.New(fault.Usage, fmt.Sprintf("--by %s: want %s", by, strings.Join(size.Views, ", ")))
@@ -59,15 +52,15 @@ crates of the espalier.lock here or above say which static library a symbol is o
 			if err != nil {
 				return err
 			}
-			r, err := a.sizeOf(cmd.Context(), b)
+			r, err := a.opener().Size(cmd.Context(), b)
 			if err != nil {
-				return atFile(name, err)
+				return fault.InFile(name, err)
 			}
 			if page != "" {
 				return writeFile(page, r.Page(filepath.Base(name)))
 			}
 			if record {
-				return a.recordSize(name, r)
+				return a.opener().RecordSize(name, r)
 			}
 			r.File = name
 			a.ui.Event("size", r)
@@ -81,7 +74,7 @@ crates of the espalier.lock here or above say which static library a symbol is o
 		},
 	}
 	cmd.Flags().StringVar(&by, "by", "crate", "what a row is: "+strings.Join(size.Views, ", "))
-	_ = cmd.RegisterFlagCompletionFunc("by", oneOf(size.Views))
+	_ = cmd.RegisterFlagCompletionFunc("by", command.OneOf(size.Views))
 	cmd.Flags().IntVar(&top, "top", 0, "show only the `N` largest rows")
 	cmd.Flags().BoolVar(&record, "record", false, "record the sizes in espalier.size, for [budget], instead")
 	cmd.Flags().StringVar(&page, "html", "", "write a treemap to `FILE` instead")
@@ -95,38 +88,4 @@ func elfArgument(a *app, names []string) (string, error) {
 		return names[0], nil
 	}
 	return build.FindELF(a.projectDir())
-}
-
-// sizeOf attributes the bytes of an ELF, with the static libraries of the lock
-// here.
-func (a *app) sizeOf(ctx context.Context, elf []byte) (*size.Report, error) {
-	e, err := elfview.Open(bytes.NewReader(elf), elfview.Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := image.CheckELF(elf); err != nil {
-		return nil, err
-	}
-	path, err := chipfiles.NearestLock(a.projectDir())
-	if err != nil || path == "" {
-		return size.Analyze(e, nil), err
-	}
-	pins, err := lock.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.settings(project.Flags{})
-	if err != nil {
-		return nil, err
-	}
-	st, err := a.openStore(ctx, p.Espalier)
-	if err != nil {
-		return nil, err
-	}
-	defer st.Close()
-	var libs size.Libraries
-	if err := crates.StaticLibraries(ctx, st, pins.Crates, "esp32c3", libs.AddArchive); err != nil {
-		return nil, err
-	}
-	return size.Analyze(e, &libs), nil
 }

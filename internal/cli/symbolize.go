@@ -10,6 +10,7 @@ import (
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/chipfiles"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/session"
@@ -31,7 +32,7 @@ every inlined call; defmt frames become lines; a crash gets its report. With
 addresses instead (0x42001234 or 42001234), print the functions at them.
 
 The firmware is the ELF that made the log: --elf, or the only one that espalier
-build has left in target/espalier.` + exits(),
+build has left in target/espalier.` + command.Exits(),
 		Example: `  espalier symbolize uart.log --elf target/espalier/blinky.elf
   ssh lab cat /dev/ttyACM0 | espalier symbolize --elf blinky.elf
   espalier symbolize 0x42001234 0x40380010 --elf blinky.elf`,
@@ -78,7 +79,7 @@ func symbolize(ctx context.Context, a *app, names []string, o symbolizeOptions) 
 	if len(names) == 1 && names[0] != "-" {
 		f, err := os.Open(names[0])
 		if err != nil {
-			return openError(names[0], err)
+			return fault.Opening(names[0], err)
 		}
 		defer f.Close()
 		in = f
@@ -115,7 +116,7 @@ func (a *app) symbolFiles(ctx context.Context, elf, rom string, needed bool) (e 
 			return e, fault.New(fault.Usage, fmt.Sprintf("%s: not an ELF (%s)", elf, kind), "the ELF of the same build has the symbols")
 		}
 		if err := image.CheckELF(e.ELF); err != nil {
-			return e, atFile(elf, err)
+			return e, fault.InFile(elf, err)
 		}
 		a.ui.Debugf("symbols: %s", elf)
 	}

@@ -11,12 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/emu/testbed"
-	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/flashimage"
 	"espalier.dev/espalier/internal/fwtest"
-	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/internal/ui"
@@ -38,7 +36,7 @@ cargo nextest.
 
 With --port each program that is one test is written to that board and passes with the text of --expect: a semihosting
 exit needs a debug probe. docs/testing.md has the details.` +
-			exits(fault.Program, fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox),
+			command.Exits(fault.Program, fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox),
 		Example: `  espalier test
   espalier test sensor --test hardware
   espalier test --junit report.xml --partition 1/3
@@ -115,66 +113,39 @@ func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 	if err != nil {
 		return err
 	}
-	defer w.close()
-	o.selection.Bin, o.selection.Example = o.work.flags.Bin, o.work.flags.Example
-	targets, err := build.TestTargets(w.project, o.selection)
+	defer w.Close()
+	o.selection.Bin, o.selection.Example = o.work.Flags.Bin, o.work.Flags.Example
+	targets, err := build.TestTargets(w.Project, o.selection)
 	if err != nil {
 		return err
 	}
-	if others := build.HostTests(w.project); len(others) > 0 && !o.list {
+	if others := build.HostTests(w.Project); len(others) > 0 && !o.list {
 		a.ui.Note("tests of %s run on this machine: cargo test -p %s", strings.Join(others, ", "), others[0])
 	}
-	if _, err := o.environment(cmd, w.project); err != nil {
+	if _, err := o.environment(cmd, w.Project); err != nil {
 		return err
 	}
-	pins, err := w.pins(ctx)
-	if err != nil {
-		return err
-	}
-	m, err := build.Assemble(ctx, w.store, w.project, pins, lock.Host(), a.ui)
-	if err != nil {
-		return err
-	}
-	plan, err := build.TestPlanFor(ctx, w.store, w.project, pins, m, targets)
-	if err != nil {
-		return err
-	}
-	built, _, err := w.runner().RunTests(ctx, plan)
+	built, err := w.BuildTests(ctx, targets)
 	if err != nil {
 		return err
 	}
 	var programs []*fwtest.Program
-	var flashes []*image.Flash
 	for _, b := range built {
-		made, err := flashimage.Make(ctx, w.store, w.project, pins, b.Target.Name, b.Bytes)
-		if err != nil {
-			return err
-		}
-		p := o.program(b.Target.Name, b.Bytes, made.Flash.Merged(), made.ROM, targetFlags(b))
+		p := o.program(b.Name, b.ELF, b.Flash.Merged(), b.ROM, b.Select)
 		if p.Scenario == nil {
-			root := strings.TrimSuffix(filepath.Join(w.project.Root, filepath.FromSlash(b.Target.Path)), ".rs")
-			if p.Scenario, err = scenario.Beside(root); err != nil {
+			if p.Scenario, err = scenario.Beside(b.Source); err != nil {
 				return fault.Wrap(fault.Usage, err, "")
 			}
 		}
 		programs = append(programs, p)
-		flashes = append(flashes, made.Flash)
 	}
 	switch {
 	case o.noRun:
-		return deliverTests(a.ui, programs, filepath.Join(w.outDir(), "tests"))
+		return deliverTests(a.ui, programs, filepath.Join(w.OutDir(), "tests"))
 	case o.port.Port != "":
-		return testOnPort(ctx, a, w, o, programs, flashes)
+		return testOnPort(ctx, a, o, programs, built)
 	}
-	return o.run(cmd, a, w.project, programs, filepath.Join(w.outDir(), "last-failures.json"))
-}
-
-// targetFlags selects a target again.
-func targetFlags(p build.TestProgram) []string {
-	if p.Target.Kind == "lib" {
-		return []string{"--lib"}
-	}
-	return []string{"--" + p.Target.Kind, p.Target.Name}
+	return o.run(cmd, a, w.Project, programs, filepath.Join(w.OutDir(), "last-failures.json"))
 }
 
 // deliverTests writes the ELFs of --no-run and prints their paths.

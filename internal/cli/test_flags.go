@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/project"
@@ -54,8 +55,8 @@ func (o *testOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.failedFirst, "failed-first", false, "run the tests first that failed in the last run")
 	f.BoolVar(&o.runner.Fresh, "fresh", false, "boot each test from power-on, instead of sharing the boot by a snapshot")
 	f.StringArrayVar(&o.expect, "expect", nil, "a program that is one test passes when it prints `TEXT`, or a line that matches /regex/")
-	durationVar(f, &o.runner.Limit, "timeout", "give each test `TIME` of guest time, instead of its own limit")
-	durationVar(f, &o.slow, "slow", "note tests that take longer than `TIME` of guest time (default 5s)")
+	command.DurationVar(f, &o.runner.Limit, "timeout", "give each test `TIME` of guest time, instead of its own limit")
+	command.DurationVar(f, &o.slow, "slow", "note tests that take longer than `TIME` of guest time (default 5s)")
 	o.addLibtest(f)
 	for _, name := range []string{"strict", "usb", "net", "serve", "host", "fault", "seed", "scenario"} {
 		f.AddFlag(o.emulation.flags().Lookup(name))
@@ -96,7 +97,7 @@ func (o *testOptions) parseLibtest(cmd *cobra.Command, names, args []string) ([]
 	f.Bool("show-output", false, "")
 	f.StringP("unstable", "Z", "", "")
 	if err := f.Parse(args); err != nil {
-		return nil, flagError(cmd, err)
+		return nil, command.FlagError(cmd, err)
 	}
 	if on, _ := f.GetBool("quiet"); on && !f.Changed("format") {
 		o.formatName = "terse"

@@ -3,14 +3,14 @@ package cli
 import (
 	"context"
 
-	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/workspace"
 )
 
 // testOnPort runs programs that are one test on a real board, one after the other.
-func testOnPort(ctx context.Context, a *app, w *workspace, o testOptions, programs []*fwtest.Program, flashes []*image.Flash) error {
+func testOnPort(ctx context.Context, a *app, o testOptions, programs []*fwtest.Program, built []workspace.TestProgram) error {
 	for i, p := range programs {
 		if fwtest.IsTest(p.ELF) {
 			return fault.New(fault.Usage, p.Name+": embedded-test chooses tests by semihosting, which needs a debug probe",
@@ -23,7 +23,7 @@ func testOnPort(ctx context.Context, a *app, w *workspace, o testOptions, progra
 		if err != nil {
 			return err
 		}
-		j, err := w.flashJob(ctx, &firmware{flash: flashes[i], bytes: p.ELF}, o.port)
+		j, err := flashFirmware(ctx, a, &workspace.Firmware{Flash: built[i].Flash, ELF: p.ELF}, o.port)
 		if err != nil {
 			return err
 		}

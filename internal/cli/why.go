@@ -6,7 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/ui"
 )
 
 func newWhy(a *app) *cobra.Command {
@@ -16,26 +18,26 @@ func newWhy(a *app) *cobra.Command {
 		Short: "explain what the next build would compile again",
 		Long: `Compare what the next build would do with the last build in this project, input by
 input, and name what changed: a file, a flag, a variable, a pin. Nothing is built.` +
-			exits(fault.Pins),
+			command.Exits(fault.Pins),
 		Example: `  espalier why`,
-		Args:    args(),
+		Args:    command.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w, err := a.open(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
-			defer w.close()
-			plan, err := w.lockedPlan(cmd.Context())
+			defer w.Close()
+			plan, err := w.LockedPlan(cmd.Context())
 			if err != nil {
 				return err
 			}
-			last, err := build.ReadLastBuild(w.outDir())
+			last, err := build.ReadLastBuild(w.OutDir())
 			if err != nil {
 				a.ui.Debugf("the last build is not known: %v", err)
 			}
-			reasons, err := w.runner().Why(cmd.Context(), plan, last)
+			reasons, err := w.Runner().Why(cmd.Context(), plan, last)
 			show := func(name string) string {
-				return short(filepath.Join(w.project.Root, filepath.FromSlash(name)))
+				return ui.Path(filepath.Join(w.Project.Root, filepath.FromSlash(name)))
 			}
 			for _, r := range reasons {
 				a.ui.Event("why", r)

@@ -1,11 +1,5 @@
 package cli
 
-import (
-	"strings"
-
-	"espalier.dev/espalier/internal/fault"
-)
-
 // otherWords maps verbs of espflash, esptool, cargo-espflash and probe-rs to the
 // command that does the same here.
 func otherWords() map[string]string {
@@ -32,14 +26,4 @@ func otherWords() map[string]string {
 		"init":            "espalier new NAME",
 		"generate":        "espalier new NAME",
 	}
-}
-
-// otherWord is the error for a verb of another tool; ok is false for any other
-// word.
-func otherWord(word string) (err error, ok bool) {
-	command, ok := otherWords()[strings.ReplaceAll(word, "_", "-")]
-	if !ok {
-		return nil, false
-	}
-	return fault.New(fault.Usage, "unknown verb "+word+": espalier's word for it is another", command), true
 }

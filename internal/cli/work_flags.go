@@ -3,20 +3,12 @@ package cli
 import (
 	"github.com/spf13/pflag"
 
-	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/workspace"
 )
 
-// workOptions choose what of a project is meant, and how its steps run.
-type workOptions struct {
-	Package   string
-	flags     project.Flags
-	Release   bool
-	NoSandbox bool
-	Locked    bool
-
-	mayLock  bool // the verb locks a project without a lock, or with a stale one
-	emulated bool // the firmware is for the emulated board
-}
+// workOptions are the flags that choose what of a project is meant, and how its
+// steps run.
+type workOptions struct{ workspace.Selection }
 
 // addFlags adds the flags that select a package, a target and a profile, and
 // those that decide how it is built.
@@ -28,14 +20,14 @@ func (o *workOptions) addFlags(f *pflag.FlagSet) {
 
 func (o *workOptions) addSelectionFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.Package, "package", "p", "", "build the workspace member `NAME`")
-	f.StringVar(&o.flags.Bin, "bin", "", "build the binary `NAME`")
-	f.StringVar(&o.flags.Example, "example", "", "build the example `NAME`")
-	f.StringVar(&o.flags.Profile, "profile", "", "build with the profile `NAME` (default release)")
+	f.StringVar(&o.Flags.Bin, "bin", "", "build the binary `NAME`")
+	f.StringVar(&o.Flags.Example, "example", "", "build the example `NAME`")
+	f.StringVar(&o.Flags.Profile, "profile", "", "build with the profile `NAME` (default release)")
 	f.BoolVarP(&o.Release, "release", "r", false, "build with the profile release (the default)")
-	f.StringVar(&o.flags.Target, "target", "", "build for the target `TRIPLE`")
-	f.StringSliceVarP(&o.flags.Features, "features", "F", nil, "activate the `FEATURES`, separated by commas")
-	f.BoolVar(&o.flags.NoDefaultFeatures, "no-default-features", false, "do not activate the default features")
-	f.BoolVar(&o.flags.AllFeatures, "all-features", false, "activate all features")
+	f.StringVar(&o.Flags.Target, "target", "", "build for the target `TRIPLE`")
+	f.StringSliceVarP(&o.Flags.Features, "features", "F", nil, "activate the `FEATURES`, separated by commas")
+	f.BoolVar(&o.Flags.NoDefaultFeatures, "no-default-features", false, "do not activate the default features")
+	f.BoolVar(&o.Flags.AllFeatures, "all-features", false, "activate all features")
 }
 
 func (o *workOptions) addSandboxFlag(f *pflag.FlagSet) {
@@ -44,4 +36,4 @@ func (o *workOptions) addSandboxFlag(f *pflag.FlagSet) {
 
 // forRun says that a verb runs the project on a board: it may lock, and on the
 // emulated board missing Wi-Fi credentials are those of the emulated network.
-func (o *workOptions) forRun(emulated bool) { o.mayLock, o.emulated = true, emulated }
+func (o *workOptions) forRun(emulated bool) { o.MayLock, o.Emulated = true, emulated }

@@ -2,8 +2,25 @@ package fault
 
 import (
 	"errors"
+	"io/fs"
 	"strconv"
 )
+
+// Opening is the error of a file that cannot be opened, Writing of one that cannot
+// be written: kind Usage, the file named once. The text of an *fs.PathError would
+// repeat its name and add the system call's.
+func Opening(name string, err error) error { return ofFile("opening ", name, err) }
+
+// Writing is like Opening.
+func Writing(name string, err error) error { return ofFile("writing ", name, err) }
+
+func ofFile(doing, name string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return Wrap(Usage, err, doing+name)
+}
 
 // InFile gives an error about the contents of a file its place: the file's
 // name, and line and column when the error has a position. Errors of public

@@ -81,7 +81,7 @@ func (s *surroundings) files(e *Environment, cfg *testbed.Config) error {
 	if e.replay != "" {
 		f, err := os.Open(e.replay)
 		if err != nil {
-			return openError(e.replay, err)
+			return fault.Opening(e.replay, err)
 		}
 		s.closers = append(s.closers, f.Close)
 		cfg.Replay = f
@@ -115,7 +115,7 @@ func (s *surroundings) files(e *Environment, cfg *testbed.Config) error {
 func (s *surroundings) directory(dir string) (fs.FS, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, openError(dir, err)
+		return nil, fault.Opening(dir, err)
 	}
 	s.closers = append(s.closers, root.Close)
 	return root.FS(), nil

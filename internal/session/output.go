@@ -2,9 +2,7 @@ package session
 
 import (
 	"bufio"
-	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
@@ -24,14 +22,14 @@ type outputFile struct {
 func createFile(name string) (*outputFile, error) {
 	f, err := os.Create(name)
 	if err != nil {
-		return nil, openError(name, err)
+		return nil, fault.Opening(name, err)
 	}
 	return &outputFile{name: name, file: f, buf: bufio.NewWriterSize(f, 1<<16), flushed: time.Now()}, nil
 }
 
 func (f *outputFile) Write(p []byte) (int, error) {
 	n, err := f.buf.Write(p)
-	return n, writeError(f.name, err)
+	return n, fault.Writing(f.name, err)
 }
 
 // flushEvery is how long bytes may wait in the buffer: another program may be
@@ -44,7 +42,7 @@ func (f *outputFile) flush() error {
 		return nil
 	}
 	f.flushed = time.Now()
-	return writeError(f.name, f.buf.Flush())
+	return fault.Writing(f.name, f.buf.Flush())
 }
 
 // Close writes the buffer and closes the file.
@@ -57,26 +55,13 @@ func (f *outputFile) Close() error {
 		err = e
 	}
 	f.file = nil
-	return writeError(f.name, err)
+	return fault.Writing(f.name, err)
 }
-
-func writeError(name string, err error) error { return pathError("writing ", name, err) }
 
 // stdout names standard output in the errors of a writer.
 type stdout struct{ w io.Writer }
 
 func (s stdout) Write(p []byte) (int, error) {
 	n, err := s.w.Write(p)
-	return n, writeError("standard output", err)
-}
-
-func openError(name string, err error) error { return pathError("opening ", name, err) }
-
-// pathError names the file once: the text of an *fs.PathError repeats it.
-func pathError(doing, name string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	return fault.Wrap(fault.Usage, err, doing+name)
+	return n, fault.Writing("standard output", err)
 }

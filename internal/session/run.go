@@ -115,7 +115,7 @@ func (r *run) writeError() error {
 		return r.merge.err
 	}
 	if err := r.s.UI.Err(); err != nil {
-		return writeError("standard output", err)
+		return fault.Writing("standard output", err)
 	}
 	return r.log.flush()
 }

@@ -141,14 +141,14 @@ func (s Settings) checkAccessPoint() error {
 func checkFiles(s Settings) error {
 	if s.Serve.Text != "" {
 		if st, err := os.Stat(s.Serve.Text); err != nil {
-			return pathError(s.Serve.From+": opening ", s.Serve.Text, err)
+			return fault.Wrap(fault.Usage, fault.Opening(s.Serve.Text, err), s.Serve.From)
 		} else if !st.IsDir() {
 			return s.Serve.wrong("not a directory")
 		}
 	}
 	if s.Replay != "" {
 		if _, err := os.Stat(s.Replay); err != nil {
-			return openError(s.Replay, err)
+			return fault.Opening(s.Replay, err)
 		}
 	}
 	for _, name := range []string{s.Record, s.Capture} {
@@ -166,16 +166,16 @@ func CheckCreate(name string) error {
 		return nil
 	}
 	if st, err := os.Stat(name); err == nil && st.IsDir() {
-		return openError(name, errors.New("is a directory"))
+		return fault.Opening(name, errors.New("is a directory"))
 	} else if err == nil {
 		return nil
 	}
 	st, err := os.Stat(filepath.Dir(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return openError(name, errors.New("the directory does not exist"))
+		return fault.Opening(name, errors.New("the directory does not exist"))
 	case err == nil && !st.IsDir():
-		return openError(name, fmt.Errorf("%s is not a directory", filepath.Dir(name)))
+		return fault.Opening(name, fmt.Errorf("%s is not a directory", filepath.Dir(name)))
 	}
 	return nil
 }

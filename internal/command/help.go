@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"strings"
@@ -10,13 +10,13 @@ import (
 	"espalier.dev/espalier/internal/ui"
 )
 
-// setHelp gives all commands one form of help: description, usage, examples,
+// SetHelp gives all commands one form of help: description, usage, examples,
 // flags, exit codes, wrapped to the width that width returns.
-func setHelp(root *cobra.Command, width func() int) {
+func SetHelp(root *cobra.Command, width func() int) {
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [VERB]",
 		Short: "explain a verb",
-		Args:  args("[VERB]"),
+		Args:  Args("[VERB]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			target, _, err := root.Find(names)
 			if err != nil {
@@ -42,7 +42,7 @@ func setHelp(root *cobra.Command, width func() int) {
 	})
 }
 
-// exitCodes begins the exit codes at the end of a Long text, see exits.
+// exitCodes begins the exit codes at the end of a Long text, see Exits.
 const exitCodes = "\n\nExit codes:\n"
 
 // helpText is the help of a command in lines of at most width columns, except
@@ -77,8 +77,8 @@ func helpText(cmd *cobra.Command, width int) string {
 	}
 	if !cmd.HasParent() {
 		section("Flags of every verb:", flagUsages(cmd.PersistentFlags(), width))
-		b.WriteString("\nespalier help VERB explains a verb.\n")
-		codes, ok = strings.CutPrefix(exits(allKinds()...), exitCodes)
+		b.WriteString("\n" + cmd.Name() + " help VERB explains a verb.\n")
+		codes, ok = strings.CutPrefix(Exits(allKinds()...), exitCodes)
 	} else {
 		if cmd.HasAvailableLocalFlags() {
 			section("Flags:", flagUsages(cmd.LocalFlags(), width))
@@ -98,8 +98,8 @@ func helpText(cmd *cobra.Command, width int) string {
 
 func allKinds() []fault.Kind {
 	var all []fault.Kind
-	for _, c := range exitTable() {
-		all = append(all, c.kind)
+	for _, c := range ExitCodes() {
+		all = append(all, c.Kind)
 	}
 	return all
 }

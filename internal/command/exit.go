@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"context"
@@ -9,15 +9,15 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// exitCode is one line of the table of exit codes.
-type exitCode struct {
-	kind    fault.Kind
-	meaning string
+// ExitCode is one line of the table of exit codes.
+type ExitCode struct {
+	Kind    fault.Kind
+	Meaning string
 }
 
-// exitTable is the whole contract. A test compares docs/exit-codes.md with it.
-func exitTable() []exitCode {
-	return []exitCode{
+// ExitCodes is the whole contract. A test compares docs/exit-codes.md with it.
+func ExitCodes() []ExitCode {
+	return []ExitCode{
 		{fault.OK, "success"},
 		{fault.Program, "the firmware failed: panic, failed test, text of --fail, expected text missing"},
 		{fault.Usage, "usage, configuration, or a file that cannot be used, read or written"},
@@ -33,17 +33,17 @@ func exitTable() []exitCode {
 	}
 }
 
-// exits is the end of a verb's Long text: the exit codes of the verb. 0, 2, 9
+// Exits is the end of a verb's Long text: the exit codes of the verb. 0, 2, 9
 // and 130 belong to every verb.
-func exits(kinds ...fault.Kind) string {
+func Exits(kinds ...fault.Kind) string {
 	wanted := map[fault.Kind]bool{fault.OK: true, fault.Usage: true, fault.Bug: true, fault.Interrupted: true}
 	for _, k := range kinds {
 		wanted[k] = true
 	}
 	var b strings.Builder
-	for _, c := range exitTable() {
-		if wanted[c.kind] {
-			fmt.Fprintf(&b, "\n%5d  %s", c.kind, c.meaning)
+	for _, c := range ExitCodes() {
+		if wanted[c.Kind] {
+			fmt.Fprintf(&b, "\n%5d  %s", c.Kind, c.Meaning)
 		}
 	}
 	return exitCodes + strings.TrimPrefix(b.String(), "\n")
@@ -56,10 +56,10 @@ type hinter interface {
 	Hints() []string
 }
 
-// classify gives an error its kind. Errors with a kind keep it. Others are about
+// Classify gives an error its kind. Errors with a kind keep it. Others are about
 // an input, a file or the machine: fault.Usage. A bug is a panic, or an error
 // that the code itself calls fault.Bug.
-func classify(err error) error {
+func Classify(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -1,10 +1,11 @@
-package cli
+package workspace
 
 import (
 	"bytes"
 	"testing"
 
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/ui"
 )
 
 func TestNameUntracked(t *testing.T) {
@@ -20,9 +21,8 @@ func TestNameUntracked(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var errs bytes.Buffer
-			a := newApp(nil, bytes.NewReader(nil), new(bytes.Buffer), &errs, lookupIn(nil))
-			w := &workspace{app: a, project: &project.Project{Files: files, Untracked: c.untracked}}
-			noteUntracked(w.app.ui, w.project)
+			w := &Workspace{Project: &project.Project{Files: files, Untracked: c.untracked}, ui: ui.New(ui.Options{Stdout: new(bytes.Buffer), Stderr: &errs})}
+			w.noteUntracked()
 			if errs.String() != c.want {
 				t.Errorf("got %q, want %q", errs.String(), c.want)
 			}

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"fmt"
@@ -7,12 +7,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// durationFlag is a flag for a time that is longer than zero; zero, its default,
-// means that the flag was not given.
 type durationFlag struct{ to *time.Duration }
 
-// durationVar defines a flag with a durationFlag.
-func durationVar(f *pflag.FlagSet, to *time.Duration, name, usage string) {
+// DurationVar defines a flag for a time that is longer than zero. Zero, its
+// default, means that the flag was not given.
+func DurationVar(f *pflag.FlagSet, to *time.Duration, name, usage string) {
 	f.Var(durationFlag{to}, name, usage)
 }
 

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"errors"
@@ -14,9 +14,9 @@ import (
 	"espalier.dev/espalier/internal/suggest"
 )
 
-// args checks for exactly these positional arguments; a name in brackets may be
+// Args checks for exactly these positional arguments; a name in brackets may be
 // missing.
-func args(names ...string) cobra.PositionalArgs {
+func Args(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, got []string) error {
 		required := 0
 		for _, n := range names {
@@ -24,7 +24,7 @@ func args(names ...string) cobra.PositionalArgs {
 				required++
 			}
 		}
-		hint := "espalier " + cmd.Name() + " --help"
+		hint := cmd.CommandPath() + " --help"
 		if len(got) < required {
 			return fault.New(fault.Usage, fmt.Sprintf("%s: %s is missing", cmd.Name(), names[len(got)]), hint)
 		}
@@ -39,8 +39,9 @@ func args(names ...string) cobra.PositionalArgs {
 	}
 }
 
-// flagError is the error of a flag: "--seed: "x" is not a number".
-func flagError(cmd *cobra.Command, err error) error {
+// FlagError is the error of a flag: `--seed: "x" is not a number`. It is a
+// fault.Usage with a flag of a similar name, or the verbs that have the flag.
+func FlagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) && cmd.HasParent() {
 		return unknownFlag(cmd, unknown)
@@ -91,9 +92,10 @@ func unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) error {
 
 var unknownVerb = regexp.MustCompile(`^unknown command "(.*)" for "(.*)"`)
 
-// verbError replaces cobra's error about an unknown verb by ours, with the
-// verbs of similar names. Other errors are returned as they are.
-func verbError(root *cobra.Command, err error) error {
+// VerbError replaces cobra's error about an unknown verb by a fault.Usage with the
+// verbs of similar names, or with the command that elsewhere has for a word of
+// another tool. Other errors are returned as they are.
+func VerbError(root *cobra.Command, err error, elsewhere map[string]string) error {
 	if err == nil {
 		return nil
 	}
@@ -101,8 +103,8 @@ func verbError(root *cobra.Command, err error) error {
 	if m == nil {
 		return err
 	}
-	if err, ok := otherWord(m[1]); ok {
-		return err
+	if command, ok := elsewhere[strings.ReplaceAll(m[1], "_", "-")]; ok {
+		return fault.New(fault.Usage, "unknown verb "+m[1]+": "+root.Name()+"'s word for it is another", command)
 	}
 	var hints []string
 	root.SuggestionsMinimumDistance = 2
@@ -115,19 +117,20 @@ func verbError(root *cobra.Command, err error) error {
 	return fault.New(fault.Usage, fmt.Sprintf("unknown verb %s", m[1]), hints...)
 }
 
-// afterDash accepts positional arguments after -- only.
-func afterDash(name string) cobra.PositionalArgs {
+// AfterDash accepts positional arguments after -- only.
+func AfterDash(name string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, got []string) error {
 		if at := cmd.ArgsLenAtDash(); len(got) > 0 && at != 0 {
 			return fault.New(fault.Usage, fmt.Sprintf("%s: unexpected argument %s", cmd.Name(), got[0]),
-				fmt.Sprintf("espalier %s -- %s   # each %s follows --", cmd.Name(), got[0], name))
+				fmt.Sprintf("%s -- %s   # each %s follows --", cmd.CommandPath(), got[0], name))
 		}
 		return nil
 	}
 }
 
-// unknownValue is the error of a value that is not one of the known ones.
-func unknownValue(what, value string, known []string) error {
+// UnknownValue is the error of a value that is not one of the known ones; what is
+// the flag or argument that has it.
+func UnknownValue(what, value string, known []string) error {
 	hints := []string{"known values: " + strings.Join(known, ", ")}
 	if near := suggest.Nearest(value, known); near != "" {
 		hints = append([]string{what + " " + near}, hints...)

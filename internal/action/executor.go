@@ -42,6 +42,10 @@ type RunOptions struct {
 	// can read.
 	Outputs *store.Store
 
+	// OnFailure imports the outputs also when the command fails; those that it
+	// has not made are left out. The caller verifies their content.
+	OnFailure bool
+
 	// Observe requests Result.Observation. The command itself is not observed,
 	// only the processes that it starts: the caller knows what the command does
 	// with the sources. Of those, a "cargo locate-project" is not observed,

@@ -117,8 +117,8 @@ func (s *Session) crates(rootfs store.Digest) *crates.Fetcher {
 		Offline: s.Offline,
 		Host:    s.CargoEnv,
 		Report:  s.Report,
-		Run: func(ctx context.Context, step action.Step, stdout, stderr io.Writer) (action.Result, error) {
-			return s.Executor.Run(ctx, s.Store, step, action.RunOptions{Stdout: stdout, Stderr: stderr})
+		Run: func(ctx context.Context, step action.Step, opts action.RunOptions) (action.Result, error) {
+			return s.Executor.Run(ctx, s.Store, step, opts)
 		},
 	}
 }

@@ -94,11 +94,15 @@ func (l Local) runOnce(ctx context.Context, st *store.Store, step action.Step, o
 			return action.Result{}, err
 		}
 	}
-	if code != 0 {
+	if code != 0 && !opts.OnFailure {
 		return r, nil
 	}
 	for _, name := range step.Outputs {
-		if err := j.importOutput(ctx, st, name, &r); err != nil {
+		err := j.importOutput(ctx, st, name, &r)
+		if code != 0 && errors.Is(err, errNotMade) {
+			continue
+		}
+		if err != nil {
 			return action.Result{}, fault.Wrap(fault.Build, err, "step "+step.Name)
 		}
 	}
@@ -271,6 +275,9 @@ func (s *logStream) put(ctx context.Context, st *store.Store) (store.Digest, err
 	return st.Put(ctx, s.file)
 }
 
+// errNotMade is in the chain of the error when an output does not exist.
+var errNotMade = errors.New("the command succeeded without making its output")
+
 // importOutput stores one declared output. The step controls the directory, so
 // no part of the path may be a symbolic link.
 func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r *action.Result) error {
@@ -281,7 +288,7 @@ func (j *job) importOutput(ctx context.Context, st *store.Store, name string, r 
 		p = filepath.Join(p, elem)
 		info, err := os.Lstat(p)
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("the command succeeded without making its output %s", name)
+			return fmt.Errorf("%w %s", errNotMade, name)
 		}
 		if err != nil {
 			return err

@@ -80,6 +80,26 @@ func TestOutputsThatAreRefused(t *testing.T) {
 	}
 }
 
+func TestOutputsOfFailure(t *testing.T) {
+	root := rootfs(t)
+	for _, wanted := range []bool{false, true} {
+		st, step := withStore(t, map[string]string{"rootfs": root}, "outputs", "7")
+		step.Outputs = []string{"missing", "file", "dir"}
+		r, err := Local{}.Run(t.Context(), st, step, action.RunOptions{OnFailure: wanted})
+		if err != nil || r.ExitCode != 7 {
+			t.Fatalf("exit code %d, error %v", r.ExitCode, err)
+		}
+		if _, file := r.Outputs["file"]; file != wanted || len(r.Outputs)+len(r.Trees) > 2 || (len(r.Trees) == 1) != wanted {
+			t.Errorf("asked for: %v; got %v, %v", wanted, r.Outputs, r.Trees)
+		}
+	}
+	st, step := withStore(t, map[string]string{"rootfs": root}, "outputs", "7")
+	step.Outputs = []string{"sneaky"}
+	if _, err := (Local{}).Run(t.Context(), st, step, action.RunOptions{OnFailure: true}); err == nil || !strings.Contains(err.Error(), "is a symbolic link") {
+		t.Errorf("a link: %v", err)
+	}
+}
+
 // Outputs in other writable directories are the files that the step wrote
 // there, however they were mounted.
 func TestOutputsInOtherPlaces(t *testing.T) {

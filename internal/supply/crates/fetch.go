@@ -29,7 +29,7 @@ type Fetcher struct {
 	Report  progress.Reporter
 
 	// Run runs a step with network access.
-	Run func(ctx context.Context, step action.Step, stdout, stderr io.Writer) (action.Result, error)
+	Run func(ctx context.Context, step action.Step, opts action.RunOptions) (action.Result, error)
 }
 
 const (
@@ -165,7 +165,12 @@ func (f *Fetcher) run(ctx context.Context, j Job, argv []string) error {
 	return err
 }
 
-// One downloads a single crate without its dependencies.
+// One downloads a single crate without its dependencies, with any cargo back to
+// 1.63. "cargo info" is of 1.82, and "cargo fetch" would download all that the
+// crate depends on. "cargo install" downloads the crate to see what it is, and
+// then fails in each of these versions: a library has nothing to install, its
+// manifest may be too new, and at the latest the compiler does not know the
+// target. So only the archive counts, which accept verifies.
 func (f *Fetcher) One(ctx context.Context, c lock.Crate) error {
 	missing := f.Missing([]lock.Crate{c})
 	if len(missing) == 0 {
@@ -175,13 +180,23 @@ func (f *Fetcher) One(ctx context.Context, c lock.Crate) error {
 		return err
 	}
 	task := f.Report.Start("fetching "+c.Name, progress.Crates, 1)
-	dir, err := f.cargo(ctx, Job{Dir: "/tmp"}, []string{layout.Cargo, "info", "--quiet", "--color=never", c.Name + "@" + c.Version}, task)
+	argv := []string{layout.Cargo, "install", "--registry", "crates-io", c.Name, "--version", "=" + c.Version, "--root", "/tmp/root", "--target", noTarget}
+	res, log, err := f.networkStep(ctx, Job{Dir: "/tmp"}, argv, []string{cacheDir}, task)
 	if err == nil {
-		err = f.accept(ctx, dir, missing, nil)
+		err = errNotSent
+		if dir, ok := res.Trees[cacheDir]; ok {
+			err = f.accept(ctx, dir, missing, nil)
+		}
+		if errors.Is(err, errNotSent) {
+			err = f.failed(argv, res, log)
+		}
 	}
 	task.Done(err)
 	return err
 }
+
+// noTarget is a name that no compiler has a target for.
+const noTarget = "espalier-none"
 
 func (f *Fetcher) refuseOffline(missing []lock.Crate) error {
 	if !f.Offline {
@@ -206,12 +221,20 @@ func (f *Fetcher) cargo(ctx context.Context, j Job, argv []string, task progress
 		return store.Digest{}, err
 	}
 	dir, ok := res.Trees[cacheDir]
+	if res.ExitCode != 0 {
+		if ok { // finished downloads are kept for the next try
+			err = f.accept(ctx, dir, nil, f.Missing(slices.Concat(j.Want, j.All)))
+		}
+		return store.Digest{}, cmp.Or(err, f.failed(argv, res, log))
+	}
 	if !ok {
 		return store.Digest{}, fault.Newf(fault.Pins, "%s downloaded nothing: %s", strings.Join(argv[:2], " "), lastLine(log))
 	}
 	return dir, nil
 }
 
+// networkStep runs a command of the pinned cargo with network access and returns
+// what it printed. Its outputs are imported also when it fails.
 func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string, task progress.Task) (action.Result, string, error) {
 	env := map[string]string{
 		"PATH":              "/usr/bin",
@@ -253,17 +276,16 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 		Inputs:  inputs,
 		Outputs: outputs,
 		Network: true,
-	}, io.Discard, io.MultiWriter(limit(&log, 1<<20), lines))
-	if err != nil {
-		return res, log.String(), err
+	}, action.RunOptions{Stderr: io.MultiWriter(limit(&log, 1<<20), lines), OnFailure: true})
+	return res, log.String(), err
+}
+
+// failed is the error of a step whose command failed.
+func (f *Fetcher) failed(argv []string, res action.Result, log string) error {
+	if strings.Contains(log, "No space left on device") {
+		return f.Store.Full("fetching crates")
 	}
-	if res.ExitCode != 0 && strings.Contains(log.String(), "No space left on device") {
-		return res, log.String(), f.Store.Full("fetching crates")
-	}
-	if res.ExitCode != 0 {
-		return res, log.String(), cargoFailed(argv, res.ExitCode, log.String())
-	}
-	return res, log.String(), nil
+	return cargoFailed(argv, res.ExitCode, log)
 }
 
 // cargoHome makes the tree of CARGO_HOME: the user's and the job's
@@ -394,6 +416,9 @@ func ofNetwork(log string) bool {
 	return false
 }
 
+// errNotSent is in the chain of an error when cargo has not downloaded a crate.
+var errNotSent = errors.New("the registry did not send it")
+
 // accept stores the archives whose digests are in a lock: all of want, and
 // those of others that cargo has downloaded too. Any other archive is
 // discarded.
@@ -440,7 +465,7 @@ next:
 				fmt.Sprintf("crate %s %s: checksum mismatch: Cargo.lock says sha256:%s, the registry sent %s", c.Name, c.Version, c.Digest.Hash, other),
 				"the registry or a mirror changed a published crate; compare with another source before you trust either")
 		}
-		return fault.New(fault.Pins, fmt.Sprintf("crate %s %s: the registry did not send it", c.Name, c.Version),
+		return fault.Wrap(fault.Pins, errNotSent, fmt.Sprintf("crate %s %s", c.Name, c.Version),
 			"espalier lock   # when Cargo.lock was changed by hand")
 	}
 	if folder != "" && !strings.Contains(folder, "/") {

@@ -43,12 +43,15 @@ func cargo(t *testing.T, files map[string]string, log string, code int, ran *[]a
 	st := openStore(t)
 	return &Fetcher{
 		Store: st, Report: progress.Discard, Rootfs: store.DigestOf([]byte("rootfs")),
-		Run: func(_ context.Context, step action.Step, _, stderr io.Writer) (action.Result, error) {
+		Run: func(_ context.Context, step action.Step, opts action.RunOptions) (action.Result, error) {
 			if ran != nil {
 				*ran = append(*ran, step)
 			}
-			io.WriteString(stderr, log)
+			io.WriteString(opts.Stderr, log)
 			r := action.Result{ExitCode: code, Trees: map[string]store.Digest{}, Outputs: map[string]store.Digest{}}
+			if code != 0 && !opts.OnFailure {
+				return r, nil
+			}
 			for _, o := range step.Outputs {
 				if strings.HasSuffix(o, ".lock") {
 					r.Outputs[o], _ = st.PutBytes(context.Background(), []byte(files[o]))
@@ -97,6 +100,42 @@ func TestFetchVerifiesChecksums(t *testing.T) {
 			}
 			if f.Store.Has(store.DigestOf([]byte("C"))) {
 				t.Error("a crate that no lock names is a blob")
+			}
+		})
+	}
+}
+
+// Downloads that were finished before a failure are kept, and nothing else.
+func TestFetchKeepsFinishedDownloads(t *testing.T) {
+	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/b-1.0.0.crate": "half", "r/c-1.0.0.crate": "C"}, "error: failed to download `b v1.0.0`\n", 101, nil)
+	a, b := crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B")
+	err := f.Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{a, b}})
+	if err == nil || err.Error() != "cargo fetch: failed to download `b v1.0.0`" {
+		t.Errorf("error %v", err)
+	}
+	if missing := f.Missing([]lock.Crate{a, b}); len(missing) != 1 || missing[0].Name != "b" || f.Store.Has(store.DigestOf([]byte("C"))) {
+		t.Errorf("missing %v", missing)
+	}
+}
+
+// The cargo that brings a single crate always fails; its archive decides.
+func TestOne(t *testing.T) {
+	want := crate("espflash", "4.7.0", "A")
+	const tooNew = "error: failed to parse manifest at `espflash-4.7.0/Cargo.toml`\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		log   string
+		want  string
+	}{
+		"there":   {map[string]string{"r/espflash-4.7.0.crate": "A"}, tooNew, ""},
+		"changed": {map[string]string{"r/espflash-4.7.0.crate": "B"}, tooNew, "crate espflash 4.7.0: checksum mismatch: "},
+		"empty":   {map[string]string{}, "error: failed to download from `https://r.invalid/x`\n", "cargo install: failed to download from `https://r.invalid/x`"},
+		"nothing": {nil, "error: could not find `espflash` in registry `crates-io` with version `=4.7.0`\n", "cargo install: could not find `espflash`"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := cargo(t, c.files, c.log, 101, nil).One(t.Context(), want)
+			if (err == nil) != (c.want == "") || err != nil && (fault.KindOf(err) != fault.Pins || !strings.HasPrefix(err.Error(), c.want)) {
+				t.Errorf("%v", err)
 			}
 		})
 	}
@@ -324,7 +363,7 @@ func TestBoardFiles(t *testing.T) {
 func TestStepThatDoesNotRun(t *testing.T) {
 	f := cargo(t, nil, "", 0, nil)
 	broken := errors.New("no namespaces")
-	f.Run = func(context.Context, action.Step, io.Writer, io.Writer) (action.Result, error) {
+	f.Run = func(context.Context, action.Step, action.RunOptions) (action.Result, error) {
 		return action.Result{}, broken
 	}
 	if err := f.One(t.Context(), crate("a", "1.0.0", "A")); !errors.Is(err, broken) {

@@ -20,7 +20,10 @@ func (f *Fetcher) Resolve(ctx context.Context, j Job) (_ []byte, err error) {
 	defer func() { task.Done(err) }()
 	// Unlike generate-lockfile it keeps the versions of an existing Cargo.lock.
 	argv := []string{layout.Cargo, "update", "--workspace"}
-	res, _, err := f.networkStep(ctx, j, argv, []string{j.Lock}, task)
+	res, log, err := f.networkStep(ctx, j, argv, []string{j.Lock}, task)
+	if err == nil && res.ExitCode != 0 {
+		err = f.failed(argv, res, log)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func main() {
 	case "sleep":
 		fmt.Println("ready")
 		time.Sleep(time.Hour)
-	case "outputs":
+	case "outputs": // [exit status]
 		check(os.MkdirAll("/out/dir/sub", 0o755))
 		check(os.WriteFile("/out/file", []byte("file"), 0o644))
 		check(os.WriteFile("/out/dir/run", []byte("run"), 0o755))
@@ -72,6 +72,11 @@ func main() {
 		check(os.Chmod("/out/dir/sub", 0))
 		check(os.Symlink("/etc/passwd", "/out/sneaky"))
 		check(os.Symlink("/", "/out/rootlink"))
+		if len(args) > 0 {
+			n := 0
+			fmt.Sscan(args[0], &n)
+			os.Exit(n)
+		}
 	case "rewrite": // file below /target: append, replace a directory
 		f, err := os.OpenFile("/target/old", os.O_APPEND|os.O_WRONLY, 0)
 		check(err)

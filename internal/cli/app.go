@@ -13,6 +13,7 @@ import (
 	"espalier.dev/espalier/internal/exithook"
 	"espalier.dev/espalier/internal/explain"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -143,7 +144,7 @@ func completeGlobals(g *globals, lookup func(string) (string, bool)) error {
 // dispatch parses args and runs the verb.
 func dispatch(ctx context.Context, a *app, args []string) error {
 	root := newRoot(a)
-	root.SetArgs(asRunner(args))
+	root.SetArgs(fwtest.RunnerArgs(args))
 	root.SetOut(a.ui.Writer(ui.Stdout))
 	root.SetErr(a.ui.Writer(ui.Stderr))
 	root.SetIn(a.stdin)

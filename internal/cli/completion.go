@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,8 +13,6 @@ import (
 	"espalier.dev/espalier/serial"
 )
 
-func shells() []string { return []string{"bash", "zsh", "fish", "powershell"} }
-
 func newCompletion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion SHELL",
@@ -24,29 +22,12 @@ func newCompletion(a *app) *cobra.Command {
   espalier completion zsh > "${fpath[1]}/_espalier"
   espalier completion fish > ~/.config/fish/completions/espalier.fish`,
 		Args:      command.Args("SHELL"),
-		ValidArgs: shells(),
+		ValidArgs: complete.Shells(),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			root, w := cmd.Root(), a.ui.Writer(ui.Stdout)
-			switch names[0] {
-			case "bash":
-				var script strings.Builder
-				if err := root.GenBashCompletionV2(&script, true); err != nil {
-					return err
-				}
-				text, err := complete.Bash(script.String(), root.Name())
-				if err != nil {
-					return err
-				}
-				_, err = io.WriteString(w, text)
-				return err
-			case "zsh":
-				return root.GenZshCompletion(w)
-			case "fish":
-				return root.GenFishCompletion(w, true)
-			case "powershell":
-				return root.GenPowerShellCompletionWithDesc(w)
+			if !slices.Contains(complete.Shells(), names[0]) {
+				return command.UnknownValue("completion", names[0], complete.Shells())
 			}
-			return command.UnknownValue("completion", names[0], shells())
+			return complete.Script(a.ui.Writer(ui.Stdout), cmd.Root(), names[0])
 		},
 	}
 }

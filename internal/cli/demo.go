@@ -82,8 +82,8 @@ func (a *app) runDemo(ctx context.Context, dir string, o demoOptions) error {
 	if err != nil {
 		return err
 	}
-	r.session.Stdin = nil
-	if err := r.boot(ctx, emulation{ROM: f.ROM, Flash: f.Flash.Merged(), ELF: f.ELF}); err != nil {
+	r.Session.Stdin = nil
+	if err := r.Boot(ctx, f.ROM, f.Flash.Merged(), f.ELF); err != nil {
 		return err
 	}
 	a.ui.Note("that was %s/src/main.rs, built with rustc %s and booted through Espressif's mask ROM and bootloader", ui.Path(dir), f.Rustc())

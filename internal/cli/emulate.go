@@ -1,16 +1,13 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/esp/image"
-	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/flashimage"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/session"
 )
@@ -69,19 +66,14 @@ and ESPALIER_BOOTLOADER, name files instead.` +
 			if err != nil {
 				return err
 			}
-			var e emulation
-			if len(names) == 0 {
-				e, err = blankEmulation(cmd.Context(), a, o)
-			} else {
-				e, err = fileEmulation(cmd.Context(), a, names[0], o)
-			}
+			e, err := o.firmware(cmd.Context(), a, names)
 			if err != nil {
 				return err
 			}
 			if o.share.wanted() {
 				return shareBoard(cmd, a, r, e, o)
 			}
-			return r.boot(cmd.Context(), e)
+			return r.Boot(cmd.Context(), e.ROM, e.Flash, e.ELF)
 		},
 	}
 	addSessionFlags(cmd.Flags(), &o.session)
@@ -92,68 +84,18 @@ and ESPALIER_BOOTLOADER, name files instead.` +
 	return cmd
 }
 
-// fileEmulation reads a firmware of any kind and makes the content of a flash
-// of it.
-func fileEmulation(ctx context.Context, a *app, name string, o emulateOptions) (e emulation, err error) {
-	b, err := a.readInput(ctx, name)
-	if err != nil {
-		return e, err
-	}
-	in, err := a.imageInputs(o.chip)
-	if err != nil {
-		return e, err
-	}
-	kind := image.Identify(b)
-	switch kind {
-	case image.ELF:
-		if err := image.CheckELF(b); err != nil {
-			return e, fault.InFile(name, err)
-		}
-		e.ELF = b
-	case image.WholeFlash:
-		if e.Flash, err = image.FullFlash(b); err != nil {
-			return e, fault.InFile(name, err)
-		}
-	case image.Single:
-	default:
-		// A dump that was cut short is still recognised by its size.
-		if _, err := image.FullFlash(b); err != nil && len(b) > 1<<16 {
-			return e, fault.InFile(name, err)
-		}
-		return e, fault.New(fault.Usage, fmt.Sprintf("%s: neither an ELF nor an image (%s)", name, kind), "espalier inspect "+name)
-	}
-	if o.ELF != "" {
-		if e.ELF, err = a.readInput(ctx, o.ELF); err != nil {
+// firmware is what boots: a file, or nothing in an erased flash.
+func (o emulateOptions) firmware(ctx context.Context, a *app, names []string) (e flashimage.Bootable, err error) {
+	if len(names) == 0 {
+		in, err := a.imageInputs(ctx, o.chip)
+		if err != nil {
 			return e, err
 		}
+		return flashimage.Blank(ctx, in, a.chipFiles(o.chip.paths()))
 	}
-	chips := a.chipFiles(o.chip.paths())
-	if e.ROM, err = chips.ROM(ctx, chipfiles.EmulatedRevision); err != nil || e.Flash != nil {
+	if e, err = a.loadFile(ctx, names[0], o.chip); err != nil || o.ELF == "" {
 		return e, err
 	}
-	if in.Bootloader, err = chips.Bootloader(ctx, in.Params.Mode); err != nil {
-		return e, err
-	}
-	var flash *image.Flash
-	if kind == image.ELF {
-		flash, err = image.FromELF(b, in)
-	} else {
-		flash, err = image.FromApp(b, in)
-	}
-	if err != nil {
-		return e, fault.InFile(name, err)
-	}
-	e.Flash = flash.Merged()
-	return e, nil
-}
-
-// blankEmulation is a board whose flash is erased.
-func blankEmulation(ctx context.Context, a *app, o emulateOptions) (e emulation, err error) {
-	in, err := a.imageInputs(o.chip)
-	if err != nil {
-		return e, err
-	}
-	e.Flash = bytes.Repeat([]byte{0xff}, int(in.Params.FlashSize()))
-	e.ROM, err = a.chipFiles(o.chip.paths()).ROM(ctx, chipfiles.EmulatedRevision)
+	e.ELF, err = a.readInput(ctx, o.ELF)
 	return e, err
 }

@@ -19,10 +19,12 @@ import (
 	"espalier.dev/espalier/internal/diff"
 	"espalier.dev/espalier/internal/doctor"
 	"espalier.dev/espalier/internal/explain"
+	"espalier.dev/espalier/internal/flashing"
 	"espalier.dev/espalier/internal/fwtest"
 	"espalier.dev/espalier/internal/inspect"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/pin"
+	"espalier.dev/espalier/internal/ports"
 	"espalier.dev/espalier/internal/session"
 	"espalier.dev/espalier/internal/size"
 	"espalier.dev/espalier/internal/ui"
@@ -34,8 +36,8 @@ import (
 func events() map[string]any {
 	return map[string]any{
 		"address": console.PlaceEvent{}, "budget": workspace.OverBudget{}, "build": workspace.Delivered{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
-		"error": ui.ErrorEvent{}, "explanation": explain.Event{}, "flashed": flashedEvent{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
-		"new": newEvent{}, "note": ui.NoteEvent{}, "part": session.PartEvent{}, "phase": ui.PhaseEvent{}, "port": portEvent{}, "report": console.ReportEvent{},
+		"error": ui.ErrorEvent{}, "explanation": explain.Event{}, "flashed": flashing.Flashed{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
+		"new": newEvent{}, "note": ui.NoteEvent{}, "part": session.PartEvent{}, "phase": ui.PhaseEvent{}, "port": ports.Port{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
 		"test": fwtest.Event{}, "test-program": fwtest.ProgramEvent{}, "test-result": fwtest.ResultEvent{},
 		"verify": workspace.Verification{}, "version": version.Info{}, "why": build.Reason{},

@@ -21,7 +21,10 @@ type callees struct {
 
 // analysed are the packages to which verbs give their work: the errors that these
 // make for a verb are those of the verb.
-var analysed = map[string]string{"espalier.dev/espalier/internal/workspace": "../workspace"}
+var analysed = map[string]string{
+	"espalier.dev/espalier/internal/workspace":  "../workspace",
+	"espalier.dev/espalier/internal/flashimage": "../flashimage",
+}
 
 // reader type-checks the sources of this package and of the analysed ones. Other
 // packages are empty: the call graph needs none of them.

@@ -8,9 +8,9 @@ import (
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/loader"
-	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/flashimage"
 	"espalier.dev/espalier/internal/flashing"
 	"espalier.dev/espalier/internal/workspace"
 )
@@ -119,7 +119,7 @@ func flashProject(ctx context.Context, a *app, o flashOptions) (flashJob, error)
 
 // flashFirmware plans the parts of what was built.
 func flashFirmware(ctx context.Context, a *app, f *workspace.Firmware, o portOptions) (flashJob, error) {
-	s, err := stub(ctx, a.ui, a.chipFiles(chipfiles.Paths{}), o)
+	s, err := a.stub(ctx, o)
 	return flashJob{plan: flashing.OfFlash(f.Flash), stub: s, elf: f.ELF}, err
 }
 
@@ -130,10 +130,10 @@ func flashFile(ctx context.Context, a *app, name string, o flashOptions) (flashJ
 	if err != nil {
 		return j, err
 	}
-	if j.stub, err = stub(ctx, a.ui, a.chipFiles(chipfiles.Paths{}), o.port); err != nil {
+	if j.stub, err = a.stub(ctx, o.port); err != nil {
 		return j, err
 	}
-	in, err := a.imageInputs(o.chip)
+	in, err := a.imageInputs(ctx, o.chip)
 	if err != nil {
 		return j, err
 	}
@@ -145,35 +145,17 @@ func flashFile(ctx context.Context, a *app, name string, o flashOptions) (flashJ
 	case image.WholeFlash:
 		j.plan, err = flashing.OfWholeFlash(b, o.Exact, o.Force)
 	case image.ELF, image.Single:
-		var f *image.Flash
 		if kind == image.ELF {
 			j.elf = b
 		}
-		if f, err = imageOf(ctx, a, kind, b, in, o.chip); err == nil {
-			j.plan = flashing.OfFlash(f)
+		f, err := flashimage.OfFile(ctx, name, kind, b, in, a.chipFiles(o.chip.paths()))
+		if err != nil {
+			return j, err
 		}
+		j.plan = flashing.OfFlash(f)
 	default:
 		return j, fault.New(fault.Usage, fmt.Sprintf("%s: neither an ELF nor an image (%s)", name, kind),
 			"espalier flash "+name+" --at OFFSET writes it as it is")
 	}
-	if err != nil {
-		return j, fault.InFile(name, err)
-	}
-	return j, nil
-}
-
-// imageOf makes the flash image of an ELF or of an application image.
-func imageOf(ctx context.Context, a *app, kind image.Kind, b []byte, in image.Inputs, o chipOptions) (f *image.Flash, err error) {
-	if kind == image.ELF {
-		if err := image.CheckELF(b); err != nil {
-			return nil, err
-		}
-	}
-	if in.Bootloader, err = a.chipFiles(o.paths()).Bootloader(ctx, in.Params.Mode); err != nil {
-		return nil, err
-	}
-	if kind == image.ELF {
-		return image.FromELF(b, in)
-	}
-	return image.FromApp(b, in)
+	return j, fault.InFile(name, err)
 }

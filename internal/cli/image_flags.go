@@ -6,20 +6,15 @@ import (
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/esp/image"
-	"espalier.dev/espalier/esp/partition"
 	"espalier.dev/espalier/internal/chipfiles"
-	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/flashimage"
 )
 
 // chipOptions name Espressif's files and how a firmware is placed in flash.
 type chipOptions struct {
+	flashimage.Options
 	ROM        string
 	Bootloader string
-	Partitions string
-	App        string
-	FlashSize  string
-	FlashMode  string
-	FlashFreq  string
 }
 
 func (o *chipOptions) addFlags(f *pflag.FlagSet) {
@@ -37,32 +32,9 @@ func (o *chipOptions) addImageFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.FlashFreq, "flash-freq", "", "20MHz, 26MHz, 40MHz or 80MHz (default 40MHz)")
 }
 
-// imageInputs turns flags into the inputs of package image, except for the
-// bootloader.
-func (a *app) imageInputs(o chipOptions) (image.Inputs, error) {
-	in := image.Inputs{App: o.App}
-	var err error
-	if in.Params.Mode, err = image.ParseMode(o.FlashMode); err != nil {
-		return in, fault.Wrap(fault.Usage, err, "")
-	}
-	if in.Params.Freq, err = image.ParseFreq(o.FlashFreq); err != nil {
-		return in, fault.Wrap(fault.Usage, err, "")
-	}
-	if in.Params.Size, err = image.ParseSize(o.FlashSize); err != nil {
-		return in, fault.Wrap(fault.Usage, err, "")
-	}
-	if o.Partitions == "" {
-		return in, nil
-	}
-	b, err := a.readInput(context.Background(), o.Partitions)
-	if err != nil {
-		return in, err
-	}
-	if in.Table, err = partition.Parse(b); err != nil {
-		return in, fault.InFile(o.Partitions, err)
-	}
-	in.TableFile = o.Partitions
-	return in, nil
+// imageInputs turns flags into the inputs of package image.
+func (a *app) imageInputs(ctx context.Context, o chipOptions) (image.Inputs, error) {
+	return o.Inputs(func(name string) ([]byte, error) { return a.readInput(ctx, name) })
 }
 
 // paths are the files that the flags name.

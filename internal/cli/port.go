@@ -1,19 +1,17 @@
 package cli
 
 import (
-	"cmp"
 	"context"
-	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/internal/chipfiles"
-	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/flashcache"
 	"espalier.dev/espalier/internal/flashing"
 	"espalier.dev/espalier/internal/ports"
 	"espalier.dev/espalier/internal/progress"
-	"espalier.dev/espalier/internal/ui"
 )
 
 // portOptions say which board is meant and how its loader is reached.
@@ -38,30 +36,6 @@ func (o *portOptions) addAfter(f *pflag.FlagSet) {
 	f.StringVar(&o.After, "after", "hard-reset", "hard-reset, watchdog-reset, or no-reset to stay in the loader")
 }
 
-func (o *portOptions) before() (loader.Before, error) {
-	switch o.Before {
-	case "default-reset", "":
-		return loader.ResetAuto, nil
-	case "usb-reset":
-		return loader.ResetUSB, nil
-	case "no-reset":
-		return loader.NoReset, nil
-	}
-	return 0, fault.New(fault.Usage, fmt.Sprintf("--before %s: want default-reset, usb-reset or no-reset", o.Before))
-}
-
-func (o *portOptions) after() (loader.After, error) {
-	switch o.After {
-	case "hard-reset", "":
-		return loader.HardReset, nil
-	case "watchdog-reset":
-		return loader.WatchdogReset, nil
-	case "no-reset":
-		return loader.StayInLoader, nil
-	}
-	return 0, fault.New(fault.Usage, fmt.Sprintf("--after %s: want hard-reset, watchdog-reset or no-reset", o.After))
-}
-
 // portFault gives an error of a port or of a chip its kind.
 func portFault(err error) error { return flashing.Fault(err) }
 
@@ -77,11 +51,11 @@ func choosePort(a *app, name string) (string, error) {
 // connectBoard brings the chip at the chosen port into its loader. stub may be
 // nil. The caller ends with Close or Start.
 func connectBoard(ctx context.Context, a *app, o portOptions, stub *loader.Stub) (*flashing.Board, error) {
-	before, err := o.before()
+	before, err := flashing.ParseBefore(o.Before)
 	if err != nil {
 		return nil, err
 	}
-	after, err := o.after()
+	after, err := flashing.ParseAfter(o.After)
 	if err != nil {
 		return nil, err
 	}
@@ -101,25 +75,35 @@ func connectBoard(ctx context.Context, a *app, o portOptions, stub *loader.Stub)
 	return b, err
 }
 
-// stub reads the flasher stub; nil without one, since the loader works without
-// it. An error is about a file that the user named.
-func stub(ctx context.Context, u *ui.UI, chips chipfiles.Finder, o portOptions) (*loader.Stub, error) {
+// stub reads the flasher stub; nil without one.
+func (a *app) stub(ctx context.Context, o portOptions) (*loader.Stub, error) {
 	if o.NoStub {
 		return nil, nil
 	}
-	chips.Paths.Stub = cmp.Or(o.Stub, chips.Paths.Stub)
-	named := chips.Paths.Stub
-	b, err := chips.Stub(ctx)
-	if err == nil {
-		var s *loader.Stub
-		if s, err = loader.ParseStub(b); err == nil {
-			return s, nil
-		}
-		err = fault.Wrap(fault.Usage, err, named)
+	s, why, err := flashing.ReadStub(ctx, a.chipFiles(chipfiles.Paths{Stub: o.Stub}))
+	if why != nil {
+		a.ui.Debugf("no flasher stub: %v", why)
 	}
-	if named != "" {
-		return nil, err
+	return s, err
+}
+
+// writeBoard carries out a plan and reports what was written.
+func writeBoard(ctx context.Context, a *app, b *flashing.Board, j flashJob, o flashOptions) error {
+	s, cacheErr, err := flashing.Write(ctx, b.Loader, j.plan, flashing.WriteOptions{
+		EraseData: o.EraseData, Force: o.Force, Full: o.Full, NoPatch: o.port.NoStub, Cache: boardCache(a), Report: a.ui,
+	})
+	if cacheErr != nil {
+		a.ui.Debugf("recording what was written: %v", cacheErr)
 	}
-	u.Debugf("no flasher stub: %v", err)
-	return nil, nil
+	flashing.Report(a.ui, s, err)
+	return err
+}
+
+// boardCache is the memory of boards of the project here; none outside of one.
+func boardCache(a *app) flashcache.Cache {
+	dir, err := ports.StateDir(a.projectDir())
+	if err != nil {
+		return flashcache.Cache{}
+	}
+	return flashcache.Cache{Dir: filepath.Join(dir, "boards")}
 }

@@ -1,17 +1,11 @@
 package cli
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/ports"
-	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/serial"
 )
 
@@ -54,58 +48,21 @@ func listPorts(a *app) error {
 	if err != nil {
 		return fault.Wrap(fault.Port, err, "listing serial ports")
 	}
-	showPorts(a, list, serial.Access)
-	return nil
-}
-
-// showPorts lists ports, and what keeps the user from opening them.
-func showPorts(a *app, list []serial.Info, access func(serial.Info) *serial.PermissionError) {
 	if len(list) == 0 {
 		a.ui.Note("no serial ports")
 		a.ui.Hints("connect a board with a data cable", "without one: espalier run uses the emulated board")
-		return
+		return nil
 	}
-	was, saved := ports.Recall(a.projectDir())
-	var denied []serial.Info
-	var remedies []string
-	t := ui.Table{Head: []string{"Port", "Board", "USB", "Serial number", ""}}
-	for _, i := range list {
-		d := access(i)
-		if d != nil {
-			denied = append(denied, i)
-			for _, h := range d.Hints() {
-				if !slices.Contains(remedies, h) {
-					remedies = append(remedies, h)
-				}
-			}
-		}
-		e := portEvent{i.Name, i.Kind.String(), "", i.Serial, i.Manufacturer, i.Product, i.Likely(), saved && was.Matches(i), d != nil}
-		if i.VID != 0 {
-			e.USB = fmt.Sprintf("%04x:%04x", i.VID, i.PID)
-		}
-		a.ui.Event("port", e)
-		t.Rows = append(t.Rows, []string{i.Name, cmp.Or(i.Chip, i.Product, i.Kind.String()), e.USB, i.Serial, e.marks()})
+	l := ports.List(a.projectDir(), list, serial.Access)
+	for _, p := range l.Ports {
+		a.ui.Event("port", p)
 	}
-	a.ui.Table(t)
-	if len(denied) > 0 {
-		which := denied[0].Name
-		if len(denied) > 1 {
-			which = fmt.Sprintf("%d of these ports", len(denied))
-		}
+	a.ui.Table(l.Table())
+	if which := l.Denied(); which != "" {
 		a.ui.Note("you may not open %s", which)
-		a.ui.Hints(remedies...)
+		a.ui.Hints(l.Remedies...)
 	}
-}
-
-func (e portEvent) marks() string {
-	var marks []string
-	if e.Remembered {
-		marks = append(marks, "remembered")
-	}
-	if e.Denied {
-		marks = append(marks, "no permission")
-	}
-	return strings.Join(marks, ", ")
+	return nil
 }
 
 // usePort remembers a port for the project.

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/esp/loader"
-	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/flashing"
@@ -56,7 +55,7 @@ func readFlash(ctx context.Context, a *app, names []string, o readFlashOptions) 
 			return err
 		}
 	}
-	st, err := stub(ctx, a.ui, a.chipFiles(chipfiles.Paths{}), o.port)
+	st, err := a.stub(ctx, o.port)
 	if err != nil {
 		return err
 	}

@@ -83,11 +83,11 @@ func runFile(cmd *cobra.Command, a *app, name string, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	e, err := fileEmulation(cmd.Context(), a, name, emulateOptions{})
+	e, err := a.loadFile(cmd.Context(), name, chipOptions{})
 	if err != nil {
 		return err
 	}
-	return r.boot(cmd.Context(), e)
+	return r.Boot(cmd.Context(), e.ROM, e.Flash, e.ELF)
 }
 
 // runProject builds the project and runs it. Everything that the flags and
@@ -101,10 +101,10 @@ func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 		return err
 	}
 	defer w.Close()
-	if err := configureSession(cmd, &o.session, w.Project); err != nil {
+	if err := o.session.FromProject(cmd.Flags().Changed, w.Project); err != nil {
 		return err
 	}
-	var emulated emulatedRun
+	var emulated session.EmulatedRun
 	var s *session.Session
 	if onPort {
 		s, err = newSession(a, o.session)
@@ -120,7 +120,7 @@ func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 	}
 	if !onPort {
 		w.Close() // a long run must not keep gc from the store
-		return emulated.boot(ctx, emulation{ROM: f.ROM, Flash: f.Flash.Merged(), ELF: f.ELF})
+		return emulated.Boot(ctx, f.ROM, f.Flash.Merged(), f.ELF)
 	}
 	j, err := flashFirmware(ctx, a, f, o.port)
 	w.Close()

@@ -5,6 +5,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/flashimage"
 	"espalier.dev/espalier/internal/session"
 )
 
@@ -65,7 +66,7 @@ func (o *shareOptions) check(cmd *cobra.Command) error {
 }
 
 // shareBoard boots e and shares its port until the end of the run.
-func shareBoard(cmd *cobra.Command, a *app, r emulatedRun, e emulation, o emulateOptions) error {
+func shareBoard(cmd *cobra.Command, a *app, r session.EmulatedRun, e flashimage.Bootable, o emulateOptions) error {
 	speed, err := session.ParseSpeed(o.emulation.Speed, 1)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func shareBoard(cmd *cobra.Command, a *app, r emulatedRun, e emulation, o emulat
 	if speed == 0 {
 		return fault.New(fault.Usage, "--speed max: a shared port is used in real time", "--speed 10 is ten times that")
 	}
-	r.config.ROM, r.config.Flash, r.config.Speed = e.ROM, e.Flash, speed
+	r.Config.ROM, r.Config.Flash, r.Config.Speed = e.ROM, e.Flash, speed
 	opt := session.ShareOptions{
 		Sharing:  session.Sharing{Address: o.share.Address, PTY: o.share.PTY != "", Announce: announcePort(a.ui)},
 		Download: o.share.Download, Log: o.session.Log, Timeout: o.session.Timeout, For: o.session.For,
@@ -81,7 +82,7 @@ func shareBoard(cmd *cobra.Command, a *app, r emulatedRun, e emulation, o emulat
 	if o.share.PTY != anyPTY {
 		opt.Link = o.share.PTY
 	}
-	flash, err := session.Share(cmd.Context(), r.config, opt, session.Symbols(e.ELF, e.ROM, a.ui))
+	flash, err := session.Share(cmd.Context(), r.Config, opt, session.Symbols(e.ELF, e.ROM, a.ui))
 	if o.share.SaveFlash != "" && flash != nil {
 		if e := writeFile(o.share.SaveFlash, flash); err == nil {
 			err = e

@@ -13,6 +13,7 @@ import (
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/flashimage"
 	"espalier.dev/espalier/internal/session"
 )
 
@@ -102,7 +103,7 @@ func addressArgument(s string) (uint32, bool) {
 // symbolFiles reads the ELF that names a firmware's addresses and, if it can be
 // had, the mask ROM. Without a name it is the only one that a build has left;
 // needed says that there must be one.
-func (a *app) symbolFiles(ctx context.Context, elf, rom string, needed bool) (e emulation, err error) {
+func (a *app) symbolFiles(ctx context.Context, elf, rom string, needed bool) (e flashimage.Bootable, err error) {
 	if elf == "" {
 		if elf, err = build.FindELF(a.projectDir()); err != nil && needed {
 			return e, err

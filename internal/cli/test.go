@@ -82,28 +82,19 @@ func testFiles(cmd *cobra.Command, a *app, o testOptions, files []string) error 
 	}
 	var programs []*fwtest.Program
 	for _, name := range files {
-		e, err := fileEmulation(cmd.Context(), a, name, emulateOptions{})
+		e, err := a.loadFile(cmd.Context(), name, chipOptions{})
 		if err != nil {
 			return err
 		}
 		if e.ELF == nil {
 			return fault.New(fault.Usage, name+": tests are read from an ELF", "espalier test FILE.elf")
 		}
-		programs = append(programs, o.program(testName(name), e.ELF, e.Flash, e.ROM, []string{name}))
+		programs = append(programs, o.program(fwtest.ProgramName(name), e.ELF, e.Flash, e.ROM, []string{name}))
 	}
 	if o.port.Port != "" {
 		return fault.New(fault.Usage, "--port runs the tests of a project", "espalier run FILE --port "+o.port.Port)
 	}
 	return o.run(cmd, a, p, programs, "")
-}
-
-// testName is the name of a program without cargo's hash.
-func testName(file string) string {
-	base := strings.TrimSuffix(filepath.Base(file), ".elf")
-	if i := strings.LastIndexByte(base, '-'); i > 0 && len(base)-i == 17 {
-		return base[:i]
-	}
-	return base
 }
 
 func testProject(cmd *cobra.Command, a *app, o testOptions) error {

@@ -134,7 +134,7 @@ func (o *testOptions) check(cmd *cobra.Command) (err error) {
 	if !cmd.Flags().Changed("slow") {
 		o.slow = 5 * time.Second
 	}
-	if o.scenario, err = o.emulation.scenario(); err != nil {
+	if o.scenario, err = o.emulation.ReadScenario(); err != nil {
 		return err
 	}
 	return session.CheckCreate(o.junit)
@@ -142,7 +142,7 @@ func (o *testOptions) check(cmd *cobra.Command) (err error) {
 
 // environment is the surroundings of each board. p may be nil.
 func (o *testOptions) environment(cmd *cobra.Command, p *project.Project) (*session.Environment, error) {
-	return o.emulation.environment(cmd.Flags().Changed, p)
+	return o.emulation.Environment(cmd.Flags().Changed, p)
 }
 
 // program is a test program; selects are the arguments that choose it again.

@@ -1,5 +1,6 @@
-// Package complete finds the values that a shell offers for a flag: names from
-// the project, serial ports, and words that are always the same. Input: the
+// Package complete makes the completion scripts of shells, and finds the values that
+// a shell offers for a flag: names from the project, serial ports, and words that
+// are always the same. Input: the
 // name of a flag and what is typed of its value. It changes nothing and reports
 // no errors: a broken project has no completions.
 package complete

@@ -1,6 +1,7 @@
 // Package flashimage makes the flash image of a project's firmware: the ELF,
 // the bootloader and partition table that the project names or its lock pins,
-// and the flash parameters of the configuration. It writes nothing.
+// and the flash parameters of the configuration. It also makes files of any kind (ELF,
+// application image, whole flash) ready to flash or to boot. It writes nothing.
 package flashimage
 
 import (

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/scenario"
@@ -77,4 +79,13 @@ func (p *Program) open() error {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
 	return nil
+}
+
+// ProgramName is the name of the program in a file, without cargo's hash.
+func ProgramName(file string) string {
+	base := strings.TrimSuffix(filepath.Base(file), ".elf")
+	if i := strings.LastIndexByte(base, '-'); i > 0 && len(base)-i == 17 {
+		return base[:i]
+	}
+	return base
 }

@@ -6,6 +6,9 @@
 // is typed or piped to the board, and ends with the monitor's verdict. Emulated
 // and Serial are the two boards; every option means the same on both.
 //
+// What a board is surrounded by comes as an Emulation and Options, from flags, and
+// from the configuration of a project where no flag says it.
+//
 // An emulated board without input from outside is deterministic: the session
 // decides by guest time only, and the run stops at the instruction that sent the
 // deciding byte.

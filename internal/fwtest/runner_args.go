@@ -1,20 +1,18 @@
-package cli
+package fwtest
 
 import (
 	"os"
 	"slices"
 	"strings"
-
-	"espalier.dev/espalier/internal/fwtest"
 )
 
-// libtestFlags are the arguments by which cargo test and cargo nextest are told
-// from a user of run.
+// libtestFlags are the arguments that cargo test and cargo nextest pass and a user
+// of run does not.
 var libtestFlags = []string{"--list", "--exact", "--nocapture", "--no-capture", "--ignored", "--include-ignored", "--show-output", "--test-threads", "--skip"}
 
-// asRunner turns "run FILE ARGS", the call of cargo's runner, into "test FILE --
+// RunnerArgs turns the arguments "run FILE ARGS", the call of cargo's runner, into "test FILE --
 // ARGS" when FILE is a program of embedded-test, or ARGS are those of cargo test.
-func asRunner(args []string) []string {
+func RunnerArgs(args []string) []string {
 	verb := slices.IndexFunc(args, func(s string) bool { return !strings.HasPrefix(s, "-") })
 	if verb < 0 || args[verb] != "run" {
 		return args
@@ -33,7 +31,7 @@ func asRunner(args []string) []string {
 			name, _, _ := strings.Cut(s, "=")
 			return slices.Contains(libtestFlags, name)
 		})
-		if !forTests && !fwtest.IsTest(b) {
+		if !forTests && !IsTest(b) {
 			return args
 		}
 		before := slices.DeleteFunc(slices.Clone(args[verb+1:i]), func(s string) bool { return s == "--" })

@@ -10,6 +10,7 @@ import (
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/explain"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/suggest"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -48,7 +49,7 @@ fails names the rule that matches its own output.` + command.Exits(),
 					return nil
 				}
 				if err != nil {
-					return fault.Opening(names[0], err)
+					return noLog(names[0], err)
 				}
 				defer f.Close()
 				in = f
@@ -62,6 +63,19 @@ fails names the rule that matches its own output.` + command.Exits(),
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list the rules")
 	return cmd
+}
+
+// noLog is the error of an argument that is neither a log nor the name of a rule.
+func noLog(name string, err error) error {
+	hints := []string{"espalier explain --list   # the names of the rules"}
+	var rules []string
+	for _, r := range explain.Rules() {
+		rules = append(rules, r.Name)
+	}
+	if near := suggest.Nearest(name, rules); near != "" {
+		hints = append([]string{"espalier explain " + near}, hints...)
+	}
+	return fault.Wrap(fault.Usage, fault.Opening(name, err), "", hints...)
 }
 
 // showMatches prints the best rule in full and the others in one line each.

@@ -1,6 +1,9 @@
 package project
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,8 +22,9 @@ var chips = map[string]string{
 const thisChip = "esp32c3"
 
 // CheckChip refuses, before anything is fetched, a project that cannot become
-// firmware for this chip: one for another chip, and one that is built on
-// ESP-IDF and its std. What is not certain passes. The faults are of kind
+// firmware for this chip: one for another chip, one that is built on ESP-IDF and
+// its std, and a program for the host, such as an xtask, among packages for the
+// chip. What is not certain passes. The faults are of kind
 // Usage; while the choice between packages is open there is none.
 func (p *Project) CheckChip() error {
 	pkg := p.selected()
@@ -39,7 +43,44 @@ func (p *Project) CheckChip() error {
 	case strings.HasPrefix(target.V, "xtensa-"):
 		return fault.New(fault.Usage, target.Origin.Short()+": target "+target.V+" is another chip's; espalier builds for the ESP32-C3 ("+cargo.DefaultTarget+")")
 	}
-	return otherChip(pkg, p.Espalier.Build)
+	if err := otherChip(pkg, p.Espalier.Build); err != nil {
+		return err
+	}
+	return p.hostProgram(pkg)
+}
+
+// hostProgram refuses a package that is a program for the host: others in its
+// workspace depend on the chip's crates, it does not, and its crate root does not
+// mention no_std, without which nothing compiles for a chip without an operating
+// system.
+func (p *Project) hostProgram(pkg cargo.Package) error {
+	if len(p.candidates) == 0 || slices.Contains(p.candidates, pkg.Name) {
+		return nil
+	}
+	for _, o := range p.reachable(pkg) {
+		if slices.ContainsFunc(o.Depends, chipCrate) {
+			return nil
+		}
+	}
+	root, err := p.Artifact()
+	if err != nil {
+		return nil // which says what is missing
+	}
+	text, err := os.ReadFile(filepath.Join(p.Root, filepath.FromSlash(root.Path)))
+	if err != nil || bytes.Contains(text, []byte("no_std")) {
+		return nil
+	}
+	var hints []string
+	for _, name := range p.candidates[:min(len(p.candidates), 5)] {
+		hints = append(hints, "espalier run -p "+name)
+	}
+	return fault.New(fault.Usage, "package "+pkg.Name+" cannot be firmware of the ESP32-C3: it depends on no crate for the chip, and "+
+		root.Path+" has no #![no_std]", hints...)
+}
+
+// chipCrate reports whether a dependency is on a crate for Espressif's chips.
+func chipCrate(d cargo.Dependency) bool {
+	return d.Kind == "" && (strings.HasPrefix(d.Package, "esp-") || strings.HasPrefix(d.Package, "esp32"))
 }
 
 // usesIDF finds a dependency on ESP-IDF in the package or its path

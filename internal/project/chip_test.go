@@ -10,6 +10,27 @@ import (
 func TestCheckChip(t *testing.T) {
 	with := func(more string) string { return strings.Replace(app, "-- src/main.rs", more+"\n-- src/main.rs", 1) }
 	choice := with("[dependencies]\nesp-hal = '1'\n[features]\ndefault = ['esp32s3']\nesp32s3 = ['esp-hal/esp32s3']\nesp32c3 = ['esp-hal/esp32c3']")
+	host := `-- Cargo.toml --
+[workspace]
+members = ["fw", "xtask"]
+resolver = "2"
+-- fw/Cargo.toml --
+[package]
+name = "fw"
+version = "0.1.0"
+[dependencies]
+esp-hal = { version = "1", features = ["esp32c3"] }
+-- fw/src/main.rs --
+#![no_std]
+-- xtask/Cargo.toml --
+[package]
+name = "xtask"
+version = "0.1.0"
+[dependencies]
+xshell = "0.2"
+-- xtask/src/main.rs --
+fn main() {}
+`
 	for _, c := range []struct {
 		name, files string
 		opts        Options
@@ -25,6 +46,11 @@ func TestCheckChip(t *testing.T) {
 		{"chosen feature beside the default", choice, Options{Flags: Flags{Features: []string{"esp32c3"}}}, "", ""},
 		{"ESP-IDF", with("[dependencies]\nesp-idf-svc = '0.51'"), Options{}, "esp-idf-svc: this is an ESP-IDF project", "espalier new"},
 		{"ESP-IDF's target", app + "-- .cargo/config.toml --\n[build]\ntarget = 'riscv32imc-esp-espidf'\n", Options{}, ".cargo/config.toml:2: target riscv32imc-esp-espidf: this is an ESP-IDF", ""},
+		{"host program", host, Options{Package: "xtask"}, "package xtask cannot be firmware of the ESP32-C3: it depends on no crate for the chip, and xtask/src/main.rs has no #![no_std]", "espalier run -p fw"},
+		{"beside a host program", host, Options{}, "", ""},
+		{"no crate of the chip", strings.Replace(host, "fn main() {}", "#![cfg_attr(not(test), no_std)]", 1), Options{Package: "xtask"}, "", ""},
+		{"chip by a path dependency", strings.Replace(host, `xshell = "0.2"`, `fw = { path = "../fw" }`, 1), Options{Package: "xtask"}, "", ""},
+		{"no package for the chip", strings.Replace(host, "esp-hal", "riscv", 1), Options{Package: "xtask"}, "", ""},
 		{"Xtensa", app + "-- .cargo/config.toml --\n[build]\ntarget = 'xtensa-esp32-none-elf'\n", Options{}, "target xtensa-esp32-none-elf is another chip's", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,7 +21,8 @@ type selection struct {
 // selectPackage decides which member is built: the one that is named, else the
 // one that contains the directory when it makes a firmware, else the only one
 // that does. A package that depends on the chip's crates is preferred to one
-// that does not, such as an xtask, and one for this chip to one for another. When several remain, the choice is open.
+// that does not, such as an xtask, and one for this chip to one for another. When
+// several remain, the choice is open.
 func (o *opening) selectPackage() (selection, error) {
 	probe := *o.layers
 	f := o.opts.Flags
@@ -126,7 +127,7 @@ func usesChip(w *cargo.Workspace, p cargo.Package) bool {
 			if d.Kind != "" {
 				continue
 			}
-			if strings.HasPrefix(d.Package, "esp-") || strings.HasPrefix(d.Package, "esp32") {
+			if chipCrate(d) {
 				return true
 			}
 			for _, other := range w.Packages {

@@ -28,7 +28,9 @@ const (
 type Request struct {
 	Old       *lock.File // nil: there is none
 	Toolchain bool       // choose the compiler again although the old one would do
+	Version   string     // with Toolchain: this version of it, instead of the channel's newest
 	Supplier  string     // Debian or Rust; empty: what the project asks for decides
+	ChipFiles bool       // take the chip files that this program pins although the old ones would do
 }
 
 // Locked is a new lock.
@@ -77,7 +79,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	if err != nil {
 		return Locked{}, err
 	}
-	f := &lock.File{Version: lock.Version, Tool: s.Tool, Blobs: chipfiles.Pins()}
+	f := &lock.File{Version: lock.Version, Tool: s.Tool, Blobs: chipFiles(req)}
 	f.Project = lock.Project{SourceDateEpoch: s.epoch(p, req.Old), Layout: layout.Version, Env: env}
 	if t := p.Target(); t != cargo.DefaultTarget && !p.Cargo.TargetIsFile {
 		s.Report.Note("the target %s is not the ESP32-C3's (%s); %s", t, cargo.DefaultTarget, otherTarget(t))
@@ -125,6 +127,21 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 	}
 	s.keepGolden(req.Old, f)
 	return Locked{File: f, CargoLock: made, Updated: hadLock && made != nil}, s.keep(ctx, p, f)
+}
+
+// chipFiles are the pins of the chip's files: those of the old lock, as far as
+// it has them.
+func chipFiles(req Request) []lock.Blob {
+	pins := chipfiles.Pins()
+	for i, b := range pins {
+		if req.Old == nil || req.ChipFiles {
+			break
+		}
+		if old, ok := req.Old.Blob(b.Name); ok {
+			pins[i] = old
+		}
+	}
+	return pins
 }
 
 // otherTarget says what comes of a target that is not the chip's own.

@@ -100,6 +100,10 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.Fil
 	var none lock.Toolchain
 	var noRoot debian.Rootfs
 	want := request(p)
+	channel := want.Channel
+	if req.Version != "" {
+		want.Channel, want.Where = req.Version, "--to"
+	}
 	if err := s.demand(ctx, p, &want); err != nil {
 		return none, noRoot, err
 	}
@@ -127,7 +131,7 @@ func (s *Session) toolchain(ctx context.Context, p *project.Project, f *lock.Fil
 			return none, noRoot, err
 		}
 	}
-	tc.Channel = want.Channel
+	tc.Channel = channel
 	if fromRust(tc) && !want.BuildStd && rustdist.ReadyMade(tc, want.Target) {
 		root.StdSource = "" // rust-src was asked for, but not by cargo's configuration
 	}

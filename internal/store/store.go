@@ -248,3 +248,12 @@ func (s *Store) used(path string, info fs.FileInfo) {
 		_ = os.Chtimes(path, now, now)
 	}
 }
+
+// TempDir makes a directory in the store for the use of this process. The
+// caller removes it; gc removes what a killed process has left.
+func (s *Store) TempDir(name string) (string, error) {
+	if err := s.mayWrite("a temporary directory"); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(s.path(tempDir), name+"-")
+}

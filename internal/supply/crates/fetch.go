@@ -59,6 +59,7 @@ type Job struct {
 	Want   []lock.Crate
 	All    []lock.Crate // all crates that cargo may download: with build-std also those of the library
 
+	Index      bool   // of Update: return what cargo has read of the index
 	ConfigText string // passed to cargo with --config: source replacement for git crates; may be empty
 }
 
@@ -402,7 +403,9 @@ func cargoFailed(argv []string, code int, log string) error {
 		cause = cause[:1] // the rest is general advice
 		hints = []string{"git log -p Cargo.lock   # find the change of the checksum; the registry has another one"}
 	}
-	return fault.Wrap(fault.Pins, errors.New(strings.Join(cause, ": ")), strings.Join(argv[:2], " ")[len("/usr/bin/"):], hints...)
+	text := strings.ReplaceAll(strings.Join(cause, ": "), ": ... ", "; ") // a path of requirements, one below the other
+	text = strings.ReplaceAll(text, ".; ", "; ")
+	return fault.Wrap(fault.Pins, errors.New(text), strings.Join(argv[:2], " ")[len("/usr/bin/"):], hints...)
 }
 
 // ofNetwork reports whether cargo's output shows a network failure.

@@ -37,9 +37,9 @@ func tree(t *testing.T, st *store.Store, files map[string]string) store.Digest {
 	return d
 }
 
-// cargo returns a Fetcher with a cargo that leaves files in its cache, prints
+// runCargo returns a Fetcher with a cargo that leaves files in its cache, prints
 // log and exits with code. Steps are appended to *ran.
-func cargo(t *testing.T, files map[string]string, log string, code int, ran *[]action.Step) *Fetcher {
+func runCargo(t *testing.T, files map[string]string, log string, code int, ran *[]action.Step) *Fetcher {
 	st := openStore(t)
 	return &Fetcher{
 		Store: st, Report: progress.Discard, Rootfs: store.DigestOf([]byte("rootfs")),
@@ -83,7 +83,7 @@ func TestFetchVerifiesChecksums(t *testing.T) {
 		"nothing":           {nil, []string{"cargo fetch downloaded nothing"}, []bool{false, false}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := cargo(t, c.files, "", 0, nil)
+			f := runCargo(t, c.files, "", 0, nil)
 			err := f.Project(t.Context(), Job{Dir: "/src", Want: wanted})
 			if (err == nil) != (c.want == nil) || err != nil && fault.KindOf(err) != fault.Pins {
 				t.Errorf("error %v", err)
@@ -143,7 +143,7 @@ func TestOne(t *testing.T) {
 
 func TestFetchAsksForNothingTwice(t *testing.T) {
 	var ran []action.Step
-	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/b-1.0.0.crate": "B", "r/c-1.0.0.crate": "changed"}, "", 0, &ran)
+	f := runCargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/b-1.0.0.crate": "B", "r/c-1.0.0.crate": "changed"}, "", 0, &ran)
 	want := []lock.Crate{crate("a", "1.0.0", "A")}
 	for range 2 {
 		if err := f.Project(t.Context(), Job{Dir: "/src", Want: want, All: []lock.Crate{crate("b", "1.0.0", "B"), crate("c", "1.0.0", "C")}}); err != nil {
@@ -168,7 +168,7 @@ func TestFetchAsksForNothingTwice(t *testing.T) {
 // them again.
 func TestFetchSeedsCache(t *testing.T) {
 	var ran []action.Step
-	f := cargo(t, map[string]string{"own-0123/a-1.0.0.crate": "A", "own-0123/b-1.0.0.crate": "B"}, "", 0, &ran)
+	f := runCargo(t, map[string]string{"own-0123/a-1.0.0.crate": "A", "own-0123/b-1.0.0.crate": "B"}, "", 0, &ran)
 	a, b := crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B")
 	if err := f.Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{a}}); err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func TestFetchSeedsCache(t *testing.T) {
 
 func TestFetchStep(t *testing.T) {
 	var ran []action.Step
-	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
+	f := runCargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
 	f.Host = HostCargo{Config: "[net]\n", CA: []byte("PEM"), Env: map[string]string{"CARGO_REGISTRIES_X_TOKEN": "hunter2"}}
 	src := tree(t, f.Store, map[string]string{"Cargo.toml": ""})
 	job := Job{Dir: "/src/member", Want: []lock.Crate{crate("a", "1.0.0", "A")}, ConfigText: "[source]\n", Inputs: []action.Input{{Path: "src", Tree: src}}}
@@ -213,7 +213,7 @@ func TestFetchStep(t *testing.T) {
 // package that requires exactly them and has them in its lock.
 func TestList(t *testing.T) {
 	var ran []action.Step
-	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/a-2.0.0.crate": "B", "r/extra-1.0.0.crate": "C"}, "", 0, &ran)
+	f := runCargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/a-2.0.0.crate": "B", "r/extra-1.0.0.crate": "C"}, "", 0, &ran)
 	want := []lock.Crate{crate("a", "1.0.0", "A"), crate("a", "2.0.0", "B")}
 	for range 2 {
 		if err := f.List(t.Context(), want, "registry+https://r.invalid/index"); err != nil {
@@ -246,7 +246,7 @@ func TestList(t *testing.T) {
 func TestPrefetch(t *testing.T) {
 	want := []lock.Crate{crate("a", "1.0.0", "A")}
 	var ran []action.Step
-	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
+	f := runCargo(t, map[string]string{"r/a-1.0.0.crate": "A"}, "", 0, &ran)
 	if err := f.Prefetch(t.Context(), Job{Dir: "/src", Want: want}); err != nil || len(f.Missing(want)) > 0 {
 		t.Fatal(err)
 	}
@@ -259,12 +259,12 @@ func TestPrefetch(t *testing.T) {
 		"error: the lock file /src/Cargo.lock needs to be updated but --locked was passed\n": false,
 		"error: found duplicate version of package `a v1.0.0` vendored from two sources\n":   true,
 	} {
-		err := cargo(t, nil, log, 101, nil).Prefetch(t.Context(), Job{Dir: "/src", Want: want})
+		err := runCargo(t, nil, log, 101, nil).Prefetch(t.Context(), Job{Dir: "/src", Want: want})
 		if err == nil || errors.Is(err, ErrRetryWithCompiler) != retry {
 			t.Errorf("%s: %v", log, err)
 		}
 	}
-	if err := cargo(t, map[string]string{"r/a-1.0.0.crate": "B"}, "", 0, nil).Prefetch(t.Context(), Job{Dir: "/src", Want: want}); err == nil || errors.Is(err, ErrRetryWithCompiler) {
+	if err := runCargo(t, map[string]string{"r/a-1.0.0.crate": "B"}, "", 0, nil).Prefetch(t.Context(), Job{Dir: "/src", Want: want}); err == nil || errors.Is(err, ErrRetryWithCompiler) {
 		t.Errorf("other bytes: %v", err)
 	}
 }
@@ -290,7 +290,7 @@ Caused by:
 		"silence":        {"", "cargo fetch: exit status 101", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := cargo(t, nil, c.log, 101, nil).Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{crate("a", "1", "A")}})
+			err := runCargo(t, nil, c.log, 101, nil).Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{crate("a", "1", "A")}})
 			if fault.KindOf(err) != fault.Pins || err.Error() != c.want || !strings.Contains(strings.Join(fault.Hints(err), "\n"), c.hint) {
 				t.Errorf("%v (kind %d, hints %q)\nwant %s", err, fault.KindOf(err), fault.Hints(err), c.want)
 			}
@@ -299,7 +299,7 @@ Caused by:
 }
 
 func TestOffline(t *testing.T) {
-	f := cargo(t, nil, "", 0, nil)
+	f := runCargo(t, nil, "", 0, nil)
 	f.Offline = true
 	f.Run = nil // panics if it is called
 	list := []lock.Crate{crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B"), crate("c", "1.0.0", "C"), crate("d", "1.0.0", "D"), crate("e", "1.0.0", "E")}
@@ -320,7 +320,7 @@ func TestOffline(t *testing.T) {
 func second(_ []byte, err error) error { return err }
 
 func TestResolve(t *testing.T) {
-	f := cargo(t, map[string]string{"/src/Cargo.lock": "version = 4\n"}, "", 0, nil)
+	f := runCargo(t, map[string]string{"/src/Cargo.lock": "version = 4\n"}, "", 0, nil)
 	if b, err := f.Resolve(t.Context(), Job{Lock: "/src/Cargo.lock", Dir: "/src/member"}); err != nil || string(b) != "version = 4\n" {
 		t.Errorf("Resolve = %q, %v", b, err)
 	}
@@ -361,7 +361,7 @@ func TestBoardFiles(t *testing.T) {
 }
 
 func TestStepThatDoesNotRun(t *testing.T) {
-	f := cargo(t, nil, "", 0, nil)
+	f := runCargo(t, nil, "", 0, nil)
 	broken := errors.New("no namespaces")
 	f.Run = func(context.Context, action.Step, action.RunOptions) (action.Result, error) {
 		return action.Result{}, broken

@@ -34,6 +34,7 @@ func verbs() []verb {
 		{groupStart, newNew},
 		{groupPin, newLock},
 		{groupPin, newFetch},
+		{groupPin, newUpdate},
 		{groupMake, newBuild},
 		{groupMake, newCheck},
 		{groupMake, newClippy},

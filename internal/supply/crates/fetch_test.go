@@ -107,7 +107,7 @@ func TestFetchVerifiesChecksums(t *testing.T) {
 
 // Downloads that were finished before a failure are kept, and nothing else.
 func TestFetchKeepsFinishedDownloads(t *testing.T) {
-	f := cargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/b-1.0.0.crate": "half", "r/c-1.0.0.crate": "C"}, "error: failed to download `b v1.0.0`\n", 101, nil)
+	f := runCargo(t, map[string]string{"r/a-1.0.0.crate": "A", "r/b-1.0.0.crate": "half", "r/c-1.0.0.crate": "C"}, "error: failed to download `b v1.0.0`\n", 101, nil)
 	a, b := crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B")
 	err := f.Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{a, b}})
 	if err == nil || err.Error() != "cargo fetch: failed to download `b v1.0.0`" {

@@ -133,7 +133,7 @@ func TestOne(t *testing.T) {
 		"nothing": {nil, "error: could not find `espflash` in registry `crates-io` with version `=4.7.0`\n", "cargo install: could not find `espflash`"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := cargo(t, c.files, c.log, 101, nil).One(t.Context(), want)
+			err := runCargo(t, c.files, c.log, 101, nil).One(t.Context(), want)
 			if (err == nil) != (c.want == "") || err != nil && (fault.KindOf(err) != fault.Pins || !strings.HasPrefix(err.Error(), c.want)) {
 				t.Errorf("%v", err)
 			}

@@ -71,6 +71,7 @@ var packages = []packageRule{
 	{"esp/chip", nil, "facts"},
 	{"esp/partition", []string{"esp/chip"}, "bytes in, values out"},
 	{"esp/image", []string{"esp/chip", "esp/partition"}, "bytes in, values out"},
+	{"esp/nvs", nil, "bytes in, values and flash operations out"},
 	{"esp/loader", []string{"esp/chip", "esp/image", "esp/partition", "serial"}, "the host's side of the serial protocol; the chip's side is the real ROM in emu, and the two must never agree by sharing code"},
 	{"serial", nil, "ports carry bytes"},
 	{"internal/emuport", []string{"emu", "emu/chip", "emu/c3", "serial"}, "an emulated board as a serial port; it does not depend on the flasher"},

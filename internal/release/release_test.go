@@ -55,7 +55,7 @@ var linked = map[string]string{
 	"github.com/therootcompany/xz":          "xz in packages",
 	"github.com/vbauerster/mpb/v8":          "progress bars",
 	"github.com/xanzy/ssh-agent":            "go-git: SSH",
-	"golang.org/x/crypto":                   "go-git: SSH; WPA2 keys",
+	"golang.org/x/crypto":                   "go-git: SSH; WPA2 keys; XTS-AES of NVS",
 	"golang.org/x/net":                      "DNS messages; proxies",
 	"golang.org/x/sync":                     "groups of goroutines",
 	"golang.org/x/sys":                      "system calls",

@@ -84,7 +84,7 @@ func (c *CPU) store(addr uint32, size uint32, v uint32) bool {
 		default:
 			binary.LittleEndian.PutUint32(p[off:], v)
 		}
-		if lines := linesOf(off, size); mp.bank.code[mp.page].lines&lines != 0 {
+		if lines := linesOf(off, size); mp.bank.code[mp.page].special()&lines != 0 {
 			c.mem.dropLines(mp.bank, mp.page, lines)
 			c.attn = true
 		}

@@ -155,7 +155,7 @@ func (m *Memory) addBlock(b *block) {
 		p := m.code.page(s.addr, true)
 		p.touching = appendLive(p.touching, b)
 		bc := &s.bank.code[s.page]
-		if bc.lines == 0 {
+		if bc.special() == 0 {
 			m.protect(mapping{bank: s.bank, page: s.page}.bytes())
 		}
 		bc.lines |= s.lines
@@ -200,9 +200,13 @@ func (m *Memory) dropPage(addr uint32) {
 	m.changed()
 }
 
-// dropLines drops the blocks decoded from the given lines of a bank's page.
+// dropLines is called when bytes of the given lines of a bank's page have changed:
+// it drops the blocks decoded from them, and calls the function of Watch.
 func (m *Memory) dropLines(bank *Bank, page uint32, lines uint64) {
 	bc := &bank.code[page]
+	if bc.watch&lines != 0 {
+		m.fireWatch()
+	}
 	if bc.lines&lines == 0 {
 		return
 	}
@@ -241,7 +245,7 @@ func (m *Memory) dropAll() {
 			}
 			for _, b := range p.touching {
 				for _, s := range b.span {
-					s.bank.code[s.page] = bankCode{}
+					s.bank.code[s.page] = bankCode{watch: s.bank.code[s.page].watch}
 				}
 				m.code.drop(b)
 			}

@@ -94,7 +94,7 @@ func (c *CPU) slowStore(b *block, i uint, left int64, addr, size, v uint32) (uin
 			return i, goOn
 		}
 		t := translation{addr &^ (PageSize - 1), mp.bytes()}
-		if code := &mp.bank.code[mp.page]; code.lines|watched == 0 {
+		if code := &mp.bank.code[mp.page]; code.special()|watched == 0 {
 			c.mem.wr[addr>>pageShift%tlbSize] = t
 		} else {
 			c.mem.mixed[addr>>pageShift%mixedSize] = mixedPage{t, code, watched}

@@ -24,7 +24,11 @@ type Bank struct {
 type bankCode struct {
 	blocks []*block
 	lines  uint64 // bit n: line n contains decoded bytes
+	watch  uint64 // lines that Memory.Watch covers
 }
+
+// special returns the lines to which a store needs more than to write.
+func (c *bankCode) special() uint64 { return c.lines | c.watch }
 
 // NewBank returns zeroed memory of size bytes, rounded up to PageSize.
 func NewBank(size int) *Bank {
@@ -80,7 +84,7 @@ type mixedPage struct {
 // free reports whether nothing was decoded from the line of addr and no trigger
 // covers it, while other lines of its page need attention.
 func (p *mixedPage) free(addr uint32) bool {
-	lines := p.code.lines | p.watched
+	lines := p.code.special() | p.watched
 	return lines != 0 && lines>>(addr%PageSize>>lineShift)&1 == 0
 }
 
@@ -98,6 +102,7 @@ type Memory struct {
 	wr    [tlbSize]translation
 	mixed [mixedSize]mixedPage
 	code  codeIndex
+	watch watch
 	attn  *bool // the CPU's
 }
 

@@ -270,7 +270,7 @@ func (p *proof) store(size, addr uint32, v interval, from, until uint64) bool {
 		return c.spinBus != nil && v.exact() && !v.stale && c.spinBus.SpinStore(addr, int(size), v.lo&(1<<(8*size)-1), from, until)
 	}
 	off := mp.page<<pageShift + addr%PageSize
-	if mp.bank.code[mp.page].lines&linesOf(off, size) != 0 {
+	if mp.bank.code[mp.page].special()&linesOf(off, size) != 0 {
 		return false
 	}
 	if size < 4 {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/esp/image"
+	"espalier.dev/espalier/internal/devtest"
 )
 
 // hello is a program that disables the watchdogs that a bootloader leaves on,
@@ -298,5 +300,29 @@ func TestUnknownRevision(t *testing.T) {
 	var unknown *emu.RevisionError
 	if !errors.As(err, &unknown) || unknown.Error() != "no chip of revision v0.2; known are v0.3 v0.4 v1.1" {
 		t.Errorf("%v", err)
+	}
+}
+
+// The bootloader refuses an application for a later revision, and boots it on that.
+func TestMinimumRevision(t *testing.T) {
+	elf := readFile(t, devtest.Store(t), "firmware", "hello.elf")
+	f, err := image.FromELF(elf, image.Inputs{Bootloader: readFile(t, espflash(t), "bootloaders", "esp32c3-bootloader.bin"), MinChipRev: 101})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []struct {
+		revision uint16
+		rom      string
+		want     []string
+	}{
+		{4, "rev300", []string{"ESP-ROM:esp32c3-api1-20210207", "chip revision: v0.4", "chip revision check failed. Required >= v1.1, found v0.4"}},
+		{101, "rev101", []string{"ESP-ROM:esp32c3-eco7-20230720", "chip revision: v1.1", "Hello from an ESP32-C3!"}},
+	} {
+		b, con := boot(t, emu.Config{ROM: maskROM(t, k.rom), Revision: k.revision, Flash: f.Merged()})
+		last := k.want[len(k.want)-1]
+		if res := b.Run(t.Context(), emu.UntilText(last), emu.Limit(time.Second)); res.Reason != emu.StopText {
+			t.Errorf("v%d.%d: stopped with %v\n%s", k.revision/100, k.revision%100, res.Reason, con.text(emu.UART0))
+		}
+		inOrder(t, con.text(emu.UART0), k.want...)
 	}
 }

@@ -65,12 +65,12 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 		return 0, true
 	}
 	v := d.read(off)
-	switch k := st.kinds[off>>2]; {
-	case k&known == 0:
+	k := st.kinds[off>>2]
+	if k&known == 0 {
 		b.soc.m.Unmodelled(st.name, addr&^3, false, v)
-		b.soc.m.CPU.TimerRead() // storage: polling it can be fast-forwarded
-	case k&(clocked|polled) != 0:
-		b.soc.m.CPU.TimerRead()
+	}
+	if k&varies == 0 {
+		b.soc.m.CPU.TimerRead() // polling it can be fast-forwarded
 	}
 	switch size {
 	case 1:

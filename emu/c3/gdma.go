@@ -216,6 +216,7 @@ func (g *gdma) write(off, v uint32) {
 		}
 		return
 	}
+	g.soc.spi2.split()
 	l, reg := g.side(off)
 	if l == nil {
 		g.block.write(off, v)
@@ -307,6 +308,9 @@ func (g *gdma) copied(ch *gdmaChannel) {
 }
 
 func (g *gdma) reset() {
+	if g.soc.spi2 != nil { // nil while the chip is built
+		g.soc.spi2.split()
+	}
 	g.block.reset()
 	for n := range g.chans {
 		ch := &g.chans[n]

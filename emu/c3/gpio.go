@@ -211,6 +211,7 @@ func (g *gpio) setStatus(v uint32) {
 
 // configure is a write to a register of one pin or signal.
 func (g *gpio) configure(off, v uint32) {
+	g.soc.spi2.split()
 	old := g.get(off)
 	g.block.write(off, v)
 	if old == v {

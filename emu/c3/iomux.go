@@ -79,6 +79,7 @@ func (m *iomux) effective(n uint32) uint32 {
 }
 
 func (m *iomux) write(off, v uint32) {
+	m.gpio.soc.spi2.split()
 	old := m.get(off)
 	m.block.write(off, v)
 	if off >= ioPin0 && off < ioPin0+4*gpPins && old != v {

@@ -111,6 +111,7 @@ func (s *sensitive) write(off, v uint32) {
 	if lock := s.lockOf[off>>2]; lock != ^uint32(0) && s.get(lock)&1 != 0 {
 		return
 	}
+	s.soc.spi2.split()
 	for i, m := range pmsMonitors {
 		switch off {
 		case m + 4:

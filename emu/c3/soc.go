@@ -191,6 +191,7 @@ func peripheralResets(c *soc, hash, adc device) (r [2][32][]device) {
 
 // Input implements chip.Chip.
 func (c *soc) Input(in chip.Input) {
+	c.spi2.split()
 	switch in.Kind {
 	case chip.InputSerial:
 		if c.s.Held && in.Port != chip.USB {
@@ -278,6 +279,9 @@ func (c *soc) EFuse() []byte { return c.efuse.content() }
 
 // State implements chip.Chip.
 func (c *soc) State(s *chip.State) {
+	if !s.Loading() {
+		c.spi2.split()
+	}
 	s.Expect("checksum of the ROM", uint64(crc32.ChecksumIEEE(c.romBank.Bytes())))
 	s.Expect("flash size", uint64(len(c.flash.data)))
 	if s.Err() != nil {

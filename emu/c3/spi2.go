@@ -119,7 +119,12 @@ type spi2 struct {
 	end  *chip.Timer // of the current chunk
 	edge *chip.Timer // half cycle of the clock, while a line is watched
 	at   chip.Time   // instant of the step that is being done, 0 outside of steps
-	s    struct {
+
+	single bool   // chunks are never joined; for tests
+	ahead  ahead  // chunks that were joined with the one in progress
+	bits   []byte // scratch of burst and pass
+
+	s struct {
 		Busy            bool
 		Phase           uint8
 		Segment         bool   // part of a segmented transfer
@@ -150,7 +155,7 @@ var (
 func newSPI2(c *soc) *spi2 {
 	p := &spi2{soc: c}
 	p.intr.line = c.intc.source(srcSPI2)
-	p.end = c.m.NewTimer(p.chunkEnd)
+	p.end = c.m.NewProbe(p.chunkEnd) // which chunks are joined depends on who looks at the pins
 	p.edge = c.m.NewProbe(p.halfCycle)
 	p.block = newBlock("SPI2", 0x60024000, []reg{
 		{sp2Cmd, "CMD", 0}, {sp2Addr, "ADDR", 0}, {sp2Ctrl, "CTRL", 0x3c0000}, {sp2Clock, "CLOCK", 0x80003043},
@@ -163,6 +168,8 @@ func newSPI2(c *soc) *spi2 {
 	})
 	p.know(sp2W0, sp2W0+4*(sp2Words-1))
 	g := c.gpio
+	g.nets.BeforeChange(p.split)
+	c.m.OnRun(p.split)
 	for i, n := range spiLaneIn {
 		g.lazily(n, func() bool { return p.lane(i) }, p.lineWatched)
 		g.observe(n, func(high bool) { p.inputChanged(i, high) })
@@ -194,6 +201,7 @@ func (p *spi2) read(off uint32) uint32 {
 }
 
 func (p *spi2) write(off, v uint32) {
+	p.split()
 	switch off {
 	case sp2Cmd:
 		p.block.write(off, v&0x3ffff)
@@ -428,8 +436,12 @@ func (p *spi2) chunk() {
 	p.s.In = [spiChunk]byte{}
 	p.enableLines()
 	p.end.Set(p.s.Start.Add(chip.Duration(uint64(n) * uint64(p.s.Period))))
-	if clockRuns(p.s.Phase) && p.shows() {
+	switch {
+	case !clockRuns(p.s.Phase):
+	case p.shows():
 		p.halfCycle()
+	default:
+		p.join()
 	}
 }
 
@@ -494,6 +506,7 @@ func (p *spi2) now() chip.Time {
 
 // chunkEnd is the end of a chunk.
 func (p *spi2) chunkEnd() {
+	p.joinedEnd()
 	p.at = p.s.Start.Add(chip.Duration(uint64(p.s.Cycles) * uint64(p.s.Period)))
 	defer func() { p.at = 0 }()
 	if p.s.Phase == spiConf {
@@ -501,7 +514,7 @@ func (p *spi2) chunkEnd() {
 		return
 	}
 	bits := p.s.Cycles * p.lines()
-	p.burst(p.s.Cycles)
+	p.burst(p.s.Out[:], p.s.Cycles)
 	if p.s.InBits > 0 {
 		p.sample(p.s.Cycles)
 		p.deliver(p.s.In[:(bits+7)/8])
@@ -578,12 +591,13 @@ func (p *spi2) segmentsDone() {
 
 // stop abandons a transfer.
 func (p *spi2) stop() {
+	p.split()
 	if p.s.Cycles > 0 && clockRuns(p.s.Phase) && !p.slave() {
 		n, second := p.cycle()
 		if second {
 			n++
 		}
-		p.burst(n)
+		p.burst(p.s.Out[:], n)
 	}
 	p.end.Stop()
 	p.edge.Stop()
@@ -598,4 +612,9 @@ func (p *spi2) reset() {
 	p.idle()
 }
 
-func (p *spi2) state(s *chip.State) { s.Fixed(&p.words, &p.intr.Raw, &p.intr.Ena, &p.s) }
+func (p *spi2) state(s *chip.State) {
+	s.Fixed(&p.words, &p.intr.Raw, &p.intr.Ena, &p.s)
+	if s.Loading() {
+		p.ahead.n = 0
+	}
+}

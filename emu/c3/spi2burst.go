@@ -79,13 +79,16 @@ func (p *spi2) rising() bool {
 	return !p.has(sp2User, sp2UserOutEdge) && !p.has(sp2Misc, sp2MiscClkDis) && !p.slave()
 }
 
-// burst hands the first bits of a chunk to the parts that take them so.
-func (p *spi2) burst(cycles uint32) {
+// burst hands the bits of the first cycles of data to the parts that take them so.
+func (p *spi2) burst(data []byte, cycles uint32) {
 	g := p.soc.gpio
 	if g.burst == 0 || cycles == 0 || !clockRuns(p.s.Phase) {
 		return
 	}
-	out := p.s.Out
+	out := data
+	if p.s.OutBits != 1 || p.has(sp2Ctrl, sp2CtrlWrLSB) {
+		out = make([]byte, len(data))
+	}
 	switch {
 	case p.s.OutBits == 0: // the data line rests
 		fill := byte(0)
@@ -96,13 +99,11 @@ func (p *spi2) burst(cycles uint32) {
 			out[i] = fill
 		}
 	case p.s.OutBits > 1: // the part has line 0 alone
-		line := [spiChunk]byte{}
 		for i := range cycles {
-			spiSetGroup(line[:], i, 1, false, p.outGroup(i)&1)
+			spiSetGroup(out, i, 1, false, p.outGroup(i)&1)
 		}
-		out = line
 	case p.has(sp2Ctrl, sp2CtrlWrLSB):
-		for i, b := range out {
+		for i, b := range data {
 			out[i] = bits.Reverse8(b)
 		}
 	}
@@ -110,6 +111,6 @@ func (p *spi2) burst(cycles uint32) {
 	d := bits.TrailingZeros32(g.matrix.carriers[sigFSPID] & g.burst)
 	takes, _ := g.nets.Takers(c, d)
 	for _, take := range takes {
-		take(out[:], int(cycles))
+		take(out, int(cycles))
 	}
 }

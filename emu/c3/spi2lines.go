@@ -36,6 +36,7 @@ func (p *spi2) cycle() (n uint32, second bool) {
 
 // clockLevel returns the level of the clock line.
 func (p *spi2) clockLevel() bool {
+	p.split()
 	high := p.has(sp2Misc, sp2MiscIdleHigh)
 	if p.slave() || p.s.Cycles == 0 || !clockRuns(p.s.Phase) || p.has(sp2Misc, sp2MiscClkDis) {
 		return high
@@ -46,6 +47,7 @@ func (p *spi2) clockLevel() bool {
 
 // lane returns the level of a data line, where it is an output.
 func (p *spi2) lane(i int) bool {
+	p.split()
 	if p.slave() {
 		return i == 1 && p.s.Slave.Level
 	}
@@ -76,6 +78,7 @@ func (p *spi2) watched() bool {
 
 // lineWatched is called when something starts or ceases to depend on a line.
 func (p *spi2) lineWatched(on bool) {
+	p.split()
 	if !on || p.s.Cycles == 0 || !clockRuns(p.s.Phase) || p.edge.Armed() {
 		return
 	}

@@ -49,6 +49,7 @@ type Nets struct {
 	settling  bool
 	conflicts []Conflict
 	takers    []taker
+	before    func() // see BeforeChange
 }
 
 // taker is a device that takes data which another clocks out, see Clocked.
@@ -86,6 +87,15 @@ func (n *Nets) AddPin(changed func(high bool), wired func(bool)) int {
 // OnResolved has f called when the sources on the net of a pin have changed, also
 // if its level has not. It must not change the wiring.
 func (n *Nets) OnResolved(pin int, f func()) { n.pins[pin].resolved = f }
+
+// BeforeChange has f called before any wire, and any level of a net, changes.
+func (n *Nets) BeforeChange(f func()) { n.before = f }
+
+func (n *Nets) change() {
+	if n.before != nil {
+		n.before()
+	}
+}
 
 // Others returns what all sources on the net of a pin do to it, but for those at the
 // pin itself: the voltage without load, and the resistance of them in parallel.
@@ -174,6 +184,7 @@ func (n *Nets) SetOutside(pin int, s Source) {
 	if n.pins[pin].outside == s {
 		return
 	}
+	n.change()
 	n.pins[pin].outside = s
 	n.rewire(pin)
 	n.settle()
@@ -184,6 +195,7 @@ func (n *Nets) Join(a, b int) {
 	if n.together(a, b) {
 		return
 	}
+	n.change()
 	n.pins[a].next, n.pins[b].next = n.pins[b].next, n.pins[a].next
 	n.rewire(a)
 	n.settle()
@@ -195,6 +207,7 @@ func (n *Nets) Cut(pin int) {
 	if before == pin {
 		return
 	}
+	n.change()
 	rest := before
 	for n.pins[before].next != pin {
 		before = n.pins[before].next
@@ -268,9 +281,10 @@ const (
 // settle resolves the nets of all pending pins and of those that change because
 // of them.
 func (n *Nets) settle() {
-	if n.settling {
+	if n.settling || len(n.pending) == 0 {
 		return
 	}
+	n.change()
 	n.settling = true
 	for round := 0; len(n.pending) > 0; round++ {
 		if round == maxRounds {

@@ -213,8 +213,13 @@ func (d *ST7789) pixels(data []byte) {
 			d.pixel565(uint16(s.Pixel[0])<<8 | uint16(data[0]))
 			data, s.Got = data[1:], 0
 		}
-		for ; len(data) >= 2; data = data[2:] {
+		for len(data) >= 2 {
+			if n := d.run565(data); n > 0 {
+				data = data[2*n:]
+				continue
+			}
 			d.pixel565(uint16(data[0])<<8 | uint16(data[1]))
+			data = data[2:]
 		}
 		if len(data) == 1 {
 			s.Pixel[0], s.Got = data[0], 1
@@ -245,21 +250,55 @@ func (d *ST7789) pixels(data []byte) {
 
 func (d *ST7789) pixel565(v uint16) { d.pixel(byte(v>>8)&0xf8, byte(v>>3)&0xfc, byte(v<<3)) }
 
+// run565 writes the pixels of data that are in one line of the window, but for its
+// last, and returns how many; a picture is thousands of them. It is pixel565 for
+// each of them.
+func (d *ST7789) run565(data []byte) (n int) {
+	s := &d.s
+	n = min(len(data)/2, int(s.XTo)-int(s.X))
+	cols, rows := stCols, stRows
+	if s.MADCTL&stMV != 0 {
+		cols, rows = rows, cols
+	}
+	if n <= 0 || int(s.X)+n > cols || int(s.Y) >= rows {
+		return 0
+	}
+	at, next := d.place(int(s.X), int(s.Y)), d.place(int(s.X)+1, int(s.Y))
+	step := next - at
+	for i := range n {
+		v := uint16(data[2*i])<<8 | uint16(data[2*i+1])
+		p := d.ram[at : at+3 : at+3]
+		p[0], p[1], p[2] = byte(v>>8)&0xf8, byte(v>>3)&0xfc, byte(v<<3)
+		at += step
+	}
+	s.X += uint16(n)
+	return n
+}
+
+// place returns where the pixel at x, y of the window's coordinates is in the
+// memory, section 8.12.
+func (d *ST7789) place(x, y int) int {
+	if d.s.MADCTL&stMV != 0 {
+		x, y = y, x
+	}
+	if d.s.MADCTL&stMX != 0 {
+		x = stCols - 1 - x
+	}
+	if d.s.MADCTL&stMY != 0 {
+		y = stRows - 1 - y
+	}
+	return 3 * (y*stCols + x)
+}
+
 // pixel writes one pixel and moves the pointer.
 func (d *ST7789) pixel(r, g, b byte) {
 	s := &d.s
-	x, y := int(s.X), int(s.Y)
+	cols, rows := stCols, stRows
 	if s.MADCTL&stMV != 0 {
-		x, y = y, x
+		cols, rows = rows, cols
 	}
-	if x < stCols && y < stRows {
-		if s.MADCTL&stMX != 0 {
-			x = stCols - 1 - x
-		}
-		if s.MADCTL&stMY != 0 {
-			y = stRows - 1 - y
-		}
-		at := d.ram[3*(y*stCols+x):]
+	if int(s.X) < cols && int(s.Y) < rows {
+		at := d.ram[d.place(int(s.X), int(s.Y)):]
 		at[0], at[1], at[2] = r, g, b
 	}
 	if s.X != s.XTo {

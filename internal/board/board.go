@@ -23,6 +23,9 @@ import (
 type Board struct {
 	Name  string         // for messages
 	Flash int            // size of the flash in bytes, 0 when the description leaves it to the image
+	// Revision is that of the chip, as major*100 + minor; 0 is DefaultRevision. See
+	// ChipRevision.
+	Revision uint16
 	Pins  map[string]int // names of pins beside GPIO0 to GPIO21, in upper case
 	Parts []Part         // in the order in which they are attached
 	Wires [][]int        // pins that are joined
@@ -72,7 +75,7 @@ func Named(name string) (*Board, bool) {
 }
 
 // Keys are the keys of the table [board].
-func Keys() []string { return []string{"use", "name", "chip", "flash", "pins", "part", "wires"} }
+func Keys() []string { return []string{"use", "name", "chip", "revision", "flash", "pins", "part", "wires"} }
 
 // UnknownError is a name that no board that is built in has.
 type UnknownError struct{ Name string }
@@ -108,6 +111,13 @@ func ParseWith(n *tomldoc.Node, use string) (*Board, error) {
 	b.Name = cmp.Or(r.String(n, "name"), b.Name, "board")
 	if c := r.String(n, "chip"); c != "" && c != "esp32c3" {
 		r.Fail(n.Get("chip").Errorf("chip %q: only the esp32c3 is emulated", c))
+	}
+	if text := r.String(n, "revision"); text != "" {
+		rev, err := ParseRevision(text)
+		if err != nil {
+			r.Fail(n.Get("revision").Errorf("%v", err))
+		}
+		b.Revision = rev
 	}
 	if text := r.String(n, "flash"); text != "" {
 		size, ok := megabytes(text)

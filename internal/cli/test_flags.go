@@ -58,7 +58,7 @@ func (o *testOptions) addFlags(f *pflag.FlagSet) {
 	command.DurationVar(f, &o.runner.Limit, "timeout", "give each test `TIME` of guest time, instead of its own limit")
 	command.DurationVar(f, &o.slow, "slow", "note tests that take longer than `TIME` of guest time (default 5s)")
 	o.addLibtest(f)
-	for _, name := range []string{"strict", "usb", "net", "serve", "host", "fault", "seed", "scenario"} {
+	for _, name := range []string{"strict", "usb", "net", "serve", "host", "fault", "seed", "chip-revision", "scenario"} {
 		f.AddFlag(o.emulation.flags().Lookup(name))
 	}
 	f.StringVar(&o.port.Port, "port", "", "run programs that are one test on the board at `PORT`, one after the other")

@@ -45,7 +45,7 @@ func Make(ctx context.Context, st *store.Store, p *project.Project, pins *lock.F
 		in.TableFile = c.PartitionTable.V
 	}
 	chips := chipfiles.OfLock(pins, filepath.Join(p.Workspace, lock.FileName))
-	rom, err := chips.ROM(ctx, st, chipfiles.EmulatedRevision)
+	rom, err := chips.ROM(ctx, st, p.Espalier.Board.ChipRevision())
 	if err != nil {
 		return Firmware{}, err
 	}

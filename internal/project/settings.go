@@ -75,7 +75,7 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Net.Serve = x.str(spec{name: "net.serve", flag: "serve", given: one(f.Serve)})
 	c.Faults.Schedule = x.list(spec{name: "faults.schedule", flag: "fault", given: f.Faults})
 	c.Faults.Seed = x.integer(spec{name: "faults.seed", env: "ESPALIER_SEED", flag: "seed", given: one(f.Seed), def: "1"}, 0, 1<<62)
-	c.Board = x.board(one(f.Board))
+	c.Board = x.board(one(f.Board), one(f.ChipRevision))
 	c.Supply.RustDist = x.list(spec{name: "supply.rust-dist", env: "ESPALIER_RUST_DIST"})
 	c.Supply.RustKeys = x.list(spec{name: "supply.rust-keys", env: "ESPALIER_RUST_KEYS"})
 	c.Toolchain.Accept = x.oneOf(spec{name: "toolchain.accept", env: "ESPALIER_ACCEPT"}, "stable")

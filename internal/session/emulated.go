@@ -89,6 +89,7 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 		if chip.Flash, err = flashOf(cfg.Board, cfg.Flash); err != nil {
 			return err
 		}
+		chip.Revision = cfg.Board.ChipRevision()
 		b.parts = cfg.Board.Open(b.showPart)
 	}
 	if err := b.around.open(cfg.Environment, chip); err != nil {

@@ -41,6 +41,8 @@ type (
 	StrictError = chip.StrictError
 	// AbsentError is the error of StopAbsent.
 	AbsentError = chip.AbsentError
+	// TrapLoopError is the error of StopTrapLoop.
+	TrapLoopError = chip.TrapLoopError
 	// Radio is the medium that a chip's antenna reaches.
 	Radio = chip.Radio
 	// RadioTX is a frame that the chip sends.
@@ -110,6 +112,7 @@ const (
 	StopIdle         = chip.StopIdle
 	StopStrict       = chip.StopStrict
 	StopAbsent       = chip.StopAbsent
+	StopTrapLoop     = chip.StopTrapLoop
 	StopBreakpoint   = chip.StopBreakpoint
 	StopEbreak       = chip.StopEbreak
 )

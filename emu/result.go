@@ -30,6 +30,6 @@ type Result struct {
 	// model, by address; Board.Unmodelled has those since power-on.
 	Unmodelled []Access
 
-	// Err is set for StopContext, StopStrict and StopAbsent.
+	// Err is set for StopContext, StopStrict, StopAbsent and StopTrapLoop.
 	Err error
 }

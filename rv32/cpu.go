@@ -128,6 +128,7 @@ type CPU struct {
 	slab     slab
 	spin     spinState
 	noSpin   bool
+	traps    trapState
 
 	breaks   map[uint32]bool
 	passed   uint64 // cycle and address of a reported breakpoint that may be passed
@@ -144,6 +145,11 @@ type CPU struct {
 	OnEbreak func() BreakAction
 	// OnTrap is called after each trap and interrupt entry.
 	OnTrap func(Trap)
+	// OnTrapLoop is called when an exception repeats without an end: only an event
+	// at or after the cycle that was passed to Run can end it. The rounds up to there
+	// are skipped afterwards, unless it calls Yield. It is called again for each call
+	// of Run.
+	OnTrapLoop func(TrapLoop)
 	// Hooks, when not nil, observe execution.
 	Hooks *Hooks
 }
@@ -332,6 +338,11 @@ func (c *CPU) boundary() Exit {
 		if c.spin.armed {
 			c.spin.armed = false
 			c.fastForward()
+		}
+		if c.traps.armed {
+			c.traps.armed = false
+			c.skipTrapLoop()
+			continue // the round may have ended in anything
 		}
 		if c.cycles >= c.until {
 			return ExitBudget

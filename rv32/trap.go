@@ -21,6 +21,7 @@ func (c *CPU) exception(cause, value uint32) {
 	if cause == CauseFetch && c.fetchBus != nil {
 		c.fetchBus.FetchFault(value)
 	}
+	c.repeated(cause, value)
 	c.enter(cause, value, c.csr.Mtvec&^3)
 	c.cycles++
 	c.trapped = true
@@ -29,6 +30,7 @@ func (c *CPU) exception(cause, value uint32) {
 // interrupt enters the handler of the presented line, in no time.
 func (c *CPU) interrupt() {
 	line := uint32(c.irq)
+	c.traps.interrupts++
 	c.enter(CauseInterrupt|line, 0, c.csr.Mtvec&^3+4*line)
 }
 
@@ -59,6 +61,7 @@ func (c *CPU) enter(cause, value, vector uint32) {
 }
 
 func (c *CPU) mret() {
+	c.traps.returned = true
 	s := c.csr.Mstatus
 	c.setMode(Mode(s >> 11 & 3))
 	if t := c.csr.Tcontrol; t != 0 {

@@ -265,6 +265,11 @@ func (c *soc) Drain() {
 	}
 }
 
+// Guarded implements chip.Watchdog.
+func (c *soc) Guarded() bool {
+	return c.timgs[0].wdt.timer.Armed() || c.timgs[1].wdt.timer.Armed() || c.rtc.wdt.timer.Armed() || c.rtc.swd.Armed()
+}
+
 // MilliVolts implements chip.Chip.
 func (c *soc) MilliVolts(n int) int { return c.gpio.milliVolts(n) }
 

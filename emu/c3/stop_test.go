@@ -34,8 +34,8 @@ func TestRunReturns(t *testing.T) {
 				for range 8 {
 					a.word(0)
 				}
-			}, nil, emu.StopContext},
-			{"no trap handler", func(a *asm) { a.li(t0, 0x1000); a.csrw(0x305, t0); a.word(0) }, nil, emu.StopContext},
+			}, nil, emu.StopTrapLoop},
+			{"no trap handler", func(a *asm) { a.li(t0, 0x1000); a.csrw(0x305, t0); a.word(0) }, nil, emu.StopTrapLoop},
 			{"endless loop", func(a *asm) { a.j(a.pc()) }, nil, emu.StopContext},
 		} {
 			t.Run(tc.name, func(t *testing.T) {

@@ -48,3 +48,31 @@ func BenchmarkPolling(b *testing.B) { benchmarkPolling(b, func(*asm) {}) }
 func BenchmarkPollingCounted(b *testing.B) {
 	benchmarkPolling(b, func(a *asm) { a.addi(a0, a0, 1) })
 }
+
+// BenchmarkTrapLoop is a handler that returns to the instruction that faults and
+// counts in a register: every round is executed.
+func BenchmarkTrapLoop(b *testing.B) {
+	board := guest(b, emu.Config{}, func(a *asm) {
+		quietWatchdogs(a)
+		a.poke(0x600c0000+sysCPUPerConf, 1<<3|1<<2|1)
+		a.poke(0x600c0000+sysSysclkConf, 1<<10)
+		for a.pc()&0xff != 0xf0 {
+			a.word(0x13)
+		}
+		a.li(t0, a.pc()+0x10) // two instructions
+		a.csrw(0x305, t0)
+		a.word(0)
+		for a.pc()&0xff != 0 {
+			a.word(0x13)
+		}
+		a.addi(a0, a0, 1)
+		a.mret()
+	})
+	start := board.Now()
+	for b.Loop() {
+		if res := board.Run(b.Context(), emu.Limit(25*time.Millisecond)); res.Reason != emu.StopLimit {
+			b.Fatalf("stopped with %v, %v", res.Reason, res.Err)
+		}
+	}
+	b.ReportMetric((board.Now()-start).Seconds()/b.Elapsed().Seconds(), "guest/wall")
+}

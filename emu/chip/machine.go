@@ -29,6 +29,7 @@ type Machine struct {
 	reset  bool   // a device requested a reset
 	halted bool   // the chip sleeps: time passes without instructions
 	inRun  bool
+	trap   trapWatch
 }
 
 // stopCause is why the run ends.
@@ -74,6 +75,7 @@ func NewMachine(cfg Config, bus rv32.Bus, c Chip) *Machine {
 	for _, in := range cfg.Replay {
 		m.inputs.add(in)
 	}
+	m.CPU.OnTrapLoop = m.trapLoop
 	m.timers.changed = func() {
 		if m.inRun {
 			m.CPU.Limit(m.clock.cycle(m.timers.next()))

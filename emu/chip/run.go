@@ -21,7 +21,7 @@ func (m *Machine) Run(ctx context.Context, stops Stops) Result {
 		f()
 	}
 	m.loop(ctx, &stops, start, begun)
-	if d, ok := m.chip.(Drainer); ok && (m.reason.reason == StopStrict || m.reason.reason == StopAbsent) {
+	if d, ok := m.chip.(Drainer); ok && (m.reason.reason == StopStrict || m.reason.reason == StopAbsent || m.reason.reason == StopTrapLoop) {
 		d.Drain()
 	}
 	m.stops = nil

@@ -36,6 +36,9 @@ const (
 	// StopAbsent: the guest started a device that the board does not have; the
 	// error is an *AbsentError.
 	StopAbsent
+	// StopTrapLoop: an exception repeats without an end, and nothing will end that;
+	// the error is a *TrapLoopError.
+	StopTrapLoop
 	// StopEbreak: the CPU is at an ebreak that CPU.StopOnEbreak or CPU.OnEbreak
 	// has made a stop; it is not executed yet.
 	StopEbreak
@@ -64,6 +67,8 @@ func (r StopReason) String() string {
 		return "strict"
 	case StopAbsent:
 		return "absent"
+	case StopTrapLoop:
+		return "trap loop"
 	case StopEbreak:
 		return "ebreak"
 	case StopBreakpoint:
@@ -75,7 +80,7 @@ func (r StopReason) String() string {
 // Result describes one call of Machine.Run.
 type Result struct {
 	Reason StopReason
-	Err    error // of StopContext, StopStrict and StopAbsent
+	Err    error // of StopContext, StopStrict, StopAbsent and StopTrapLoop
 
 	Start, Now   Time // guest time at the beginning and at the end of the call
 	Instructions uint64

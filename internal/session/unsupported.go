@@ -8,6 +8,7 @@ import (
 	"espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/rv32"
 )
 
 // refused returns the access that ended a run because the emulated chip does not
@@ -28,15 +29,13 @@ func refused(err error) *emu.Access {
 // chip does not have, and names the function that does. Other errors are
 // returned as they are.
 func unsupported(err error, symbols func() *firmware.Symbols) error {
-	where := func(a emu.Access) string {
-		if f := symbols().Frames(a.PC); len(f) > 0 && f[0].Function != "" {
-			return console.Address(a.PC) + " (" + console.Frame(f[0]) + ")"
-		}
-		return console.Address(a.PC)
-	}
+	where := func(a emu.Access) string { return place(a.PC, symbols()) }
 	var absent *emu.AbsentError
 	var strict *emu.StrictError
+	var loop *emu.TrapLoopError
 	switch {
+	case errors.As(err, &loop):
+		return trapLoop(loop.Loop, symbols())
 	case errors.As(err, &absent):
 		return fault.New(fault.Usage,
 			fmt.Sprintf("the emulated board has no %s, which the firmware uses: write to %s at %s",
@@ -56,4 +55,29 @@ func unsupported(err error, symbols func() *firmware.Symbols) error {
 			"without --strict the run continues: the register stores what is written; -v lists all such registers at the end")
 	}
 	return err
+}
+
+// place is an address with its function and line.
+func place(pc uint32, symbols *firmware.Symbols) string {
+	if f := symbols.Frames(pc); len(f) > 0 && f[0].Function != "" {
+		return console.Address(pc) + " (" + console.Frame(f[0]) + ")"
+	}
+	return console.Address(pc)
+}
+
+// trapLoop explains a run that ended in an exception without an end.
+func trapLoop(l rv32.TrapLoop, symbols *firmware.Symbols) error {
+	what := rv32.CauseName(l.Cause)
+	switch l.Cause {
+	case rv32.CauseLoad, rv32.CauseStore, rv32.CauseFetch:
+		what += " of " + console.Address(l.Value)
+	}
+	if l.Nested {
+		what = rv32.CauseName(l.Cause) + "s at one address after the other"
+	}
+	how := "its handler at " + place(l.Handler, symbols) + " comes back to it"
+	if l.PC == l.Handler || l.Nested {
+		how = "it is in the trap handler itself"
+	}
+	return fault.New(fault.Program, fmt.Sprintf("endless trap: %s at %s; %s", what, place(l.PC, symbols), how))
 }

@@ -20,9 +20,25 @@ type TrapLoopError struct {
 }
 
 func (e *TrapLoopError) Error() string {
-	return fmt.Sprintf("the CPU takes the same exception without an end: %s at pc 0x%08x, mtval 0x%08x, handler 0x%08x",
-		rv32.CauseName(e.Loop.Cause), e.Loop.PC, e.Loop.Value, e.Loop.Handler)
+	return fmt.Sprintf("the CPU takes the same exception without an end: %s at pc 0x%08x, handler 0x%08x",
+		e.Exception(), e.Loop.PC, e.Loop.Handler)
 }
+
+// Exception returns the exception with the address that it is about, such as "load
+// access fault of 0x00000004".
+func (e *TrapLoopError) Exception() string {
+	name := rv32.CauseName(e.Loop.Cause)
+	switch {
+	case e.Loop.Nested:
+		return name + "s at one address after the other"
+	case e.Loop.Cause == rv32.CauseLoad || e.Loop.Cause == rv32.CauseStore || e.Loop.Cause == rv32.CauseFetch:
+		return fmt.Sprintf("%s of 0x%08x", name, e.Loop.Value)
+	}
+	return name
+}
+
+// InHandler reports whether the handler itself faults.
+func (e *TrapLoopError) InHandler() bool { return e.Loop.Nested || e.Loop.PC == e.Loop.Handler }
 
 // trapPatience is how long a loop lasts in which interrupts are enabled, and none
 // comes although something is pending, until it counts as endless.

@@ -8,7 +8,6 @@ import (
 	"espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/rv32"
 )
 
 // refused returns the access that ended a run because the emulated chip does not
@@ -35,7 +34,7 @@ func unsupported(err error, symbols func() *firmware.Symbols) error {
 	var loop *emu.TrapLoopError
 	switch {
 	case errors.As(err, &loop):
-		return trapLoop(loop.Loop, symbols())
+		return trapLoop(loop, symbols())
 	case errors.As(err, &absent):
 		return fault.New(fault.Usage,
 			fmt.Sprintf("the emulated board has no %s, which the firmware uses: write to %s at %s",
@@ -66,18 +65,10 @@ func place(pc uint32, symbols *firmware.Symbols) string {
 }
 
 // trapLoop explains a run that ended in an exception without an end.
-func trapLoop(l rv32.TrapLoop, symbols *firmware.Symbols) error {
-	what := rv32.CauseName(l.Cause)
-	switch l.Cause {
-	case rv32.CauseLoad, rv32.CauseStore, rv32.CauseFetch:
-		what += " of " + console.Address(l.Value)
-	}
-	if l.Nested {
-		what = rv32.CauseName(l.Cause) + "s at one address after the other"
-	}
-	how := "its handler at " + place(l.Handler, symbols) + " comes back to it"
-	if l.PC == l.Handler || l.Nested {
+func trapLoop(e *emu.TrapLoopError, symbols *firmware.Symbols) error {
+	how := "its handler at " + place(e.Loop.Handler, symbols) + " comes back to it"
+	if e.InHandler() {
 		how = "it is in the trap handler itself"
 	}
-	return fault.New(fault.Program, fmt.Sprintf("endless trap: %s at %s; %s", what, place(l.PC, symbols), how))
+	return fault.New(fault.Program, "endless trap: "+e.Exception()+" at "+place(e.Loop.PC, symbols)+"; "+how)
 }

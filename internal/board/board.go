@@ -21,14 +21,14 @@ import (
 
 // Board is a description.
 type Board struct {
-	Name  string         // for messages
-	Flash int            // size of the flash in bytes, 0 when the description leaves it to the image
+	Name  string // for messages
+	Flash int    // size of the flash in bytes, 0 when the description leaves it to the image
 	// Revision is that of the chip, as major*100 + minor; 0 is DefaultRevision. See
 	// ChipRevision.
 	Revision uint16
-	Pins  map[string]int // names of pins beside GPIO0 to GPIO21, in upper case
-	Parts []Part         // in the order in which they are attached
-	Wires [][]int        // pins that are joined
+	Pins     map[string]int // names of pins beside GPIO0 to GPIO21, in upper case
+	Parts    []Part         // in the order in which they are attached
+	Wires    [][]int        // pins that are joined
 }
 
 // Part is one part of a board.
@@ -75,7 +75,9 @@ func Named(name string) (*Board, bool) {
 }
 
 // Keys are the keys of the table [board].
-func Keys() []string { return []string{"use", "name", "chip", "revision", "flash", "pins", "part", "wires"} }
+func Keys() []string {
+	return []string{"use", "name", "chip", "revision", "flash", "pins", "part", "wires"}
+}
 
 // UnknownError is a name that no board that is built in has.
 type UnknownError struct{ Name string }

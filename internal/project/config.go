@@ -21,7 +21,7 @@ type Flags struct {
 	Timeout, For                  *time.Duration
 	Log                           string
 	Net, Serve, Seed, Board       string
-	ChipRevision string // of the emulated chip
+	ChipRevision                  string // of the emulated chip
 	Hosts, Forward, Faults        []string
 	PartitionTable                string // relative to the directory that is opened, or absolute
 	FlashMode                     string

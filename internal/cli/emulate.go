@@ -58,7 +58,7 @@ and ESPALIER_BOOTLOADER, name files instead.` +
 			if err := o.share.check(cmd); err != nil {
 				return err
 			}
-			p, err := a.settings(project.Flags{Board: o.emulation.Board})
+			p, err := a.settings(project.Flags{Board: o.emulation.Board, ChipRevision: o.emulation.Revision})
 			if err != nil {
 				return err
 			}
@@ -66,7 +66,7 @@ and ESPALIER_BOOTLOADER, name files instead.` +
 			if err != nil {
 				return err
 			}
-			e, err := o.firmware(cmd.Context(), a, names)
+			e, err := o.firmware(cmd.Context(), a, p, names)
 			if err != nil {
 				return err
 			}
@@ -85,15 +85,15 @@ and ESPALIER_BOOTLOADER, name files instead.` +
 }
 
 // firmware is what boots: a file, or nothing in an erased flash.
-func (o emulateOptions) firmware(ctx context.Context, a *app, names []string) (e flashimage.Bootable, err error) {
+func (o emulateOptions) firmware(ctx context.Context, a *app, p *project.Project, names []string) (e flashimage.Bootable, err error) {
 	if len(names) == 0 {
 		in, err := a.imageInputs(ctx, o.chip)
 		if err != nil {
 			return e, err
 		}
-		return flashimage.Blank(ctx, in, a.chipFiles(o.chip.paths()))
+		return flashimage.Blank(ctx, in, a.chipFiles(o.chip.paths()), p.Espalier.Board.ChipRevision())
 	}
-	if e, err = a.loadFile(ctx, names[0], o.chip); err != nil || o.ELF == "" {
+	if e, err = a.loadFile(ctx, p, names[0], o.chip); err != nil || o.ELF == "" {
 		return e, err
 	}
 	e.ELF, err = a.readInput(ctx, o.ELF)

@@ -27,6 +27,7 @@ func (o *emulationOptions) flags() *pflag.FlagSet {
 	f.StringArrayVar(&o.Faults, "fault", nil, "inject a `FAULT` such as 'at 2s deauth'; repeated: all of them")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed the random number generators with `N`")
 	f.StringVar(&o.Board, "board", "", "parts of the board `NAME` in the place of [board] use, such as xiao-esp32c3")
+	f.StringVar(&o.Revision, "chip-revision", "", "revision of the emulated chip: v0.3, v0.4 (default) or v1.1")
 	f.StringVar(&o.Record, "record", "", "record the run in `FILE`, for --replay")
 	f.StringVar(&o.Replay, "replay", "", "replay the recording in `FILE`")
 	f.StringVar(&o.Capture, "pcap", "", "capture the frames of Wi-Fi and of the network in `FILE`, as pcapng")
@@ -45,7 +46,7 @@ func checkEmulated(a *app, given func(flag string) bool, o emulationOptions, s s
 }
 
 // loadFile makes a file of any kind ready to boot.
-func (a *app) loadFile(ctx context.Context, name string, o chipOptions) (flashimage.Bootable, error) {
+func (a *app) loadFile(ctx context.Context, p *project.Project, name string, o chipOptions) (flashimage.Bootable, error) {
 	b, err := a.readInput(ctx, name)
 	if err != nil {
 		return flashimage.Bootable{}, err
@@ -54,5 +55,5 @@ func (a *app) loadFile(ctx context.Context, name string, o chipOptions) (flashim
 	if err != nil {
 		return flashimage.Bootable{}, err
 	}
-	return flashimage.Load(ctx, name, b, in, a.chipFiles(o.paths()))
+	return flashimage.Load(ctx, name, b, in, a.chipFiles(o.paths()), p.Espalier.Board.ChipRevision())
 }

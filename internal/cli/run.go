@@ -75,7 +75,7 @@ and a symbolised backtrace. [run] in espalier.toml can say what to expect.` +
 
 // runFile runs an ELF or image on the emulated board.
 func runFile(cmd *cobra.Command, a *app, name string, o runOptions) error {
-	p, err := a.settings(project.Flags{Board: o.emulation.Board})
+	p, err := a.settings(project.Flags{Board: o.emulation.Board, ChipRevision: o.emulation.Revision})
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func runFile(cmd *cobra.Command, a *app, name string, o runOptions) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.loadFile(cmd.Context(), name, chipOptions{})
+	e, err := a.loadFile(cmd.Context(), p, name, chipOptions{})
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func runFile(cmd *cobra.Command, a *app, name string, o runOptions) error {
 func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 	ctx := cmd.Context()
 	o.work.forRun(!onPort)
-	o.work.Flags.Board = o.emulation.Board
+	o.work.Flags.Board, o.work.Flags.ChipRevision = o.emulation.Board, o.emulation.Revision
 	w, err := a.open(ctx, o.work)
 	if err != nil {
 		return err

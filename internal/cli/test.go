@@ -76,13 +76,13 @@ func runTest(cmd *cobra.Command, a *app, o testOptions, names []string) error {
 }
 
 func testFiles(cmd *cobra.Command, a *app, o testOptions, files []string) error {
-	p, err := a.settings(project.Flags{})
+	p, err := a.settings(project.Flags{ChipRevision: o.emulation.Revision})
 	if err != nil {
 		return err
 	}
 	var programs []*fwtest.Program
 	for _, name := range files {
-		e, err := a.loadFile(cmd.Context(), name, chipOptions{})
+		e, err := a.loadFile(cmd.Context(), p, name, chipOptions{})
 		if err != nil {
 			return err
 		}
@@ -100,6 +100,7 @@ func testFiles(cmd *cobra.Command, a *app, o testOptions, files []string) error 
 func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 	ctx := cmd.Context()
 	o.work.forRun(o.port.Port == "")
+	o.work.Flags.ChipRevision = o.emulation.Revision
 	w, err := a.open(ctx, o.work)
 	if err != nil {
 		return err
@@ -171,6 +172,9 @@ func (o *testOptions) run(cmd *cobra.Command, a *app, p *project.Project, progra
 		bed.Files = root.FS()
 	}
 	bed.Board.Strict, bed.Board.USBHost = o.emulation.Strict, o.emulation.USB
+	if p != nil {
+		bed.Board.Revision = p.Espalier.Board.ChipRevision()
+	}
 	o.runner.Bed = func() (testbed.Config, error) { return bed, nil }
 	o.runner.Seed, o.runner.Args = bed.Board.Seed, strings.Join(o.args, " ")
 	printer := &fwtest.Printer{W: a.ui.Writer(ui.Stdout), Format: o.format, NoCapture: o.noCapture, Slow: o.slow}

@@ -49,7 +49,8 @@ func (o Options) Inputs(read func(name string) ([]byte, error)) (image.Inputs, e
 }
 
 // OfFile makes the flash image of a file of kind image.ELF or image.Single, with
-// the bootloader that chips finds. name is the file in messages.
+// the bootloader that chips finds. name is the file in messages, revision that of
+// the emulated chip, whose mask ROM it boots with.
 func OfFile(ctx context.Context, name string, kind image.Kind, b []byte, in image.Inputs, chips chipfiles.Finder) (*image.Flash, error) {
 	if kind == image.ELF {
 		if err := image.CheckELF(b); err != nil {
@@ -83,7 +84,7 @@ func (f Firmware) Bootable(elf []byte) Bootable {
 
 // Load makes a file of any kind ready to boot: an ELF, an application image, or
 // the image of a whole flash. name is the file in messages.
-func Load(ctx context.Context, name string, b []byte, in image.Inputs, chips chipfiles.Finder) (e Bootable, err error) {
+func Load(ctx context.Context, name string, b []byte, in image.Inputs, chips chipfiles.Finder, revision uint16) (e Bootable, err error) {
 	kind := image.Identify(b)
 	switch kind {
 	case image.ELF:
@@ -103,7 +104,7 @@ func Load(ctx context.Context, name string, b []byte, in image.Inputs, chips chi
 		}
 		return e, fault.New(fault.Usage, fmt.Sprintf("%s: neither an ELF nor an image (%s)", name, kind), "espalier inspect "+name)
 	}
-	if e.ROM, err = chips.ROM(ctx, chipfiles.EmulatedRevision); err != nil || e.Flash != nil {
+	if e.ROM, err = chips.ROM(ctx, revision); err != nil || e.Flash != nil {
 		return e, err
 	}
 	flash, err := OfFile(ctx, name, kind, b, in, chips)
@@ -115,8 +116,8 @@ func Load(ctx context.Context, name string, b []byte, in image.Inputs, chips chi
 }
 
 // Blank is a board whose flash is erased.
-func Blank(ctx context.Context, in image.Inputs, chips chipfiles.Finder) (e Bootable, err error) {
+func Blank(ctx context.Context, in image.Inputs, chips chipfiles.Finder, revision uint16) (e Bootable, err error) {
 	e.Flash = bytes.Repeat([]byte{0xff}, int(in.Params.FlashSize()))
-	e.ROM, err = chips.ROM(ctx, chipfiles.EmulatedRevision)
+	e.ROM, err = chips.ROM(ctx, revision)
 	return e, err
 }

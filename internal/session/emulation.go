@@ -26,6 +26,7 @@ type Emulation struct {
 	Faults   []string
 	Seed     uint64
 	Board    string // name of a board, in the place of [board] use
+	Revision string // of the chip, in the place of [board] revision
 	Record   string // file
 	Replay   string // file
 	Capture  string // file

@@ -84,21 +84,27 @@ func (b *updateBench) run(want fault.Kind, args ...string) (stdout, stderr strin
 func (b *updateBench) plan(args ...string) updating.Plan {
 	b.t.Helper()
 	before := b.files()
-	out, _ := b.run(0, append([]string{"--json", "update", "--dry-run"}, args...)...)
+	var p updating.Plan
+	b.event("update", &p, append([]string{"update", "--dry-run"}, args...)...)
 	if after := b.files(); after != before {
 		b.t.Errorf("a dry run changed the project:\n%s", after)
 	}
+	return p
+}
+
+// event runs a verb with --json and decodes one of its events.
+func (b *updateBench) event(name string, to any, args ...string) {
+	b.t.Helper()
+	out, _ := b.run(0, append([]string{"--json"}, args...)...)
 	for _, line := range strings.Split(out, "\n") {
-		if strings.Contains(line, `"event":"update"`) {
-			var p updating.Plan
-			if err := json.Unmarshal([]byte(line), &p); err != nil {
+		if strings.Contains(line, `"event":"`+name+`"`) {
+			if err := json.Unmarshal([]byte(line), to); err != nil {
 				b.t.Fatal(err)
 			}
-			return p
+			return
 		}
 	}
 	b.t.Fatalf("no event:\n%s", out)
-	return updating.Plan{}
 }
 
 func (b *updateBench) files() string {
@@ -162,6 +168,35 @@ func TestUpdate(t *testing.T) {
 	// Everything: neither yanked versions nor those that need a newer compiler.
 	b.same("update", moves(b.plan()), []string{"esp-hal 1.0.0>1.0.1 newer within the requirements",
 		"below 1.0.0>1.0.4 newer within the requirements", "esp-rom-sys 0.1.3>0.1.4 newer within the requirements"})
+
+	// What is newer, and what is in its way.
+	var all updating.Outdated
+	b.event("outdated", &all, "outdated")
+	entries := []string{}
+	for _, e := range all.Entries {
+		entries = append(entries, fmt.Sprintf("%s %s [%s] %s fits %v %q brings %q", e.Name, e.Have, e.Within, e.Newest, e.Fits, e.Reasons, e.Brings))
+	}
+	b.same("outdated", entries, []string{
+		`esp-hal 1.0.0 [1.0.1] 1.2.0 fits false ["Cargo.toml:8 asks for ~1.0" "needs rustc 1.999; the pinned one is ` + b.rustc() + `" "esp-rtos 0.2.0 requires ~1.0"] brings []`,
+		`esp-println 0.16.0 [] 0.17.0 fits false ["Cargo.toml:10 asks for 0.16"] brings []`,
+		`esp-rtos 0.2.0 [] 0.3.0 fits false ["Cargo.toml:9 asks for 0.2"] brings ["esp-hal 1.1"]`,
+		`below 1.0.0 [1.0.4] 1.0.5 fits false ["needs rustc 1.999; the pinned one is ` + b.rustc() + `"] brings []`,
+		`esp-rom-sys 0.1.3 [0.1.4] 0.1.4 fits true [] brings []`,
+	})
+	if all.Current != 1 { // other
+		t.Errorf("%d crates are current", all.Current)
+	}
+	for _, r := range all.Risks {
+		if r.Kind == updating.KindCrate {
+			t.Errorf("at risk: %v", r)
+		}
+	}
+	b.reg.Publish(t, registry.Crate{Name: "esp-println", Version: "0.16.0", Yanked: true})
+	text, _ := b.run(0, "outdated")
+	if !strings.Contains(text, "may vanish: esp-println 0.16.0: yanked") {
+		t.Error(text)
+	}
+	b.reg.Publish(t, registry.Crate{Name: "esp-println", Version: "0.16.0"})
 
 	// A version that a requirement does not allow: the line, and nothing changes.
 	if _, errs := b.run(fault.Pins, "update", "esp-hal", "--to", "1.1.0"); !strings.Contains(errs, "Cargo.toml:8 asks for ~1.0, which 1.1.0 does not satisfy; it would have to be ~1.1\n") {

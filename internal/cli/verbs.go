@@ -35,6 +35,7 @@ func verbs() []verb {
 		{groupPin, newLock},
 		{groupPin, newFetch},
 		{groupPin, newUpdate},
+		{groupPin, newOutdated},
 		{groupMake, newBuild},
 		{groupMake, newCheck},
 		{groupMake, newClippy},

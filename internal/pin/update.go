@@ -86,3 +86,23 @@ func (s *Session) Compiler(ctx context.Context, p *project.Project, f *lock.File
 func (s *Session) Keep(ctx context.Context, p *project.Project, f *lock.File) error {
 	return s.keep(ctx, p, f)
 }
+
+// GitState is what a repository says today about a pinned commit.
+type GitState struct {
+	Head string   // the commit that the reference means today
+	Tips []string // branches and tags whose tip the pinned commit is
+}
+
+// GitState asks the repository of a pin.
+func (s *Session) GitState(ctx context.Context, g lock.Git) (GitState, error) {
+	fetcher, err := s.git()
+	if err != nil {
+		return GitState{}, err
+	}
+	var out GitState
+	if out.Tips, err = fetcher.Tips(ctx, g.URL, g.Commit); err != nil {
+		return out, err
+	}
+	out.Head, err = fetcher.Head(ctx, g.URL, g.Ref)
+	return out, err
+}

@@ -98,6 +98,23 @@ type Plan struct {
 // compiler does not allow what was asked for, with the line that would have to
 // change, or when cargo finds no versions that fit together.
 func New(ctx context.Context, env Env, p *project.Project, f *lock.File, req Request) (*Plan, error) {
+	pl, err := prepare(ctx, env, p, f, req)
+	if err != nil {
+		return nil, err
+	}
+	sel, err := pl.selected()
+	if err == nil {
+		err = pl.compute(ctx, sel)
+	}
+	if err != nil {
+		pl.Discard()
+		return nil, err
+	}
+	return pl, nil
+}
+
+// prepare makes an empty plan with a copy of the project.
+func prepare(ctx context.Context, env Env, p *project.Project, f *lock.File, req Request) (*Plan, error) {
 	if err := lock.Fault(lock.Check(p, f)); err != nil {
 		return nil, err
 	}
@@ -106,18 +123,9 @@ func New(ctx context.Context, env Env, p *project.Project, f *lock.File, req Req
 	}
 	pl := &Plan{Moves: []Move{}, Held: []Held{}, Edits: []Edit{}, Rules: []Broken{}, env: env, p: p, old: f, req: req}
 	pl.lock = pin.Request{Old: f}
-	sel, err := pl.selected()
-	if err != nil {
-		return nil, err
-	}
-	if pl.work, err = copyProject(ctx, env.Session.Store, p, env.Open); err != nil {
-		return nil, err
-	}
-	if err := pl.compute(ctx, sel); err != nil {
-		pl.Discard()
-		return nil, err
-	}
-	return pl, nil
+	var err error
+	pl.work, err = copyProject(ctx, env.Session.Store, p, env.Open)
+	return pl, err
 }
 
 // selection is what the names of a request mean.

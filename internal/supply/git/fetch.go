@@ -105,14 +105,7 @@ func (f *Fetcher) Head(ctx context.Context, repo, ref string) (string, error) {
 	if f.Offline {
 		return "", offline(Source{URL: repo, Ref: ref})
 	}
-	var refs []*plumbing.Reference
-	err := f.connect(ctx, repo, func(c connection) (err error) {
-		remote := gogit.NewRemote(nil, &config.RemoteConfig{Name: "origin", URLs: []string{c.address}})
-		refs, err = remote.ListContext(ctx, &gogit.ListOptions{
-			PeelingOption: gogit.AppendPeeled, Auth: c.auth, CABundle: c.ca, InsecureSkipTLS: c.insecure, ProxyOptions: c.proxy,
-		})
-		return err
-	})
+	refs, err := f.references(ctx, repo)
 	if err != nil {
 		return "", failed(repo, err)
 	}
@@ -157,6 +150,36 @@ func (f *Fetcher) Head(ctx context.Context, repo, ref string) (string, error) {
 	}
 	return "", fault.New(fault.Pins, fmt.Sprintf("git %s: there is no %s", repo, strings.Replace(ref, "=", " ", 1)),
 		"look for a renamed branch or tag; a rev never moves")
+}
+
+// references asks a repository for its branches, tags and HEAD.
+func (f *Fetcher) references(ctx context.Context, repo string) (refs []*plumbing.Reference, err error) {
+	err = f.connect(ctx, repo, func(c connection) (err error) {
+		remote := gogit.NewRemote(nil, &config.RemoteConfig{Name: "origin", URLs: []string{c.address}})
+		refs, err = remote.ListContext(ctx, &gogit.ListOptions{
+			PeelingOption: gogit.AppendPeeled, Auth: c.auth, CABundle: c.ca, InsecureSkipTLS: c.insecure, ProxyOptions: c.proxy,
+		})
+		return err
+	})
+	return refs, err
+}
+
+// Tips returns the branches and tags whose tip is a commit, "refs/heads/main".
+func (f *Fetcher) Tips(ctx context.Context, repo, commit string) ([]string, error) {
+	if f.Offline {
+		return nil, offline(Source{URL: repo})
+	}
+	refs, err := f.references(ctx, repo)
+	if err != nil {
+		return nil, failed(repo, err)
+	}
+	var out []string
+	for _, r := range refs {
+		if name := strings.TrimSuffix(r.Name().String(), "^{}"); r.Hash().String() == commit && strings.HasPrefix(name, "refs/") {
+			out = append(out, name)
+		}
+	}
+	return out, nil
 }
 
 // expand resolves an abbreviated commit id; only the whole history knows it.

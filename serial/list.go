@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 // vendor is a USB device that is known to sit on boards.
@@ -56,7 +58,7 @@ func (i Info) Likely() bool {
 // likely, Espressif's own before bridges, then the rest, by name.
 func List() ([]Info, error) {
 	list, err := listDevices()
-	slices.SortFunc(list, func(a, b Info) int {
+	order.Sort(list, func(a, b Info) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 	})
 	return list, err

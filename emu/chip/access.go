@@ -3,7 +3,8 @@ package chip
 import (
 	"cmp"
 	"fmt"
-	"slices"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 // Access describes the use of one register that the chip does not model. Such a
@@ -128,6 +129,6 @@ func (l *accesses) list(run bool) []Access {
 	for _, c := range from {
 		out = append(out, get(c))
 	}
-	slices.SortFunc(out, func(a, b Access) int { return cmp.Compare(a.Addr, b.Addr) })
+	order.Sort(out, func(a, b Access) int { return cmp.Compare(a.Addr, b.Addr) })
 	return out
 }

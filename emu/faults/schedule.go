@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/internal/order"
 )
 
 // Fault is one fault.
@@ -24,7 +25,7 @@ type Schedule []Fault
 // New returns a schedule of faults.
 func New(list ...Fault) Schedule {
 	s := Schedule(slices.Clone(list))
-	slices.SortStableFunc(s, func(a, b Fault) int {
+	order.Sort(s, func(a, b Fault) int {
 		switch {
 		case a.From < b.From:
 			return -1

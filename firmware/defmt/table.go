@@ -4,10 +4,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 // Symbol is one symbol of an ELF as NewTable wants it.
@@ -168,7 +169,7 @@ func NewTable(symbols []Symbol) (*Table, error) {
 		t.byIndex[i] = e
 	}
 	for _, fs := range t.flags {
-		slices.SortStableFunc(fs, func(a, b flag) int {
+		order.Sort(fs, func(a, b flag) int {
 			if a.order < b.order {
 				return -1
 			}

@@ -18,6 +18,7 @@ import (
 
 	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/size"
 )
@@ -218,7 +219,7 @@ func culprits(name string, r *size.Report, recorded Sizes, known bool) []Culprit
 	if slices.ContainsFunc(list, func(c Culprit) bool { return grew(c) > 0 }) {
 		list = slices.DeleteFunc(list, func(c Culprit) bool { return grew(c) <= 0 })
 	}
-	slices.SortFunc(list, func(a, b Culprit) int {
+	order.Sort(list, func(a, b Culprit) int {
 		return cmp.Or(cmp.Compare(grew(b), grew(a)), cmp.Compare(b.Size, a.Size), cmp.Compare(a.Name, b.Name))
 	})
 	return list[:min(len(list), mostCulprits)]

@@ -18,6 +18,7 @@ import (
 
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/layout"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -251,7 +252,7 @@ func (s *sources) used(res action.Result) used {
 	for _, f := range res.Observation.Files {
 		u.files = append(u.files, usedFile{f.Read, f.Path, s.state(f.Path, f.Read)})
 	}
-	slices.SortFunc(u.files, func(a, b usedFile) int { return cmp.Compare(a.path, b.path) })
+	order.Sort(u.files, func(a, b usedFile) int { return cmp.Compare(a.path, b.path) })
 	return u
 }
 

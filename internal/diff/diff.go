@@ -18,6 +18,7 @@ import (
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/inspect"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/size"
 	"espalier.dev/espalier/internal/ui"
 )
@@ -297,7 +298,7 @@ func compare(a, b *facts) []Row {
 		}
 		return max(*r.Delta, -*r.Delta)
 	}
-	slices.SortFunc(rows, func(x, y Row) int {
+	order.Sort(rows, func(x, y Row) int {
 		return cmp.Or(cmp.Compare(slices.Index(areas, x.Area), slices.Index(areas, y.Area)), cmp.Compare(grow(y), grow(x)), cmp.Compare(x.Name, y.Name))
 	})
 	return rows

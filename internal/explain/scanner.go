@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 func indexOf(b []byte, s string) int { return bytes.Index(b, []byte(s)) }
@@ -295,7 +297,7 @@ func (s *Scanner) Result() []Match {
 			out = append(out, Match{s.rules[i], Line{Number: st.line, Text: st.text}})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Match) int {
+	order.Sort(out, func(a, b Match) int {
 		return cmp.Or(cmp.Compare(b.Rule.Rank, a.Rule.Rank), cmp.Compare(len(b.Rule.Facts), len(a.Rule.Facts)), cmp.Compare(a.Line.Number, b.Line.Number))
 	})
 	return out
@@ -342,14 +344,14 @@ func (s *Scanner) weigh(b []byte) {
 		return
 	}
 	s.telling = append(s.telling, Line{Number: s.lines, Text: text, weight: w})
-	slices.SortStableFunc(s.telling, func(a, b Line) int { return cmp.Compare(b.weight, a.weight) })
+	order.Sort(s.telling, func(a, b Line) int { return cmp.Compare(b.weight, a.weight) })
 	s.telling = s.telling[:min(len(s.telling), mostTelling)]
 }
 
 // Telling returns the lines that say most about a failure, in the log's order.
 func (s *Scanner) Telling() []Line {
 	out := slices.Clone(s.telling)
-	slices.SortFunc(out, func(a, b Line) int { return cmp.Compare(a.Number, b.Number) })
+	order.Sort(out, func(a, b Line) int { return cmp.Compare(a.Number, b.Number) })
 	return out
 }
 

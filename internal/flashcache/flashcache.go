@@ -17,6 +17,7 @@ import (
 
 	"espalier.dev/espalier/esp/loader"
 	"espalier.dev/espalier/internal/atomicfile"
+	"espalier.dev/espalier/internal/order"
 )
 
 // Cache is a directory of files, one for each board. The zero value remembers
@@ -142,7 +143,7 @@ func (c Cache) remove() error {
 			files = append(files, file{e.Name(), i.ModTime()})
 		}
 	}
-	slices.SortFunc(files, func(x, y file) int { return y.used.Compare(x.used) })
+	order.Sort(files, func(x, y file) int { return y.used.Compare(x.used) })
 	for _, f := range files[min(maxBoards, len(files)):] {
 		err = errors.Join(err, os.Remove(filepath.Join(c.Dir, f.name)))
 	}

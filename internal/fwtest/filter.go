@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 // Filter selects tests, as the arguments of cargo test do.
@@ -57,7 +59,7 @@ func (f Filter) Select(programs []*Program) (jobs []Job, left int) {
 		for _, id := range f.First {
 			first[id] = true
 		}
-		slices.SortStableFunc(kept, func(a, b Job) int {
+		order.Sort(kept, func(a, b Job) int {
 			return rank(first[ID(a.Program, a.Test)]) - rank(first[ID(b.Program, b.Test)])
 		})
 	}

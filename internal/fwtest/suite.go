@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"espalier.dev/espalier/internal/atomicfile"
+	"espalier.dev/espalier/internal/order"
 )
 
 // Suite runs programs as cargo test runs test targets: those of one program
@@ -48,7 +48,7 @@ func (s *Suite) Run(ctx context.Context, programs []*Program) (Summary, error) {
 		return all, nil
 	}
 	all.Filtered = left
-	jobs, order := byProgram(jobs, programs)
+	jobs, blocks := byProgram(jobs, programs)
 	begin := s.Now()
 	open := -1
 	var part Summary
@@ -56,18 +56,18 @@ func (s *Suite) Run(ctx context.Context, programs []*Program) (Summary, error) {
 		if open >= 0 {
 			part.Wall = s.Now().Sub(begin)
 			s.Printer.End(part)
-			s.Ended(order[open].program, part)
+			s.Ended(blocks[open].program, part)
 		}
 	}
 	start := func() {
 		end()
 		open++
-		part, begin = Summary{Filtered: len(order[open].program.Tests) - order[open].tests}, s.Now()
-		s.Title(order[open].program)
-		s.Printer.Start(order[open].tests)
+		part, begin = Summary{Filtered: len(blocks[open].program.Tests) - blocks[open].tests}, s.Now()
+		s.Title(blocks[open].program)
+		s.Printer.Start(blocks[open].tests)
 	}
 	err := s.Runner.Run(ctx, jobs, func(r Result) {
-		for open < 0 || order[open].program != r.Program {
+		for open < 0 || blocks[open].program != r.Program {
 			start()
 		}
 		part.Add(r)
@@ -79,7 +79,7 @@ func (s *Suite) Run(ctx context.Context, programs []*Program) (Summary, error) {
 		return all, err
 	}
 	if all.Failed == 0 || !s.Runner.FailFast {
-		for open < len(order)-1 {
+		for open < len(blocks)-1 {
 			start() // programs without a selected test
 		}
 	}
@@ -97,22 +97,22 @@ type block struct {
 // byProgram sorts jobs by program, in the order of the first job of each. Programs
 // without one are the last.
 func byProgram(jobs []Job, programs []*Program) ([]Job, []block) {
-	var order []block
+	var blocks []block
 	at := map[*Program]int{}
 	for _, j := range jobs {
 		if _, ok := at[j.Program]; !ok {
-			at[j.Program] = len(order)
-			order = append(order, block{program: j.Program})
+			at[j.Program] = len(blocks)
+			blocks = append(blocks, block{program: j.Program})
 		}
-		order[at[j.Program]].tests++
+		blocks[at[j.Program]].tests++
 	}
-	slices.SortStableFunc(jobs, func(a, b Job) int { return at[a.Program] - at[b.Program] })
+	order.Sort(jobs, func(a, b Job) int { return at[a.Program] - at[b.Program] })
 	for _, p := range programs {
 		if _, ok := at[p]; !ok {
-			order = append(order, block{program: p})
+			blocks = append(blocks, block{program: p})
 		}
 	}
-	return jobs, order
+	return jobs, blocks
 }
 
 // keep writes the report and the failures.

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 // Rewrite returns the address that git would connect to: the longest
@@ -34,7 +36,7 @@ func (c *Config) Locations(address string) []string {
 			more = append(more, e)
 		}
 	}
-	slices.SortStableFunc(more, func(a, b entry) int { return len(b.value) - len(a.value) })
+	order.Sort(more, func(a, b entry) int { return len(b.value) - len(a.value) })
 	for _, e := range more {
 		if to := e.subsection + address[len(e.value):]; !slices.Contains(out, to) {
 			out = append(out, to)
@@ -128,7 +130,7 @@ func (c *Config) matching(section, address string) []entry {
 			out = append(out, ranked{e, rank})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b ranked) int { return slices.Compare(a.rank[:], b.rank[:]) })
+	order.Sort(out, func(a, b ranked) int { return slices.Compare(a.rank[:], b.rank[:]) })
 	entries := make([]entry, len(out))
 	for i, r := range out {
 		entries[i] = r.entry

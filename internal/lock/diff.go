@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -164,11 +165,11 @@ func changes(from, to []item) []Change {
 		same[id{key{i.area, i.host, i.name}, i.version, i.digest}]++
 	}
 	news := map[key][]item{}
-	var order []key
+	var changed []key
 	rank := map[string]int{"package": 0, "crate": 1, "std crate": 2, "git": 3, "blob": 4}
 	note := func(k key) {
-		if !slices.Contains(order, k) {
-			order = append(order, k)
+		if !slices.Contains(changed, k) {
+			changed = append(changed, k)
 		}
 	}
 	for _, i := range to {
@@ -189,14 +190,14 @@ func changes(from, to []item) []Change {
 			note(k)
 		}
 	}
-	slices.SortFunc(order, func(a, b key) int {
+	order.Sort(changed, func(a, b key) int {
 		return cmp.Or(cmp.Compare(rank[a.area], rank[b.area]), cmp.Compare(a.host, b.host), cmp.Compare(a.name, b.name))
 	})
 	var out []Change
-	for _, k := range order {
+	for _, k := range changed {
 		o, n := olds[k], news[k]
-		slices.SortStableFunc(o, newestFirst)
-		slices.SortStableFunc(n, newestFirst)
+		order.Sort(o, newestFirst)
+		order.Sort(n, newestFirst)
 		for i := range max(len(o), len(n)) {
 			c := Change{Area: k.area, Host: k.host, Name: k.name}
 			if i < len(o) {

@@ -11,6 +11,7 @@ import (
 
 	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -19,30 +20,30 @@ const header = "# What this project is built from. Commit this file; `espalier l
 
 // sort puts the file into its canonical order.
 func (f *File) sort() {
-	slices.SortStableFunc(f.Toolchains, func(a, b Toolchain) int { return cmp.Compare(a.Host, b.Host) })
+	order.Sort(f.Toolchains, func(a, b Toolchain) int { return cmp.Compare(a.Host, b.Host) })
 	slices.Sort(f.Project.Env)
 	for i := range f.Toolchains {
 		t := &f.Toolchains[i]
-		slices.SortStableFunc(t.Index, func(a, b Evidence) int {
+		order.Sort(t.Index, func(a, b Evidence) int {
 			return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Digest.Hash, b.Digest.Hash))
 		})
-		slices.SortStableFunc(t.Packages, func(a, b Package) int {
+		order.Sort(t.Packages, func(a, b Package) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Arch, b.Arch))
 		})
 	}
-	slices.SortStableFunc(f.Crates, func(a, b Crate) int {
+	order.Sort(f.Crates, func(a, b Crate) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Source, b.Source))
 	})
 	for i := range f.Crates {
 		slices.Sort(f.Crates[i].For)
 	}
-	slices.SortStableFunc(f.Git, func(a, b Git) int {
+	order.Sort(f.Git, func(a, b Git) int {
 		return cmp.Or(cmp.Compare(a.URL, b.URL), cmp.Compare(a.Ref, b.Ref), cmp.Compare(a.Commit, b.Commit))
 	})
 	for i := range f.Git {
 		slices.Sort(f.Git[i].Crates)
 	}
-	slices.SortStableFunc(f.Blobs, func(a, b Blob) int { return cmp.Compare(a.Name, b.Name) })
+	order.Sort(f.Blobs, func(a, b Blob) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // Encode writes the canonical form: sorted, one item per line group, no

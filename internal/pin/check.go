@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 
@@ -14,6 +13,7 @@ import (
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/store"
 )
@@ -109,8 +109,8 @@ func Check(ctx context.Context, st *store.Store, f *lock.File, host string, rep 
 	}
 	task.SetTotal(total)
 	err := work.Wait()
-	slices.SortFunc(out.Damaged, func(a, b Damage) int { return strings.Compare(a.What, b.What) })
-	slices.SortFunc(out.Missing, func(a, b Missed) int { return strings.Compare(a.What, b.What) })
+	order.Sort(out.Damaged, func(a, b Damage) int { return strings.Compare(a.What, b.What) })
+	order.Sort(out.Missing, func(a, b Missed) int { return strings.Compare(a.What, b.What) })
 	if err == nil {
 		err = out.fault()
 	}

@@ -9,6 +9,7 @@ import (
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/supply/git"
 )
@@ -17,7 +18,7 @@ import (
 func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.File) ([]lock.Git, error) {
 	used := map[cargo.GitSource][]git.Member{}
 	commits := map[cargo.GitSource]string{}
-	var order []cargo.GitSource
+	var sources []cargo.GitSource
 	for _, pkg := range p.CargoLock.Packages {
 		src, ok := pkg.Git()
 		if !ok {
@@ -35,13 +36,13 @@ func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.Fil
 		}
 		commits[name] = src.Commit
 		if used[src] == nil {
-			order = append(order, src)
+			sources = append(sources, src)
 		}
 		used[src] = append(used[src], git.Member{Name: pkg.Name, Version: pkg.Version})
 	}
 	var out []lock.Git
 	var failed []error // of every repository: all are reported at once
-	for _, src := range order {
+	for _, src := range sources {
 		pin, ok := oldGit(old, src, used[src])
 		var err error
 		if ok {
@@ -62,7 +63,7 @@ func (s *Session) lockGit(ctx context.Context, p *project.Project, old *lock.Fil
 	if err := all(failed...); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(out, func(a, b lock.Git) int {
+	order.Sort(out, func(a, b lock.Git) int {
 		return cmp.Or(cmp.Compare(a.URL, b.URL), cmp.Compare(a.Ref, b.Ref), cmp.Compare(a.Commit, b.Commit))
 	})
 	return out, nil

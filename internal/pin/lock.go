@@ -13,6 +13,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/supply/crates"
 	"espalier.dev/espalier/internal/supply/debian"
@@ -112,7 +113,7 @@ func (s *Session) Lock(ctx context.Context, p *project.Project, req Request) (Lo
 				f.Toolchains = append(f.Toolchains, other)
 			}
 		}
-		slices.SortFunc(f.Toolchains, func(a, b lock.Toolchain) int { return cmp.Compare(a.Host, b.Host) })
+		order.Sort(f.Toolchains, func(a, b lock.Toolchain) int { return cmp.Compare(a.Host, b.Host) })
 	}
 	made, err := s.lockCrates(ctx, p, f, tc, root, req, heads)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/config"
+	"espalier.dev/espalier/internal/order"
 )
 
 // Variables that own sources read with env!("NAME") and that nothing declares
@@ -40,7 +41,7 @@ func (o *opening) callerEnv(p *Project) error {
 		}
 		b.Env = append(b.Env, v)
 	}
-	slices.SortFunc(b.Env, func(x, y BuildVar) int { return strings.Compare(x.Name, y.Name) })
+	order.Sort(b.Env, func(x, y BuildVar) int { return strings.Compare(x.Name, y.Name) })
 	p.callerCredentials()
 	return nil
 }

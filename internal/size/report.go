@@ -3,9 +3,9 @@ package size
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/order"
 )
 
 // Report is the space of one firmware; sizes in bytes.
@@ -159,11 +159,11 @@ func (r *Report) Owner(name string) (Owner, bool) {
 func SameCrate(a, b string) bool { return normal(a) == normal(b) }
 
 func (r *Report) sort() {
-	slices.SortFunc(r.Owners, func(a, b Owner) int {
+	order.Sort(r.Owners, func(a, b Owner) int {
 		return cmp.Or(cmp.Compare(b.Flash, a.Flash), cmp.Compare(b.RAM, a.RAM), cmp.Compare(a.Name, b.Name))
 	})
 	for _, list := range [][]Symbol{r.Functions, r.Statics} {
-		slices.SortFunc(list, func(a, b Symbol) int {
+		order.Sort(list, func(a, b Symbol) int {
 			return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.Address, b.Address), cmp.Compare(a.Name, b.Name))
 		})
 	}

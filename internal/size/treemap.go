@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"html"
-	"slices"
 	"strings"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 // Page is a self-contained HTML page: a treemap of the flash and one of the
@@ -100,14 +101,14 @@ func (r *Report) groups(in func(Class) bool) []group {
 	}
 	var out []group
 	for _, g := range byName {
-		slices.SortFunc(g.items, func(a, b item) int {
+		order.Sort(g.items, func(a, b item) int {
 			return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.name, b.name))
 		})
 		if g.size > 0 {
 			out = append(out, *g)
 		}
 	}
-	slices.SortFunc(out, func(a, b group) int { return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.name, b.name)) })
+	order.Sort(out, func(a, b group) int { return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.name, b.name)) })
 	return out
 }
 

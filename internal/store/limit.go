@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/order"
 )
 
 // DefaultLimit is the size of a store unless the user sets another one.
@@ -201,7 +202,7 @@ func (g *collector) units(ctx context.Context) ([]unit, error) {
 		out = append(out, unit{used: g.used(info.ModTime()), name: e.Name(), blobs: []string{e.Name()}})
 		return ctx.Err()
 	})
-	slices.SortFunc(out, func(a, b unit) int {
+	order.Sort(out, func(a, b unit) int {
 		return cmp.Or(b.used.Compare(a.used), strings.Compare(a.name, b.name))
 	})
 	return out, err
@@ -236,7 +237,7 @@ func (g *collector) keepTrees() error {
 			return err
 		}
 	}
-	slices.SortFunc(g.report.Kept, func(a, b Kept) int {
+	order.Sort(g.report.Kept, func(a, b Kept) int {
 		return cmp.Or(strings.Compare(string(a.Why), string(b.Why)), strings.Compare(string(a.What), string(b.What)))
 	})
 	return nil

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 // PinKind is the kind of content that a pin names.
@@ -71,7 +72,7 @@ func (s *Store) Roots() ([]Root, error) {
 		out = append(out, r)
 		return nil
 	})
-	slices.SortFunc(out, func(a, b Root) int { return strings.Compare(a.Name, b.Name) })
+	order.Sort(out, func(a, b Root) int { return strings.Compare(a.Name, b.Name) })
 	return out, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/reapi"
 )
 
@@ -118,7 +119,7 @@ func entriesOf(d *reapi.Directory, at Entry) ([]Entry, error) {
 	for _, l := range d.Symlinks {
 		add(l.Name, nil, Entry{Type: TypeSymlink, Target: l.Target})
 	}
-	slices.SortFunc(out, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	order.Sort(out, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
 	return out, nil
 }
 

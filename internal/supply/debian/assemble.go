@@ -13,6 +13,7 @@ import (
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/fetch"
@@ -124,7 +125,7 @@ func memoKey(tc lock.Toolchain, formats map[string]Unpacker) []byte {
 func assemble(ctx context.Context, st *store.Store, client *fetch.Client, tc lock.Toolchain, what string, prefixes func(string) []string, formats map[string]Unpacker, rep progress.Reporter) (store.Digest, error) {
 	// Largest first, so that the largest package is not the last one to start.
 	packages := slices.Clone(tc.Packages)
-	slices.SortStableFunc(packages, func(a, b lock.Package) int {
+	order.Sort(packages, func(a, b lock.Package) int {
 		if a.Digest.Size != b.Digest.Size {
 			return int(min(max(b.Digest.Size-a.Digest.Size, -1), 1))
 		}

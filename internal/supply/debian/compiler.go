@@ -10,6 +10,7 @@ import (
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/order"
 )
 
 // Compiler is a rustc in the suites with its cargo and the sources of its
@@ -47,7 +48,7 @@ func (u *universe) families() []family {
 			versioned = append(versioned, family{"rustc-" + v, "cargo-" + v, "rust-" + v + "-src", "rustfmt-" + v, "rust-" + v + "-clippy", "rust-" + v + "-analyzer"})
 		}
 	}
-	slices.SortFunc(versioned, func(a, b family) int { return strings.Compare(a.rustc, b.rustc) })
+	order.Sort(versioned, func(a, b family) int { return strings.Compare(a.rustc, b.rustc) })
 	return append(list, versioned...)
 }
 
@@ -72,7 +73,7 @@ func (u *universe) offers() []Compiler {
 			})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Compiler) int {
+	order.Sort(all, func(a, b Compiler) int {
 		if c := compareRust(b.Version, a.Version); c != 0 {
 			return c
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -143,7 +144,7 @@ func (u *universe) seal() {
 		slices.SortStableFunc(list, comparePkgs)
 	}
 	for _, list := range u.virtual {
-		slices.SortStableFunc(list, func(a, b provided) int {
+		order.Sort(list, func(a, b provided) int {
 			if c := priorityRank(a.by.Priority) - priorityRank(b.by.Priority); c != 0 {
 				return c
 			}

@@ -15,6 +15,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/pelletier/go-toml/v2"
+
+	"espalier.dev/espalier/internal/order"
 )
 
 // LinkDir is the directory of links to members inside the tree of a commit. It is
@@ -135,7 +137,7 @@ func parseManifest(text []byte) manifest {
 // link writes the manifests, the checksum files of the members and the directory
 // of links.
 func (w *writer) link(ctx context.Context, src Source, members []Member) error {
-	slices.SortFunc(w.manifests, func(a, b manifest) int { return strings.Compare(a.dir, b.dir) })
+	order.Sort(w.manifests, func(a, b manifest) int { return strings.Compare(a.dir, b.dir) })
 	chosen := map[string]bool{}
 	for _, m := range members {
 		mf, err := w.find(m)
@@ -252,7 +254,7 @@ func (w *writer) find(m Member) (manifest, error) {
 	if len(found) == 0 {
 		return manifest{}, fmt.Errorf("no package %s %s in the commit", m.Name, m.Version)
 	}
-	slices.SortStableFunc(found, func(a, b manifest) int {
+	order.Sort(found, func(a, b manifest) int {
 		return strings.Count(a.dir, "/") - strings.Count(b.dir, "/")
 	})
 	return found[0], nil

@@ -8,6 +8,7 @@ import (
 
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/order"
 )
 
 // Request is the toolchain that a project asks for.
@@ -86,7 +87,7 @@ func (m *Manifest) choose(r Request) ([]lock.Package, error) {
 			Digest: digest, Path: path, Format: Format,
 		})
 	}
-	slices.SortFunc(out, func(a, b lock.Package) int {
+	order.Sort(out, func(a, b lock.Package) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch))
 	})
 	return out, nil

@@ -1,42 +1,40 @@
 package firmware
 
 import (
+	"strconv"
 	"strings"
-
-	"github.com/ianlancetaylor/demangle"
+	"unicode"
+	"unicode/utf8"
 )
 
-// Demangle returns the name that a person wrote: Rust names of both manglings
-// (the compiler uses the old one for user crates while its own core and std
-// already use the new one), then C++. A name that is not mangled, or not
-// correctly, is returned as it is.
+// maxDemangled bounds the length of a demangled name, in bytes: names with back references
+// can be exponentially longer than what they are made from.
+const maxDemangled = 1 << 14
+
+// Demangle returns the Rust name of a linker symbol, of both manglings (the compiler
+// uses the old one for user crates while its own core and std already use the new
+// one). A name that is not mangled, or not correctly, is returned as it is, and so is
+// a C++ name: Espressif's libraries are C.
 //
-// The hash of an old Rust name is left out. Suffixes that the compiler
-// appends are kept (".cold"), except ".llvm.<number>", which says nothing.
+// The hash of an old Rust name is left out, and so are the hashes of crates and the
+// types of constants in a new one. Suffixes that the compiler appends are kept
+// (".cold"), except ".llvm.<number>", which says nothing.
+//
+//	Demangle("_RNvCs1234_7mycrate3foo") // mycrate::foo
 func Demangle(linker string) string {
-	// The library's C++ half accepts a Rust name with a wrong length and
-	// returns a plausible, wrong name. So what looks like Rust is never
-	// given to it.
 	if len(linker) < 3 || len(linker) > 1<<12 || linker[0] != '_' {
 		return linker
 	}
 	name, suffix := splitSuffix(linker)
 	var out string
-	var err error
+	var ok bool
 	switch {
 	case strings.HasPrefix(name, "_R"):
-		out, err = demangle.ToString(name, demangle.MaxLength(14))
-	case looksLegacyRust(name):
-		if !isLegacyRust(name) {
-			return linker
-		}
-		out, err = demangle.ToString(name, demangle.MaxLength(14))
-	case strings.HasPrefix(name, "_Z"):
-		out, err = demangle.ToString(name, demangle.NoClones, demangle.MaxLength(14))
-	default:
-		return linker
+		out, ok = demangleV0(name[len("_R"):])
+	case isLegacyRust(name):
+		out, ok = demangleLegacy(name)
 	}
-	if err != nil || out == "" {
+	if !ok || out == "" {
 		return linker
 	}
 	return out + suffix
@@ -65,28 +63,91 @@ func splitSuffix(s string) (name, suffix string) {
 	return name, suffix
 }
 
-// looksLegacyRust reports whether s ends like an old Rust name.
-func looksLegacyRust(s string) bool {
-	return strings.HasPrefix(s, "_ZN") && len(s) > 23 && s[len(s)-1] == 'E' &&
-		s[len(s)-20:len(s)-17] == "17h" && isHex(s[len(s)-17:len(s)-1], 16)
-}
-
-// isLegacyRust reports whether the lengths in s add up: _ZN, then elements of
-// a decimal length and as many bytes, then E.
+// isLegacyRust reports whether s is an old Rust name: _ZN, elements of a decimal
+// length and as many bytes, the last of which is a hash, then E.
 func isLegacyRust(s string) bool {
-	s = s[3 : len(s)-1]
-	for len(s) > 0 {
-		n, i := 0, 0
-		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
-			if n = n*10 + int(s[i]-'0'); n > len(s) {
-				return false
-			}
-			i++
-		}
-		if i == 0 || n == 0 || i+n > len(s) {
+	if !strings.HasPrefix(s, "_ZN") || len(s) <= 23 || s[len(s)-1] != 'E' ||
+		s[len(s)-20:len(s)-17] != "17h" || !isHex(s[len(s)-17:len(s)-1], 16) {
+		return false
+	}
+	for s = s[3 : len(s)-1]; len(s) > 0; {
+		_, rest, ok := legacyElement(s)
+		if !ok {
 			return false
 		}
-		s = s[i+n:]
+		s = rest
 	}
 	return true
 }
+
+// legacyElement takes the first element of the rest of an old Rust name.
+func legacyElement(s string) (element, rest string, ok bool) {
+	n, i := 0, 0
+	for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+		if n = n*10 + int(s[i]-'0'); n > len(s) {
+			return "", "", false
+		}
+		i++
+	}
+	if i == 0 || n == 0 || i+n > len(s) {
+		return "", "", false
+	}
+	return s[i : i+n], s[i+n:], true
+}
+
+// demangleLegacy returns the name for an old Rust name, for which isLegacyRust holds.
+func demangleLegacy(s string) (string, bool) {
+	var b strings.Builder
+	for s = s[3 : len(s)-1]; len(s) > 0; {
+		element, rest, _ := legacyElement(s)
+		if rest == "" {
+			break // the hash
+		}
+		if b.Len() > 0 {
+			b.WriteString("::")
+		}
+		unescapeLegacy(&b, element)
+		s = rest
+	}
+	return b.String(), b.Len() <= maxDemangled
+}
+
+// legacyEscapes are the characters that an old Rust name has between dollars; others
+// are written as u and their hexadecimal number.
+var legacyEscapes = map[string]string{
+	"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ",",
+}
+
+// unescapeLegacy writes an element of an old Rust name. What is not an escape is
+// written as it is.
+func unescapeLegacy(b *strings.Builder, s string) {
+	if strings.HasPrefix(s, "_$") {
+		s = s[1:] // so that the element does not begin with a dollar
+	}
+	for s != "" {
+		switch {
+		case strings.HasPrefix(s, ".."):
+			b.WriteString("::")
+			s = s[2:]
+			continue
+		case s[0] == '$':
+			if name, rest, ok := strings.Cut(s[1:], "$"); ok {
+				if c, known := legacyEscapes[name]; known {
+					b.WriteString(c)
+					s = rest
+					continue
+				}
+				if r, err := strconv.ParseUint(strings.TrimPrefix(name, "u"), 16, 21); err == nil && name[0] == 'u' && printable(rune(r)) {
+					b.WriteRune(rune(r))
+					s = rest
+					continue
+				}
+			}
+		}
+		b.WriteByte(s[0])
+		s = s[1:]
+	}
+}
+
+// printable reports whether r is a valid character that is not a control character.
+func printable(r rune) bool { return utf8.ValidRune(r) && !unicode.IsControl(r) }

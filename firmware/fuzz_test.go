@@ -167,14 +167,3 @@ func FuzzSections(f *testing.F) {
 		}
 	})
 }
-
-func FuzzDemangle(f *testing.F) {
-	for _, s := range []string{"_ZN4core3fmt5write17h0123456789abcdefE", "_RNvCs1234_7mycrate3foo", "_ZN3Foo3barEi", "_RNCNvCs1234_7mycrate4main0.llvm.12"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if Demangle(s) == "" && s != "" {
-			t.Errorf("%q lost its name", s)
-		}
-	})
-}

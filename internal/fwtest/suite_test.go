@@ -141,6 +141,37 @@ running 3 tests
 	}
 }
 
+// The elements of a report, as encoding/xml reads and writes them.
+type (
+	junit struct {
+		XMLName  xml.Name     `xml:"testsuites"`
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Skipped  int          `xml:"skipped,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Time     string      `xml:"time,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Name    string        `xml:"name,attr"`
+		Class   string        `xml:"classname,attr"`
+		Time    string        `xml:"time,attr"`
+		Failure *junitFailure `xml:"failure,omitempty"`
+		Skipped *struct{}     `xml:"skipped,omitempty"`
+		Output  string        `xml:"system-out,omitempty"`
+	}
+	junitFailure struct {
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
 func TestJUnit(t *testing.T) {
 	s, _ := results()
 	s.Results[1].Output = []string{"\x00\x1b[31m]]>"}
@@ -152,9 +183,28 @@ func TestJUnit(t *testing.T) {
 	if doc.Tests != 3 || doc.Failures != 1 || doc.Skipped != 1 || len(doc.Suites) != 1 || doc.Suites[0].Time != "6.001000" {
 		t.Errorf("%+v", doc)
 	}
+	if again, err := xml.MarshalIndent(doc, "", "  "); err != nil || xml.Header+string(again)+"\n" != string(b) {
+		t.Errorf("%v\n%s\nencoding/xml writes\n%s", err, b, again)
+	}
 	if c := doc.Suites[0].Cases[1]; c.Name != `bad"<&` || c.Failure == nil || c.Output != "\ufffd\ufffd[31m]]>" {
 		t.Errorf("%+v", c)
 	}
+}
+
+// Every text comes back as it was, but for what XML cannot contain.
+func FuzzJUnit(f *testing.F) {
+	f.Add("a\tb\r\nc", "<&>\"']]>", "\xff\x00")
+	f.Fuzz(func(t *testing.T, name, message, line string) {
+		b := JUnit([]Result{{Program: &Program{Name: name}, Test: Test{Name: name}, Outcome: Failed, Message: message, Output: []string{line, line}}})
+		var doc junit
+		if err := xml.Unmarshal(b, &doc); err != nil {
+			t.Fatalf("%v\n%s", err, b)
+		}
+		c := doc.Suites[0].Cases[0]
+		if c.Name != plainXML(name) || c.Failure.Message != plainXML(message) || c.Output != plainXML(line+"\n"+line) {
+			t.Errorf("%q %q %q: %+v", name, message, line, c)
+		}
+	})
 }
 
 func TestGitHub(t *testing.T) {

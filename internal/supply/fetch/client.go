@@ -12,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/net/http/httpproxy"
 )
 
 // Config describes a Client. The zero value is useful.
@@ -107,11 +105,11 @@ func EnvironProxy(get func(string) string) func(*url.URL) (*url.URL, error) {
 		}
 		return v
 	}
-	return (&httpproxy.Config{
-		HTTPProxy:  or(either("HTTP_PROXY")),
-		HTTPSProxy: or(either("HTTPS_PROXY")),
-		NoProxy:    either("NO_PROXY"),
-	}).ProxyFunc()
+	return proxies{
+		http:  or(either("HTTP_PROXY")),
+		https: or(either("HTTPS_PROXY")),
+		not:   either("NO_PROXY"),
+	}.choose
 }
 
 func (c *Client) redirect(req *http.Request, via []*http.Request) error {

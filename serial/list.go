@@ -6,9 +6,8 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sort"
 	"time"
-
-	"espalier.dev/espalier/internal/order"
 )
 
 // vendor is a USB device that is known to sit on boards.
@@ -58,8 +57,9 @@ func (i Info) Likely() bool {
 // likely, Espressif's own before bridges, then the rest, by name.
 func List() ([]Info, error) {
 	list, err := listDevices()
-	order.Sort(list, func(a, b Info) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name)) < 0
 	})
 	return list, err
 }

@@ -1,10 +1,8 @@
 package chip
 
 import (
-	"cmp"
 	"fmt"
-
-	"espalier.dev/espalier/internal/order"
+	"sort"
 )
 
 // Access describes the use of one register that the chip does not model. Such a
@@ -129,6 +127,6 @@ func (l *accesses) list(run bool) []Access {
 	for _, c := range from {
 		out = append(out, get(c))
 	}
-	order.Sort(out, func(a, b Access) int { return cmp.Compare(a.Addr, b.Addr) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Addr < out[j].Addr })
 	return out
 }

@@ -2,10 +2,10 @@ package faults
 
 import (
 	"slices"
+	"sort"
 	"strings"
 
 	"espalier.dev/espalier/emu"
-	"espalier.dev/espalier/internal/order"
 )
 
 // Fault is one fault.
@@ -25,15 +25,7 @@ type Schedule []Fault
 // New returns a schedule of faults.
 func New(list ...Fault) Schedule {
 	s := Schedule(slices.Clone(list))
-	order.Sort(s, func(a, b Fault) int {
-		switch {
-		case a.From < b.From:
-			return -1
-		case a.From > b.From:
-			return 1
-		}
-		return 0
-	})
+	sort.SliceStable(s, func(i, j int) bool { return s[i].From < s[j].From })
 	return s
 }
 

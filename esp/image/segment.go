@@ -1,12 +1,11 @@
 package image
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"espalier.dev/espalier/esp/chip"
-	"espalier.dev/espalier/internal/order"
 )
 
 // Segment is a run of bytes at an address.
@@ -52,7 +51,7 @@ func joinFlash(in []piece) ([]piece, error) {
 // join sorts pieces by address, joins neighbours where together says so, and pads
 // each result to a multiple of 4 bytes.
 func join(in []piece, together func(last, next piece) bool) ([]piece, error) {
-	order.Sort(in, func(a, b piece) int { return cmp.Compare(a.addr, b.addr) })
+	sort.SliceStable(in, func(i, j int) bool { return in[i].addr < in[j].addr })
 	var out []piece
 	for _, p := range in {
 		n := len(out)

@@ -1,13 +1,11 @@
 package partition
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"unicode"
-
-	"espalier.dev/espalier/internal/order"
 )
 
 // Check applies every rule that does not depend on the bootloader: names,
@@ -110,7 +108,7 @@ func csvSafe(name string) bool {
 // several short ones is named with each of them.
 func (t Table) checkOverlap() error {
 	sorted := slices.Clone(t.Entries)
-	order.Sort(sorted, func(a, b Entry) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].Offset < sorted[j].Offset })
 	for i := 1; i < len(sorted); i++ {
 		if uint64(sorted[i].Offset) < sorted[i-1].End() {
 			return &OverlapError{A: sorted[i-1], B: sorted[i]}

@@ -7,8 +7,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-
-	"espalier.dev/espalier/internal/order"
 )
 
 // Symbol is one symbol of an ELF as NewTable wants it.
@@ -169,15 +167,7 @@ func NewTable(symbols []Symbol) (*Table, error) {
 		t.byIndex[i] = e
 	}
 	for _, fs := range t.flags {
-		order.Sort(fs, func(a, b flag) int {
-			if a.order < b.order {
-				return -1
-			}
-			if a.order > b.order {
-				return 1
-			}
-			return 0
-		})
+		sort.SliceStable(fs, func(i, j int) bool { return fs[i].order < fs[j].order })
 	}
 	return t, nil
 }

@@ -6,7 +6,7 @@
 // their indexes, for which there is one instance, and moves each element once. It is
 // not slower: the more bytes an element has, the more the moves cost that it saves.
 // Slices of pointers, strings and numbers share instances and are sorted by package
-// slices.
+// slices. The public packages, which import no internal ones, use package sort.
 package order
 
 import "slices"

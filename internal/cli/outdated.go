@@ -13,12 +13,14 @@ func newOutdated(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "outdated",
 		Short: "what is newer than the pins, whether it would fit, and which pins may vanish",
-		Long: `Compare the pins with the registry's index, the suppliers of compilers and the git repositories. For each crate that
-Cargo.toml names: the pinned version, the one that espalier update would choose, the newest one, the lowest compiler that
-it accepts, and what is in its way: a line of Cargo.toml, the pinned compiler, another crate.
+		Long: `Compare the pins with the registry's index, the suppliers of compilers and the git
+repositories. For each crate that Cargo.toml names: the pinned version, the one that
+espalier update would choose, the newest one, the lowest compiler that it accepts, and
+what is in its way: a line of Cargo.toml, the pinned compiler, another crate.
 
-Then the pins that may not be there any more for a machine with an empty store: yanked crates, git commits that no
-branch or tag has, Debian packages that mirrors drop. Nothing is written.` + command.Exits(fault.Pins, fault.Sandbox),
+Then the pins that may not be there any more for a machine with an empty store: yanked
+crates, git commits that no branch or tag has, Debian packages that mirrors drop.
+Nothing is written.` + command.Exits(fault.Pins, fault.Sandbox),
 		Example: `  espalier outdated
   espalier outdated --all      also crates that only other crates name`,
 		Args: command.Args(),

@@ -30,6 +30,9 @@ func buildApp(p *program, header [headerSize]byte, minRev uint16) ([]byte, error
 	binary.LittleEndian.PutUint16(w.buf[15:], minRev)
 	w.buf[23] = 1
 
+	if p.addsDesc() {
+		w.segment(0, newDescriptor(p.sha)) // read by the bootloader, and not loaded
+	}
 	flash, err := descriptorFirst(p)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ const (
 	descSize   = 256
 	descSHA    = 0x90 // of the ELF's SHA-256 in the descriptor
 	descOffset = headerSize + segHeaderSize
+	pageLog    = 16 // log2 of chip.PageSize, the flash MMU's page
 )
 
 // Descriptor is the application descriptor (esp_app_desc_t), which the
@@ -50,4 +51,15 @@ func parseDescriptor(b []byte) *Descriptor {
 		d.PageSize = 1 << log
 	}
 	return d
+}
+
+// newDescriptor makes the descriptor of a program that has none: of any eFuse
+// block revision, not named. sha is the ELF's SHA-256.
+func newDescriptor(sha [32]byte) []byte {
+	b := make([]byte, descSize)
+	binary.LittleEndian.PutUint32(b, descMagic)
+	copy(b[descSHA:], sha[:])
+	binary.LittleEndian.PutUint16(b[0xb2:], 0xffff)
+	b[0xb4] = pageLog
+	return b
 }

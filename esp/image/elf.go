@@ -20,10 +20,16 @@ type program struct {
 	ram      []piece // sorted by address, neighbours joined, lengths are multiples of 4
 	descAddr uint32  // of section .flash.appdesc; 0 without one
 	hasDesc  bool    // a descriptor exists, possibly an older kind
-	espHal   bool
-	minRev   uint16 // from the metadata, 0 when it has none
+	espHal   bool    // the program has the metadata of esp-hal, as of 1.0.0-beta.1
+	minRev   uint16  // from the metadata, 0 when it has none
 	sha      [32]byte
 }
+
+// addsDesc reports whether the image gets a descriptor of its own: the program
+// has none and is of before esp-hal asked for one, when bootloaders did not read
+// it. espflash 3 and earlier flashed such programs; today's bootloader would
+// take constants for the eFuse block revision that the program needs.
+func (p *program) addsDesc() bool { return !p.hasDesc && !p.espHal }
 
 // CheckELF reports whether the ESP32-C3 could run b, without making an image:
 // an ELF, 32 bits, little endian, RISC-V without hardware floating point,

@@ -65,7 +65,8 @@ func (e *TableError) Unwrap() error { return e.Err }
 func (e *TableError) InFile() string { return e.File }
 
 // NoDescriptorError is a program without the application descriptor that the
-// second-stage bootloader reads before it starts anything.
+// second-stage bootloader reads before it starts anything, although its esp-hal
+// is of 1.0.0-beta.1 or later.
 type NoDescriptorError struct {
 	EspHal    bool // the program says that it is built on esp-hal
 	Misplaced bool // there is one, but not where the image starts

@@ -17,7 +17,7 @@ type Inputs struct {
 	App              string          // name of the partition for the app; "": factory, else the first app
 	Params           Params
 	MinChipRev       uint16 // raises the lowest chip revision that the ELF declares; major*100 + minor
-	IgnoreDescriptor bool   // allow a program without application descriptor
+	IgnoreDescriptor bool   // FromApp: allow an application image without application descriptor
 }
 
 // Part is the content of a range of flash.
@@ -37,13 +37,14 @@ type Flash struct {
 }
 
 // FromELF makes a flash image from a linked program. The result is byte for
-// byte what espflash save-image makes of the same inputs. Errors: those of
+// byte what espflash save-image makes of the same inputs. A program of before
+// application descriptors, which espflash 4 refuses, gets one. Errors: those of
 // CheckELF, *NoDescriptorError, *TooLargeError, *SegmentsError, *OverlapError,
 // *FlashSizeError, *FormatError for the bootloader, and those of the partition
 // package.
 func FromELF(elf []byte, in Inputs) (*Flash, error) {
 	return assemble(in, func(header [headerSize]byte) ([]byte, string, error) {
-		return appFromELF(elf, header, in.MinChipRev, in.IgnoreDescriptor)
+		return appFromELF(elf, header, in.MinChipRev)
 	})
 }
 
@@ -110,12 +111,12 @@ func assemble(in Inputs, makeApp func(header [headerSize]byte) (app []byte, gap 
 	}, nil
 }
 
-func appFromELF(elf []byte, header [headerSize]byte, minRev uint16, ignoreDescriptor bool) (app []byte, gap string, err error) {
+func appFromELF(elf []byte, header [headerSize]byte, minRev uint16) (app []byte, gap string, err error) {
 	prog, err := readELF(elf)
 	if err != nil {
 		return nil, "", err
 	}
-	if !prog.hasDesc && !ignoreDescriptor {
+	if !prog.hasDesc && !prog.addsDesc() {
 		return nil, "", &NoDescriptorError{EspHal: prog.espHal}
 	}
 	if size, before, after := largestGap(prog.flash); size >= uint64(chip.ESP32C3().PageSize) {
@@ -125,7 +126,7 @@ func appFromELF(elf []byte, header [headerSize]byte, minRev uint16, ignoreDescri
 	if err != nil {
 		return nil, "", err
 	}
-	if !ignoreDescriptor && binary.LittleEndian.Uint32(app[descOffset:]) != descMagic {
+	if binary.LittleEndian.Uint32(app[descOffset:]) != descMagic {
 		return nil, "", &NoDescriptorError{EspHal: prog.espHal, Misplaced: true}
 	}
 	return app, gap, nil

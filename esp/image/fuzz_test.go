@@ -54,7 +54,7 @@ func FuzzELF(f *testing.F) {
 	f.Add(small().Bytes())
 	boot := elftest.Bootloader(5)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		flash, err := FromELF(b, Inputs{Bootloader: boot, IgnoreDescriptor: true})
+		flash, err := FromELF(b, Inputs{Bootloader: boot})
 		if err != nil {
 			return
 		}

@@ -5,9 +5,12 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"espalier.dev/espalier/esp/chip"
 	"espalier.dev/espalier/esp/partition"
 	"espalier.dev/espalier/internal/elftest"
 )
@@ -217,10 +220,43 @@ func damaged(b []byte, at int) []byte {
 	return b
 }
 
-func TestIgnoreDescriptor(t *testing.T) {
-	raw := with(func(f *elftest.File) { f.Sections[4].Name = ".rodata0" })
-	if _, err := FromELF(raw, Inputs{Bootloader: elftest.Bootloader(5), IgnoreDescriptor: true}); err != nil {
-		t.Error(err)
+// A program of before esp-hal had descriptors gets one, in a segment that is not
+// loaded, for any eFuse block revision. Its own segments stay as they are.
+func TestProgramBeforeDescriptors(t *testing.T) {
+	old := with(func(f *elftest.File) {
+		f.Sections[4].Name, f.Sections[4].Data = ".rodata0", bytes.Repeat([]byte("old "), 64)
+		f.Sections = slices.DeleteFunc(f.Sections, func(s elftest.Section) bool { return s.Name == ".espressif.metadata" })
+		f.Symbols = nil
+	})
+	img, err := Parse(mustFlash(t, old, Inputs{}).App())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := img.Descriptor
+	if d == nil || d.MinBlockRev != 0 || d.MaxBlockRev != 0xffff || d.PageSize != chip.ESP32C3().PageSize || d.ELFSHA256 != sha256.Sum256(old) || d.Project != "" {
+		t.Fatalf("descriptor %+v", d)
+	}
+	if first := img.Segments[0]; first.Addr != 0 || len(first.Data) != descSize {
+		t.Errorf("the first segment is for 0x%x", first.Addr)
+	}
+	loaded := func(img *Image) (out []string) {
+		for _, s := range img.Segments {
+			if s.Addr != 0 {
+				out = append(out, fmt.Sprintf("0x%08x, %d bytes", s.Addr, len(s.Data)))
+			}
+		}
+		return out
+	}
+	today, err := Parse(mustFlash(t, elftest.Hello().Bytes(), Inputs{}).App())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first segment moves RAM segments, which are cut to fill gaps.
+	flash := func(list []string) []string {
+		return slices.DeleteFunc(list, func(s string) bool { return !strings.HasPrefix(s, "0x3c") && !strings.HasPrefix(s, "0x42") })
+	}
+	if got, want := flash(loaded(img)), flash(loaded(today)); !slices.Equal(got, want) {
+		t.Errorf("segments in flash %q, want %q", got, want)
 	}
 }
 

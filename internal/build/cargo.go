@@ -2,6 +2,9 @@ package build
 
 import (
 	"fmt"
+	"net/url"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,7 +62,7 @@ func environment(p *project.Project, pins *lock.File) (env, secrets map[string]s
 func command(p *project.Project, pins *lock.File, verb string, targets ...cargo.Target) []string {
 	argv := []string{layout.Cargo, verb, "--locked", "--offline", "--config", layout.Config,
 		"--message-format", "json-diagnostic-rendered-ansi",
-		"--profile", profile(p), "--package", targets[0].Package}
+		"--profile", profile(p), "--package", packageSpec(p, targets[0].Package)}
 	for _, t := range targets {
 		switch t.Kind {
 		case cargo.KindLib:
@@ -85,6 +88,28 @@ func command(p *project.Project, pins *lock.File, verb string, targets ...cargo.
 		argv = append(argv, "--all-features")
 	}
 	return argv
+}
+
+// packageSpec is the package ID specification of an own package: its name, or
+// its address when a dependency has the same name (cargo-pkgid(1)). A name with
+// a version is not used: cargo before 1.66 writes it otherwise, and a dependency
+// can have the same version, too.
+func packageSpec(p *project.Project, name string) string {
+	same := func(l cargo.LockedPackage) bool { return l.Name == name }
+	if p.CargoLock == nil {
+		return name
+	}
+	first := slices.IndexFunc(p.CargoLock.Packages, same)
+	if first < 0 || !slices.ContainsFunc(p.CargoLock.Packages[first+1:], same) {
+		return name
+	}
+	for _, own := range p.Own {
+		if own.Name == name && own.Member {
+			dir := url.URL{Scheme: "file", Path: path.Join(layout.Src, own.Dir), Fragment: name}
+			return dir.String()
+		}
+	}
+	return name
 }
 
 // artifactDir is the flag that names the directory of the result. It had another

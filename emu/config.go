@@ -5,9 +5,10 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// Config describes a board and its contents. ROM and Flash are copied; the
-// caller's slices are not written to. Board.Flash returns the content of the
-// flash.
+// Config describes a board and its contents. A board does not write to ROM and
+// Flash, which may be those of several boards; it copies a page of the flash when
+// the guest writes to it, so the caller must not change the slices while a board
+// uses them. Board.Flash returns the content of the flash.
 type Config struct {
 	// ROM is the chip's mask ROM: the vendor's ELF or a flat dump.
 	ROM []byte

@@ -75,7 +75,7 @@ func (c *CPU) store(addr uint32, size uint32, v uint32) bool {
 		c.mem.Write(addr, b[:size])
 		c.attn = true // a block that was overwritten may be running
 	default:
-		p := mp.bytes()
+		p := mp.bank.own(mp.page)
 		switch size {
 		case 1:
 			p[off] = byte(v)

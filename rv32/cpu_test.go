@@ -13,10 +13,22 @@ func machine(t testing.TB, e Engine, bus Bus, code ...uint32) *CPU {
 	b := NewBank(64 << 10)
 	c.Memory().Map(0x1000, b, 0, 64<<10, Read|Write|Exec)
 	for i, w := range code {
-		binary.LittleEndian.PutUint32(b.Bytes()[4*i:], w)
+		b.put(4*i, w)
 	}
 	c.Reset(0x1000)
 	return c
+}
+
+// put writes a word.
+func (b *Bank) put(off int, w uint32) {
+	b.Write(uint32(off), binary.LittleEndian.AppendUint32(nil, w))
+}
+
+// content returns a copy of the bank.
+func (b *Bank) content() []byte {
+	p := make([]byte, b.Size())
+	b.Read(0, p)
+	return p
 }
 
 func TestSumLoop(t *testing.T) {

@@ -26,6 +26,8 @@ type trickBus struct {
 	ram  *Bank
 	hash uint64
 	n    int
+
+	saved []Pages // the last snapshot of ram
 }
 
 func (b *trickBus) at(addr uint32, v uint32) uint64 {
@@ -71,10 +73,15 @@ func (b *trickBus) Store(addr uint32, size int, v uint32) bool {
 		b.c.Memory().Map(at+page*PageSize, b.ram, uint32(h>>4&3)*PageSize, PageSize, Read|Write|Exec)
 	case 4: // a DMA engine writes
 		off := uint32(h) % (ramSize - 8)
-		binary.LittleEndian.PutUint32(b.ram.Bytes()[off:], uint32(h>>20))
-		b.c.Memory().Written(b.ram, off, 4)
+		b.ram.put(int(off), uint32(h>>20))
 	case 5:
 		b.c.SetIRQ(0)
+	case 6: // a snapshot is taken: pages are copied before the next write
+		b.saved = append(b.saved[:0], b.ram.Share())
+	case 7: // and restored
+		for _, p := range b.saved {
+			b.ram.Replace(p)
+		}
 	}
 	return h>>40&63 != 0
 }
@@ -207,8 +214,8 @@ type world struct {
 
 func newWorld(e Engine, traced bool, program []byte) *world {
 	ram, rom := NewBank(ramSize), NewBank(PageSize)
-	copy(ram.Bytes(), program)
-	copy(rom.Bytes(), trapROM())
+	ram.Write(0, program)
+	rom.Write(0, trapROM())
 	bus := &trickBus{ram: ram}
 	c := New(Config{Engine: e, Bus: bus, NoSpin: true})
 	bus.c = c
@@ -262,9 +269,9 @@ func compareEngines(t *testing.T, program []byte, seed uint64, cycles uint64) (s
 			if i == 1 {
 				got.Hash = want.Hash
 			}
-			if exits[0] != exits[i+1] || got != want || w.bus.hash != ref.bus.hash || !bytes.Equal(w.ram.Bytes(), ref.ram.Bytes()) {
+			if exits[0] != exits[i+1] || got != want || w.bus.hash != ref.bus.hash || !bytes.Equal(w.ram.content(), ref.ram.content()) {
 				t.Fatalf("seed %d, engine %d differs after cycle %d:\n ref %v %+v bus %d %x\n got %v %+v bus %d %x\n memory equal: %v", seed, i, until,
-					exits[0], want, ref.bus.n, ref.bus.hash, exits[i+1], got, w.bus.n, w.bus.hash, bytes.Equal(w.ram.Bytes(), ref.ram.Bytes()))
+					exits[0], want, ref.bus.n, ref.bus.hash, exits[i+1], got, w.bus.n, w.bus.hash, bytes.Equal(w.ram.content(), ref.ram.content()))
 			}
 		}
 	}

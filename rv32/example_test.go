@@ -11,7 +11,7 @@ func Example() {
 	cpu := rv32.New(rv32.Config{})
 	ram := rv32.NewBank(4096)
 	cpu.Memory().Map(0x80000000, ram, 0, 4096, rv32.Read|rv32.Write|rv32.Exec)
-	copy(ram.Bytes(), []byte{
+	ram.Write(0, []byte{
 		0x13, 0x05, 0x00, 0x00, // li   a0, 0
 		0x93, 0x05, 0xa0, 0x00, // li   a1, 10
 		0x33, 0x05, 0xb5, 0x00, // add  a0, a0, a1

@@ -1,6 +1,9 @@
 package rv32
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Granularity of mappings and of decoded-code tracking.
 const (
@@ -15,9 +18,14 @@ type page = [PageSize]byte
 // the SRAM on the instruction and the data bus is one Bank mapped twice. It
 // records which of its bytes have been decoded, so that a store through any
 // mapping drops stale code.
+//
+// Its pages may be shared with other banks, see Share: a shared page is copied
+// before the first write to it. A Bank is mapped by one Memory at most.
 type Bank struct {
-	bytes []byte
-	code  []bankCode
+	pages  []*page
+	shared []bool // pages that are not this bank's own
+	code   []bankCode
+	mem    *Memory // that maps the bank, nil before
 }
 
 // bankCode records what has been decoded from one page of a bank.
@@ -32,21 +40,75 @@ func (c *bankCode) special() uint64 { return c.lines | c.watch }
 
 // NewBank returns zeroed memory of size bytes, rounded up to PageSize.
 func NewBank(size int) *Bank {
-	return BankOf(make([]byte, (size+PageSize-1)&^(PageSize-1)))
+	b := BankOf(make([]byte, (size+PageSize-1)&^(PageSize-1)))
+	clear(b.shared)
+	return b
 }
 
-// BankOf makes a bank of existing bytes, such as a flash image. It panics if
-// the length is not a multiple of PageSize.
-func BankOf(b []byte) *Bank {
-	if len(b)%PageSize != 0 {
-		panic(fmt.Sprintf("rv32: bank of %d bytes is not a multiple of %d", len(b), PageSize))
+// BankOf makes a bank that begins with the given content, such as a flash image.
+// The slice is not written to, and must not change while the bank is in use. It
+// panics if the length is not a multiple of PageSize.
+func BankOf(content []byte) *Bank {
+	if len(content)%PageSize != 0 {
+		panic(fmt.Sprintf("rv32: bank of %d bytes is not a multiple of %d", len(content), PageSize))
 	}
-	return &Bank{bytes: b, code: make([]bankCode, len(b)>>pageShift)}
+	b := &Bank{}
+	b.set(PagesOf(content))
+	return b
 }
 
-// Bytes is the bank's memory. After a write that is not by the CPU, such as by
-// a DMA engine or the flash programmer, call Memory.Written.
-func (b *Bank) Bytes() []byte { return b.bytes }
+// set makes the bank one of shared pages.
+func (b *Bank) set(p Pages) {
+	b.pages = slices.Clone(p.pages)
+	b.shared = slices.Repeat([]bool{true}, len(b.pages))
+	b.code = make([]bankCode, len(b.pages))
+}
+
+// Size returns the length of the bank in bytes.
+func (b *Bank) Size() uint32 { return uint32(len(b.pages)) << pageShift }
+
+// Read copies the bank's bytes from off to p. It panics outside of the bank, as
+// Write and Edit do.
+func (b *Bank) Read(off uint32, p []byte) {
+	for len(p) > 0 {
+		n := copy(p, b.pages[off>>pageShift][off%PageSize:])
+		p, off = p[n:], off+uint32(n)
+	}
+}
+
+// Write copies p to the bank at off, and drops code decoded from there. It is for
+// what is not the CPU: a DMA engine, the flash programmer.
+func (b *Bank) Write(off uint32, p []byte) {
+	b.Edit(off, uint32(len(p)), func(at []byte) { p = p[copy(at, p):] })
+}
+
+// Edit has edit change n bytes from off, in one call for each page, and drops
+// code decoded from there.
+func (b *Bank) Edit(off, n uint32, edit func(at []byte)) {
+	for n > 0 {
+		k := min(n, PageSize-off%PageSize)
+		edit(b.own(off >> pageShift)[off%PageSize:][:k])
+		if b.mem != nil {
+			b.mem.dropLines(b, off>>pageShift, linesOf(off, k))
+		}
+		off, n = off+k, n-k
+	}
+}
+
+// own returns a page for writing.
+func (b *Bank) own(i uint32) *page {
+	p := b.pages[i]
+	if !b.shared[i] {
+		return p
+	}
+	q := new(page)
+	*q = *p
+	b.pages[i], b.shared[i] = q, false
+	if b.mem != nil {
+		b.mem.moved(p)
+	}
+	return q
+}
 
 // Perm are the accesses of the CPU to a mapped range that do not go to the Bus.
 type Perm uint8
@@ -113,8 +175,18 @@ func (m *Memory) init(attn *bool) {
 }
 
 func (m *Memory) flush() {
+	m.flushLoads()
+	m.flushStores()
+}
+
+func (m *Memory) flushLoads() {
 	for i := range m.rd {
 		m.rd[i] = translation{tag: noTag}
+	}
+}
+
+func (m *Memory) flushStores() {
+	for i := range m.wr {
 		m.wr[i] = translation{tag: noTag}
 	}
 	for i := range m.mixed {
@@ -130,18 +202,21 @@ func (m *Memory) at(addr uint32) mapping {
 	return mapping{}
 }
 
-func (mp mapping) bytes() *page {
-	return (*page)(mp.bank.bytes[mp.page<<pageShift:])
-}
+// bytes returns the page for reading.
+func (mp mapping) bytes() *page { return mp.bank.pages[mp.page] }
 
 // Map maps size bytes of bank b from offset off at address base, replacing
 // earlier mappings; decoded code of the range is dropped. It panics unless
 // base, off and size are multiples of PageSize and the range is inside the
 // bank: that is a programming error.
 func (m *Memory) Map(base uint32, b *Bank, off, size uint32, p Perm) {
-	if (base|off|size)%PageSize != 0 || uint64(off)+uint64(size) > uint64(len(b.bytes)) || uint64(base)+uint64(size) > 1<<32 {
-		panic(fmt.Sprintf("rv32: mapping 0x%08x+0x%x to offset 0x%x of a bank of 0x%x bytes", base, size, off, len(b.bytes)))
+	if (base|off|size)%PageSize != 0 || uint64(off)+uint64(size) > uint64(b.Size()) || uint64(base)+uint64(size) > 1<<32 {
+		panic(fmt.Sprintf("rv32: mapping 0x%08x+0x%x to offset 0x%x of a bank of 0x%x bytes", base, size, off, b.Size()))
 	}
+	if b.mem != nil && b.mem != m {
+		panic("rv32: a bank is mapped by two memories")
+	}
+	b.mem = m
 	m.set(base, size, func(i uint32) mapping { return mapping{b, off>>pageShift + i, p} })
 }
 
@@ -186,16 +261,6 @@ func (m *Memory) evict(tlb *[tlbSize]translation, addr uint32) {
 	}
 }
 
-// Written must be called after n bytes of bank b from off were changed by
-// something else than the CPU: it drops code decoded from them.
-func (m *Memory) Written(b *Bank, off, n uint32) {
-	for n > 0 {
-		k := min(n, PageSize-off%PageSize)
-		m.dropLines(b, off>>pageShift, linesOf(off, k))
-		off, n = off+k, n-k
-	}
-}
-
 // linesOf is the line mask of n bytes at off, which stay within one page.
 func linesOf(off, n uint32) uint64 {
 	first, last := off%PageSize>>lineShift, (off+n-1)%PageSize>>lineShift
@@ -215,7 +280,7 @@ func (m *Memory) Read(addr uint32, p []byte) bool {
 // code decoded from it.
 func (m *Memory) Write(addr uint32, p []byte) bool {
 	return m.copy(addr, len(p), func(mp mapping, off uint32, i, n int) {
-		copy(mp.bytes()[off:], p[i:i+n])
+		copy(mp.bank.own(mp.page)[off:], p[i:i+n])
 		m.dropLines(mp.bank, mp.page, linesOf(off, uint32(n)))
 	})
 }

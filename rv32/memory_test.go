@@ -26,14 +26,14 @@ func TestStaleCodeIsNotRun(t *testing.T) {
 	ways := map[string]func(c *CPU, b *Bank){
 		"debugger":            func(c *CPU, b *Bank) { c.Memory().Write(code, binary.LittleEndian.AppendUint32(nil, li(2))) },
 		"debugger by alias":   func(c *CPU, b *Bank) { c.Memory().Write(alias, binary.LittleEndian.AppendUint32(nil, li(2))) },
-		"device":              func(c *CPU, b *Bank) { binary.LittleEndian.PutUint32(b.Bytes(), li(2)); c.Memory().Written(b, 0, 4) },
+		"device":              func(c *CPU, b *Bank) { b.put(0, li(2)) },
 		"store":               func(c *CPU, b *Bank) { c.SetReg(5, code) },
 		"store by alias":      func(c *CPU, b *Bank) { c.SetReg(5, alias) },
 		"byte store by alias": func(c *CPU, b *Bank) { c.SetReg(5, alias+2); c.SetReg(6, li(2)>>16); c.SetPC(0x1008) },
 		"remapped": func(c *CPU, b *Bank) {
 			other := NewBank(PageSize)
-			copy(other.Bytes(), b.Bytes())
-			binary.LittleEndian.PutUint32(other.Bytes(), li(2))
+			other.Write(0, b.content())
+			other.put(0, li(2))
 			c.Memory().Map(code, other, 0, PageSize, Read|Exec)
 		},
 	}
@@ -43,8 +43,8 @@ func TestStaleCodeIsNotRun(t *testing.T) {
 				// sw x6,0(x5); j 2f; 1008: sb x6,0(x5); 2: jalr x1,x7; wfi
 				c := machine(t, e, nil, sw(6, 5, 0), jType(8, 0), sType(0, 6, 5, 0), jalr(1, 7, 0), wWFI)
 				b := NewBank(PageSize)
-				binary.LittleEndian.PutUint32(b.Bytes(), li(1))
-				binary.LittleEndian.PutUint32(b.Bytes()[4:], jalr(0, 1, 0))
+				b.put(0, li(1))
+				b.put(4, jalr(0, 1, 0))
 				c.Memory().Map(code, b, 0, PageSize, Read|Write|Exec)
 				c.Memory().Map(alias, b, 0, PageSize, Read|Write)
 				start := func() {
@@ -76,7 +76,7 @@ func TestFlashWindowRemapDuringAStore(t *testing.T) {
 		flash := NewBank(2 * 65536)
 		put := func(page, off int, w ...uint32) {
 			for i, w := range w {
-				binary.LittleEndian.PutUint32(flash.Bytes()[page*65536+off+4*i:], w)
+				flash.put(page*65536+off+4*i, w)
 			}
 		}
 		// page 0 remaps the window it runs in; the next instruction is page 1's

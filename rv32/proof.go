@@ -232,7 +232,7 @@ func (p *proof) loadRaw(addr, size uint32, from, until uint64) (interval, bool) 
 			return k.now, k.off == off && k.size == size
 		}
 		var w [4]byte
-		copy(w[:size], mp.bank.bytes[off:])
+		mp.bank.Read(off, w[:size])
 		return exactly(binary.LittleEndian.Uint32(w[:])), true
 	}
 	if c.spinBus == nil {
@@ -291,7 +291,7 @@ func (p *proof) store(size, addr uint32, v interval, from, until uint64) bool {
 		return k.off == off && k.size == size
 	}
 	var w [4]byte
-	copy(w[:size], mp.bank.bytes[off:])
+	mp.bank.Read(off, w[:size])
 	p.cells = append(p.cells, cell{mp.bank, off, size, exactly(binary.LittleEndian.Uint32(w[:])), v})
 	p.grown = true
 	return true

@@ -56,7 +56,7 @@ func (c *CPU) State() State {
 }
 
 // SetState replaces the registers. The caller restores memory with Memory.Write
-// or Bank.Bytes and Memory.Written.
+// or Bank.Write.
 func (c *CPU) SetState(s State) {
 	copy(c.x[:32], s.X[:])
 	c.x[0] = 0

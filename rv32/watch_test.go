@@ -38,7 +38,8 @@ func TestWatch(t *testing.T) {
 		}
 		for name, f := range map[string]func(){
 			"write":   func() { c.Memory().Write(alias+PageSize-2, []byte{1, 2, 3}) },
-			"written": func() { c.Memory().Written(b, PageSize, 1) },
+			"bank":    func() { b.Write(PageSize, []byte{1}) },
+			"replace": func() { b.Replace(b.Share()) },
 		} {
 			c.Memory().Watch(b, PageSize, 64, hit)
 			f()

@@ -62,4 +62,11 @@ func (a *analog) write(off, v uint32) {
 // slave returns a register of an analog block.
 func (a *analog) slave(addr, reg byte) byte { return a.slaves[0][addr][reg] | a.slaves[1][addr][reg] }
 
-func (a *analog) state(s *chip.State) { s.Fixed(&a.words, &a.slaves) }
+func (a *analog) state(s *chip.State) {
+	s.Fixed(&a.words)
+	for i := range a.slaves {
+		for j := range a.slaves[i] {
+			s.Fixed(&a.slaves[i][j])
+		}
+	}
+}

@@ -184,7 +184,7 @@ func TestSnapshot(t *testing.T) {
 		if err := second.Restore(snap); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(second.Snapshot(), snap) {
+		if !bytes.Equal(second.Snapshot().Bytes(), snap.Bytes()) {
 			t.Error("a restored board has another snapshot")
 		}
 		got := second.Run(t.Context(), emu.Limit(20*time.Millisecond))
@@ -200,9 +200,22 @@ func TestSnapshot(t *testing.T) {
 		t.Error("the second time is different")
 	}
 
-	for name, bad := range map[string][]byte{"empty": nil, "cut": snap[:len(snap)/2], "flipped": append([]byte{snap[0] ^ 1}, snap[1:]...)} {
+	// And from a file.
+	saved := snap.Bytes()
+	read, err := emu.ParseSnapshot(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Restore(read); err != nil {
+		t.Fatal(err)
+	}
+	if got := first.Run(t.Context(), emu.Limit(20*time.Millisecond)); got.Trace != want.Trace {
+		t.Error("from a file is different")
+	}
+	for name, bad := range map[string][]byte{"empty": nil, "cut": saved[:len(saved)/2], "another file": append([]byte{saved[0] ^ 1}, saved[1:]...),
+		"one bit": append(append(bytes.Clone(saved[:5000]), saved[5000]^1), saved[5001:]...)} {
 		var e *emu.SnapshotError
-		if err := first.Restore(bad); !errors.As(err, &e) {
+		if _, err := emu.ParseSnapshot(bad); !errors.As(err, &e) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -213,7 +226,7 @@ func TestSnapshot(t *testing.T) {
 	if err := other.Restore(snap); !errors.As(err, &e) {
 		t.Errorf("other flash size: %v", err)
 	}
-	if !bytes.Equal(before, other.Snapshot()) {
+	if !bytes.Equal(before.Bytes(), other.Snapshot().Bytes()) {
 		t.Error("a refused snapshot changed the board")
 	}
 }

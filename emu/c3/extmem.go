@@ -190,7 +190,7 @@ func (x *extmem) mapPage(base, n uint32, open bool) {
 		mem.Unmap(base+n*mmuPage, mmuPage)
 		return
 	}
-	page := entry & 0xff & uint32(len(x.soc.flash.data)/mmuPage-1)
+	page := entry & 0xff & (x.soc.flashBank.Size()/mmuPage - 1)
 	mem.Map(base+n*mmuPage, x.crypt.view(page), page*mmuPage, mmuPage, rv32.Read|rv32.Exec)
 }
 

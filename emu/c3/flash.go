@@ -1,17 +1,19 @@
 package c3
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/chip"
+	"espalier.dev/espalier/rv32"
 )
 
 // flash is a GigaDevice GD25Q-class SPI NOR flash of 1 to 16 MiB. Programming
 // clears bits within a page of 256 bytes, erasing sets them; both need WREN
 // first. Operations take no time: WIP never reads as one.
 type flash struct {
-	data []byte
+	bank *rv32.Bank
 	// changed is called for every byte range that was programmed or erased.
 	changed func(off, n uint32)
 	s       struct {
@@ -72,12 +74,11 @@ func newFlash(content []byte) (*flash, error) {
 	}
 	for _, s := range flashSizes {
 		if s == size {
-			f := &flash{data: make([]byte, size)}
-			f.s.Status[1] = flSR2QE
 			if content == nil {
-				fill(f.data, 0xff)
+				content = bytes.Repeat([]byte{0xff}, size)
 			}
-			copy(f.data, content)
+			f := &flash{bank: rv32.BankOf(content)}
+			f.s.Status[1] = flSR2QE
 			return f, nil
 		}
 	}
@@ -94,7 +95,7 @@ func fill(p []byte, v byte) {
 // size.
 func (f *flash) sizeCode() byte {
 	code := byte(0)
-	for n := len(f.data); n > 1; n >>= 1 {
+	for n := f.bank.Size(); n > 1; n >>= 1 {
 		code++
 	}
 	return code
@@ -122,7 +123,7 @@ func (f *flash) exec(op byte, addr uint32, out, in []byte) {
 	case flBlockErase64:
 		f.erase(addr, 64<<10)
 	case flChipErase60, flChipEraseC7:
-		f.erase(0, uint32(len(f.data)))
+		f.erase(0, f.bank.Size())
 	case flWriteEnable:
 		f.s.Status[0] |= flWEL
 	case flWriteDisable:
@@ -167,9 +168,11 @@ func (f *flash) exec(op byte, addr uint32, out, in []byte) {
 }
 
 func (f *flash) read(addr uint32, in []byte) {
-	mask := uint32(len(f.data) - 1)
-	for i := range in {
-		in[i] = f.data[(addr+uint32(i))&mask]
+	for size := f.bank.Size(); len(in) > 0; {
+		addr &= size - 1 // the address wraps at the end
+		n := min(uint32(len(in)), size-addr)
+		f.bank.Read(addr, in[:n])
+		in, addr = in[n:], addr+n
 	}
 }
 
@@ -185,10 +188,12 @@ func (f *flash) program(addr uint32, out []byte) {
 	if !f.takeWEL() || len(out) == 0 {
 		return
 	}
-	page := addr &^ (flPage - 1) & uint32(len(f.data)-1)
-	for i, b := range out {
-		f.data[page+(addr+uint32(i))%flPage] &= b
-	}
+	page := addr &^ (flPage - 1) & (f.bank.Size() - 1)
+	f.bank.Edit(page, flPage, func(at []byte) {
+		for i, b := range out {
+			at[(addr+uint32(i))%flPage] &= b
+		}
+	})
 	f.note(page, flPage)
 }
 
@@ -196,8 +201,8 @@ func (f *flash) erase(addr, size uint32) {
 	if !f.takeWEL() {
 		return
 	}
-	start := addr &^ (size - 1) & uint32(len(f.data)-1)
-	fill(f.data[start:start+size], 0xff)
+	start := addr &^ (size - 1) & (f.bank.Size() - 1)
+	f.bank.Edit(start, size, func(at []byte) { fill(at, 0xff) })
 	f.note(start, size)
 }
 
@@ -233,12 +238,12 @@ func (f *flash) sfdp() []byte {
 	copy(p, "SFDP\x00\x01\x00\xff")                 // revision 1.0, one parameter header
 	copy(p[8:], "\x00\x00\x01\x09\x30\x00\x00\xff") // basic table, nine words at 0x30
 	for i, w := range [9]uint32{
-		0xfff120e5,                // 4 KiB erase is 20h, 3-byte addresses, 1-1-2 1-2-2 1-4-4 1-1-4 reads
-		uint32(len(f.data))*8 - 1, // density in bits
-		0x6b08eb44,                // 1-4-4 EBh (4 wait, 2 mode), 1-1-4 6Bh (8 wait)
-		0xbb803b08,                // 1-1-2 3Bh (8 wait), 1-2-2 BBh (4 mode)
-		0xffffffee,                // no 2-2-2, no 4-4-4
-		0xff00ffff, 0xff00ffff,    // their (absent) opcodes
+		0xfff120e5,             // 4 KiB erase is 20h, 3-byte addresses, 1-1-2 1-2-2 1-4-4 1-1-4 reads
+		f.bank.Size()*8 - 1,    // density in bits
+		0x6b08eb44,             // 1-4-4 EBh (4 wait, 2 mode), 1-1-4 6Bh (8 wait)
+		0xbb803b08,             // 1-1-2 3Bh (8 wait), 1-2-2 BBh (4 mode)
+		0xffffffee,             // no 2-2-2, no 4-4-4
+		0xff00ffff, 0xff00ffff, // their (absent) opcodes
 		0x520f200c, 0xff00d810, // erase 4 KiB 20h, 32 KiB 52h, 64 KiB D8h
 	} {
 		binary.LittleEndian.PutUint32(p[0x30+4*i:], w)
@@ -248,5 +253,5 @@ func (f *flash) sfdp() []byte {
 
 func (f *flash) state(s *chip.State) {
 	s.Fixed(&f.s)
-	s.Memory(f.data)
+	s.Bank(f.bank)
 }

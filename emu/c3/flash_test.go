@@ -76,13 +76,13 @@ func TestFlashSemantics(t *testing.T) {
 		op         byte
 		addr, size uint32
 	}{{flSectorErase, 0x1abc, 4 << 10}, {flBlockErase32, 0x9abc, 32 << 10}, {flBlockErase64, 0x2abcd, 64 << 10}, {flChipEraseC7, 0, 1 << 20}} {
-		for i := range f.data {
-			f.data[i] = 0
-		}
+		f.bank.Edit(0, f.bank.Size(), func(at []byte) { clear(at) })
 		wren()
 		f.exec(e.op, e.addr, nil, nil)
 		start := e.addr &^ (e.size - 1)
-		if n := bytes.Count(f.data, []byte{0xff}); n != int(e.size) || f.data[start] != 0xff || f.data[start+e.size-1] != 0xff {
+		data := make([]byte, f.bank.Size())
+		f.bank.Read(0, data)
+		if n := bytes.Count(data, []byte{0xff}); n != int(e.size) || data[start] != 0xff || data[start+e.size-1] != 0xff {
 			t.Errorf("command %#x erased %d bytes, want %d at %#x", e.op, n, e.size, start)
 		}
 	}

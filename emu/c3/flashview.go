@@ -46,7 +46,7 @@ func (v *flashView) forget() {
 	}
 	c := v.cache.soc
 	if v.plain == nil {
-		v.plain, v.valid = rv32.NewBank(len(c.flash.data)), make([]bool, len(c.flash.data)/mmuPage)
+		v.plain, v.valid = rv32.NewBank(int(c.flashBank.Size())), make([]bool, c.flashBank.Size()/mmuPage)
 	}
 	clear(v.valid)
 	v.xts = newXTS(c.efuse.flashKey())
@@ -67,8 +67,8 @@ func (v *flashView) changed(off, n uint32) {
 }
 
 func (v *flashView) decrypt(off, n uint32) {
-	p := v.plain.Bytes()[off : off+n]
-	copy(p, v.cache.soc.flash.data[off:])
+	p := make([]byte, n)
+	v.cache.soc.flashBank.Read(off, p)
 	v.xts.decrypt(p, off)
-	v.cache.soc.m.CPU.Memory().Written(v.plain, off, n)
+	v.plain.Write(off, p)
 }

@@ -99,7 +99,7 @@ func FuzzFlashCommand(f *testing.F) {
 			t.Fatal(err)
 		}
 		fl.changed = func(off, n uint32) {
-			if off+n > uint32(len(fl.data)) {
+			if off+n > fl.bank.Size() {
 				t.Errorf("reports a change at %d+%d", off, n)
 			}
 		}
@@ -116,7 +116,7 @@ func FuzzROM(f *testing.F) {
 	f.Add([]byte("\x7fELF\x01\x01\x01"))
 	f.Add(make([]byte, 1000))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		if rom, err := loadROM(file); err == nil && len(rom) != romSize {
+		if rom, err := FlatROM(file); err == nil && len(rom) != romSize {
 			t.Errorf("ROM of %d bytes", len(rom))
 		}
 	})

@@ -100,19 +100,33 @@ func (l *dmaList) fifoStatus() uint32 {
 	return st
 }
 
-// memory returns the bytes of SRAM1 at addr, the only memory that the DMA
-// reaches; nil for any other.
-func (g *gdma) memory(addr, n uint32) []byte {
+// reaches reports whether n bytes at addr are in SRAM1, the only memory that the
+// DMA reaches.
+func (g *gdma) reaches(addr, n uint32) bool {
 	off := addr - sram1Data
-	if off >= sram1Size || n > sram1Size-off {
-		return nil
-	}
-	return g.soc.sram1.Bytes()[off : off+n]
+	return off < sram1Size && n <= sram1Size-off
 }
 
-// written drops code that was decoded from what the DMA has overwritten.
-func (g *gdma) written(addr, n uint32) {
-	g.soc.m.CPU.Memory().Written(g.soc.sram1, addr-sram1Data, n)
+// readRAM and writeRAM access SRAM1 at an address that the DMA reaches.
+func (g *gdma) readRAM(addr uint32, p []byte)  { g.soc.sram1.Read(addr-sram1Data, p) }
+func (g *gdma) writeRAM(addr uint32, p []byte) { g.soc.sram1.Write(addr-sram1Data, p) }
+
+// descriptor is what a descriptor has in memory.
+type descriptor struct{ flags, buf, next uint32 }
+
+// descriptor reads the one at addr. ok is false where the DMA does not reach.
+func (g *gdma) descriptor(addr uint32) (d descriptor, ok bool) {
+	if !g.reaches(addr, dmaDescSize) {
+		return d, false
+	}
+	var p [dmaDescSize]byte
+	g.readRAM(addr, p[:])
+	return descriptor{binary.LittleEndian.Uint32(p[:]), binary.LittleEndian.Uint32(p[4:]), binary.LittleEndian.Uint32(p[8:])}, true
+}
+
+// setFlags writes the first word of the descriptor at addr.
+func (g *gdma) setFlags(addr, flags uint32) {
+	g.writeRAM(addr, binary.LittleEndian.AppendUint32(nil, flags))
 }
 
 // peripheral returns whom the list serves, dmaPeripherals for a copy from memory
@@ -139,13 +153,13 @@ func (l *dmaList) restart() {
 	if l.s.Run {
 		return // the list has not ended: next is read when it is needed
 	}
-	d := l.dma.memory(l.s.Cur, dmaDescSize)
-	if d == nil {
+	d, ok := l.dma.descriptor(l.s.Cur)
+	if !ok {
 		l.fail()
 		return
 	}
 	l.s.Run = true
-	l.advance(binary.LittleEndian.Uint32(d[8:]))
+	l.advance(d.next)
 	if l.s.Run {
 		l.fetch()
 	}
@@ -168,17 +182,17 @@ func (l *dmaList) fetch() bool {
 	if !s.Run || s.Loaded {
 		return s.Run
 	}
-	d := l.dma.memory(s.Cur, dmaDescSize)
-	if d == nil || s.Cur&3 != 0 {
+	d, ok := l.dma.descriptor(s.Cur)
+	if !ok || s.Cur&3 != 0 {
 		l.fail()
 		return false
 	}
-	s.Flags, s.Buf, s.Next = binary.LittleEndian.Uint32(d), binary.LittleEndian.Uint32(d[4:]), binary.LittleEndian.Uint32(d[8:])
+	s.Flags, s.Buf, s.Next = d.flags, d.buf, d.next
 	if l.get(gdConf1)&gdCheckOwn != 0 && s.Flags&dmaOwner == 0 {
 		l.fail()
 		return false
 	}
-	if l.dma.memory(s.Buf, l.bytes()) == nil && l.bytes() != 0 {
+	if !l.dma.reaches(s.Buf, l.bytes()) && l.bytes() != 0 {
 		l.fail()
 		return false
 	}
@@ -209,11 +223,8 @@ func (l *dmaList) advance(next uint32) {
 
 // next reads the address of the descriptor after the current one again.
 func (l *dmaList) next() uint32 {
-	d := l.dma.memory(l.s.Cur, dmaDescSize)
-	if d == nil {
-		return 0
-	}
-	return binary.LittleEndian.Uint32(d[8:])
+	d, _ := l.dma.descriptor(l.s.Cur)
+	return d.next
 }
 
 // available returns how many bytes the list holds from here on, at least want
@@ -225,12 +236,12 @@ func (l *dmaList) available(want uint32) (n uint32) {
 	n = l.bytes() - l.s.Pos
 	next := l.next()
 	for walk := 0; n < want && next != 0 && walk < dmaMaxWalk; walk++ {
-		d := l.dma.memory(next, dmaDescSize)
-		if d == nil {
+		d, ok := l.dma.descriptor(next)
+		if !ok {
 			break
 		}
-		n += binary.LittleEndian.Uint32(d) >> dmaLengthLow & dmaSizeMask
-		next = binary.LittleEndian.Uint32(d[8:])
+		n += d.flags >> dmaLengthLow & dmaSizeMask
+		next = d.next
 	}
 	return n
 }
@@ -253,7 +264,7 @@ func (o *dmaOut) pull(p []byte) (n int, eof bool) {
 		}
 		k := min(o.bytes()-s.Pos, uint32(len(p)-n))
 		if o.dma.soc.sensitive.dma(o.peripheral(), s.Buf+s.Pos, k, false) {
-			copy(p[n:], o.dma.memory(s.Buf+s.Pos, k))
+			o.dma.readRAM(s.Buf+s.Pos, p[n:n+int(k)])
 		} else {
 			clear(p[n : n+int(k)])
 		}
@@ -285,9 +296,7 @@ func (o *dmaOut) done() (eof bool) {
 	s := &o.s
 	bits := uint32(gdIntOutDone)
 	if o.get(gdConf0)&gdAutoBack != 0 {
-		d := o.dma.memory(s.Cur, dmaDescSize)
-		binary.LittleEndian.PutUint32(d, s.Flags&^dmaOwner)
-		o.dma.written(s.Cur, 4)
+		o.dma.setFlags(s.Cur, s.Flags&^dmaOwner)
 	}
 	eof = s.Flags&dmaSucEOF != 0
 	if eof {
@@ -330,8 +339,7 @@ func (i *dmaIn) end(p []byte, eof, damaged bool) (n int) {
 		}
 		k := min(i.bytes()-s.Pos, uint32(len(p)-n))
 		if i.dma.soc.sensitive.dma(i.peripheral(), s.Buf+s.Pos, k, true) {
-			copy(i.dma.memory(s.Buf+s.Pos, k), p[n:])
-			i.dma.written(s.Buf+s.Pos, k)
+			i.dma.writeRAM(s.Buf+s.Pos, p[n:n+int(k)])
 		}
 		n, s.Pos = n+int(k), s.Pos+k
 		if s.Pos == i.bytes() {
@@ -344,14 +352,13 @@ func (i *dmaIn) end(p []byte, eof, damaged bool) (n int) {
 	}
 	if s.Run && s.Loaded && s.Pos > 0 || s.LastDone == 0 && i.fetch() {
 		i.done(true, damaged)
-	} else if d := i.dma.memory(s.LastDone, dmaDescSize); s.LastDone != 0 && d != nil {
+	} else if d, ok := i.dma.descriptor(s.LastDone); s.LastDone != 0 && ok {
 		// The last byte has filled a descriptor before the end was known.
 		flag := uint32(dmaSucEOF)
 		if damaged {
 			flag |= dmaErrEOF
 		}
-		binary.LittleEndian.PutUint32(d, binary.LittleEndian.Uint32(d)|flag)
-		i.dma.written(s.LastDone, 4)
+		i.dma.setFlags(s.LastDone, d.flags|flag)
 		i.eof(s.LastDone, damaged)
 	}
 	return n
@@ -361,7 +368,6 @@ func (i *dmaIn) end(p []byte, eof, damaged bool) (n int) {
 // that it belongs to software again.
 func (i *dmaIn) done(eof, damaged bool) {
 	s := &i.s
-	d := i.dma.memory(s.Cur, dmaDescSize)
 	flags := s.Flags&dmaSizeMask | s.Pos<<dmaLengthLow
 	if eof {
 		flags |= dmaSucEOF
@@ -369,8 +375,7 @@ func (i *dmaIn) done(eof, damaged bool) {
 			flags |= dmaErrEOF
 		}
 	}
-	binary.LittleEndian.PutUint32(d, flags)
-	i.dma.written(s.Cur, 4)
+	i.dma.setFlags(s.Cur, flags)
 	at := s.Cur
 	s.LastDone = at
 	i.advance(i.next())

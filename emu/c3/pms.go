@@ -249,7 +249,7 @@ func (s *sensitive) apply() {
 	s.by = by
 	mem := s.soc.m.CPU.Memory()
 	for n, p := range s.memories() {
-		for page := uint32(0); page < uint32(len(p.bank.Bytes())); page += rv32.PageSize {
+		for page := uint32(0); page < p.bank.Size(); page += rv32.PageSize {
 			all, any := rv32.Read|rv32.Write, rv32.Perm(0)
 			for off := page; off < page+rv32.PageSize; off += 1 << pmsLineUnit {
 				perm := p.perm(off)
@@ -320,7 +320,7 @@ func (s *sensitive) refuse(p *protected, addr uint32, size int, write, fetch boo
 func (s *sensitive) access(addr uint32, size int, store bool, v uint32) (uint32, bool) {
 	for _, p := range s.memories() {
 		off := addr - p.base
-		if off >= uint32(len(p.bank.Bytes())) {
+		if off >= p.bank.Size() {
 			continue
 		}
 		need := rv32.Read
@@ -332,14 +332,12 @@ func (s *sensitive) access(addr uint32, size int, store bool, v uint32) (uint32,
 			return 0, true
 		}
 		var b [4]byte
-		at := p.bank.Bytes()[off : off+uint32(size)]
 		if !store {
-			copy(b[:], at)
+			p.bank.Read(off, b[:size])
 			return binary.LittleEndian.Uint32(b[:]), true
 		}
 		binary.LittleEndian.PutUint32(b[:], v)
-		copy(at, b[:])
-		s.soc.m.CPU.Memory().Written(p.bank, off, uint32(size))
+		p.bank.Write(off, b[:size])
 		return 0, true
 	}
 	return 0, false
@@ -348,7 +346,7 @@ func (s *sensitive) access(addr uint32, size int, store bool, v uint32) (uint32,
 // fetch records an instruction that cannot be fetched at addr.
 func (s *sensitive) fetch(addr uint32) {
 	for _, p := range s.memories() {
-		if off := addr - p.base; off < uint32(len(p.bank.Bytes())) {
+		if off := addr - p.base; off < p.bank.Size() {
 			s.refuse(&p, addr, 4, false, true)
 		}
 	}

@@ -18,16 +18,17 @@ const (
 	resetVector = romBase
 )
 
-// loadROM returns the content of the mask ROM from the vendor's ELF or from a
-// flat dump of 384 KiB.
-func loadROM(file []byte) ([]byte, error) {
+// FlatROM returns the content of the mask ROM, 384 KiB, from the vendor's ELF or from
+// such a dump, which it returns as it is. Boards made with the dump share its memory,
+// and are made faster. The error is an *emu.ROMError.
+func FlatROM(file []byte) ([]byte, error) {
 	switch {
 	case len(file) == 0:
 		return nil, &emu.ROMError{Reason: "none given; want the ELF or a dump of 393216 bytes"}
 	case bytes.HasPrefix(file, []byte(elf.ELFMAG)):
 		return loadROMELF(file)
 	case len(file) == romSize:
-		return bytes.Clone(file), nil
+		return file, nil
 	}
 	return nil, &emu.ROMError{Reason: fmt.Sprintf("%d bytes that are not an ELF file; a dump has %d", len(file), romSize)}
 }

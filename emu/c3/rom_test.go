@@ -37,7 +37,7 @@ func TestROMErrors(t *testing.T) {
 // them, in every revision.
 func TestROMInitialData(t *testing.T) {
 	for _, rev := range []string{"rev0", "rev101", "rev300"} {
-		rom, err := loadROM(maskROM(t, rev))
+		rom, err := FlatROM(maskROM(t, rev))
 		if err != nil {
 			t.Fatal(err)
 		}

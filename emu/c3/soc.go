@@ -25,6 +25,7 @@ type soc struct {
 	bus bus
 
 	sram0, sram1, rtcFast, romBank, flashBank *rv32.Bank
+	romSum                                    uint32 // CRC-32 of the mask ROM
 
 	flash     *flash
 	intc      *intMatrix
@@ -73,7 +74,7 @@ func New(cfg emu.Config) (*emu.Board, error) {
 func newBoard(cfg emu.Config) (*soc, *emu.Board, error) {
 	c := &soc{}
 	c.bus.soc = c
-	rom, err := loadROM(cfg.ROM)
+	rom, err := FlatROM(cfg.ROM)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -92,9 +93,9 @@ func newBoard(cfg emu.Config) (*soc, *emu.Board, error) {
 
 func (c *soc) mapMemory(rom []byte) {
 	mem := c.m.CPU.Memory()
-	c.romBank = rv32.BankOf(rom)
+	c.romBank, c.romSum = rv32.BankOf(rom), crc32.ChecksumIEEE(rom)
 	c.sram0, c.sram1, c.rtcFast = rv32.NewBank(sram0Size), rv32.NewBank(sram1Size), rv32.NewBank(rtcFastSize)
-	c.flashBank = rv32.BankOf(c.flash.data)
+	c.flashBank = c.flash.bank
 	const all = rv32.Read | rv32.Write | rv32.Exec
 	mem.Map(romBase, c.romBank, 0, romSize, rv32.Read|rv32.Exec)
 	mem.Map(dromROMBase, c.romBank, dromROMOff, dromROMSize, rv32.Read)
@@ -102,10 +103,7 @@ func (c *soc) mapMemory(rom []byte) {
 	mem.Map(sram1Code, c.sram1, 0, sram1Size, all)
 	mem.Map(sram1Data, c.sram1, 0, sram1Size, rv32.Read|rv32.Write)
 	mem.Map(rtcFastBase, c.rtcFast, 0, rtcFastSize, all)
-	c.flash.changed = func(off, n uint32) {
-		mem.Written(c.flashBank, off, n)
-		c.extmem.crypt.changed(off, n)
-	}
+	c.flash.changed = func(off, n uint32) { c.extmem.crypt.changed(off, n) }
 }
 
 // build constructs the blocks. The order is part of the model: timers that are
@@ -277,7 +275,11 @@ func (c *soc) MilliVolts(n int) int { return c.gpio.milliVolts(n) }
 func (c *soc) Nets() *chip.Nets { return c.gpio.nets }
 
 // Flash implements chip.Chip.
-func (c *soc) Flash() []byte { return append([]byte(nil), c.flash.data...) }
+func (c *soc) Flash() []byte {
+	p := make([]byte, c.flash.bank.Size())
+	c.flash.bank.Read(0, p)
+	return p
+}
 
 // EFuse implements chip.Chip.
 func (c *soc) EFuse() []byte { return c.efuse.content() }
@@ -287,21 +289,15 @@ func (c *soc) State(s *chip.State) {
 	if !s.Loading() {
 		c.spi2.split()
 	}
-	s.Expect("checksum of the ROM", uint64(crc32.ChecksumIEEE(c.romBank.Bytes())))
-	s.Expect("flash size", uint64(len(c.flash.data)))
+	s.Expect("checksum of the ROM", uint64(c.romSum))
+	s.Expect("flash size", uint64(c.flash.bank.Size()))
 	if s.Err() != nil {
 		return
 	}
 	for _, b := range []*rv32.Bank{c.sram0, c.sram1, c.rtcFast} {
-		s.Memory(b.Bytes())
-		if s.Loading() {
-			c.m.CPU.Memory().Written(b, 0, uint32(len(b.Bytes())))
-		}
+		s.Bank(b)
 	}
 	c.flash.state(s)
-	if s.Loading() {
-		c.m.CPU.Memory().Written(c.flashBank, 0, uint32(len(c.flash.data)))
-	}
 	for _, d := range c.devices {
 		if d, ok := d.(interface{ state(*chip.State) }); ok {
 			d.state(s)

@@ -1,6 +1,10 @@
 package c3
 
-import "espalier.dev/espalier/emu/chip"
+import (
+	"slices"
+
+	"espalier.dev/espalier/emu/chip"
+)
 
 // A transfer to a display is thousands of chunks that differ in nothing but their
 // data. While nothing can tell them apart, a chunk takes the following ones with
@@ -46,7 +50,8 @@ func (p *spi2) join() {
 	}
 	from, size := out.s.Buf+out.s.Pos, n*spiChunk
 	p.ahead.n, p.ahead.from = n, out
-	p.ahead.data = append(p.ahead.data[:0], g.memory(from, size)...)
+	p.ahead.data = slices.Grow(p.ahead.data[:0], int(size))[:size]
+	g.readRAM(from, p.ahead.data)
 	out.s.Pos += size
 	p.soc.m.CPU.Memory().Watch(p.soc.sram1, from-sram1Data, size, p.split)
 	p.end.Set(p.s.Start.Add(chip.Duration(uint64(1+n) * uint64(p.s.Cycles) * uint64(p.s.Period))))

@@ -1,7 +1,7 @@
 package chip
 
 // stateVersion changes when the walk over the state does.
-const stateVersion = 4
+const stateVersion = 5
 
 // State walks over everything: CPU, guest time, chip, timers and inputs.
 func (m *Machine) State(s *State) {

@@ -198,9 +198,9 @@ func TestNetStateIsChecked(t *testing.T) {
 	b := newNetBoard(3)
 	b.Join(0, 1)
 	p := Save(b.State, 0)
-	for i := range p { // any damaged byte is refused or gives wires that end
-		q := slices.Clone(p)
-		q[i] ^= 3
+	for i := range p.Fields { // any damaged byte is refused or gives wires that end
+		q := Saved{Fields: slices.Clone(p.Fields)}
+		q.Fields[i] ^= 3
 		if c := newNetBoard(3); Load(q, c.State) == nil {
 			for pin := range 3 {
 				c.SetOutside(pin, pullUp)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+
+	"espalier.dev/espalier/rv32"
 )
 
 // State saves or restores the state of a device in one walk that serves both: a
@@ -13,26 +15,33 @@ import (
 // order.
 type State struct {
 	buf     bytes.Buffer
+	banks   []rv32.Pages
 	loading bool
 	err     error
 }
 
-// Save returns what a walk lists. size is a guess of its length in bytes; a good
-// one saves copies.
-func Save(walk func(*State), size int) []byte {
+// Saved is what a walk listed. It does not change.
+type Saved struct {
+	Fields []byte
+	Banks  []rv32.Pages // memories, shared with the device until it writes to them
+}
+
+// Save returns what a walk lists. size is a guess of the length of Fields in
+// bytes; a good one saves copies.
+func Save(walk func(*State), size int) Saved {
 	s := &State{}
 	s.buf.Grow(size)
 	walk(s)
-	return s.buf.Bytes()
+	return Saved{s.buf.Bytes(), s.banks}
 }
 
 // Load has a walk restore what Save returned for it. After an error, part of
 // the state may have been restored.
-func Load(saved []byte, walk func(*State)) error {
-	s := &State{loading: true, buf: *bytes.NewBuffer(saved)} // only read
+func Load(saved Saved, walk func(*State)) error {
+	s := &State{loading: true, buf: *bytes.NewBuffer(saved.Fields), banks: saved.Banks} // only read
 	walk(s)
-	if s.err == nil && s.buf.Len() > 0 {
-		return fmt.Errorf("%d bytes too many", s.buf.Len())
+	if s.err == nil && (s.buf.Len() > 0 || len(s.banks) > 0) {
+		return fmt.Errorf("%d bytes and %d memories too many", s.buf.Len(), len(s.banks))
 	}
 	return s.err
 }
@@ -47,8 +56,12 @@ func (s *State) Err() error { return s.err }
 // or to structs of exported fields that are such values.
 func (s *State) Fixed(values ...any) {
 	for _, v := range values {
-		if words, ok := v.(*[1024]uint32); ok { // a block's registers: most of a snapshot
-			s.words(words[:])
+		switch v := v.(type) { // without reflection: most of a snapshot
+		case *[1024]uint32: // a block's registers
+			s.words(v)
+			continue
+		case *[256]byte:
+			s.Memory(v[:])
 			continue
 		}
 		if s.loading {
@@ -63,13 +76,26 @@ func (s *State) Fixed(values ...any) {
 	}
 }
 
-func (s *State) words(w []uint32) {
+// words saves or loads registers after a byte that is 0 when all are zero, which
+// are not saved then.
+func (s *State) words(w *[1024]uint32) {
 	if !s.loading {
-		b := s.buf.AvailableBuffer()
+		if *w == [1024]uint32{} {
+			s.buf.WriteByte(0)
+			return
+		}
+		b := append(s.buf.AvailableBuffer(), 1)
 		for _, v := range w {
 			b = binary.LittleEndian.AppendUint32(b, v)
 		}
 		s.buf.Write(b)
+		return
+	}
+	if s.err != nil {
+		return
+	}
+	if kind := s.buf.Next(1); len(kind) == 1 && kind[0] == 0 {
+		clear(w[:])
 		return
 	}
 	p := s.buf.Next(4 * len(w))
@@ -112,7 +138,22 @@ func (s *State) Bytes(p *[]byte) {
 	*p = append((*p)[:0], s.buf.Next(int(n))...)
 }
 
-// Memory saves or loads a memory in place: its length does not change.
+// Bank saves or loads a memory, whose size does not change.
+func (s *State) Bank(b *rv32.Bank) {
+	switch {
+	case !s.loading:
+		s.banks = append(s.banks, b.Share())
+	case s.err != nil:
+	case len(s.banks) == 0 || s.banks[0].Size() != b.Size():
+		s.err = fmt.Errorf("no memory of %d bytes", b.Size())
+	default:
+		b.Replace(s.banks[0])
+		s.banks = s.banks[1:]
+	}
+}
+
+// Memory saves or loads a memory that is not a bank, in place: its length does not
+// change.
 func (s *State) Memory(p []byte) {
 	if !s.loading {
 		s.buf.Write(p)

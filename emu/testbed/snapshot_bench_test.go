@@ -20,12 +20,13 @@ func BenchmarkSnapshot(b *testing.B) {
 	if res := bed.Board.Run(b.Context(), emu.UntilText("got ip"), emu.Limit(10*time.Second)); res.Reason != emu.StopText {
 		b.Fatal(res.Reason)
 	}
-	var saved []byte
+	saved := bed.Board.Snapshot()
 	b.Run("save", func(b *testing.B) {
 		for b.Loop() {
 			saved = bed.Board.Snapshot()
 		}
-		b.ReportMetric(float64(len(saved))/1e6, "MB")
+		b.ReportMetric(float64(saved.SharedBytes(saved))/1e6, "MB-shared")
+		b.ReportMetric(float64(len(saved.Bytes())-saved.SharedBytes(saved))/1e6, "MB-copied")
 	})
 	b.Run("restore", func(b *testing.B) {
 		for b.Loop() {
@@ -33,5 +34,22 @@ func BenchmarkSnapshot(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+	})
+	// A board of its own for each fork, which runs on.
+	b.Run("fork", func(b *testing.B) {
+		var shared int
+		for b.Loop() {
+			fork, err := testbed.New(testbed.Config{Board: emu.Config{ROM: rom, Flash: flash}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := fork.Board.Restore(saved); err != nil {
+				b.Fatal(err)
+			}
+			fork.Board.Run(b.Context(), emu.Limit(time.Millisecond))
+			shared = fork.Board.Snapshot().SharedBytes(saved)
+			fork.Close()
+		}
+		b.ReportMetric(float64(shared)/float64(saved.SharedBytes(saved)), "shared")
 	})
 }

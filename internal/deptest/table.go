@@ -100,7 +100,7 @@ var packages = []packageRule{
 	{"emu/testbed", []string{"emu", "emu/defaultnet", "emu/chip", "emu/c3", "emu/faults", "emu/lan", "emu/lan/uplink", "emu/pcap", "emu/radio", "emu/recording"}, "assembles a board with its network, capture and recording; it opens no files"},
 	{"emutest", []string{"emu", "emu/faults", "emu/testbed", "esp/image", "esp/partition", "firmware", "monitor", "rv32", "internal/scenario", "internal/chipfiles", "internal/store", "internal/fault"}, "a board for go test; of the internal packages it needs those that find mask ROM and bootloader in the store"},
 	{"emu/semihost", []string{"rv32"}, "semihosting is between firmware and the CPU at an ebreak; it needs no board"},
-	{"internal/fwtest", []string{"emu", "emu/faults", "emu/semihost", "emu/testbed", "firmware", "internal/probe", "internal/scenario", "monitor"}, "test programs on boards whose surroundings its caller describes; it builds nothing"},
+	{"internal/fwtest", []string{"emu", "emu/c3", "emu/faults", "emu/semihost", "emu/testbed", "firmware", "internal/probe", "internal/scenario", "monitor"}, "test programs on boards whose surroundings its caller describes; it builds nothing"},
 	{"internal/scenario", []string{"emu", "emu/faults", "emu/parts", "emu/radio"}, "what happens to a board, and when; its caller lets the time pass"},
 	{"internal/probe", []string{"emu", "emu/semihost", "firmware", "monitor", "rtt"}, "semihosting and RTT of firmware on a board; what is done with the bytes is for others"},
 	{"rtt", nil, "the channels of a control block in some memory; it does not depend on whose"},

@@ -7,5 +7,6 @@
 // board's surroundings, and returns one Result for each test, in the order of the
 // tests whatever the number of boards at a time. Time is guest time, so verdicts do not
 // depend on the host. Tests of a program share its boot by a snapshot: result and
-// trace are those of a whole boot.
+// trace are those of a whole boot. Their boards share its memory until they write to
+// it.
 package fwtest

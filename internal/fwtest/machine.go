@@ -36,7 +36,7 @@ func newMachine(p *Program, bed testbed.Config) (*machine, error) {
 		m.player = p.Scenario.Play()
 		bed.Parts = append(bed.Parts[:len(bed.Parts):len(bed.Parts)], m.player.Parts()...)
 	}
-	bed.Board.ROM, bed.Board.Flash = p.ROM, p.Flash
+	bed.Board.ROM, bed.Board.Flash = p.rom, p.Flash
 	bed.Board.Output = func(o emu.Output) { m.write(monitor.Stream(o.Stream.String()), o.At.Duration(), o.Data) }
 	m.restart()
 	var err error

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"espalier.dev/espalier/emu/c3"
 	"espalier.dev/espalier/firmware"
 	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/monitor"
@@ -32,6 +33,7 @@ type Program struct {
 	Tests []Test
 
 	kind    kind
+	rom     []byte // ROM as a dump, shared by all boards
 	symbols *firmware.Symbols
 }
 
@@ -65,6 +67,9 @@ func (p *Program) open() error {
 		if rom, err = firmware.Open(bytes.NewReader(p.ROM), firmware.Options{}); err != nil {
 			return fmt.Errorf("mask ROM: %w", err)
 		}
+	}
+	if p.rom, err = c3.FlatROM(p.ROM); err != nil {
+		return err
 	}
 	p.symbols = firmware.NewSymbols(app, rom)
 	p.Tests, err = list(p.ELF)

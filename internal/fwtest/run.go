@@ -74,7 +74,7 @@ type Runner struct {
 // run, shared by its tests.
 type boot struct {
 	once     sync.Once
-	snapshot []byte
+	snapshot *emu.Snapshot
 	err      error
 }
 

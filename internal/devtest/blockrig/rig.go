@@ -44,7 +44,7 @@ type Rig struct {
 
 	t      testing.TB
 	files  *files
-	snap   []byte
+	snap   *emu.Snapshot
 	text   strings.Builder
 	serial bytes.Buffer
 	line   *string

@@ -76,8 +76,19 @@ func open(t testing.TB, opts []Option) (*Board, error) {
 		}
 	}
 	if c.scenario != nil {
-		b.player = c.scenario.Play()
-		c.bed.Parts = append(c.bed.Parts, b.player.Parts()...)
+		on := c.scenario.Board.Open(nil)
+		b.player = c.scenario.Play(on)
+		b.player.Save = b.keep.picture
+		c.bed.Parts = append(c.bed.Parts, on, b.player)
+		b.out.also = b.player.Line
+	}
+	if len(c.steps) > 0 {
+		if c.scenario != nil {
+			return nil, errors.New("the options Scenario and Steps exclude each other")
+		}
+		b.player = (&scenario.Scenario{Name: "steps", Steps: c.steps}).Play(c.named)
+		b.player.Save = b.keep.picture
+		c.bed.Parts = append(c.bed.Parts, b.player)
 		b.out.also = b.player.Line
 	}
 	if b.bed, err = testbed.New(c.bed); err != nil {
@@ -167,7 +178,7 @@ func (b *Board) Run(d time.Duration) emu.Result {
 func (b *Board) Play() {
 	b.t.Helper()
 	if b.player == nil {
-		b.t.Fatal("emutest: no scenario: want the option Scenario")
+		b.t.Fatal("emutest: no scenario: want the option Scenario or Steps")
 	}
 	b.wait(conditionStep, "the scenario has not ended", b.player.Done)
 }

@@ -2,6 +2,7 @@ package emutest_test
 
 import (
 	"fmt"
+	"image/png"
 	"io"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/emu/parts"
 	"espalier.dev/espalier/emutest"
 	"espalier.dev/espalier/internal/devtest"
 )
@@ -247,6 +249,53 @@ func TestScenario(t *testing.T) {
 		})
 		if !failed || !strings.Contains(text, tc.want) {
 			t.Errorf("%s: failed %v: %s", tc.name, failed, text)
+		}
+	}
+}
+
+func TestSteps(t *testing.T) {
+	hello := built(t, "hello")
+	dir := t.TempDir()
+	t.Run("all", func(t *testing.T) {
+		b := emutest.New(t, emutest.Firmware(hello), emutest.NoWiFi(), emutest.Artifacts(dir), emutest.Join(2, 3),
+			emutest.Named("start", &parts.Button{Pin: 9, Pull: 10_000}), emutest.Named("screen", &parts.SSD1306{SDA: 4, SCL: 5}),
+			emutest.Steps(
+				emutest.DrivePin(2, emu.High),
+				emutest.ExpectPin(3, emu.High, time.Millisecond),
+				emutest.ExpectText("2nd stage bootloader", 0),
+				emutest.Press("start", 20*time.Millisecond),
+				emutest.ExpectPin(9, emu.Low, 5*time.Millisecond),
+				emutest.ExpectPin(9, emu.High, 50*time.Millisecond),
+				emutest.Screenshot("screen", "pictures/off.png"),
+				emutest.At(2*time.Second, emutest.SetTemperature(30)),
+			))
+		b.Play()
+		if b.Now() < 2*time.Second {
+			t.Errorf("ended at %v, before its last step", b.Now())
+		}
+	})
+	f, err := os.Open(filepath.Join(dir, "pictures", "off.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if img, err := png.Decode(f); err != nil || img.Bounds().Dx() != 128 {
+		t.Errorf("%v, %v", img, err)
+	}
+	for name, c := range map[string]struct {
+		step emutest.Step
+		want string
+	}{
+		"a text that does not come": {emutest.ExpectText("no such text", 100*time.Millisecond), "emutest_test.go:"},
+		"no such part":              {emutest.Press("other", 0), `"other" is not a button`},
+		"no such display":           {emutest.Screenshot("start", "a.png"), `"start" is not a display`},
+		"no quantity":               {emutest.Set("start", "temperature", 1), `"start" has no quantity`},
+	} {
+		failed, text := failing(t, func(t testing.TB) {
+			emutest.New(t, emutest.Firmware(hello), emutest.NoWiFi(), emutest.Named("start", &parts.Button{Pin: 9}), emutest.Steps(c.step)).Run(200 * time.Millisecond)
+		})
+		if !failed || !strings.Contains(text, c.want) {
+			t.Errorf("%s: failed %v: %s", name, failed, text)
 		}
 	}
 }

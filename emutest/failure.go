@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -94,6 +95,24 @@ type keeper struct {
 	serial    bytes.Buffer
 	capture   bytes.Buffer
 	recording bytes.Buffer
+	pictures  []artefact
+}
+
+// artefact is a file that is kept.
+type artefact struct {
+	name    string // slash-separated
+	content []byte
+}
+
+// picture keeps a screenshot.
+func (k *keeper) picture(name string, png []byte) error {
+	if !fs.ValidPath(name) {
+		return fmt.Errorf("%q: want the name of a file below the folder of artefacts", name)
+	}
+	if k.on {
+		k.pictures = append(k.pictures, artefact{name, png})
+	}
+	return nil
 }
 
 func newKeeper(t testing.TB, dir string) keeper {
@@ -135,18 +154,19 @@ func (b *Board) close() {
 		b.t.Errorf("emutest: %v", err)
 		return
 	}
-	for _, f := range []struct {
-		name    string
-		content []byte
-	}{
-		{"serial.log", b.keep.serial.Bytes()},
-		{"capture.pcapng", b.keep.capture.Bytes()},
-		{"run.recording", b.keep.recording.Bytes()},
-	} {
+	for _, f := range append(b.keep.pictures,
+		artefact{"serial.log", b.keep.serial.Bytes()},
+		artefact{"capture.pcapng", b.keep.capture.Bytes()},
+		artefact{"run.recording", b.keep.recording.Bytes()},
+	) {
 		if len(f.content) == 0 {
 			continue
 		}
-		name := filepath.Join(dir, f.name)
+		name := filepath.Join(dir, filepath.FromSlash(f.name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			b.t.Errorf("emutest: %v", err)
+			continue
+		}
 		if err := os.WriteFile(name, f.content, 0o666); err != nil {
 			b.t.Errorf("emutest: %v", err)
 			continue

@@ -31,6 +31,8 @@ type config struct {
 	timeout   time.Duration
 	artifacts string
 	scenario  *scenario.Scenario
+	steps     []scenario.Step
+	named     namedParts
 }
 
 // Firmware boots the firmware of an ELF file. The path is relative to the
@@ -95,7 +97,7 @@ func Parts(parts ...emu.Part) Option {
 // one. The text is the content of a file, or literal.
 func Scenario(text string) Option {
 	return func(c *config) (err error) {
-		c.scenario, err = scenario.Parse("scenario", []byte(text))
+		c.scenario, err = scenario.Parse("scenario", []byte(text), nil)
 		return err
 	}
 }

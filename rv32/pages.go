@@ -50,7 +50,7 @@ func (b *Bank) Share() Pages {
 }
 
 // Replace sets the content of the bank, which has the size of p, and drops code
-// decoded from pages that change.
+// decoded from pages that change. A Watch of the bank ends.
 func (b *Bank) Replace(p Pages) {
 	if len(p.pages) != len(b.pages) {
 		panic("rv32: replacing a bank by one of another size")
@@ -70,6 +70,9 @@ func (b *Bank) Replace(p Pages) {
 	}
 	if b.mem == nil {
 		return
+	}
+	if b.mem.watch.bank == b {
+		b.mem.fireWatch()
 	}
 	b.mem.flushStores()
 	if changed {

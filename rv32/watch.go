@@ -8,7 +8,7 @@ type watch struct {
 }
 
 // Watch has changed called once, after the next change of the n bytes of b from off
-// on, whether by a store, by Write or by a caller of Written; it may be called for
+// on, whether by a store or by one of the methods of Memory and Bank; it may be called for
 // a change up to 63 bytes away. A DMA engine that has read memory before the time
 // at which the hardware reads it learns thus that it must read it again. There is
 // one range: a second call replaces it, one with n 0 ends it. It is not part of
@@ -32,7 +32,7 @@ func (m *Memory) eachWatched(f func(p *bankCode, bytes *[PageSize]byte, lines ui
 	for at := w.first; at <= w.last; at = at&^(PageSize-1) + PageSize {
 		n := min(w.last-at+1, PageSize-at%PageSize)
 		page := at >> pageShift
-		f(&w.bank.code[page], (*[PageSize]byte)(w.bank.bytes[page<<pageShift:]), linesOf(at, n))
+		f(&w.bank.code[page], w.bank.pages[page], linesOf(at, n))
 	}
 }
 

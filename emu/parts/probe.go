@@ -28,6 +28,15 @@ type Probe struct {
 	lost    int
 }
 
+// AllPins returns a probe at all 22 pins of the ESP32-C3.
+func AllPins() *Probe {
+	p := &Probe{}
+	for pin := range 22 {
+		p.Pins = append(p.Pins, pin)
+	}
+	return p
+}
+
 // Attach implements emu.Part.
 func (p *Probe) Attach(b *emu.Board) error {
 	p.board = b

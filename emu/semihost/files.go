@@ -1,6 +1,9 @@
 package semihost
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"io"
+)
 
 // Limits of what one call may name, so that a wild pointer costs nothing.
 const (
@@ -8,8 +11,8 @@ const (
 	maxWrite = 1 << 20
 )
 
-// Modes of SYS_OPEN for ":tt": 0 to 3 is standard input, 4 to 7 output, 8 to 11
-// error.
+// Modes of SYS_OPEN are those of fopen: r, rb, r+, r+b, w, wb, w+, w+b, a, ab, a+,
+// a+b. For ":tt" 0 to 3 is standard input, 4 to 7 output, 8 to 11 error.
 const (
 	modeOutput = 4
 	modeError  = 8
@@ -42,15 +45,21 @@ func (h *Host) open(arg uint32) uint32 {
 	case ":semihosting-features":
 		f.kind = features
 	default:
-		return h.fail(errNoEntry)
+		f.kind = hostFile
 	}
 	for i := range h.files {
 		if h.files[i].kind == closed {
+			if f.kind == hostFile {
+				var errno uint32
+				if f.host, errno = h.openHost(string(name), block[1]); errno != 0 {
+					return h.fail(errno)
+				}
+			}
 			h.files[i] = f
 			return uint32(i + 1)
 		}
 	}
-	return h.fail(errInvalid)
+	return h.fail(errTooMany)
 }
 
 // file returns the open file whose handle is the first word at arg, else nil.
@@ -71,7 +80,11 @@ func (h *Host) close(arg uint32) uint32 {
 	if f == nil {
 		return h.fail(errBadFile)
 	}
+	host := f.host
 	*f = file{}
+	if host != nil && host.Close() != nil {
+		return h.fail(errIO)
+	}
 	return 0
 }
 
@@ -82,7 +95,7 @@ func (h *Host) write(arg uint32) uint32 {
 		return h.fail(errFault)
 	}
 	f := h.file(arg)
-	if f == nil || f.kind != stdout && f.kind != stderr {
+	if f == nil || f.kind != stdout && f.kind != stderr && f.kind != hostFile {
 		h.errno = errBadFile
 		return block[2]
 	}
@@ -90,6 +103,13 @@ func (h *Host) write(arg uint32) uint32 {
 	if !ok {
 		h.errno = errFault
 		return block[2]
+	}
+	if f.kind == hostFile {
+		n, err := f.host.Write(b)
+		if err != nil {
+			h.errno = errIO
+		}
+		return block[2] - uint32(n)
 	}
 	h.output(f.kind, b)
 	return 0
@@ -112,14 +132,24 @@ func (h *Host) read(arg uint32) uint32 {
 	case f.kind == features:
 		from = featureBits[f.pos:]
 	}
+	if f.kind == hostFile {
+		p := make([]byte, min(block[2], maxWrite))
+		n, err := io.ReadFull(f.host, p)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			h.errno = errIO
+			return block[2]
+		}
+		from = p[:n]
+	}
 	n := min(len(from), int(block[2]))
 	if !h.cpu.Memory().Write(block[1], from[:n]) {
 		h.errno = errFault
 		return block[2]
 	}
-	if f.kind == stdin {
+	switch f.kind {
+	case stdin:
 		h.Stdin = h.Stdin[n:]
-	} else {
+	case features:
 		f.pos += n
 	}
 	return block[2] - uint32(n)
@@ -130,6 +160,12 @@ func (h *Host) seek(arg uint32) uint32 {
 	f := h.file(arg)
 	if !ok || f == nil {
 		return h.fail(errBadFile)
+	}
+	if f.kind == hostFile {
+		if _, err := f.host.Seek(int64(block[1]), io.SeekStart); err != nil {
+			return h.fail(errIO)
+		}
+		return 0
 	}
 	if f.kind != features || block[1] > uint32(len(featureBits)) {
 		return h.fail(errInvalid)

@@ -5,8 +5,8 @@
 //
 // A call reads the registers and the memory of a CPU that is at an ebreak and
 // returns the reply in a0, the text that was written and how the firmware exited.
-// The firmware has no access to files, clock, processes or random numbers of the
-// host: the same run has the same replies.
+// The firmware has no access to clock, processes or random numbers of the host, and
+// to files only by Host.Files: without these the same run has the same replies.
 package semihost
 
 import (
@@ -57,9 +57,13 @@ const ApplicationExit = 0x20026
 // Error numbers that firmware finds in SYS_ERRNO.
 const (
 	errNoEntry = 2
+	errIO      = 5
 	errBadFile = 9
+	errAccess  = 13
 	errFault   = 14
+	errExists  = 17
 	errInvalid = 22
+	errTooMany = 24
 	errNoSys   = 38
 )
 
@@ -83,6 +87,8 @@ type Host struct {
 	// Stdout and Stderr receive what the firmware writes; the slice is only
 	// valid during the call. Nil drops it.
 	Stdout, Stderr func([]byte)
+	// Files are the files of the host that the firmware reaches; nil: none.
+	Files Files
 	// Stdin is what the firmware reads.
 	Stdin []byte
 	// Centiseconds returns the guest time since power-on in 1/100 s.
@@ -107,6 +113,7 @@ type Host struct {
 type file struct {
 	kind fileKind
 	pos  int
+	host File // of kind hostFile
 }
 
 type fileKind uint8
@@ -117,6 +124,7 @@ const (
 	stdout
 	stderr
 	features // the special file that lists extensions
+	hostFile
 
 	maxFiles = 16
 )
@@ -133,6 +141,7 @@ func (h *Host) Attach(cpu *rv32.CPU) {
 
 // Reset forgets open files and the exit, for another run of the same board.
 func (h *Host) Reset() {
+	h.Close()
 	h.Exited, h.AtCommandLine, h.TestList, h.errno, h.files = nil, false, nil, 0, [maxFiles]file{}
 }
 
@@ -182,7 +191,7 @@ func (h *Host) fail(errno uint32) uint32 {
 }
 
 // call performs an operation and returns a0. Unknown ones and those that would
-// reach the host's files or programs fail.
+// start programs of the host fail.
 func (h *Host) call(op, arg uint32) uint32 {
 	switch op {
 	case sysOpen:
@@ -220,7 +229,7 @@ func (h *Host) call(op, arg uint32) uint32 {
 		switch {
 		case f == nil:
 			return h.fail(errBadFile)
-		case f.kind == features:
+		case f.kind == features || f.kind == hostFile:
 			return 0
 		}
 		return 1
@@ -233,6 +242,8 @@ func (h *Host) call(op, arg uint32) uint32 {
 			return h.fail(errBadFile)
 		case f.kind == features:
 			return uint32(len(featureBits))
+		case f.kind == hostFile:
+			return h.size(f)
 		}
 		return 0
 	case sysClock:
@@ -263,7 +274,11 @@ func (h *Host) call(op, arg uint32) uint32 {
 			return h.fail(errFault)
 		}
 		return 0
-	case sysRemove, sysRename, sysTmpNam, sysSystem:
+	case sysRemove:
+		return h.remove(arg)
+	case sysRename:
+		return h.rename(arg)
+	case sysTmpNam, sysSystem:
 		return h.fail(errNoSys)
 	}
 	return h.fail(errNoSys)

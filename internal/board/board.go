@@ -142,6 +142,57 @@ func ParseWith(n *tomldoc.Node, use string) (*Board, error) {
 	return b, r.Err()
 }
 
+// With returns a board that has another part, described by a table like
+// [[board.part]]. A part of that name is replaced. b may be nil, a bare chip. The
+// error is a *tomldoc.Error.
+func (b *Board) With(part *tomldoc.Node) (*Board, error) {
+	c := b.clone()
+	r := &tomldoc.Reader{}
+	c.addPart(r, part)
+	return c, r.Err()
+}
+
+// Joined returns a board with another wire. b may be nil.
+func (b *Board) Joined(pins ...int) *Board {
+	c := b.clone()
+	c.Wires = append(c.Wires, pins)
+	return c
+}
+
+func (b *Board) clone() *Board {
+	if b == nil {
+		return &Board{Name: "board", Pins: map[string]int{}}
+	}
+	c := *b
+	c.Parts, c.Wires = slices.Clone(b.Parts), slices.Clone(b.Wires)
+	return &c
+}
+
+// Part returns the part of a name. b may be nil.
+func (b *Board) Part(name string) (Part, bool) {
+	if b == nil {
+		return Part{}, false
+	}
+	i := slices.IndexFunc(b.Parts, func(p Part) bool { return p.Name == name })
+	if i < 0 {
+		return Part{}, false
+	}
+	return b.Parts[i], true
+}
+
+// Displays returns the names of the parts that have a picture. b may be nil.
+func (b *Board) Displays() (names []string) {
+	if b == nil {
+		return nil
+	}
+	for _, p := range b.Parts {
+		if p.Type == "ssd1306" || p.Type == "st7789" {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
 func megabytes(text string) (int, bool) {
 	n, err := strconv.Atoi(strings.TrimSuffix(text, "MB"))
 	if err != nil || !strings.HasSuffix(text, "MB") || !slices.Contains([]int{1, 2, 4, 8, 16}, n) {

@@ -27,9 +27,10 @@ type Instance struct {
 	emu   *emu.Board
 }
 
-// Open makes the parts of a run. Show, if not nil, receives their events; a
+// Open makes the parts of a run; b may be nil, a bare chip. Show, if not nil, receives their events; a
 // display has at most ten a second of guest time.
 func (b *Board) Open(show func(Event)) *Instance {
+	b = b.clone()
 	i := &Instance{board: b, show: show, last: make([]time.Duration, len(b.Parts))}
 	for n, p := range b.Parts {
 		i.parts = append(i.parts, p.open(func(value string) { i.changed(n, value) }))

@@ -32,6 +32,8 @@ func (o *emulationOptions) flags() *pflag.FlagSet {
 	f.StringVar(&o.Replay, "replay", "", "replay the recording in `FILE`")
 	f.StringVar(&o.Capture, "pcap", "", "capture the frames of Wi-Fi and of the network in `FILE`, as pcapng")
 	f.StringVar(&o.VCD, "vcd", "", "write the levels of the pins to `FILE`, for waveform viewers")
+	f.StringVar(&o.Picture, "screenshot", "", "write what the display shows at the end as PNG: `[NAME=]FILE`")
+	f.StringVar(&o.Files, "semihosting-files", "", "let the firmware read and write files below `DIR` by semihosting")
 	f.StringVar(&o.Scenario, "scenario", "", "perform the scenario in `FILE`: parts, input and what is expected, at guest times")
 	return f
 }

@@ -15,6 +15,7 @@ import (
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/fwtest"
+	"espalier.dev/espalier/internal/probe"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/internal/ui"
@@ -76,8 +77,11 @@ func runTest(cmd *cobra.Command, a *app, o testOptions, names []string) error {
 }
 
 func testFiles(cmd *cobra.Command, a *app, o testOptions, files []string) error {
-	p, err := a.settings(project.Flags{ChipRevision: o.emulation.Revision})
+	p, err := a.settings(project.Flags{Board: o.emulation.Board, ChipRevision: o.emulation.Revision})
 	if err != nil {
+		return err
+	}
+	if err := o.onBoard(p); err != nil {
 		return err
 	}
 	var programs []*fwtest.Program
@@ -100,12 +104,15 @@ func testFiles(cmd *cobra.Command, a *app, o testOptions, files []string) error 
 func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 	ctx := cmd.Context()
 	o.work.forRun(o.port.Port == "")
-	o.work.Flags.ChipRevision = o.emulation.Revision
+	o.work.Flags.Board, o.work.Flags.ChipRevision = o.emulation.Board, o.emulation.Revision
 	w, err := a.open(ctx, o.work)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
+	if err := o.onBoard(w.Project); err != nil {
+		return err
+	}
 	o.selection.Bin, o.selection.Example = o.work.Flags.Bin, o.work.Flags.Example
 	targets, err := build.TestTargets(w.Project, o.selection)
 	if err != nil {
@@ -125,7 +132,7 @@ func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 	for _, b := range built {
 		p := o.program(b.Name, b.ELF, b.Flash.Merged(), b.ROM, b.Select)
 		if p.Scenario == nil {
-			if p.Scenario, err = scenario.Beside(b.Source); err != nil {
+			if p.Scenario, err = scenario.Beside(b.Source, w.Project.Espalier.Board); err != nil {
 				return fault.Wrap(fault.Usage, err, "")
 			}
 		}
@@ -170,6 +177,14 @@ func (o *testOptions) run(cmd *cobra.Command, a *app, p *project.Project, progra
 		}
 		defer root.Close()
 		bed.Files = root.FS()
+	}
+	if dir := o.emulation.Files; dir != "" {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return fault.Wrap(fault.Usage, err, "--semihosting-files")
+		}
+		defer root.Close()
+		o.runner.Files = probe.Dir{Root: root}
 	}
 	bed.Board.Strict, bed.Board.USBHost = o.emulation.Strict, o.emulation.USB
 	if p != nil {

@@ -35,6 +35,7 @@ type testOptions struct {
 	format                fwtest.Format
 	expect                []string
 	rules                 []monitor.Rule
+	project               *project.Project // whose board the tests have
 	scenario              *scenario.Scenario
 	list, noRun           bool
 	noCapture             bool
@@ -58,7 +59,9 @@ func (o *testOptions) addFlags(f *pflag.FlagSet) {
 	command.DurationVar(f, &o.runner.Limit, "timeout", "give each test `TIME` of guest time, instead of its own limit")
 	command.DurationVar(f, &o.slow, "slow", "note tests that take longer than `TIME` of guest time (default 5s)")
 	o.addLibtest(f)
-	for _, name := range []string{"strict", "usb", "net", "serve", "host", "fault", "seed", "chip-revision", "scenario"} {
+	f.BoolVar(&o.runner.VCD, "vcd", false, "write the levels of the pins during each test to PROGRAM/TEST/pins.vcd in the folder of --artifacts")
+	f.StringVar(&o.runner.Artifacts, "artifacts", "target/espalier/tests", "keep screenshots and --vcd of tests below `DIR`")
+	for _, name := range []string{"strict", "usb", "net", "serve", "host", "fault", "seed", "board", "chip-revision", "scenario", "semihosting-files"} {
 		f.AddFlag(o.emulation.flags().Lookup(name))
 	}
 	f.StringVar(&o.port.Port, "port", "", "run programs that are one test on the board at `PORT`, one after the other")
@@ -134,10 +137,17 @@ func (o *testOptions) check(cmd *cobra.Command) (err error) {
 	if !cmd.Flags().Changed("slow") {
 		o.slow = 5 * time.Second
 	}
-	if o.scenario, err = o.emulation.ReadScenario(); err != nil {
-		return err
+	if o.runner.VCD && o.port.Port != "" {
+		return fault.New(fault.Usage, "--vcd: only the emulated board has it", "leave out --port to run on emulated boards")
 	}
 	return session.CheckCreate(o.junit)
+}
+
+// onBoard reads the scenario for the project's board.
+func (o *testOptions) onBoard(p *project.Project) (err error) {
+	o.project = p
+	o.scenario, err = o.emulation.ReadScenario(p)
+	return err
 }
 
 // environment is the surroundings of each board. p may be nil.
@@ -151,7 +161,7 @@ func (o *testOptions) program(name string, elf, flash, rom []byte, selects []str
 	if o.emulation.Seed != 1 {
 		seed = fmt.Sprintf(" --seed %d", o.emulation.Seed)
 	}
-	return &fwtest.Program{Name: name, ELF: elf, Flash: flash, ROM: rom, Expect: o.rules, Scenario: o.scenario, Repeat: func(test string) string {
+	return &fwtest.Program{Name: name, ELF: elf, Flash: flash, ROM: rom, Expect: o.rules, Board: o.project.Espalier.Board, Scenario: o.scenario, Repeat: func(test string) string {
 		command := "espalier test " + strings.Join(selects, " ") + seed
 		if test != name {
 			command += " --exact --include-ignored '" + strings.ReplaceAll(test, "'", `'\''`) + "'"

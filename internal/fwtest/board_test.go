@@ -161,7 +161,7 @@ func TestScenarioDecides(t *testing.T) {
 	} {
 		p := built(t, "plain")
 		var err error
-		if p.Scenario, err = scenario.Parse("s", []byte(text)); err != nil {
+		if p.Scenario, err = scenario.Parse("s", []byte(text), nil); err != nil {
 			t.Fatal(err)
 		}
 		r := run(t, fwtest.Runner{}, p)[0]

@@ -7,6 +7,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/faults"
+	"espalier.dev/espalier/emu/parts"
 	"espalier.dev/espalier/emu/semihost"
 	"espalier.dev/espalier/emu/testbed"
 	"espalier.dev/espalier/internal/probe"
@@ -27,14 +28,24 @@ type machine struct {
 	faults  faults.Schedule
 	playing bool  // the test has started
 	failed  error // of the scenario
+
+	levels *parts.Probe // of all pins; nil: not wanted
+	save   func(file string, png []byte) error
 }
 
 // newMachine powers on a board.
-func newMachine(p *Program, bed testbed.Config) (*machine, error) {
+func newMachine(p *Program, bed testbed.Config, vcd bool) (*machine, error) {
 	m := &machine{p: p, faults: bed.Faults}
 	if p.Scenario != nil {
-		m.player = p.Scenario.Play()
-		bed.Parts = append(bed.Parts[:len(bed.Parts):len(bed.Parts)], m.player.Parts()...)
+		on := p.Scenario.Board.Open(nil)
+		m.player = p.Scenario.Play(on)
+		bed.Parts = append(bed.Parts[:len(bed.Parts):len(bed.Parts)], on, m.player)
+	} else if p.Board != nil {
+		bed.Parts = append(bed.Parts[:len(bed.Parts):len(bed.Parts)], p.Board.Open(nil))
+	}
+	if vcd {
+		m.levels = parts.AllPins()
+		bed.Parts = append(bed.Parts[:len(bed.Parts):len(bed.Parts)], m.levels)
 	}
 	bed.Board.ROM, bed.Board.Flash = p.rom, p.Flash
 	bed.Board.Output = func(o emu.Output) { m.write(monitor.Stream(o.Stream.String()), o.At.Duration(), o.Data) }
@@ -68,6 +79,7 @@ func (m *machine) write(s monitor.Stream, at time.Duration, p []byte) {
 func (m *machine) start(now time.Duration) {
 	if m.player != nil {
 		m.playing = true
+		m.player.Save = m.save
 		m.player.Start(now, m.bed.AccessPoint, m.faults)
 		m.failed = m.player.Advance(m.board)
 	}
@@ -82,7 +94,10 @@ func (m *machine) over() bool {
 	return m.failed != nil || m.playing && m.plays() && m.player.Done() && m.p.kind == whole && len(m.out.rules) == 0
 }
 
-func (m *machine) close() { m.bed.Close() }
+func (m *machine) close() {
+	m.host.Close()
+	m.bed.Close()
+}
 
 // run lets guest time pass until the firmware exits, crashes, is reset, asks for
 // its command line or does nothing any more; at the latest until end.

@@ -9,6 +9,7 @@ import (
 
 	"espalier.dev/espalier/emu/c3"
 	"espalier.dev/espalier/firmware"
+	"espalier.dev/espalier/internal/board"
 	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/monitor"
 )
@@ -22,6 +23,9 @@ type Program struct {
 	// Expect are rules for the output of a program that is one test: it passes
 	// when all have matched, also without an exit.
 	Expect []monitor.Rule
+	// Board has the parts of each board; nil: a bare chip. A Scenario has them, too,
+	// and takes its place.
+	Board *board.Board
 	// Scenario, when not nil, is performed on each board, from the start of the
 	// test: a test passes only after its last step. A program that is one test
 	// passes then, also without an exit.

@@ -66,6 +66,13 @@ type Runner struct {
 	Retries int
 	// FailFast ends the run after the first test that fails.
 	FailFast bool
+	// Artifacts is the folder below which each test keeps its screenshots and, with
+	// VCD, the levels of its pins: PROGRAM/TEST/FILE, with "::" in the name of a test
+	// as a slash. "" drops screenshots.
+	Artifacts string
+	VCD       bool
+	// Files is the folder that semihosting reaches; nil: none.
+	Files semihost.Files
 	// Seed seeds the random number generators of each board.
 	Seed uint64
 }
@@ -115,7 +122,11 @@ func (r *Runner) machine(p *Program, seed uint64) (*machine, error) {
 		return nil, err
 	}
 	bed.Board.Seed = seed
-	return newMachine(p, bed)
+	m, err := newMachine(p, bed, r.VCD)
+	if err == nil {
+		m.host.Files = r.Files
+	}
+	return m, err
 }
 
 // asked returns a board whose firmware asks which test to run. The error wraps
@@ -237,6 +248,8 @@ func (r *Runner) attempt(ctx context.Context, p *Program, t Test, b *boot, seed 
 		}
 	}
 	begin := m.board.Now()
+	keep := artifacts{r.Artifacts, p.Name, t.Name}
+	m.save = keep.write
 	m.start(begin)
 	end := m.run(ctx, begin+t.Timeout)
 	if err := ctx.Err(); err != nil {
@@ -252,6 +265,9 @@ func (r *Runner) attempt(ctx context.Context, p *Program, t Test, b *boot, seed 
 		m.failed = m.player.Advance(m.board) // the last lines
 	}
 	res.Output = m.out.texts()
+	if err := keep.writeVCD(m.levels); err != nil {
+		return res, err
+	}
 	res.Outcome, res.Message = m.verdict(t, end)
 	if res.Outcome == Passed {
 		res.Backtrace = nil

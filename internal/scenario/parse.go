@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/internal/board"
 )
 
 // Bounds of a text.
@@ -21,9 +23,10 @@ const (
 	maxTime  = 1000 * time.Hour
 )
 
-// Parse reads a scenario; name is the file's, for messages. A name that ends in
-// .yaml or .yml is one of Wokwi's scenarios. The error is an *Error.
-func Parse(name string, text []byte) (*Scenario, error) {
+// Parse reads a scenario for a board whose parts are on (nil: a bare chip); name is
+// the file's, for messages. A name that ends in .yaml or .yml is one of Wokwi's
+// scenarios. The error is an *Error.
+func Parse(name string, text []byte, on *board.Board) (*Scenario, error) {
 	if len(text) > maxSize {
 		return nil, &Error{name, Pos{1, 1}, fmt.Errorf("%d bytes are too long for a scenario", len(text))}
 	}
@@ -31,20 +34,21 @@ func Parse(name string, text []byte) (*Scenario, error) {
 		return nil, &Error{name, Pos{1, 1}, errors.New("not UTF-8")}
 	}
 	if strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") {
-		return parseWokwi(name, text)
+		return parseWokwi(name, text, on)
 	}
-	s := &Scenario{Name: name}
+	s := &Scenario{Name: name, Board: on}
+	declared := map[string]bool{}
 	for i, line := range strings.Split(string(text), "\n") {
 		words, err := split(strings.TrimSuffix(line, "\r"), i+1)
 		if err == nil && len(words) > 0 {
-			err = s.statement(&reader{words: words})
+			err = s.statement(&reader{words: words}, declared)
 		}
 		var at *Error
 		if errors.As(err, &at) {
 			at.Name = name
 			return nil, at
 		}
-		if len(s.Steps) > maxSteps || len(s.Parts) > maxSteps {
+		if len(s.Steps) > maxSteps {
 			return nil, &Error{name, Pos{i + 1, 1}, fmt.Errorf("more than %d steps", maxSteps)}
 		}
 	}
@@ -190,25 +194,19 @@ func (r *reader) end() {
 	}
 }
 
-// statement adds what one line says.
-func (s *Scenario) statement(r *reader) error {
+// statement adds what one line says. declared are the names of parts above.
+func (s *Scenario) statement(r *reader, declared map[string]bool) error {
 	pos := r.words[0].pos
 	at := time.Duration(0)
 	if r.take("at") {
 		at = r.duration("the time")
 	}
 	w := r.next("what happens")
-	if p, ok := part(w.text, r, pos); ok {
+	if w.text == "wire" || !w.quoted && slices.Contains(board.Types(), w.text) {
 		if len(s.Steps) > 0 {
 			r.fail(pos, "parts are attached before the first step")
 		}
-		for _, other := range s.Parts {
-			if p.Name != "" && other.Name == p.Name {
-				r.fail(pos, "a part with the name %q exists already", p.Name)
-			}
-		}
-		r.end()
-		s.Parts = append(s.Parts, p)
+		s.declare(w, r, declared)
 		return r.err
 	}
 	step := Step{Pos: pos, At: at, Within: DefaultWithin}
@@ -218,40 +216,10 @@ func (s *Scenario) statement(r *reader) error {
 	}
 	r.end()
 	if r.err == nil {
-		s.check(step, r)
+		s.check(&step, r)
 	}
 	s.Steps = append(s.Steps, step)
 	return r.err
-}
-
-// part reads a declaration; ok is false for another statement.
-func part(kind string, r *reader, pos Pos) (p Part, ok bool) {
-	p.Pos = pos
-	switch kind {
-	case "wire":
-		p.Kind, p.Pins = Wire, [2]int{r.pin("a pin"), r.pin("the other pin")}
-		return p, true
-	case "button", "led", "potentiometer":
-		p.Kind = map[string]PartKind{"button": Button, "led": LED, "potentiometer": Potentiometer}[kind]
-		p.Name = r.name("its name")
-		p.Pins[0] = r.pinAfter("pin")
-		if p.Kind != Potentiometer {
-			p.Low = r.take("inverted")
-		}
-		return p, true
-	case "bmp180":
-		p.Kind, p.Name = BMP180, r.name("its name")
-		p.Pins = [2]int{r.pinAfter("sda"), r.pinAfter("scl")}
-		return p, true
-	}
-	return p, false
-}
-
-func (r *reader) pinAfter(label string) int {
-	if !r.take(label) {
-		r.fail(r.last, "%q is missing", label+" NUMBER")
-	}
-	return r.pin(label)
 }
 
 func (st *Step) read(w word, r *reader) {
@@ -289,6 +257,9 @@ func (st *Step) read(w word, r *reader) {
 		}
 	case "screenshot":
 		st.Action, st.Text = Screenshot, r.next("the file").text
+		if len(r.words) > 0 {
+			st.Part, st.Text = st.Text, r.next("the file").text
+		}
 	case "expect":
 		st.expect(r)
 	default:
@@ -323,46 +294,4 @@ func (st *Step) expect(r *reader) {
 			r.fail(r.last, "an empty text is in every line")
 		}
 	}
-}
-
-// check refuses steps that name a part that does not exist.
-func (s *Scenario) check(st Step, r *reader) {
-	wanted := map[Action][]PartKind{Press: {Button}, Release: {Button}}[st.Action]
-	if st.Action == Set {
-		wanted = []PartKind{BMP180, Potentiometer}
-		if st.Part == "" && st.Text == "temperature" {
-			return // of the chip
-		}
-	}
-	if wanted == nil {
-		return
-	}
-	name := st.Part
-	if st.Action == Set && name == "" {
-		name = st.Text
-	}
-	for _, p := range s.Parts {
-		for _, k := range wanted {
-			if p.Name == name && p.Kind == k && (st.Action != Set || quantity(k, st)) {
-				return
-			}
-		}
-	}
-	r.fail(st.Pos, "no part above fits: %q", strings.TrimSpace(st.Part+" "+st.Text))
-}
-
-// quantity reports whether a part of a kind has what a step sets, and its value is
-// possible.
-func quantity(k PartKind, st Step) bool {
-	switch {
-	case k == Potentiometer:
-		return st.Part == "" && st.Value >= 0 && st.Value <= 1
-	case st.Part == "":
-		return false
-	case st.Text == "temperature":
-		return st.Value >= -40 && st.Value <= 85
-	case st.Text == "pressure":
-		return st.Value >= 30_000 && st.Value <= 110_000
-	}
-	return false
 }

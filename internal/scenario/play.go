@@ -1,8 +1,14 @@
 package scenario
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,17 +18,24 @@ import (
 	"espalier.dev/espalier/emu/radio"
 )
 
+// Parts are the parts of a board, by name.
+type Parts interface {
+	Part(name string) emu.Part
+	Picture(name string) (img image.Image, ok bool)
+}
+
 // Player performs a scenario on one board. Its owner lets guest time pass, gives
 // it the lines of the board, and calls Advance.
 type Player struct {
-	s       *Scenario
-	parts   []emu.Part
-	buttons map[string]*parts.Button
-	knobs   map[string]*parts.Potentiometer
-	sensors map[string]*parts.BMP180
-	access  *radio.AccessPoint
-	faults  faults.Schedule
-	probes  map[int]*probe
+	// Save receives the picture of a Screenshot, as PNG, with the file of the step;
+	// nil drops it.
+	Save func(file string, png []byte) error
+
+	s      *Scenario
+	parts  Parts
+	access *radio.AccessPoint
+	faults faults.Schedule
+	probes map[int]*probe
 
 	begin   time.Duration
 	step    int
@@ -44,52 +57,27 @@ const maxUnread = 64 << 10
 // poll is how often pins are looked at.
 const poll = time.Millisecond
 
-// Play returns a player with new parts.
-func (s *Scenario) Play() *Player {
-	p := &Player{s: s, buttons: map[string]*parts.Button{}, knobs: map[string]*parts.Potentiometer{},
-		sensors: map[string]*parts.BMP180{}, probes: map[int]*probe{}}
-	add := func(part emu.Part) { p.parts = append(p.parts, part) }
-	for _, d := range s.Parts {
-		switch d.Kind {
-		case Wire:
-			add(wire(d.Pins))
-		case Button:
-			b := &parts.Button{Pin: d.Pins[0], ActiveHigh: d.Low, Pull: 10_000}
-			p.buttons[d.Name] = b
-			add(b)
-		case LED:
-			add(&parts.LED{Pin: d.Pins[0], ActiveLow: d.Low})
-		case Potentiometer:
-			k := &parts.Potentiometer{Pin: d.Pins[0]}
-			p.knobs[d.Name] = k
-			add(k)
-		case BMP180:
-			b := &parts.BMP180{SDA: d.Pins[0], SCL: d.Pins[1], Celsius: 20, Pascals: 101_325}
-			p.sensors[d.Name] = b
-			add(b)
-		}
-	}
+// Play returns a player for a board that has the given parts, made of s.Board.
+func (s *Scenario) Play(on Parts) *Player {
+	p := &Player{s: s, parts: on, probes: map[int]*probe{}}
 	for _, st := range s.Steps {
 		if st.Action == ExpectPWM && p.probes[st.Pin] == nil {
-			pr := &probe{pin: st.Pin}
-			p.probes[st.Pin] = pr
-			add(pr)
+			p.probes[st.Pin] = &probe{pin: st.Pin}
 		}
 	}
 	return p
 }
 
-// wire joins two pins.
-type wire [2]int
-
-// Attach implements emu.Part.
-func (w wire) Attach(b *emu.Board) error {
-	b.Join(w[0], w[1])
+// Attach implements emu.Part: it attaches what the player measures with. The parts
+// of the board are attached by its owner.
+func (p *Player) Attach(b *emu.Board) error {
+	for _, pin := range slices.Sorted(maps.Keys(p.probes)) {
+		if err := p.probes[pin].Attach(b); err != nil {
+			return err
+		}
+	}
 	return nil
 }
-
-// Parts are to be attached to the board, in this order.
-func (p *Player) Parts() []emu.Part { return p.parts }
 
 // Start begins the scenario at a guest time. ap is the access point and its faults,
 // nil without one.
@@ -158,7 +146,7 @@ func (p *Player) Advance(b *emu.Board) error {
 		}
 		done, err := p.perform(b, st, begin)
 		if err != nil {
-			return &Error{p.s.Name, st.Pos, err}
+			return &Error{cmp.Or(st.File, p.s.Name), st.Pos, err}
 		}
 		if !done {
 			return nil
@@ -174,7 +162,7 @@ func (p *Player) Pending() error {
 		return nil
 	}
 	st := p.s.Steps[p.step]
-	return &Error{p.s.Name, st.Pos, fmt.Errorf("not reached: %s", st)}
+	return &Error{cmp.Or(st.File, p.s.Name), st.Pos, fmt.Errorf("not reached: %s", st)}
 }
 
 func (p *Player) perform(b *emu.Board, st Step, begin time.Duration) (done bool, err error) {
@@ -184,12 +172,20 @@ func (p *Player) perform(b *emu.Board, st Step, begin time.Duration) (done bool,
 	case Wait:
 		return now >= begin+st.Time, nil
 	case Press:
-		p.buttons[st.Part].Press()
+		b, ok := p.parts.Part(st.Part).(*parts.Button)
+		if !ok {
+			return false, fmt.Errorf("%q is not a button", st.Part)
+		}
+		b.Press()
 		if st.Time > 0 {
-			p.release = append(p.release, release{now + st.Time, p.buttons[st.Part]})
+			p.release = append(p.release, release{now + st.Time, b})
 		}
 	case Release:
-		p.buttons[st.Part].Release()
+		b, ok := p.parts.Part(st.Part).(*parts.Button)
+		if !ok {
+			return false, fmt.Errorf("%q is not a button", st.Part)
+		}
+		b.Release()
 	case Set:
 		return true, p.set(b, st)
 	case DrivePin:
@@ -205,7 +201,7 @@ func (p *Player) perform(b *emu.Board, st Step, begin time.Duration) (done bool,
 	case WiFiOff, WiFiOn:
 		return true, p.wifi(now, st.Action == WiFiOn)
 	case Screenshot:
-		return true, errors.New("the board has no display")
+		return true, p.screenshot(st)
 	case Expect:
 		if p.read(st) {
 			return true, nil
@@ -255,17 +251,57 @@ func (p *Player) read(st Step) bool {
 }
 
 func (p *Player) set(b *emu.Board, st Step) error {
-	if k := p.knobs[st.Text]; st.Part == "" && k != nil {
-		return k.Set(st.Value)
-	}
-	if st.Part == "" {
+	name, what := st.Part, st.Text
+	if name == "" && what == "temperature" {
 		b.SetTemperature(int(st.Value * 1000))
 		return nil
 	}
-	if s := p.sensors[st.Part]; st.Text == "pressure" {
-		s.Pascals = st.Value
-	} else {
-		s.Celsius = st.Value
+	if name == "" {
+		name, what = st.Text, ""
+	}
+	switch part := p.parts.Part(name).(type) {
+	case *parts.Potentiometer:
+		return part.Set(st.Value)
+	case *parts.BMP180:
+		if what == "pressure" {
+			part.Pascals = st.Value
+		} else {
+			part.Celsius = st.Value
+		}
+	case *parts.SHT3x:
+		if what == "humidity" {
+			part.Humidity = st.Value
+		} else {
+			part.Celsius = st.Value
+		}
+	case *parts.SHTC3:
+		if what == "humidity" {
+			part.Humidity = st.Value
+		} else {
+			part.Celsius = st.Value
+		}
+	case *parts.ICM42670P:
+		part.Celsius = st.Value
+	default:
+		return fmt.Errorf("%q has no quantity to set", name)
+	}
+	return nil
+}
+
+func (p *Player) screenshot(st Step) error {
+	img, ok := p.parts.Picture(st.Part)
+	if !ok {
+		return fmt.Errorf("%q is not a display", st.Part)
+	}
+	if p.Save == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		return err
+	}
+	if err := p.Save(st.Text, b.Bytes()); err != nil {
+		return fmt.Errorf("screenshot: %w", err)
 	}
 	return nil
 }

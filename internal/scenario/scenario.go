@@ -2,9 +2,10 @@
 // has to do: buttons, sensors, input, faults, expected lines and pins.
 //
 // Parse takes a text with a statement in each line, or one of Wokwi's scenario
-// files, and returns values or an error with line and column. A Player has the
-// parts that the script attaches to one board and performs its steps in order, at
-// guest times, so a run with a scenario is as reproducible as one without.
+// files, and the parts that the board has anyway, and returns values or an error
+// with line and column. A Player performs the steps in order on one board with
+// those parts, at guest times, so a run with a scenario is as reproducible as one
+// without.
 package scenario
 
 import (
@@ -13,45 +14,27 @@ import (
 	"time"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/internal/board"
 )
 
 // Scenario is a script. It is only read; each board has a Player of its own.
 type Scenario struct {
-	Name  string // of the file, for messages
-	Parts []Part
+	Name  string       // of the file, for messages
+	Board *board.Board // parts and wires: those that Parse was given, and the script's
 	Steps []Step
 }
 
-// Pos is a place in the text, from 1. Column counts bytes.
+// Pos is a place in the text, from 1. Column counts bytes; it is 0 for a step that
+// is a value of a program.
 type Pos struct{ Line, Column int }
-
-// Part is a component or a wire that is attached before the board starts.
-type Part struct {
-	Pos  Pos
-	Kind PartKind
-	Name string
-	Pins [2]int
-	Low  bool // the other level: a button to the supply, an LED to the supply
-}
-
-// PartKind is the kind of a Part.
-type PartKind uint8
-
-// Kinds of parts.
-const (
-	Wire          PartKind = iota // between two pins
-	Button                        // to ground, with a pull-up resistor
-	LED                           // to ground
-	Potentiometer                 // between supply and ground
-	BMP180                        // pressure and temperature, at pins SDA and SCL
-)
 
 // Step is one thing that happens, or is expected.
 type Step struct {
+	File   string // "" for the scenario's name
 	Pos    Pos
 	At     time.Duration // guest time from the start before which it does not happen
 	Action Action
-	Part   string         // of Press, Release and Set
+	Part   string         // of Press, Release and Set; the display of Screenshot
 	Text   string         // of Expect and Serial; the quantity of Set; the file of Screenshot
 	Match  *regexp.Regexp // of Expect, in place of Text
 	Pin    int
@@ -94,6 +77,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	if e.Pos.Column == 0 {
+		return fmt.Sprintf("%s:%d: %v", e.Name, e.Pos.Line, e.Err)
+	}
 	return fmt.Sprintf("%s:%d:%d: %v", e.Name, e.Pos.Line, e.Pos.Column, e.Err)
 }
 

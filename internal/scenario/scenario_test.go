@@ -19,6 +19,7 @@ button up pin 7 inverted
 led status pin 8
 potentiometer knob pin 0
 bmp180 outside sda 4 scl 5
+ssd1306 screen sda 4 scl 5 height 32
 
 at 2s press boot for 100ms
 press up
@@ -40,17 +41,18 @@ wifi off
 wifi on
 reset
 screenshot display.png
+screenshot screen b.png
 `
 
 func TestParse(t *testing.T) {
-	s, err := Parse("product.scenario", []byte(all))
+	s, err := Parse("product.scenario", []byte(all), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Parts) != 6 || len(s.Steps) != 20 {
-		t.Fatalf("%d parts, %d steps", len(s.Parts), len(s.Steps))
+	if len(s.Board.Parts) != 6 || len(s.Board.Wires) != 1 || len(s.Steps) != 21 {
+		t.Fatalf("%d parts, %d steps", len(s.Board.Parts), len(s.Steps))
 	}
-	if st := s.Steps[0]; st.At != 2*time.Second || st.Action != Press || st.Part != "boot" || st.Time != 100*time.Millisecond || st.Pos != (Pos{9, 1}) {
+	if st := s.Steps[0]; st.At != 2*time.Second || st.Action != Press || st.Part != "boot" || st.Time != 100*time.Millisecond || st.Pos != (Pos{10, 1}) {
 		t.Errorf("%+v", st)
 	}
 	if st := s.Steps[4]; st.Text != "ready" || st.Within != 5*time.Second {
@@ -62,7 +64,7 @@ func TestParse(t *testing.T) {
 	if st := s.Steps[14]; st.Text != "hello\n" {
 		t.Errorf("%+v", st)
 	}
-	if s, err := Parse("empty", []byte("\n  # nothing\r\n")); err != nil || len(s.Steps) != 0 {
+	if s, err := Parse("empty", []byte("\n  # nothing\r\n"), nil); err != nil || len(s.Steps) != 0 {
 		t.Errorf("%v, %v", s, err)
 	}
 }
@@ -74,8 +76,8 @@ func TestParseErrors(t *testing.T) {
 		"at 2s":                               `s:1:6: what happens is missing`,
 		"at -2s reset":                        `s:1:4: "-2s" is not a duration`,
 		"dance":                               `s:1:1: unknown statement "dance"`,
-		"press boot":                          `s:1:1: no part above fits: "boot"`,
-		"led boot pin 8\npress boot":          `s:2:1: no part above fits`,
+		"press boot":                          `s:1:1: no button has the name "boot"`,
+		"led boot pin 8\npress boot":          `s:2:1: no button has the name "boot"`,
 		"pin 22 high":                         `s:1:5: "22" is not a pin`,
 		"pin 4 up":                            `s:1:7: "up" is not a level`,
 		"expect ready":                        `s:1:8: the text must be in quotes`,
@@ -88,15 +90,24 @@ func TestParseErrors(t *testing.T) {
 		"reset\nwire 2 3":                     `s:2:1: parts are attached before`,
 		"button a pin 1\nbutton a pin 2":      `s:2:1: a part with the name "a"`,
 		"set temperature hot":                 `s:1:17: "hot" is not a number`,
-		"set humidity 3":                      `no part above fits: "humidity"`,
-		"potentiometer k pin 0\nset k 1.5":    `no part above fits: "k"`,
-		"bmp180 b sda 4 scl 5\nset b power 1": `no part above fits: "b power"`,
+		"set humidity 3":                      `no part has the name "humidity"`,
+		"potentiometer k pin 0\nset k 1.5":    `s:2:1: 1.5 is not a value of k: 0 to 1`,
+		"bmp180 b sda 4 scl 5\nset b power 1": `s:2:1: a part of type bmp180 has no quantity "power"`,
 		"expect pin 5 pwm 50":                 `s:1:18: "50" is not a number with %`,
 		"\xff":                                `not UTF-8`,
 		strings.Repeat("reset\n", maxSteps+1): `more than 10000 steps`,
-		"bmp180 b sda 4":                      `"scl NUMBER" is missing`,
+		"bmp180 b sda 4 scl 5 colour red":     `s:1:29: unknown key`,
+		"bmp180 b sda 4 scl 14":               `s:1:20: pin 14: GPIO12 to GPIO17`,
+		"bmp180 b sda":                        `s:1:13: the value of sda is missing`,
+		"screenshot a.png":                    `s:1:1: the board has no display`,
+		"ssd1306 a sda 4 scl 5\nscreenshot ../a.png":                     `want the name of a file`,
+		"ssd1306 a sda 4 scl 5\nscreenshot a.jpg":                        `want the name of a file`,
+		"ssd1306 a sda 4 scl 5\nscreenshot b a.png":                      `no display has the name "b"`,
+		"ssd1306 a sda 4 scl 5\nssd1306 b sda 6 scl 7\nscreenshot a.png": `the board has 2 displays`,
+		strings.Repeat("wire 2 3\n", maxParts+1):                         `more than 100 parts`,
+		"bmp180 b sda 4":                                                 `s:1:1: a part of type bmp180 needs scl`,
 	} {
-		_, err := Parse("s", []byte(text))
+		_, err := Parse("s", []byte(text), nil)
 		var at *Error
 		if err == nil || !strings.Contains(err.Error(), want) || !errors.As(err, &at) {
 			t.Errorf("%.30q: %v, want %s", text, err, want)
@@ -105,7 +116,7 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestWokwi(t *testing.T) {
-	s, err := Parse("w.yaml", []byte("name: Button\nversion: 1\nsteps:\n  - wait-serial: 'Hello'\n  - delay: 500ms\n  - write-serial: \"x\\n\"\n  - expect-pin:\n      part-id: esp\n      pin: 5\n      value: 1\n"))
+	s, err := Parse("w.yaml", []byte("name: Button\nversion: 1\nsteps:\n  - wait-serial: 'Hello'\n  - delay: 500ms\n  - write-serial: \"x\\n\"\n  - expect-pin:\n      part-id: esp\n      pin: 5\n      value: 1\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +136,7 @@ func TestWokwi(t *testing.T) {
 		"steps:\n  - 3\n":                         "a step is one name",
 		"steps:\n - expect-pin: {pin: D5, value: 1}": `"D5" is not a pin of the chip`,
 	} {
-		if _, err := Parse("w.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Parse("w.yaml", []byte(text), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
@@ -144,11 +155,12 @@ func echo() []byte {
 // play runs a scenario on a board that echoes its input, for at most 10 s.
 func play(t *testing.T, text string) (time.Duration, error) {
 	t.Helper()
-	s, err := Parse("s", []byte(text))
+	s, err := Parse("s", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := s.Play()
+	on := s.Board.Open(nil)
+	p := s.Play(on)
 	var line strings.Builder
 	board, err := c3.New(emu.Config{ROM: echo(), Output: func(o emu.Output) {
 		for _, c := range o.Data {
@@ -163,7 +175,7 @@ func play(t *testing.T, text string) (time.Duration, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range p.Parts() {
+	for _, part := range []emu.Part{on, p} {
 		if err := part.Attach(board); err != nil {
 			t.Fatal(err)
 		}
@@ -228,13 +240,13 @@ func FuzzParse(f *testing.F) {
 	f.Add("s", []byte(all))
 	f.Add("s.yaml", []byte("steps:\n  - delay: 1s\n  - expect-pin: {pin: 5, value: 1}\n"))
 	f.Fuzz(func(t *testing.T, name string, text []byte) {
-		s, err := Parse(name, text)
+		s, err := Parse(name, text, nil)
 		var at *Error
 		if err != nil && (!errors.As(err, &at) || at.Pos.Line < 1 || at.Pos.Column < 1) {
 			t.Errorf("%v", err)
 		}
 		if err == nil {
-			s.Play()
+			s.Play(s.Board.Open(nil))
 		}
 	})
 }
@@ -242,7 +254,7 @@ func FuzzParse(f *testing.F) {
 func TestBeside(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "whole")
-	if s, err := Beside(name); s != nil || err != nil {
+	if s, err := Beside(name, nil); s != nil || err != nil {
 		t.Errorf("%v, %v", s, err)
 	}
 	write := func(ext, text string) {
@@ -251,11 +263,11 @@ func TestBeside(t *testing.T) {
 		}
 	}
 	write(".scenario", "wait 1s\n")
-	if s, err := Beside(name); err != nil || s.Name != "whole.scenario" || len(s.Steps) != 1 {
+	if s, err := Beside(name, nil); err != nil || s.Name != "whole.scenario" || len(s.Steps) != 1 {
 		t.Errorf("%v, %v", s, err)
 	}
 	write(".scenario.yaml", "steps: []\n")
-	if _, err := Beside(name); err == nil || !strings.Contains(err.Error(), "two scenarios for whole") {
+	if _, err := Beside(name, nil); err == nil || !strings.Contains(err.Error(), "two scenarios for whole") {
 		t.Error(err)
 	}
 }

@@ -9,13 +9,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/internal/board"
 )
 
 // parseWokwi reads a scenario of Wokwi: the steps wait-serial, write-serial, delay,
 // and expect-pin of the chip. Others, which need Wokwi's diagram of the board, are
 // refused at their place.
-func parseWokwi(name string, text []byte) (*Scenario, error) {
-	s := &Scenario{Name: name}
+func parseWokwi(name string, text []byte, on *board.Board) (*Scenario, error) {
+	s := &Scenario{Name: name, Board: on}
 	fail := func(n *yaml.Node, format string, args ...any) error {
 		return &Error{name, Pos{max(1, n.Line), max(1, n.Column)}, fmt.Errorf(format, args...)}
 	}

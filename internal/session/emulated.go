@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -34,9 +35,13 @@ type EmulatedConfig struct {
 
 	// VCD is a file for the levels of the pins; "": none.
 	VCD string
+	// Files is the folder that semihosting reaches; "": none.
+	Files string
+	// Screenshot is written at the end; without a File there is none.
+	Screenshot Screenshot
 
-	// Scenario is performed on the board; nil: none. With ScenarioEnds the run ends
-	// after its last step.
+	// Scenario is performed on the board, whose parts are then those of the scenario;
+	// nil: none. With ScenarioEnds the run ends after its last step.
 	Scenario     *scenario.Scenario
 	ScenarioEnds bool
 
@@ -47,22 +52,24 @@ type EmulatedConfig struct {
 
 // Emulated is an emulated board.
 type Emulated struct {
-	ui      *ui.UI
-	port    *emuport.Port
-	stream  emu.Stream
-	speed   float64
-	around  surroundings
-	probe   *probe.Probe
-	player  *scenario.Player // nil: no scenario
-	levels  *parts.Probe     // nil: no VCD
-	vcd     string
-	ends    bool
-	parts   *board.Instance
-	deliver Deliver
-	refused *emu.Access   // what the chip does not have, which ended the run
-	stopped bool          // deliver has returned true for bytes of the probe
-	sent    time.Duration // when the last byte that was sent is on the board
-	closed  bool
+	ui     *ui.UI
+	port   *emuport.Port
+	stream emu.Stream
+	speed  float64
+	around surroundings
+	probe  *probe.Probe
+	player *scenario.Player // nil: no scenario
+	levels *parts.Probe     // nil: no VCD
+	vcd    string
+	ends   bool
+
+	screenshot Screenshot
+	parts      *board.Instance
+	deliver    Deliver
+	refused    *emu.Access   // what the chip does not have, which ended the run
+	stopped    bool          // deliver has returned true for bytes of the probe
+	sent       time.Duration // when the last byte that was sent is on the board
+	closed     bool
 }
 
 // OpenEmulated powers on an emulated board. Run's Close closes it. Errors are of
@@ -84,6 +91,10 @@ func discard(monitor.Stream, time.Duration, []byte) bool { return false }
 
 func (b *Emulated) open(cfg EmulatedConfig) error {
 	chip := emu.Config{ROM: cfg.ROM, Flash: cfg.Flash, Strict: cfg.Strict, USBHost: cfg.USB}
+	if cfg.Scenario != nil {
+		cfg.Board = cfg.Scenario.Board
+	}
+	b.screenshot = cfg.Screenshot
 	if cfg.Board != nil {
 		var err error
 		if chip.Flash, err = flashOf(cfg.Board, cfg.Flash); err != nil {
@@ -96,7 +107,8 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 		return err
 	}
 	if cfg.Scenario != nil {
-		b.player, b.ends = cfg.Scenario.Play(), cfg.ScenarioEnds
+		b.player, b.ends = cfg.Scenario.Play(b.parts), cfg.ScenarioEnds
+		b.player.Save = savePicture
 	}
 	var err error
 	b.port, err = emuport.New(b.around.bed.Config, emuport.Options{
@@ -111,20 +123,23 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 	b.probe = probe.New(b.port.Board(), cfg.Symbols, func(s monitor.Stream, at time.Duration, p []byte) {
 		b.stopped = b.deliver(s, at, p) || b.stopped
 	})
-	if cfg.VCD != "" {
-		b.levels, b.vcd = &parts.Probe{}, cfg.VCD
-		for pin := range pins {
-			b.levels.Pins = append(b.levels.Pins, pin)
+	if cfg.Files != "" {
+		root, err := os.OpenRoot(cfg.Files)
+		if err != nil {
+			return openError(cfg.Files, err)
 		}
+		b.around.closers = append(b.around.closers, root.Close)
+		b.probe.Host.Files = probe.Dir{Root: root}
+	}
+	if cfg.VCD != "" {
+		b.levels, b.vcd = parts.AllPins(), cfg.VCD
 		if err := b.levels.Attach(b.port.Board()); err != nil {
 			return err
 		}
 	}
 	if b.player != nil {
-		for _, part := range b.player.Parts() {
-			if err := part.Attach(b.port.Board()); err != nil {
-				return fault.Wrap(fault.Usage, err, cfg.Scenario.Name)
-			}
+		if err := b.player.Attach(b.port.Board()); err != nil {
+			return fault.Wrap(fault.Usage, err, cfg.Scenario.Name)
 		}
 		b.player.Start(0, b.around.bed.AccessPoint, cfg.Environment.Testbed(nil).Faults)
 	}
@@ -318,9 +333,12 @@ func (b *Emulated) Close() error {
 	}
 	b.closed = true
 	err := b.finish()
-	if e := b.writeVCD(); err == nil {
-		err = e
+	for _, write := range []func() error{b.writeVCD, b.writePicture} {
+		if e := write(); err == nil {
+			err = e
+		}
 	}
+	b.probe.Host.Close()
 	if e := b.around.Close(); err == nil {
 		err = e
 	}
@@ -339,9 +357,6 @@ func (b *Emulated) Close() error {
 	}
 	return err
 }
-
-// pins is how many pins the chip has.
-const pins = 22
 
 // writeVCD writes the levels of the pins.
 func (b *Emulated) writeVCD() error {

@@ -32,10 +32,13 @@ type Emulation struct {
 	Capture  string // file
 	Scenario string // file
 	VCD      string // file
+	Picture  string // file, or NAME=FILE with the name of a display
+	Files    string // directory for semihosting
 }
 
-// ReadScenario reads the file of the scenario; nil without one.
-func (o Emulation) ReadScenario() (*scenario.Scenario, error) {
+// ReadScenario reads the file of the scenario, for the project's board; nil without
+// one.
+func (o Emulation) ReadScenario(p *project.Project) (*scenario.Scenario, error) {
 	if o.Scenario == "" {
 		return nil, nil
 	}
@@ -46,7 +49,7 @@ func (o Emulation) ReadScenario() (*scenario.Scenario, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Usage, err, "--scenario")
 	}
-	s, err := scenario.Parse(o.Scenario, b)
+	s, err := scenario.Parse(o.Scenario, b, p.Espalier.Board)
 	if err != nil {
 		return nil, fault.Wrap(fault.Usage, err, "")
 	}
@@ -130,10 +133,19 @@ func (o Emulation) Check(s *Session, given func(flag string) bool, p *project.Pr
 	if r.Config.Speed, err = o.speed(env, s.opt); err != nil {
 		return r, err
 	}
-	if r.Config.Scenario, err = o.ReadScenario(); err != nil {
+	if r.Config.Scenario, err = o.ReadScenario(p); err != nil {
 		return r, err
 	}
-	r.Config.VCD = o.VCD
+	if o.Picture != "" {
+		on := r.Config.Board
+		if r.Config.Scenario != nil {
+			on = r.Config.Scenario.Board
+		}
+		if r.Config.Screenshot, err = ParseScreenshot(o.Picture, on); err != nil {
+			return r, err
+		}
+	}
+	r.Config.VCD, r.Config.Files = o.VCD, o.Files
 	r.Config.ScenarioEnds = len(s.opt.Expect) == 0 && s.opt.For == 0
 	s.FromReset = true
 	return r, CheckCreate(o.VCD)

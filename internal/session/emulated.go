@@ -126,7 +126,7 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 	if cfg.Files != "" {
 		root, err := os.OpenRoot(cfg.Files)
 		if err != nil {
-			return openError(cfg.Files, err)
+			return fault.Wrap(fault.Usage, err, "--semihosting-files")
 		}
 		b.around.closers = append(b.around.closers, root.Close)
 		b.probe.Host.Files = probe.Dir{Root: root}

@@ -149,7 +149,7 @@ const deadline = 120 * time.Second
 func TestNoise(t *testing.T) {
 	runs := 1000
 	if testing.Short() {
-		runs = 8
+		runs = 4
 	}
 	resources(t)
 	var all tally

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zlib"
 
 	"espalier.dev/espalier/emu"
+	"espalier.dev/espalier/internal/devtest"
 	"espalier.dev/espalier/internal/elftest"
 	"espalier.dev/espalier/internal/emuport"
 	"espalier.dev/espalier/rv32"
@@ -75,7 +76,11 @@ func differing(addr uint32, want, have []byte) (runs []Range) {
 // Applying the patches always gives what was wanted.
 func TestPatches(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for n := range 200 {
+	runs := 200
+	if testing.Short() {
+		runs = 40
+	}
+	for n := range runs {
 		have := elftest.Fill((1+rnd.IntN(90))*sector, 3)
 		want := bytes.Clone(have)
 		for range rnd.IntN(4) {
@@ -194,6 +199,7 @@ func (s *spoiler) Write(ctx context.Context, p []byte) error {
 // What is remembered may be wrong, and a patch may be damaged on the way: the
 // end is the same.
 func TestPatchAnyway(t *testing.T) {
+	devtest.Long(t, "boots a chip for each case")
 	base := elftest.Fill(30*sector, 9)
 	want := moved(base, 5000, 16)
 	for _, tc := range []struct {

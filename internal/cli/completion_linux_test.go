@@ -14,6 +14,7 @@ import (
 // TestShells completes verbs and values in the real shells. Bash is one without
 // the package bash-completion, as on most machines.
 func TestShells(t *testing.T) {
+	devtest.Long(t, "starts three shells, each for every line")
 	dir := t.TempDir()
 	write := func(name, text string) {
 		name = filepath.Join(dir, name)

@@ -102,7 +102,7 @@ func TestOpenMakesAnImageLayout(t *testing.T) {
 
 func TestPutGet(t *testing.T) {
 	s := open(t, t.TempDir())
-	for _, n := range []int{0, 1, 4096, 1 << 20, 3<<20 + 17} {
+	for _, n := range []int{0, 1, 4096, 1<<16 + 17, 1 << 20, 3<<20 + 17} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			b := noise(t, n)
 			d, err := s.Put(t.Context(), iotest.HalfReader(bytes.NewReader(b)))
@@ -123,7 +123,11 @@ func TestPutGet(t *testing.T) {
 				if r.Size() != int64(n) {
 					t.Errorf("Size = %d", r.Size())
 				}
-				if err := iotest.TestReader(r, b); err != nil {
+				if n > 1<<17 { // TestReader reads byte by byte, which is the same for all sizes
+					if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, b) {
+						t.Errorf("Get: %v", err)
+					}
+				} else if err := iotest.TestReader(r, b); err != nil {
 					t.Error(err)
 				}
 				if err := r.Close(); err != nil {

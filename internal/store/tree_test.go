@@ -183,7 +183,7 @@ func TestTreeFromManyGoroutines(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		mine := map[string]string{"usr/share/doc/": "", "shared/same": "equal in all", "link@": "shared"}
-		for j := range 30 {
+		for j := range 10 {
 			mine[fmt.Sprintf("usr/lib/%d/file%d", i, j)] = fmt.Sprint(i, j)
 			mine[fmt.Sprintf("usr/bin/tool-%d-%d*", i, j)] = fmt.Sprint(i, j)
 		}

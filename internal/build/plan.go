@@ -67,6 +67,9 @@ type Plan struct {
 	earlier   []byte            // startKeys
 	library   []byte            // the same; nil when the library is prebuilt
 
+	rustc string // version of the compiler: "1.96.0 (ac68faa20 2026-05-25)"
+	epoch int64  // date of the project, in seconds
+
 	root string // the host directory that is /src in the sandbox, for messages
 }
 
@@ -117,6 +120,8 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 
 	pl := Plan{Target: t, Output: t.Name, Secrets: slices.Sorted(maps.Keys(secrets)), own: newOwnUnits(p.Own), triple: p.Target(),
 		sources: src, readmes: source.Readmes(p), root: p.Root}
+	tc, _ := pins.Toolchain(lock.Host())
+	pl.rustc, pl.epoch = tc.Rustc, pins.Project.SourceDateEpoch
 	if pl.structure, err = source.Structure(p); err != nil {
 		return Plan{}, err
 	}

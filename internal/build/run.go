@@ -137,6 +137,9 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	if err != nil {
 		return res, err
 	}
+	if err := r.checkCompiler(ctx, pl); err != nil {
+		return res, err
+	}
 	step, err := r.withEarlier(ctx, pl)
 	if err != nil {
 		return res, err

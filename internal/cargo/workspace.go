@@ -1,8 +1,10 @@
 package cargo
 
 import (
+	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/tomldoc"
@@ -156,15 +158,16 @@ func (l *loader) members(w *workspace) error {
 			e := list.Elem[i]
 			dirs := glob(filepath.Join(w.root.dir, filepath.FromSlash(pattern)))
 			if len(dirs) == 0 {
-				return l.Fault(e.Errorf("workspace member %q: no such directory", pattern), "remove "+quoted(pattern)+" from members in "+l.Show(w.root.path))
+				hints := append(submoduleHint(filepath.Join(w.root.dir, filepath.FromSlash(pattern))), "remove "+quoted(pattern)+" from members in "+l.Show(w.root.path))
+				return l.Fault(e.Errorf("workspace member %q: no such directory", pattern), hints...)
 			}
 			for _, d := range dirs {
 				if !config.IsDir(d) {
 					continue
 				}
 				if !config.IsFile(filepath.Join(d, "Cargo.toml")) {
-					return l.Fault(e.Errorf("workspace member %q: %s has no Cargo.toml", pattern, l.Show(d)),
-						"add exclude = ["+quoted(filepath.ToSlash(config.Rel(w.root.dir, d)))+"] to [workspace] in "+l.Show(w.root.path))
+					hints := append(submoduleHint(d), "add exclude = ["+quoted(filepath.ToSlash(config.Rel(w.root.dir, d)))+"] to [workspace] in "+l.Show(w.root.path))
+					return l.Fault(e.Errorf("workspace member %q: %s has no Cargo.toml", pattern, l.Show(d)), hints...)
 				}
 				if err := visit(filepath.Join(d, "Cargo.toml"), false); err != nil {
 					return err
@@ -255,7 +258,27 @@ func (l *loader) needManifest(d Dependency) error {
 	}
 	e := &tomldoc.Error{File: d.Origin.File, Pos: tomldoc.Pos{Line: d.Origin.Line, Col: d.Origin.Col},
 		Msg: "path dependency " + quoted(d.Name) + ": " + l.Show(d.Path) + " has no Cargo.toml"}
-	return l.Fault(e)
+	return l.Fault(e, submoduleHint(d.Path)...)
+}
+
+// submoduleHint is the command that fetches the git submodule which dir is in,
+// for a directory that lacks its files: a clone does not have them by itself.
+func submoduleHint(dir string) []string {
+	for _, top := range config.Parents(dir) {
+		b, err := os.ReadFile(filepath.Join(top, ".gitmodules"))
+		if err != nil {
+			continue
+		}
+		rel := filepath.ToSlash(config.Rel(top, dir))
+		for line := range strings.Lines(string(b)) {
+			key, path, _ := strings.Cut(line, "=")
+			path = strings.TrimSpace(path)
+			if strings.TrimSpace(key) == "path" && path != "" && (rel == path || strings.HasPrefix(rel, path+"/")) {
+				return []string{"git submodule update --init " + path}
+			}
+		}
+	}
+	return nil
 }
 
 // sameNames refuses two members of one name, which cargo cannot address.

@@ -100,18 +100,21 @@ func Manifests(p *project.Project) (out []Stale) {
 	add := func(want, have string, at config.Origin, text string) {
 		out = append(out, Stale{"Cargo.lock", want, have, at, text})
 	}
-	locked := map[string]cargo.LockedPackage{}
-	for _, p := range l.Packages {
-		if p.Source == "" {
-			locked[p.Name] = p
+	// A path dependency outside the workspace can have a member's name.
+	find := func(o cargo.Package) (found cargo.LockedPackage, ok bool) {
+		for _, p := range l.Packages {
+			if p.Source == "" && p.Name == o.Name && (!ok || p.Version == o.Version) {
+				found, ok = p, true
+			}
 		}
+		return found, ok
 	}
 	for _, o := range p.Own {
 		if !o.Member {
 			continue
 		}
 		at := config.Origin{File: o.Manifest}
-		pkg, ok := locked[o.Name]
+		pkg, ok := find(o)
 		switch {
 		case !ok:
 			add("package "+o.Name, "a Cargo.lock without it", at, "adds package "+o.Name+", which Cargo.lock does not have")

@@ -14,7 +14,7 @@ import (
 func newUpdate(a *app) *cobra.Command {
 	var o workOptions
 	var req updating.Request
-	var dry bool
+	var dry, try, bisect bool
 	cmd := &cobra.Command{
 		Use:   "update [NAME]...",
 		Short: "move pins to newer versions: crates, compiler, chip files",
@@ -24,11 +24,16 @@ Cargo.toml and the compiler allow it. Crates of one family, such as esp-hal and 
 
 What moves is printed with the lowest compiler that it accepts, its size and why; then what stays and which line or
 crate keeps it, and known incompatible combinations with their source. Cargo.lock and espalier.lock are written;
-Cargo.toml and rust-toolchain.toml only with --edit, which changes the requirements that are in the way.` +
-			command.Exits(fault.Pins, fault.Sandbox),
+Cargo.toml and rust-toolchain.toml only with --edit, which changes the requirements that are in the way.
+
+With --try nothing is written: the project is built and run on the emulated board with the old pins and with the new
+ones, with [run] expect of espalier.toml and its tests for the chip. What breaks is reported with its first cause, the
+crate that is responsible and the lines of the project that need a change; else what grows. --bisect finds the version.` +
+			command.Exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox),
 		Example: `  espalier update                        everything, within the requirements
   espalier update esp-hal --dry-run      what would move
   espalier update esp-hal --to 1.2.2 --edit
+  espalier update --try --edit           what would break with the newest versions?
   espalier update toolchain --to 1.97`,
 		Args: cobra.ArbitraryArgs, // names
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -54,6 +59,8 @@ Cargo.toml and rust-toolchain.toml only with --edit, which changes the requireme
 			case pl.Empty():
 				a.ui.Note("nothing moves")
 				return nil
+			case try || bisect:
+				return a.tryUpdate(cmd.Context(), w, pl, bisect, req.Edit)
 			case dry:
 				a.ui.Note("nothing was written; without --dry-run: espalier update %s", strings.Join(names, " "))
 				return nil
@@ -67,6 +74,8 @@ Cargo.toml and rust-toolchain.toml only with --edit, which changes the requireme
 	}
 	cmd.Flags().StringVar(&req.To, "to", "", "move the only NAME to `VERSION`, newer or older")
 	cmd.Flags().BoolVar(&req.Edit, "edit", false, "change requirements in Cargo.toml, or the channel, that are in the way")
+	cmd.Flags().BoolVar(&try, "try", false, "build and run old and new, say what breaks and why; write nothing")
+	cmd.Flags().BoolVar(&bisect, "bisect", false, "with --try: find the crate and the version that break it")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "write nothing to the project")
 	o.addSelectionFlags(cmd.Flags())
 	o.addSandboxFlag(cmd.Flags())

@@ -40,3 +40,6 @@ func (t *Tail) Best(more string) (Rule, bool) {
 	}
 	return Rule{}, false
 }
+
+// Text is what was kept.
+func (t *Tail) Text() string { return string(t.head) + string(t.end) }

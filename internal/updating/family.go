@@ -84,3 +84,15 @@ func siblings(l *cargo.Lock, names []string) []string {
 	}
 	return out
 }
+
+// SameFamily reports whether two crates are of one family.
+func SameFamily(a, b string) bool {
+	f, ok := familyOf(a)
+	return ok && f.has(b)
+}
+
+// Leads reports whether a crate gives its family the name.
+func Leads(crate string) bool {
+	f, ok := familyOf(crate)
+	return ok && f.Name == crate
+}

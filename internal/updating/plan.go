@@ -483,3 +483,16 @@ func bootloaderVersion(f *lock.File) string {
 	}
 	return strings.TrimSuffix(fields[1], ":")
 }
+
+// Versions are the published versions of a crate that are not yanked, in
+// ascending order and without pre-releases.
+func (pl *Plan) Versions(crate string) []string {
+	var out []string
+	for _, v := range pl.index[crate] {
+		if n, ok := cargo.ParseVersion(v.Version); ok && n.Pre == "" && !v.Yanked {
+			out = append(out, v.Version)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}

@@ -49,8 +49,7 @@ func (o Options) Inputs(read func(name string) ([]byte, error)) (image.Inputs, e
 }
 
 // OfFile makes the flash image of a file of kind image.ELF or image.Single, with
-// the bootloader that chips finds. name is the file in messages, revision that of
-// the emulated chip, whose mask ROM it boots with.
+// the bootloader that chips finds. name is the file in messages.
 func OfFile(ctx context.Context, name string, kind image.Kind, b []byte, in image.Inputs, chips chipfiles.Finder) (*image.Flash, error) {
 	if kind == image.ELF {
 		if err := image.CheckELF(b); err != nil {
@@ -83,7 +82,8 @@ func (f Firmware) Bootable(elf []byte) Bootable {
 }
 
 // Load makes a file of any kind ready to boot: an ELF, an application image, or
-// the image of a whole flash. name is the file in messages.
+// the image of a whole flash. name is the file in messages; the mask ROM is that of
+// the emulated chip's revision.
 func Load(ctx context.Context, name string, b []byte, in image.Inputs, chips chipfiles.Finder, revision uint16) (e Bootable, err error) {
 	kind := image.Identify(b)
 	switch kind {

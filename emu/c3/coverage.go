@@ -54,7 +54,7 @@ var chipCoverage = []coverage{
 	{[]string{"RSA"}, levelModelled, "modular exponentiation and multiplication, multiplication, up to 3072 bits; durations are approximate", ""},
 	{[]string{"HMAC", "DS"}, levelModelled, "eFuse keys, upstream and downstream results, the value that enables JTAG; signatures with encrypted keys", ""},
 	{[]string{"XTS_AES"}, levelModelled, "manual encryption; the cache decrypts when the eFuse says so", ""},
-	{[]string{"APB_SARADC"}, levelPartial, "values that the user sets, calibration of the eFuse, DMA, temperature sensor", "filters"},
+	{[]string{"APB_SARADC"}, levelPartial, "values that the user sets, calibration of the eFuse, DMA, filters, threshold monitors, temperature sensor", "the arbiter of the second converter"},
 	{[]string{"APB_CTRL"}, levelPartial, "seeded random numbers", "the rest is storage"},
 	{[]string{"ANA_I2C"}, levelPartial, "the synthesizer's channel, calibration of the ADC", "the rest is storage"},
 	{[]string{"ASSIST_DEBUG"}, levelPartial, "recording of the program counter, monitors of regions and of the stack pointer", "log of the bus"},

@@ -112,7 +112,7 @@ func (e *efuse) healthy(mac [6]byte, revision uint32) {
 	word(0x50, 0x4b000000|minor&7<<18)            // WAFER_VERSION_MINOR_LO, BLK_VERSION_MINOR 3, flash of 4 MB
 	word(0x54, 0xd1f0a619)                        // calibration of voltages and clocks, as on a chip of revision 0.4
 	word(0x58, 0x0007d280|minor>>3<<23|major<<24) // WAFER_VERSION_MINOR_HI, WAFER_VERSION_MAJOR
-	word(0x6c, 0x15e4eb71)                        // BLK_VERSION_MAJOR 1 and calibration of ADC and temperature sensor
+	word(0x6c, 0x15e4e001)                        // BLK_VERSION_MAJOR 1 and calibration of the ADC; TEMP_CALIB 0: an exact sensor
 	word(0x70, 0xba1e0c7d)
 	word(0x74, 0xce458664)
 	word(0x78, 9)

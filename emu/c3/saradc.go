@@ -6,6 +6,8 @@ import "espalier.dev/espalier/emu/chip"
 const (
 	adcCtrl     = 0x00
 	adcCtrl2    = 0x04
+	adcFilter1  = 0x08 // FILTER_CTRL1: factors
+	adcFilter0  = 0x28 // FILTER_CTRL0: channels
 	adcPattern1 = 0x18
 	adcPattern2 = 0x1c
 	adcOnetime  = 0x20
@@ -56,8 +58,8 @@ const (
 // sampling, the latter by DMA, threshold monitors, and the temperature sensor.
 // The voltage is that of the pad's net, which the user sets; an unconnected pad
 // has 0 V. The converters are ideal with the gain and offset in the eFuse, so
-// firmware that applies the calibration measures the set voltage. The filters
-// are not modelled.
+// firmware that applies the calibration measures the set voltage; so is the
+// temperature sensor.
 type saradc struct {
 	block
 	soc  *soc
@@ -67,9 +69,17 @@ type saradc struct {
 		Unit         uint32 // of the one-time conversion: 1, 2 or both as bits
 		Item         uint32 // of the pattern
 		Samples      uint32 // since the last end of a DMA packet
+		Filters      [2]adcFilter
 	}
 	done  *chip.Timer
 	timer *chip.Timer
+}
+
+// adcFilter is one of the two filters of timed sampling: the last result in 256ths
+// of a code, if there is one.
+type adcFilter struct {
+	Last uint32
+	Run  bool
 }
 
 func newSARADC(c *soc) *saradc {
@@ -79,9 +89,9 @@ func newSARADC(c *soc) *saradc {
 	a.done = c.m.NewTimer(a.converted)
 	a.timer = c.m.NewTimer(a.timed)
 	a.block = newBlock("APB_SARADC", 0x60040000, []reg{
-		{adcCtrl, "CTRL", 0x40038240}, {adcCtrl2, "CTRL2", 0xa1fe}, {0x08, "FILTER_CTRL1", 0}, {0x0c, "FSM_WAIT", 0xff0808}, {0x10, "SAR1_STATUS", 0},
+		{adcCtrl, "CTRL", 0x40038240}, {adcCtrl2, "CTRL2", 0xa1fe}, {adcFilter1, "FILTER_CTRL1", 0}, {0x0c, "FSM_WAIT", 0xff0808}, {0x10, "SAR1_STATUS", 0},
 		{0x14, "SAR2_STATUS", 0}, {adcPattern1, "SAR_PATT_TAB1", 0}, {adcPattern2, "SAR_PATT_TAB2", 0}, {adcOnetime, "ONETIME_SAMPLE", 0x1a000000},
-		{0x24, "ARB_CTRL", 0x900}, {0x28, "FILTER_CTRL0", 0x3740000}, {adcSAR1Data, "SAR1DATA_STATUS", 0}, {adcSAR2Data, "SAR2DATA_STATUS", 0},
+		{0x24, "ARB_CTRL", 0x900}, {adcFilter0, "FILTER_CTRL0", 0x3740000}, {adcSAR1Data, "SAR1DATA_STATUS", 0}, {adcSAR2Data, "SAR2DATA_STATUS", 0},
 		{adcThres0, "THRES0_CTRL", 0x3ffed}, {adcThres1, "THRES1_CTRL", 0x3ffed}, {adcThres, "THRES_CTRL", 0}, {adcIntEna, "INT_ENA", 0},
 		{adcIntRaw, "INT_RAW", 0}, {adcIntSt, "INT_ST", 0}, {adcIntClr, "INT_CLR", 0}, {adcDMAConf, "DMA_CONF", 0xff}, {adcCLKM, "CLKM_CONF", 4},
 		{adcTSens, "TSENS_CTRL", 0x18000}, {0x5c, "TSENS_CTRL2", 0x4002}, {0x60, "CALI", 0x8000}, {0x3fc, "CTRL_DATE", 0x2007171},
@@ -129,6 +139,11 @@ func (a *saradc) write(off, v uint32) {
 		if v&adcPatternClear != 0 {
 			a.s.Item = 0
 		}
+	case adcFilter0:
+		a.set(off, v)
+		if v>>31 != 0 { // FILTER_RESET
+			a.s.Filters = [2]adcFilter{}
+		}
 	case adcDMAConf:
 		a.set(off, v)
 		if v&adcDMAReset != 0 {
@@ -146,16 +161,16 @@ func (a *saradc) converted() {
 	conf := a.get(adcOnetime)
 	channel, atten := field(conf, 28, 25), field(conf, 24, 23)
 	if a.s.Unit&2 != 0 {
-		a.sample(1, channel, atten)
+		a.result(1, channel, a.convert(1, channel, atten))
 	}
 	if a.s.Unit&1 != 0 {
-		a.sample(2, channel, atten)
+		a.result(2, channel, a.convert(2, channel, atten))
 	}
 }
 
-// sample converts and sets the interrupts of the result.
-func (a *saradc) sample(unit, channel, atten uint32) uint32 {
-	v := a.convert(unit, channel, atten)
+// result stores a result, compares it with the thresholds, and sets the interrupts.
+// A monitor names its channel with the converter in bit 3.
+func (a *saradc) result(unit, channel, v uint32) {
 	reg, bit := uint32(adcSAR1Data), uint32(adcInt1Done)
 	if unit == 2 {
 		reg, bit = adcSAR2Data, adcInt2Done
@@ -163,7 +178,7 @@ func (a *saradc) sample(unit, channel, atten uint32) uint32 {
 	a.set(reg, v|channel<<13)
 	for n := range uint32(2) {
 		conf, on := a.get(adcThres0+4*n), a.get(adcThres)
-		if on>>(31-n)&1 == 0 || field(conf, 3, 0) != channel && on>>27&1 == 0 {
+		if on>>(31-n)&1 == 0 || field(conf, 3, 0) != (unit-1)<<3|channel && on>>27&1 == 0 {
 			continue
 		}
 		if v > field(conf, 17, 5) {
@@ -174,6 +189,26 @@ func (a *saradc) sample(unit, channel, atten uint32) uint32 {
 		}
 	}
 	a.intr.raise(bit)
+}
+
+// filtered passes a sample of timed sampling through the filters of its channel,
+// TRM 34.3.5: with a factor k, a result is (k-1)/k of the one before and 1/k of the
+// sample.
+func (a *saradc) filtered(unit, channel, v uint32) uint32 {
+	channels, factors := a.get(adcFilter0), a.get(adcFilter1)
+	for n := range a.s.Filters {
+		f := &a.s.Filters[n]
+		shift := factors >> (29 - 3*n) & 7
+		if channels>>(22-4*n)&15 != (unit-1)<<3|channel || shift == 0 {
+			continue
+		}
+		if !f.Run {
+			*f = adcFilter{Last: v << 8, Run: true}
+		} else {
+			f.Last = uint32(int32(f.Last) + (int32(v<<8)-int32(f.Last))>>shift)
+		}
+		v = f.Last >> 8
+	}
 	return v
 }
 
@@ -257,7 +292,9 @@ func (a *saradc) timed() {
 		a.s.Item = 0
 	}
 	unit, channel, atten := 1+item>>5&1, item>>2&7, item&3
-	v := a.sample(unit, channel, atten) | channel<<13 | (unit-1)<<16
+	v := a.filtered(unit, channel, a.convert(unit, channel, atten))
+	a.result(unit, channel, v)
+	v |= channel<<13 | (unit-1)<<16
 	a.s.Samples++
 	eof := a.s.Samples >= max(1, a.get(adcDMAConf)&0xffff)
 	if eof {
@@ -268,7 +305,10 @@ func (a *saradc) timed() {
 }
 
 // temperature returns TSENS_OUT: T = 0.4386 OUT - 27.88 OFFSET - 20.52 degrees,
-// TRM 34.3.6, where the offset is one of five ranges.
+// TRM 34.3.6, where the offset is one of five ranges, each with its lowest
+// temperature; below, OUT is 0: in the range after reset, which esp-hal uses, that
+// is 7.4 degrees. What the formula gives is wrong by TEMP_CALIB of the eFuse, tenths
+// of a degree, which firmware subtracts (ESP-IDF, esp_efuse_rtc_calib).
 func (a *saradc) temperature() uint32 {
 	offset := -1
 	switch a.soc.analog.slave(sarSlave, sarTSensDAC) & 15 {
@@ -281,7 +321,12 @@ func (a *saradc) temperature() uint32 {
 	case 10:
 		offset = 2
 	}
-	raw := (int(a.s.MilliCelsius) + 20_520 + offset*27_880) * 10 / 4386
+	v := a.soc.efuse.get(efBlock2+16) >> 3
+	wrong := int(v & 0xff)
+	if v>>8&1 != 0 {
+		wrong = -wrong
+	}
+	raw := ((int(a.s.MilliCelsius)+100*wrong+20_520+offset*27_880)*10 + 2193) / 4386
 	return uint32(max(0, min(255, raw)))
 }
 
@@ -290,7 +335,7 @@ func (a *saradc) reset() {
 	a.intr.reset(0)
 	a.done.Stop()
 	a.timer.Stop()
-	a.s.Item, a.s.Samples = 0, 0
+	a.s.Item, a.s.Samples, a.s.Filters = 0, 0, [2]adcFilter{}
 }
 
 func (a *saradc) state(s *chip.State) { s.Fixed(&a.words, &a.s, &a.intr.Raw, &a.intr.Ena) }

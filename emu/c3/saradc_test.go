@@ -144,3 +144,74 @@ func TestTemperature(t *testing.T) {
 		}
 	}
 }
+
+// A filter follows a step with its factor, from the first sample on; the other
+// filter's channels are left alone, as are those of the other converter.
+func TestADCFilters(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	c.w(adcBase+adcFilter0, 3<<22|(8|2)<<18) // channel 3 of ADC1; channel 2 of ADC2
+	c.w(adcBase+adcFilter1, 3<<29|1<<26)     // 8, 2
+	a := c.adc
+	for _, k := range []struct {
+		unit, channel uint32
+		factor        float64
+	}{{1, 3, 8}, {2, 2, 2}, {2, 3, 1}, {1, 0, 1}} {
+		if got := a.filtered(k.unit, k.channel, 400); got != 400 {
+			t.Errorf("first sample of channel %d: %d", k.channel, got)
+		}
+		want := 400.0
+		for _, v := range []uint32{4000, 4000, 4000, 10, 10, 10, 10, 10, 3000} {
+			want += (float64(v) - want) / k.factor
+			if got := float64(a.filtered(k.unit, k.channel, v)); got < want-1.5 || got > want+0.5 {
+				t.Errorf("converter %d, channel %d: %.0f, want %.1f", k.unit, k.channel, got, want)
+			}
+		}
+	}
+	c.w(adcBase+adcFilter0, 1<<31|3<<22)
+	if got := a.filtered(1, 3, 77); got != 77 {
+		t.Errorf("after FILTER_RESET: %d", got)
+	}
+}
+
+// The monitors compare the results of their channel with both thresholds.
+func TestADCThresholds(t *testing.T) {
+	c := newTestChip(t, emu.Config{})
+	a := c.adc
+	c.w(adcBase+adcThres0, 2|2000<<5|500<<18)
+	c.w(adcBase+adcThres1, 8|1000<<5|900<<18) // channel 0 of ADC2
+	c.w(adcBase+adcThres, 3<<30)
+	for _, k := range []struct{ unit, channel, v, want uint32 }{
+		{1, 2, 1000, 0}, {1, 2, 2001, 1 << 29}, {1, 2, 499, 1 << 27}, {1, 0, 4000, 0}, {2, 0, 950, 0}, {2, 0, 1001, 1 << 28}, {2, 0, 1, 1 << 26},
+	} {
+		c.w(adcBase+adcIntClr, ^uint32(0))
+		a.result(k.unit, k.channel, k.v)
+		if got := c.r(adcBase+adcIntRaw) &^ (3 << 30); got != k.want {
+			t.Errorf("converter %d, channel %d, %d: interrupts 0x%x, want 0x%x", k.unit, k.channel, k.v, got, k.want)
+		}
+	}
+	c.w(adcBase+adcThres, 3<<30|1<<27) // ALL_CHANNEL
+	c.w(adcBase+adcIntClr, ^uint32(0))
+	if a.result(1, 4, 4000); c.r(adcBase+adcIntRaw)&(3<<28) != 3<<28 {
+		t.Error("a monitor of all channels")
+	}
+}
+
+// Below its range the sensor reads 0; a chip whose sensor is wrong says by how much.
+func TestTemperatureRangeAndCalibration(t *testing.T) {
+	for wrong, field := range map[float64]uint32{0: 0, 11: 110, -11: 1<<8 | 110} {
+		content := make([]byte, efContent)
+		copy(content, uncalibrated(t))
+		content[efBlock2+16-efRead] |= byte(field << 3)
+		content[efBlock2+17-efRead] |= byte(field >> 5)
+		c := newTestChip(t, emu.Config{EFuse: content})
+		c.w(adcBase+adcTSens, 0x18000|adcTSensPower)
+		for _, celsius := range []float64{-20, 40, 60} {
+			c.board.SetTemperature(int(celsius * 1000))
+			c.run(emu.Microsecond)
+			want := max(celsius+wrong, 7.36)
+			if got := float64(c.r(adcBase+adcTSens)&0xff)*0.4386 + 27.88 - 20.52; got < want-0.3 || got > want+0.3 {
+				t.Errorf("%g degrees, wrong by %g: measured %.2f, want %.2f", celsius, wrong, got, want)
+			}
+		}
+	}
+}

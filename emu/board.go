@@ -80,6 +80,13 @@ func (b *Board) SetTemperature(milliCelsius int) {
 	b.Inject(Input{Kind: InputTemperature, MilliCelsius: int32(milliCelsius)})
 }
 
+// SetSupply sets the voltage of the chip's supply in millivolts, now: firmware that
+// enables the brown-out detector is warned and reset below its threshold. Pins keep
+// the levels of emu.Supply.
+func (b *Board) SetSupply(milliVolts int) {
+	b.Inject(Input{Kind: InputSupply, Source: Source{MilliVolts: int32(milliVolts)}})
+}
+
 // Join connects two pins by a wire, now.
 func (b *Board) Join(n, other int) { b.Inject(Input{Kind: InputJoin, Pin: n, Other: other}) }
 

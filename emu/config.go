@@ -31,6 +31,11 @@ type Config struct {
 	// all zero is c3.DefaultMAC.
 	MAC [6]byte
 
+	// SlowClock is the frequency of the chip's internal slow RC oscillator in hertz,
+	// which differs from chip to chip and which firmware measures (TIMG's
+	// RTCCALICFG); 0 is 136000, the typical one (TRM 6.2.4).
+	SlowClock uint32
+
 	// Strap is the boot mode that the strapping pins select at power-on.
 	Strap Strap
 

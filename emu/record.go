@@ -99,6 +99,8 @@ const (
 	InputCut     = chip.InputCut
 	// InputTemperature: see chip.InputTemperature.
 	InputTemperature = chip.InputTemperature
+	// InputSupply: see chip.InputSupply.
+	InputSupply = chip.InputSupply
 )
 
 // Reasons to stop, see chip.StopReason.

@@ -21,6 +21,7 @@ type analog struct {
 	block
 	slaves [2][128][256]byte
 	tuned  func(channel uint8) // receives the channel of the synthesizer
+	level  func()              // is called when the level of the brown-out detector is written
 }
 
 func newAnalog(tuned func(channel uint8)) *analog {
@@ -50,6 +51,9 @@ func (a *analog) write(off, v uint32) {
 		cell := &a.slaves[off/4][v&0x7f][v>>8&0xff]
 		if v&anaWrite != 0 {
 			*cell = byte(v >> 16)
+			if v&0x7f == boSlave {
+				a.level()
+			}
 		}
 		v = v&^(0xff<<16) | uint32(*cell)<<16
 	}

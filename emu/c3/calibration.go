@@ -84,7 +84,7 @@ func (t *timg) readCali(off uint32) uint32 {
 // caliCycles returns the duration of MAX slow cycles in crystal cycles.
 func (t *timg) caliCycles() uint64 {
 	cfg := t.get(tgCaliCfg)
-	hz := uint64(rcSlowHz)
+	hz := t.soc.slowRC
 	switch field(cfg, 14, 13) {
 	case 1:
 		hz = rcFastHz / 256

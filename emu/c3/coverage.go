@@ -24,7 +24,7 @@ var chipCoverage = []coverage{
 		"clock gates of other blocks, power-down of memories"},
 	{[]string{"EFUSE"}, levelModelled, "all blocks, burn, write and read protection, key purposes, Reed-Solomon code of blocks 1 to 10", ""},
 	{[]string{"RTC_CNTL"}, levelPartial, "software resets and causes, STORE registers, slow-clock time and alarm, RTC and super watchdog, light and deep " +
-		"sleep with wake-up by timer, pins and UARTs, pad hold", "wake-up by Wi-Fi and Bluetooth, brown-out and glitch detectors; power control is storage"},
+		"sleep with wake-up by timer, pins, UARTs, USB and brown-out, brown-out detector, pad hold", "wake-up by Wi-Fi and Bluetooth, glitch detector; power control is storage"},
 	{[]string{"SYSTIMER"}, levelModelled, "two counters, three comparators", ""},
 	{[]string{"TIMG0", "TIMG1"}, levelModelled, "timer, watchdog, calibration of slow clocks", ""},
 	{[]string{"UART0", "UART1"}, levelPartial, "FIFO, interrupts, line time, break, flow control, AT command, autobaud, RS485, wake-up, pins", "IrDA; STATUS shows the resting level of TXD, not the bit that is sent"},

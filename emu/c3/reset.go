@@ -17,6 +17,10 @@ const (
 	causeRTCWDTRTC resetCause = 0x10
 	causeTG1WDTCPU resetCause = 0x11
 	causeSuperWDT  resetCause = 0x12
+	causeBrownOut  resetCause = 0x0f
+
+	// causeBrownOutChip has the code of causeBrownOut, and resets RTC, too.
+	causeBrownOutChip resetCause = 0x80 | causeBrownOut
 )
 
 // name returns the mask ROM's name of a cause.
@@ -45,10 +49,15 @@ func (r resetCause) name() string {
 	case causeTG1WDTCPU:
 		return "TG1WDT_CPU_RST"
 	case causeSuperWDT:
-		return "SUPER_WDT"
+		return "SUPER_WDT_RST"
+	case causeBrownOut, causeBrownOutChip:
+		return "BROWNOUT_RST"
 	}
 	return "UNKNOWN"
 }
+
+// code is what RESET_STATE holds.
+func (r resetCause) code() uint32 { return uint32(r & 0x3f) }
 
 // Levels of reset, TRM 6.1.2. Each includes those before it.
 const (
@@ -61,7 +70,7 @@ func (r resetCause) level() int {
 	switch r {
 	case causeTG0WDTCPU, causeTG1WDTCPU, causeRTCWDTCPU, causeSWCPU:
 		return resetCPU
-	case causePowerOn, causeRTCWDTRTC, causeSuperWDT:
+	case causePowerOn, causeRTCWDTRTC, causeSuperWDT, causeBrownOutChip:
 		return resetChip
 	}
 	return resetCore
@@ -87,7 +96,7 @@ func (c *soc) Reset() {
 	cause := resetCause(c.s.Cause)
 	c.s.Cause = 0
 	c.resetTo(cause)
-	c.m.NoteReset(uint8(cause), cause.name())
+	c.m.NoteReset(uint8(cause.code()), cause.name())
 }
 
 func (c *soc) resetTo(cause resetCause) {

@@ -54,7 +54,8 @@ const (
 )
 
 // rtc is RTC_CNTL: software resets, the reset cause, the slow-clock counter and
-// its alarm, the RTC watchdog RWDT, the super watchdog, and sleep (sleep.go).
+// its alarm, the RTC watchdog RWDT, the super watchdog, the brown-out detector, and
+// sleep (sleep.go).
 // Registers of power control are storage.
 type rtc struct {
 	block
@@ -68,6 +69,7 @@ type rtc struct {
 	main *chip.Timer
 	swd  *chip.Timer
 	wdt  watchdog
+	low  brownOut
 }
 
 func newRTC(c *soc) *rtc {
@@ -88,6 +90,8 @@ func newRTC(c *soc) *rtc {
 		}
 	}}
 	r.wdt.timer = c.m.NewTimer(r.wdt.expire)
+	r.low.rtc, r.low.s.MilliVolts = r, chip.Supply
+	r.low.timer = c.m.NewTimer(r.low.waited)
 	r.block = newBlock("RTC_CNTL", 0x60008000, rtcTable())
 	r.mark(clocked, rtcTimeLow0, rtcTimeHigh0)
 	r.mark(latch, rtcTimeUpdate)
@@ -122,6 +126,8 @@ func (r *rtc) read(off uint32) uint32 {
 		return r.intr.status()
 	case rtcIntEna:
 		return r.intr.Ena
+	case rtcBrownOut:
+		return r.low.read()
 	case rtcTimeUpdate, rtcIntClr, rtcWDTFeed, rtcIntEnaW1TS, rtcIntEnaW1TC:
 		return 0
 	}
@@ -176,6 +182,8 @@ func (r *rtc) write(off, v uint32) {
 		r.writeWDT(off, v)
 	case rtcSWDConf:
 		r.writeSWD(v)
+	case rtcBrownOut:
+		r.low.write(v)
 	case rtcDigISO, rtcPadHold, rtcDigPadHold:
 		r.soc.gpio.writeHold(off, v)
 	case rtcFibSel:
@@ -195,7 +203,7 @@ func (r *rtc) slowHz() uint64 {
 	case 2:
 		return rcFastHz / 256
 	}
-	return rcSlowHz
+	return r.soc.slowRC
 }
 
 // count returns the 48-bit slow-clock counter. Its speed depends on the clock
@@ -239,9 +247,10 @@ func (r *rtc) alarm() {
 // feeds the watchdog: a chip without a bootable image is repeatedly reset by
 // timer group 0, never by this watchdog.
 func (r *rtc) booted(cause resetCause) {
-	r.set(rtcResetState, r.get(rtcResetState)&^0xfff|uint32(cause)|uint32(cause)<<6)
+	r.set(rtcResetState, r.get(rtcResetState)&^0xfff|cause.code()|cause.code()<<6)
 	if cause.level() >= resetCore {
 		r.startWDT()
+		r.low.restart()
 	}
 }
 
@@ -256,5 +265,5 @@ func (r *rtc) reset() {
 }
 
 func (r *rtc) state(s *chip.State) {
-	s.Fixed(&r.words, &r.s, &r.wdt.s, &r.intr.Raw, &r.intr.Ena)
+	s.Fixed(&r.words, &r.s, &r.wdt.s, &r.intr.Raw, &r.intr.Ena, &r.low.s)
 }

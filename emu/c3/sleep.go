@@ -10,6 +10,7 @@ const (
 	// Wake-up sources: bits of WAKEUP_ENA and SLP_WAKEUP_CAUSE.
 	wakeGPIO  = 1 << 2
 	wakeTimer = 1 << 3
+	wakeUSB   = 1 << 14 // traffic of the host
 
 	rtcPads = 6 // GPIO0 to GPIO5 can end deep sleep
 )
@@ -25,8 +26,8 @@ const (
 
 // sleep is the effect of SLEEP_EN. Falling asleep and waking take no time, and
 // in light sleep the clocks of the digital core go on; on silicon they stand.
-// Wake-up sources are the main timer and pins; a chip that enables only others
-// sleeps until it is reset.
+// Wake-up sources are the main timer, pins, UARTs, USB and the brown-out detector;
+// a chip that enables only others (Wi-Fi, Bluetooth) sleeps until it is reset.
 func (r *rtc) sleep() {
 	r.set(rtcWakeupCause, 0)
 	r.s.Sleep = lightSleep

@@ -1,6 +1,7 @@
 package c3
 
 import (
+	"cmp"
 	"hash/crc32"
 
 	"espalier.dev/espalier/emu"
@@ -58,6 +59,8 @@ type soc struct {
 	gated     [len(gates)]device
 	instead   map[string]device // what Inert and Track attached for a block
 
+	slowRC uint64 // frequency of the slow RC oscillator
+
 	s struct {
 		Cause uint8 // of a requested reset
 		Held  bool  // the reset pin is low
@@ -72,7 +75,7 @@ func New(cfg emu.Config) (*emu.Board, error) {
 }
 
 func newBoard(cfg emu.Config) (*soc, *emu.Board, error) {
-	c := &soc{}
+	c := &soc{slowRC: cmp.Or(uint64(cfg.SlowClock), rcSlowHz)}
 	c.bus.soc = c
 	rom, err := FlatROM(cfg.ROM)
 	if err != nil {
@@ -140,6 +143,7 @@ func (c *soc) build(cfg *emu.Config) error {
 	c.wifi = newWiFiMAC(c, ctrl, cfg.Seed)
 
 	c.analog = newAnalog(c.wifi.synthesize)
+	c.analog.level = c.rtc.low.look
 	c.devices = []device{
 		c.intc, c.system, c.efuse, c.rtc, c.systm, c.timgs[0], c.timgs[1], c.uarts[0], c.uarts[1], c.usb, c.gpio, c.gpio.iomux,
 		c.extmem, &c.extmem.mmu, spi0, spi1, c.spi2, c.i2c, c.i2s, c.twai, c.uhci, c.gdma, hash, enc, exp, sign, c.hmac, c.xts, adc, ctrl, c.analog, c.assist, c.sensitive, c.sdm, c.rmt, c.ledc,
@@ -209,6 +213,8 @@ func (c *soc) Input(in chip.Input) {
 		c.gpio.outside(in.Pin, in.Source)
 	case chip.InputTemperature:
 		c.adc.s.MilliCelsius = in.MilliCelsius
+	case chip.InputSupply:
+		c.rtc.low.supply(in.Source.MilliVolts)
 	case chip.InputJoin:
 		c.gpio.join(in.Pin, in.Other)
 	case chip.InputCut:
@@ -291,6 +297,7 @@ func (c *soc) State(s *chip.State) {
 	}
 	s.Expect("checksum of the ROM", uint64(c.romSum))
 	s.Expect("flash size", uint64(c.flash.bank.Size()))
+	s.Expect("frequency of the slow clock", c.slowRC)
 	if s.Err() != nil {
 		return
 	}

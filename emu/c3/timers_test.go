@@ -246,3 +246,24 @@ func TestCalibration(t *testing.T) {
 		})
 	}
 }
+
+// Another chip's slow clock is what calibration measures, and what RTC counts.
+func TestSlowClockOfAnotherChip(t *testing.T) {
+	const hz = 150_500
+	c := newTestChip(t, emu.Config{SlowClock: hz})
+	c.w(0x6001f000+tgCaliCfg, 0)
+	c.w(0x6001f000+tgCaliCfg, 1024<<16|tgCaliStart)
+	c.run(10 * emu.Millisecond)
+	if got, want := c.r(0x6001f000+tgCaliCfg1)>>7, uint32(1024*40_000_000/hz); got < want-1 || got > want+1 {
+		t.Errorf("1024 cycles are %d of the crystal, want %d", got, want)
+	}
+	count := func() uint32 {
+		c.w(rtcBase+rtcTimeUpdate, 1<<31)
+		return c.r(rtcBase + rtcTimeLow0)
+	}
+	from := count()
+	c.run(emu.Second)
+	if got := count() - from; got < hz-1 || got > hz+1 {
+		t.Errorf("%d cycles in a second", got)
+	}
+}

@@ -153,6 +153,7 @@ func (u *usbSerialJTAG) taken() {
 // send queues bytes from the host.
 func (u *usbSerialJTAG) send(p []byte) {
 	u.waiting = append(u.waiting, p...)
+	u.soc.rtc.wake(wakeUSB)
 	u.listen()
 }
 
@@ -195,6 +196,7 @@ func (u *usbSerialJTAG) plug(present bool) {
 		return
 	}
 	u.intr.raise(usbIntBusReset)
+	u.soc.rtc.wake(wakeUSB)
 	u.sof.Set(u.soc.m.Now().Add(usbFrame))
 	if u.s.InBusy {
 		u.take.Set(u.soc.m.Now().Add(usbTransfer))

@@ -40,6 +40,8 @@ func TestWatchdogStages(t *testing.T) {
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			c := newTestChip(t, emu.Config{})
+			const uartDiv = 0x60000014
+			c.w(uartDiv, 99)
 			for _, w := range k.setup {
 				c.w(w[0], w[1])
 			}
@@ -52,6 +54,10 @@ func TestWatchdogStages(t *testing.T) {
 			}
 			if got := c.r(0x60008038) & 0x3f; got != uint32(k.cause) {
 				t.Errorf("RESET_STATE holds cause 0x%x", got)
+			}
+			onlyCPU := k.cause == 0x0b || k.cause == 0x0d || k.cause == 0x11
+			if kept := c.r(uartDiv) == 99; kept != onlyCPU {
+				t.Errorf("peripherals are kept: %v", kept)
 			}
 		})
 	}

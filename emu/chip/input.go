@@ -18,7 +18,8 @@ type Input struct {
 	Other int
 	// MilliCelsius is the temperature of the chip (InputTemperature).
 	MilliCelsius int32
-	// Source is what the pin is connected to (InputVoltage).
+	// Source is what the pin is connected to (InputVoltage); its voltage is that of
+	// the chip's supply (InputSupply).
 	Source Source
 	// Level is the new level or presence (InputPin, InputUSBHost, InputEnable).
 	Level Level
@@ -54,6 +55,8 @@ const (
 	InputCut
 	// InputTemperature: the chip has another temperature; at power-on it has 25 degrees.
 	InputTemperature
+	// InputSupply: the chip's supply has another voltage; at power-on it is Supply.
+	InputSupply
 )
 
 // Level is what a pin is driven to.

@@ -136,7 +136,7 @@ func (m *Machine) deliver(now Time) {
 	m.inputs.pending[0].At = now
 	in := m.inputs.pop()
 	m.trace.mix(uint64(now), uint64(in.Kind)|uint64(in.Port)<<8|uint64(in.Pin)<<16|uint64(in.Level)<<32|uint64(in.Strap)<<40|3<<48)
-	if in.Kind == InputVoltage || in.Kind == InputJoin || in.Kind == InputTemperature {
+	if in.Kind == InputVoltage || in.Kind == InputJoin || in.Kind == InputTemperature || in.Kind == InputSupply {
 		m.trace.mix(uint64(in.Other)|uint64(uint32(in.MilliCelsius))<<32, uint64(uint32(in.Source.MilliVolts))<<32|uint64(in.Source.Ohms))
 	}
 	m.trace.bytes(in.Data)

@@ -33,7 +33,8 @@ type Config struct {
 
 	// SlowClock is the frequency of the chip's internal slow RC oscillator in hertz,
 	// which differs from chip to chip and which firmware measures (TIMG's
-	// RTCCALICFG); 0 is 136000, the typical one (TRM 6.2.4).
+	// RTCCALICFG); 0 is 136000, the typical one (TRM 6.2.4). A value outside of 30000 to
+	// 500000 counts as the nearest of these.
 	SlowClock uint32
 
 	// Strap is the boot mode that the strapping pins select at power-on.

@@ -75,7 +75,7 @@ func New(cfg emu.Config) (*emu.Board, error) {
 }
 
 func newBoard(cfg emu.Config) (*soc, *emu.Board, error) {
-	c := &soc{slowRC: cmp.Or(uint64(cfg.SlowClock), rcSlowHz)}
+	c := &soc{slowRC: min(max(cmp.Or(uint64(cfg.SlowClock), rcSlowHz), 30_000), 500_000)}
 	c.bus.soc = c
 	rom, err := FlatROM(cfg.ROM)
 	if err != nil {

@@ -30,6 +30,10 @@ type Machine struct {
 	halted bool   // the chip sleeps: time passes without instructions
 	inRun  bool
 	trap   trapWatch
+
+	events  int  // since the context was checked
+	still   int  // events at stillAt
+	stillAt Time // the last instant with an event
 }
 
 // stopCause is why the run ends.

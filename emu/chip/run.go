@@ -7,9 +7,13 @@ import (
 	"espalier.dev/espalier/rv32"
 )
 
-// contextPeriod is how much guest time passes at most between two checks of the
-// context: some milliseconds of wall time in a compute-bound guest.
-const contextPeriod = 10 * Millisecond
+// contextPeriod and contextEvents are how much guest time passes, and how many
+// events are handled, at most between two checks of the context: some milliseconds
+// of wall time in a compute-bound guest, or one whose devices are busy.
+const (
+	contextPeriod = 10 * Millisecond
+	contextEvents = 1 << 15
+)
 
 // Run lets guest time pass until a condition of stops holds, the context ends
 // or nothing can happen any more. Called again, it continues.
@@ -50,22 +54,26 @@ func (m *Machine) loop(ctx context.Context, st *Stops, start Time, begun uint64)
 		end = start.Add(st.Limit)
 	}
 	look := start
+	m.events = 0
 	for {
-		m.settle()
+		settled := m.settle()
 		now := m.Now()
 		if m.reason.set {
 			return
 		}
-		if now >= end {
+		if settled && now >= end {
 			m.stop(stopCause{reason: StopLimit})
 			return
 		}
-		if now >= look {
+		if now >= look || m.events >= contextEvents {
 			if err := ctx.Err(); err != nil {
 				m.stop(stopCause{reason: StopContext, err: err})
 				return
 			}
-			look = now.Add(contextPeriod)
+			look, m.events = now.Add(contextPeriod), 0
+		}
+		if !settled {
+			continue
 		}
 		if st.Instructions > 0 && m.Instructions()-begun >= st.Instructions {
 			m.stop(stopCause{reason: StopInstructions})
@@ -101,21 +109,33 @@ func (m *Machine) loop(ctx context.Context, st *Stops, start Time, begun uint64)
 // cannot be the guest's doing: a device keeps setting a deadline that has passed.
 const maxEvents = 10_000_000
 
-// settle does what is due between two instructions.
-func (m *Machine) settle() {
-	for events := 0; ; events++ {
-		if events == maxEvents {
-			panic(fmt.Sprintf("%d events at %ss without time passing, the next of timer %d", events, m.Now(), m.timers.first()))
-		}
+// settle does what is due between two instructions. It returns false when it is time
+// to check the context before the rest: a CPU whose clock is slow has thousands of
+// events between two instructions.
+func (m *Machine) settle() bool {
+	for {
 		if m.period != 0 {
 			m.applyPeriod()
+		}
+		now := m.Now()
+		if !m.reset && m.timers.next() > now && m.inputs.next() > now {
+			return true
+		}
+		if m.events == contextEvents {
+			return false
+		}
+		m.events++
+		if m.still++; now != m.stillAt {
+			m.still, m.stillAt = 0, now
+		}
+		if m.still == maxEvents {
+			panic(fmt.Sprintf("%d events at %ss without time passing, the next of timer %d", m.still, now, m.timers.first()))
 		}
 		if m.reset {
 			m.reset = false
 			m.chip.Reset()
 			continue
 		}
-		now := m.Now()
 		if t := m.timers.pop(now); t != nil {
 			if !t.untraced {
 				m.trace.mix(uint64(now), uint64(t.id)|2<<32)
@@ -123,11 +143,7 @@ func (m *Machine) settle() {
 			t.fire()
 			continue
 		}
-		if m.inputs.next() <= now {
-			m.deliver(now)
-			continue
-		}
-		return
+		m.deliver(now)
 	}
 }
 

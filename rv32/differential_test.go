@@ -344,7 +344,7 @@ func idiom(r *rand.Rand) []uint32 {
 func TestEnginesAgree(t *testing.T) {
 	programs, cycles := 400, uint64(20000)
 	if testing.Short() {
-		programs = 60
+		programs = 24
 	}
 	seen := coverage{}
 	for seed := range programs {

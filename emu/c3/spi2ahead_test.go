@@ -70,7 +70,7 @@ func TestSPI2Ahead(t *testing.T) {
 	const desc, buf = dmaTop, dmaTop + 0x1000
 	rounds := 200
 	if testing.Short() {
-		rounds = 40
+		rounds = 12
 	}
 	joined := 0
 	for seed := range uint64(rounds) {

@@ -7,6 +7,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emu/dot11"
+	"espalier.dev/espalier/internal/devtest"
 )
 
 // fakeRadio is a radio environment that records transmitted frames and delivers
@@ -360,6 +361,7 @@ func TestWiFiTime(t *testing.T) {
 // A day after START the TBTT still occurs with every beacon: the register has
 // the lower 26 bits of a time, a minute's worth.
 func TestWiFiTBTTForADay(t *testing.T) {
+	devtest.Long(t, "a day of guest time")
 	const wdev, early, beacons = 0x60035000, 3000, 3
 	c, _ := newWiFiChip(t)
 	c.w(wdev+wdevTBTTStart, 204800)

@@ -199,7 +199,7 @@ func storm(r *faults.Random) faults.Schedule {
 func TestStorms(t *testing.T) {
 	storms := 100
 	if testing.Short() {
-		storms = 2
+		storms = 1
 	}
 	r := faults.NewRandom(1, "storms")
 	for i := range storms {

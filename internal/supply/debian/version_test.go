@@ -58,9 +58,13 @@ func TestCompareVersionsLikeDpkg(t *testing.T) {
 	if len(valid) < 20 {
 		t.Fatalf("only %d versions were tried", len(valid))
 	}
+	part := 3 // of the pairs, since each starts a process
+	if testing.Short() {
+		part = 19
+	}
 	for i, a := range valid {
 		for j, b := range valid {
-			if (i*31+j*17)%3 != 0 { // a third of the pairs, since each starts a process
+			if (i*31+j*17)%part != 0 {
 				continue
 			}
 			op := map[int]string{-1: "lt", 0: "eq", 1: "gt"}[sign(CompareVersions(a, b))]

@@ -32,6 +32,7 @@ type Board struct {
 	pins    []emu.PinChange
 	failed  bool
 	player  *scenario.Player // nil: no scenario
+	group   *Group           // nil: a board alone
 }
 
 // New returns a board with power on, before its first instruction. The board is
@@ -167,7 +168,7 @@ func (b *Board) Emu() *emu.Board { return b.bed.Board }
 // Now returns the guest time since power-on.
 func (b *Board) Now() time.Duration { return b.bed.Board.Now() }
 
-// Run lets guest time pass. A crash of the firmware does not fail the test; the
+// Run lets guest time pass, also on the boards of its Group. A crash of the firmware does not fail the test; the
 // next Expect does.
 func (b *Board) Run(d time.Duration) emu.Result {
 	b.t.Helper()

@@ -83,6 +83,9 @@ func TestFlashSizeAndMAC(t *testing.T) {
 	if res := again.Run(3 * time.Millisecond); again.Now() != at+3*time.Millisecond || res.Elapsed != 3*time.Millisecond {
 		t.Errorf("ran from %v to %v: %+v", at, again.Now(), res)
 	}
+	if res := again.Run(0); again.Now() != at+3*time.Millisecond || res.Reason != emu.StopLimit {
+		t.Errorf("ran for no time to %v: %+v", again.Now(), res)
+	}
 	again.Reset()
 	again.Expect("rst:0x1 (POWERON)")
 }

@@ -119,26 +119,23 @@ func stopped(res emu.Result) bool {
 // run lets guest time pass until end, or until stop holds after an output.
 func (b *Board) run(end time.Duration, stop func() bool) emu.Result {
 	b.t.Helper()
-	board := b.bed.Board
 	var sum emu.Result
 	begin := b.Now()
+	if end <= begin { // a limit of 0 is none
+		return emu.Result{Reason: emu.StopLimit, Now: begin}
+	}
+	all := b.together()
 	for {
-		until := end
-		if at, ok := b.monitor.NextTick(); ok {
-			until = min(until, max(at, b.Now()+time.Microsecond))
-		}
-		if b.player != nil {
-			if at, ok := b.player.Next(b.Now()); ok {
-				until = min(until, at)
-			}
-		}
-		res := board.Run(b.t.Context(), emu.Limit(until-b.Now()), emu.UntilOutput(func(emu.Output) bool { return stop() }))
+		until := next(all, end)
+		res := b.step(emu.Limit(until-b.Now()), emu.UntilOutput(func(emu.Output) bool { return stop() }))
 		now := b.Now()
-		b.monitor.Tick(now)
-		b.monitor.Flush(now)
-		if b.player != nil {
-			if err := b.player.Advance(board); err != nil {
-				b.fail(err.Error(), res)
+		for _, o := range all {
+			o.monitor.Tick(o.Now())
+			o.monitor.Flush(o.Now())
+			if o.player != nil {
+				if err := o.player.Advance(o.bed.Board); err != nil {
+					o.fail(err.Error(), res)
+				}
 			}
 		}
 		res.Elapsed, res.Instructions = now-begin, res.Instructions+sum.Instructions

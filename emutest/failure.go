@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -91,6 +92,8 @@ func (b *Board) backtrace() []string {
 // keeper holds what is kept of a run.
 type keeper struct {
 	on        bool
+	joined    bool   // with other boards: no recording
+	prefix    string // of file names
 	dir       string // "" is t.ArtifactDir, for a failed test
 	serial    bytes.Buffer
 	capture   bytes.Buffer
@@ -159,10 +162,10 @@ func (b *Board) close() {
 		artefact{"capture.pcapng", b.keep.capture.Bytes()},
 		artefact{"run.recording", b.keep.recording.Bytes()},
 	) {
-		if len(f.content) == 0 {
+		if len(f.content) == 0 || b.keep.joined && f.name == "run.recording" {
 			continue
 		}
-		name := filepath.Join(dir, filepath.FromSlash(f.name))
+		name := filepath.Join(dir, filepath.FromSlash(path.Join(path.Dir(f.name), b.keep.prefix+path.Base(f.name))))
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			b.t.Errorf("emutest: %v", err)
 			continue

@@ -6,6 +6,8 @@
 package devtest
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -55,4 +57,38 @@ func cacheDir(t testing.TB, env, name string) string {
 		t.Fatal(err)
 	}
 	return filepath.Join(cache, name)
+}
+
+// Examples runs the tests of a package whose examples boot firmware of
+// scripts/firmware, by its TestMain, and returns the exit code. An example cannot
+// skip: without the firmware the examples that match pattern are left out, with a
+// note, and in CI that is a failure. ESPALIER_STORE is set to the store of the tests.
+func Examples(m *testing.M, pattern string, firmware ...string) int {
+	dir := os.Getenv("ESPALIER_TEST_STORE")
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		dir = filepath.Join(cache, "espalier-test")
+	}
+	flag.Parse()
+	for _, name := range firmware {
+		if _, err := os.Stat(filepath.Join(dir, "firmware", name)); err == nil {
+			continue
+		}
+		if CI() {
+			fmt.Fprintf(os.Stderr, "required in CI and missing: %s (scripts/firmware)\n", name)
+			return 1
+		}
+		fmt.Fprintf(os.Stderr, "examples left out: they need %s (scripts/firmware)\n", name)
+		if skip := flag.Lookup("test.skip"); skip.Value.String() != "" {
+			pattern = "(" + skip.Value.String() + ")|" + pattern
+		}
+		flag.Set("test.skip", pattern)
+		return m.Run()
+	}
+	os.Setenv("ESPALIER_STORE", dir)
+	return m.Run()
 }

@@ -2,11 +2,15 @@ package main
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"debug/buildinfo"
+	"debug/pe"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,5 +200,54 @@ func TestDebianPackage(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(root, f)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestWindowsArchive makes the archive for Windows and reads it with other readers:
+// the program is one for Windows, the checksum fits, and completions and manual pages
+// are there.
+func TestWindowsArchive(t *testing.T) {
+	devtest.Long(t, "builds espalier for Windows")
+	out := t.TempDir()
+	t.Chdir(filepath.Join("..", ".."))
+	if err := run(out, true, []platform{{"windows", "amd64"}}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	names, err := filepath.Glob(filepath.Join(out, "espalier-*-windows-amd64.zip"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("archives %q, %v", names, err)
+	}
+	b, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	top := strings.TrimSuffix(filepath.Base(names[0]), ".zip")
+	sums, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
+	if want := fmt.Sprintf("%x  %s.zip\n", sha256.Sum256(b), top); err != nil || string(sums) != want {
+		t.Errorf("SHA256SUMS has %q, %v, want %q", sums, err, want)
+	}
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"README.md", "NOTICE", "LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md", "man/espalier.1", "man/espalier-run.1",
+		"completions/espalier.ps1", "completions/espalier.bash", "completions/_espalier", "completions/espalier.fish"} {
+		if st, err := fs.Stat(z, top+"/"+name); err != nil || st.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	content, err := fs.ReadFile(z, top+"/espalier.exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := pe.NewFile(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, ok := program.OptionalHeader.(*pe.OptionalHeader64); program.Machine != pe.IMAGE_FILE_MACHINE_AMD64 || !ok || h.Subsystem != pe.IMAGE_SUBSYSTEM_WINDOWS_CUI {
+		t.Errorf("machine %#x, header %T", program.Machine, program.OptionalHeader)
+	}
+	if info, err := buildinfo.Read(bytes.NewReader(content)); err != nil || info.Main.Path != "espalier.dev/espalier" {
+		t.Errorf("build information %+v, %v", info, err)
 	}
 }

@@ -192,13 +192,8 @@ func (o *testOptions) run(cmd *cobra.Command, a *app, p *project.Project, progra
 	}
 	o.runner.Bed = func() (testbed.Config, error) { return bed, nil }
 	o.runner.Seed, o.runner.Args = bed.Board.Seed, strings.Join(o.args, " ")
-	printer := &fwtest.Printer{W: a.ui.Writer(ui.Stdout), Format: o.format, NoCapture: o.noCapture, Slow: o.slow}
-	if a.ui.JSON() {
-		printer.W = io.Discard
-	}
-	printer.Paint = func(r fwtest.Outcome) string { return a.ui.Paint(ui.Stdout, outcomeStyle(r), r.String()) }
 	s := fwtest.Suite{
-		Runner: &o.runner, Filter: o.filter, Printer: printer, List: o.list, JUnit: o.junit, History: history, Retry: o.failedFirst,
+		Runner: &o.runner, Filter: o.filter, Printer: o.printer(a), List: o.list, JUnit: o.junit, History: history, Retry: o.failedFirst,
 		Now: time.Now,
 		Title: func(p *fwtest.Program) {
 			if o.format == fwtest.Pretty && !a.ui.JSON() {

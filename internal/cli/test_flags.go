@@ -41,7 +41,7 @@ type testOptions struct {
 	noCapture             bool
 	failedFirst           bool
 	junit                 string
-	slow, portTimeout     time.Duration
+	slow                  time.Duration
 }
 
 func (o *testOptions) addFlags(f *pflag.FlagSet) {
@@ -168,6 +168,16 @@ func (o *testOptions) program(name string, elf, flash, rom []byte, selects []str
 		}
 		return command
 	}}
+}
+
+// printer shows results; with --json they are events.
+func (o *testOptions) printer(a *app) *fwtest.Printer {
+	p := &fwtest.Printer{W: a.ui.Writer(ui.Stdout), Format: o.format, NoCapture: o.noCapture, Slow: o.slow}
+	if a.ui.JSON() {
+		p.W = io.Discard
+	}
+	p.Paint = func(r fwtest.Outcome) string { return a.ui.Paint(ui.Stdout, outcomeStyle(r), r.String()) }
+	return p
 }
 
 // outcomeStyle is the colour of a verdict.

@@ -84,7 +84,7 @@ func list(file []byte) ([]Test, error) {
 		}
 		t, err := r.test(s)
 		if err != nil {
-			return nil, fmt.Errorf("reading tests: symbol %q: %w", s.Name, err)
+			return nil, fmt.Errorf("reading tests: symbol %.200q: %w", s.Name, err)
 		}
 		if len(tests) == maxTests {
 			return nil, fmt.Errorf("reading tests: more than %d tests", maxTests)
@@ -143,6 +143,9 @@ func (r *reader) word(addr uint32) (uint32, bool) {
 func (r *reader) test(s elf.Symbol) (Test, error) {
 	var meta metadata
 	if err := json.Unmarshal([]byte(s.Name), &meta); err != nil {
+		return Test{}, err
+	}
+	if err := checkName(meta.Name); err != nil {
 		return Test{}, err
 	}
 	at := uint32(s.Value)

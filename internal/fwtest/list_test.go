@@ -3,7 +3,10 @@ package fwtest
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +68,55 @@ func TestListRefuses(t *testing.T) {
 	binary.LittleEndian.PutUint32(lost.Sections[1].Data[4:], 0x1000)
 	if _, err := list(lost.Bytes()); err == nil {
 		t.Error("a module path outside of all sections is accepted")
+	}
+}
+
+// What symbol names say is refused in one line when it is not a test, and no name
+// reaches a terminal, a report or a folder as something else.
+func TestListHostile(t *testing.T) {
+	for name, symbol := range map[string]string{
+		"not JSON":          `{"name":`,
+		"not an object":     `[1,2]`,
+		"another type":      `{"name":7}`,
+		"no name":           `{"ignored":false}`,
+		"control character": `{"name":"\u001b[31mred"}`,
+		"line end":          `{"name":"a\nb"}`,
+		"direction":         `{"name":"a\u202eb"}`,
+		"long":              `{"name":"` + strings.Repeat("a", longestName) + `"}`,
+		"deep":              strings.Repeat("[", 100_000),
+	} {
+		f := testELF()
+		f.Symbols[0].Name = symbol
+		_, err := list(f.Bytes())
+		if err == nil || strings.ContainsAny(err.Error(), "\n\x1b") || len(err.Error()) > 4<<10 {
+			t.Errorf("%s: %.300v", name, err)
+		}
+	}
+	twice := testELF()
+	twice.Symbols[2] = twice.Symbols[0]
+	if _, err := list(twice.Bytes()); err == nil || !strings.Contains(err.Error(), "two tests have the name") {
+		t.Error(err)
+	}
+	for _, name := range []string{"..", "../../etc", "a/b", `a\b`, ".hidden", "CON:", "", strings.Repeat("x", 5000)} {
+		a := artifacts{"top", "program", "tests::" + name}
+		if at := a.folder(); !strings.HasPrefix(at, filepath.Join("top", "program", "tests")+string(filepath.Separator)) || strings.Contains(at, "..") && name != ".." && name != "../../etc" || len(at) > 200 {
+			t.Errorf("%.20q is kept in %s", name, at)
+		}
+	}
+}
+
+// An ELF with a million tests is refused in one line, in seconds.
+func TestMillionTests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes an ELF of 80 MB")
+	}
+	f := testELF()
+	for i := range 1_000_000 {
+		f.Symbols = append(f.Symbols, elftest.Symbol{Name: fmt.Sprintf(`{"name":"t%d"}`, i), Section: ".embedded_test", Size: 12})
+	}
+	_, err := list(f.Bytes())
+	if want := fmt.Sprintf("reading tests: more than %d tests", maxTests); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

@@ -95,7 +95,11 @@ func (p *Printer) details(r Result) string {
 	for _, l := range r.Output {
 		fmt.Fprintln(&b, l)
 	}
-	fmt.Fprintf(&b, "%s, after %v of guest time\n", r.Message, r.Elapsed.Round(time.Microsecond))
+	if r.Elapsed > 0 {
+		fmt.Fprintf(&b, "%s, after %v of guest time\n", r.Message, r.Elapsed.Round(time.Microsecond))
+	} else { // on a real board
+		fmt.Fprintln(&b, r.Message)
+	}
 	for i, l := range r.Backtrace {
 		if i == 0 {
 			fmt.Fprintln(&b, "backtrace:")

@@ -26,6 +26,8 @@ type Probe struct {
 	board   *emu.Board
 	samples []Sample
 	lost    int
+	begin   time.Duration // of the recording
+	first   []bool        // levels then
 }
 
 // AllPins returns a probe at all 22 pins of the ESP32-C3.
@@ -57,6 +59,15 @@ func (p *Probe) Attach(b *emu.Board) error {
 	return nil
 }
 
+// Begin begins the recording anew, with the levels that the pins have now: after a
+// snapshot was restored, or where only what follows is of interest.
+func (p *Probe) Begin() {
+	p.samples, p.lost, p.begin, p.first = nil, 0, p.board.Now(), nil
+	for _, pin := range p.Pins {
+		p.first = append(p.first, p.board.Pin(pin) == emu.High)
+	}
+}
+
 // Samples returns the changes so far, in their order.
 func (p *Probe) Samples() []Sample { return p.samples }
 
@@ -71,7 +82,8 @@ func (p *Probe) WriteVCD(w io.Writer) error {
 	for i, pin := range p.Pins {
 		fmt.Fprintf(b, "$var wire 1 %c gpio%d $end\n", '!'+rune(i), pin)
 	}
-	fmt.Fprintln(b, "$upscope $end\n$enddefinitions $end\n#0")
+	fmt.Fprintln(b, "$upscope $end\n$enddefinitions $end")
+	fmt.Fprintf(b, "#%d\n", p.begin.Nanoseconds())
 	value := func(i int, high bool) {
 		v := '0'
 		if high {
@@ -80,9 +92,9 @@ func (p *Probe) WriteVCD(w io.Writer) error {
 		fmt.Fprintf(b, "%c%c\n", v, '!'+rune(i))
 	}
 	for i := range p.Pins {
-		value(i, false)
+		value(i, p.first != nil && p.first[i])
 	}
-	last := time.Duration(0)
+	last := p.begin
 	for _, s := range p.samples {
 		if s.At != last {
 			fmt.Fprintf(b, "#%d\n", s.At.Nanoseconds())

@@ -250,6 +250,9 @@ func (r *Runner) attempt(ctx context.Context, p *Program, t Test, b *boot, seed 
 	begin := m.board.Now()
 	keep := artifacts{r.Artifacts, p.Name, t.Name}
 	m.save = keep.write
+	if m.levels != nil {
+		m.levels.Begin()
+	}
 	m.start(begin)
 	end := m.run(ctx, begin+t.Timeout)
 	if err := ctx.Err(); err != nil {

@@ -172,6 +172,9 @@ func readELF(b []byte) (*program, error) {
 	if p.ram, err = joinRAM(p.ram); err != nil {
 		return nil, err
 	}
+	if err := checkSRAM(p.ram); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

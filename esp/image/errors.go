@@ -171,6 +171,21 @@ func (e *OverlapError) Hints() []string {
 	return []string{"one of them is probably missing (INFO) in the linker script"}
 }
 
+// AliasError is two sections of an ELF at different addresses of the same memory.
+type AliasError struct {
+	A, B        string // section names: of instructions, of data
+	Addr, Alias uint32 // the first byte in dispute, on the two buses
+}
+
+func (e *AliasError) Error() string {
+	return fmt.Sprintf("sections %s and %s overlap: 0x%08x and 0x%08x are the same byte of SRAM", e.A, e.B, e.Addr, e.Alias)
+}
+
+// Hints returns what to do about it.
+func (e *AliasError) Hints() []string {
+	return []string{"esp-hal's linker script places " + e.B + " by the size of " + e.A + ": nothing in " + e.A + " may be aligned to more than 4 bytes"}
+}
+
 // FlashSizeError is a number of bytes that no flash chip of an ESP32-C3 has.
 type FlashSizeError struct {
 	Size int64

@@ -173,6 +173,7 @@ func TestRefusedELF(t *testing.T) {
 		{"descriptor elsewhere", with(func(f *elftest.File) { f.Sections[4].Addr, f.Sections[5].Addr = 0x3c00_0120+0x8f4, 0x3c00_0020 }), Inputs{}, new(*NoDescriptorError), "is not at the start of the image"},
 		{"descriptor without magic", with(func(f *elftest.File) { f.Sections[4].Data = make([]byte, 256) }), Inputs{}, new(*NoDescriptorError), "no application descriptor"},
 		{"overlap", with(func(f *elftest.File) { f.Sections[1].Addr = 0x4038_02fc }), Inputs{}, new(*OverlapError), "sections .trap and .rwtext overlap at 0x403802fc"},
+		{"overlap on the other bus", with(func(f *elftest.File) { f.Sections[2].Addr = 0x3fc8_0300 }), Inputs{}, new(*AliasError), "overlap: 0x40380300 and 0x3fc80300 are the same byte of SRAM"},
 		{"unaligned", with(func(f *elftest.File) { f.Sections[2].Addr = 0x3fc8_0426 }), Inputs{}, new(*FormatError), "section .data: the address 0x3fc80426 is not a multiple of 4"},
 		{"too many segments", with(func(f *elftest.File) {
 			for i := range 16 {

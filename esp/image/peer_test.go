@@ -177,8 +177,8 @@ func shape(seed uint64) elftest.File {
 			}
 		}
 	}
-	ram(".iram", 0x4038_0000, elf.SHF_EXECINSTR, 0x40000)
-	ram(".dram", 0x3fc8_0000, elf.SHF_WRITE, 0x40000)
+	ram(".iram", 0x4038_0000, elf.SHF_EXECINSTR, 0x2f000) // the same memory as .dram, from the other end
+	ram(".dram", 0x3fcb_0000, elf.SHF_WRITE, 0x2f000)
 	ram(".rtc", 0x5000_0000, elf.SHF_WRITE, 0x1000)
 	f.Sections = append(f.Sections, desc)
 	addr := desc.Addr + 256

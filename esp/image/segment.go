@@ -79,6 +79,32 @@ func join(in []piece, together func(last, next piece) bool) ([]piece, error) {
 	return out, nil
 }
 
+// checkSRAM refuses sections that are the same bytes of the internal SRAM, which both
+// buses show: from 0x40380000 on for instructions, from 0x3fc80000 on for data. A
+// linker script that derives the place of .data from the size of .rwtext alone, as
+// esp-hal's does, makes them overlap when something in .rwtext has an alignment of
+// more than 4 bytes; the section that is loaded last would overwrite the other.
+func checkSRAM(pieces []piece) error {
+	c := chip.ESP32C3()
+	const shift = 0x4038_0000 - 0x3fc8_0000
+	for _, code := range pieces {
+		for _, data := range pieces {
+			if !c.IRAM.Contains(code.addr) || !c.DRAM.Contains(data.addr) {
+				continue
+			}
+			for _, a := range code.sections {
+				for _, b := range data.sections {
+					from := max(a.addr, b.addr+shift)
+					if uint64(from) < min(uint64(a.addr)+uint64(a.size), uint64(b.addr)+shift+uint64(b.size)) {
+						return &AliasError{A: a.name, B: b.name, Addr: from, Alias: from - shift}
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // placed is a segment of flash at its offset in the image.
 type placed struct {
 	piece

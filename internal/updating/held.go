@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/supply/crates"
 )
 
@@ -43,7 +44,7 @@ func (pl *Plan) listHeld(sel selection) {
 				Reasons: []string{r.String() + ": a rev never moves"}})
 		}
 	}
-	slices.SortStableFunc(pl.Held, func(a, b Held) int { return cmp.Compare(a.Name, b.Name) })
+	order.Sort(pl.Held, func(a, b Held) int { return cmp.Compare(a.Name, b.Name) })
 }
 
 // held compares the chosen version of a crate with the newest.

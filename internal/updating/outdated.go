@@ -10,6 +10,7 @@ import (
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/supply/crates"
@@ -103,7 +104,7 @@ func (out *Outdated) listCrates(pl *Plan, sel selection) error {
 		e.Fits = len(e.Reasons) == 0
 		out.Entries = append(out.Entries, e)
 	}
-	slices.SortStableFunc(out.Entries, func(a, b Entry) int {
+	order.Sort(out.Entries, func(a, b Entry) int {
 		direct := func(e Entry) int {
 			if e.Direct {
 				return 0

@@ -13,6 +13,7 @@ import (
 	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
+	"espalier.dev/espalier/internal/order"
 	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/supply/crates"
@@ -324,7 +325,7 @@ func (pl *Plan) listMoves(sel selection) {
 		m.Why = pl.why(sel, m)
 		pl.Moves = append(pl.Moves, m)
 	}
-	slices.SortStableFunc(pl.Moves, func(a, b Move) int {
+	order.Sort(pl.Moves, func(a, b Move) int {
 		return cmp.Or(rankOf(sel, a)-rankOf(sel, b), cmp.Compare(a.Name, b.Name))
 	})
 	pl.Moves = append(pl.Moves, pl.gitMoves()...)
@@ -408,7 +409,7 @@ func moved(from, to *cargo.Lock) []Move {
 			out = append(out, m)
 		}
 	}
-	slices.SortFunc(out, func(a, b Move) int {
+	order.Sort(out, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cargo.CompareVersions(b.To, a.To), cargo.CompareVersions(b.From, a.From))
 	})
 	return out

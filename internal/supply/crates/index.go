@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"espalier.dev/espalier/internal/cargo"
+	"espalier.dev/espalier/internal/order"
 )
 
 // Index is what a registry's index says about crates, by name: all published
@@ -73,7 +73,7 @@ func (ix Index) Newest(name string, pre bool) (IndexVersion, bool) {
 
 func (ix Index) sort() {
 	for _, list := range ix {
-		slices.SortFunc(list, func(a, b IndexVersion) int { return cargo.CompareVersions(b.Version, a.Version) })
+		order.Sort(list, func(a, b IndexVersion) int { return cargo.CompareVersions(b.Version, a.Version) })
 	}
 }
 

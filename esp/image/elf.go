@@ -39,6 +39,9 @@ func CheckELF(b []byte) error {
 	if err != nil {
 		return err
 	}
+	if direct, err := directBoot(b, f); direct != nil || err != nil {
+		return err
+	}
 	_, err = collect(b, f)
 	return err
 }

@@ -38,14 +38,35 @@ type Flash struct {
 
 // FromELF makes a flash image from a linked program. The result is byte for
 // byte what espflash save-image makes of the same inputs. A program of before
-// application descriptors, which espflash 4 refuses, gets one. Errors: those of
+// application descriptors, which espflash 4 refuses, gets one. A program for
+// direct boot gets neither bootloader nor partition table. Errors: those of
 // CheckELF, *NoDescriptorError, *TooLargeError, *SegmentsError, *OverlapError,
 // *FlashSizeError, *FormatError for the bootloader, and those of the partition
 // package.
 func FromELF(elf []byte, in Inputs) (*Flash, error) {
+	if direct, err := directFlash(elf, in); direct != nil || err != nil {
+		return direct, err
+	}
 	return assemble(in, func(header [headerSize]byte) ([]byte, string, error) {
 		return appFromELF(elf, header, in.MinChipRev)
 	})
+}
+
+// directFlash makes the flash of a program for direct boot; nil for others.
+func directFlash(elf []byte, in Inputs) (*Flash, error) {
+	_, f, err := openELF(elf)
+	if err != nil {
+		return nil, err
+	}
+	app, err := directBoot(elf, f)
+	if app == nil || err != nil {
+		return nil, err
+	}
+	size := in.Params.FlashSize()
+	if len(app) > int(size) {
+		return nil, &TooLargeError{What: "program", Size: len(app), Place: "the flash", Room: size}
+	}
+	return &Flash{Parts: []Part{{"app", 0, app}}, Size: size}, nil
 }
 
 // FromApp makes a flash image around an application image that exists already;

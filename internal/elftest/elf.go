@@ -16,7 +16,8 @@ type Section struct {
 	Data  []byte
 	Type  elf.SectionType // SHT_PROGBITS when zero
 	Flags elf.SectionFlag
-	Load  uint32 // physical address of its program header; 0 is Addr
+	Load  uint32 // physical address of its program header; 0 is Addr, unless Zero is set
+	Zero  bool
 	Size  uint32 // for SHT_NOBITS
 }
 
@@ -101,7 +102,7 @@ func (f File) Bytes() []byte {
 		headers = append(headers, elf.Section32{Name: intern(s.Name), Type: uint32(st), Flags: uint32(s.Flags), Addr: s.Addr, Off: off, Size: size, Addralign: 4})
 		if s.Flags&elf.SHF_ALLOC != 0 && s.Addr != 0 {
 			load := s.Load
-			if load == 0 {
+			if load == 0 && !s.Zero {
 				load = s.Addr
 			}
 			progs = append(progs, elf.Prog32{Type: uint32(elf.PT_LOAD), Off: off, Vaddr: s.Addr, Paddr: load, Filesz: uint32(len(s.Data)), Memsz: size, Flags: 7, Align: 4})

@@ -302,3 +302,16 @@ func TestSteps(t *testing.T) {
 		}
 	}
 }
+
+// The access point goes and comes back, and the firmware with it.
+func TestStepsSwitchWiFi(t *testing.T) {
+	b := emutest.New(t, emutest.Firmware(built(t, "http-client")), emutest.Timeout(5*time.Minute), emutest.Steps(
+		emutest.ExpectText("200 OK", 20*time.Second),
+		emutest.SwitchWiFi(false),
+		emutest.ExpectText("trying again", 90*time.Second),
+		emutest.SwitchWiFi(true),
+		emutest.ExpectText("joined on channel", 90*time.Second),
+		emutest.ExpectText("200 OK", 20*time.Second),
+	))
+	b.Play()
+}

@@ -92,8 +92,10 @@ func (p *Printer) remarks(r Result) string {
 // details is what a reader needs of a failed test.
 func (p *Printer) details(r Result) string {
 	var b strings.Builder
-	for _, l := range r.Output {
-		fmt.Fprintln(&b, l)
+	if !p.NoCapture || p.Format == JSON { // else it was shown with the result
+		for _, l := range r.Output {
+			fmt.Fprintln(&b, l)
+		}
 	}
 	if r.Elapsed > 0 {
 		fmt.Fprintf(&b, "%s, after %v of guest time\n", r.Message, r.Elapsed.Round(time.Microsecond))

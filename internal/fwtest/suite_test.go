@@ -172,6 +172,22 @@ type (
 	}
 )
 
+// With --nocapture the output of a test is shown once.
+func TestPrintNoCapture(t *testing.T) {
+	s, _ := results()
+	for _, format := range []Format{Pretty, JSON} {
+		var b strings.Builder
+		p := Printer{W: &b, Format: format, NoCapture: true}
+		for _, r := range s.Results {
+			p.Result(r)
+		}
+		p.End(s)
+		if n := strings.Count(b.String(), "reading"); n != 1 {
+			t.Errorf("%d: the output is shown %d times:\n%s", format, n, b.String())
+		}
+	}
+}
+
 func TestJUnit(t *testing.T) {
 	s, _ := results()
 	s.Results[1].Output = []string{"\x00\x1b[31m]]>"}

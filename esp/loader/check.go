@@ -93,7 +93,7 @@ func checkBootloader(s State, p Part, refuse func(Refusal)) {
 	img, err := image.Parse(p.Bytes)
 	if err != nil {
 		refuse(Refusal{
-			Reason: fmt.Sprintf("%s is no bootloader: %v", p.Name, err),
+			Reason: fmt.Sprintf("%s is not a bootloader: %v", p.Name, err),
 			Would:  "the ROM would print \"invalid header\" and reset forever"})
 		return
 	}
@@ -142,7 +142,7 @@ func checkApp(s State, p Part, refuse func(Refusal)) {
 	img, err := image.Parse(p.Bytes)
 	if err != nil {
 		refuse(Refusal{
-			Reason: fmt.Sprintf("%s is no whole image: %v", p.Name, err),
+			Reason: fmt.Sprintf("%s is not a complete image: %v", p.Name, err),
 			Would:  "the bootloader would refuse it and reset forever"})
 		return
 	}

@@ -45,7 +45,7 @@ func (l *loader) manifest(path string) (*manifest, error) {
 			r.Fail(m.pkg.Get("name").Errorf("package name %q: letters, digits, - and _ only", name))
 		}
 	} else if m.ws == nil {
-		r.Fail(n.ErrorAt(tomldoc.Pos{Line: 1, Col: 1}, "neither [package] nor [workspace]: this is no manifest"))
+		r.Fail(n.ErrorAt(tomldoc.Pos{Line: 1, Col: 1}, "neither [package] nor [workspace]: this is not a manifest"))
 	}
 	if r.Err() != nil {
 		return nil, l.Fault(r.Err())

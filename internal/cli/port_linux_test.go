@@ -113,7 +113,7 @@ func TestPortVerbs(t *testing.T) {
 		{[]string{"flash", file, "--at", "0x3ff000", "--force"}, 2, "bootloader would be overwritten"},
 		{[]string{"flash", large, "--at", "nvs"}, 2, "does not fit partition nvs: 102400 bytes from 0x9000, 77824 too many; it would overwrite partition phy_init and partition factory"},
 		{[]string{"flash", large, "--at", "0xa000"}, 2, "does not fit partition nvs"},
-		{[]string{"flash", file, "--at", "0"}, 2, "is no bootloader"},
+		{[]string{"flash", file, "--at", "0"}, 2, "is not a bootloader"},
 		{[]string{"flash", file, "--at", "attic"}, 2, "no partition called attic"},
 		{[]string{"flash", hello, "--erase-data", "attic"}, 2, "no partition called attic"},
 		{[]string{"read-flash", "--partition", "attic", "x"}, 2, "there are nvs, phy_init, factory"},

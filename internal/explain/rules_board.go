@@ -79,13 +79,13 @@ func flashRules() []Rule {
 func bootRules() []Rule {
 	return []Rule{
 		{
-			Name: "flash-empty", Title: "there is no bootloader in the flash",
+			Name: "flash-empty", Title: "there is not a bootloader in the flash",
 			Cause:  "The ROM reads 0xffffffff at offset 0: the flash is erased, or the bootloader was written to 0x1000, its place on the ESP32.",
 			Cure:   []string{"espalier flash", "the bootloader of the ESP32-C3 is at 0x0"},
 			Source: "atomvm/AtomVM#1721, arendst/Tasmota#18759; ESP32-C3 boot ROM", Facts: one("invalid header: 0xffffffff"), Rank: 3,
 		},
 		{
-			Name: "not-a-bootloader", Title: "what is at the start of the flash is no bootloader",
+			Name: "not-a-bootloader", Title: "what is at the start of the flash is not a bootloader",
 			Cause:  "The ROM wants the magic byte 0xe9 at offset 0: an image for another chip, a merged image at a wrong offset, an encrypted flash without its key, or flash that the mode cannot read.",
 			Cure:   []string{"espalier flash   # bootloader, table and application", "espalier read-flash 0 0x1000 out.bin && espalier inspect out.bin"},
 			Source: "espressif/esp32c3-direct-boot-example#1, rstrouse/ESPSomfy-RTS#324", Facts: one("invalid header: 0x"), Not: []string{"invalid header: 0xffffffff"}, Rank: 2,
@@ -354,7 +354,7 @@ func hostRules() []Rule {
 		},
 		{
 			Name: "user-namespaces", Title: "the kernel's limit of namespaces is reached",
-			Cause:  "unshare answers ENOSPC when user.max_user_namespaces is 0 or used up; it is no full disk.",
+			Cause:  "unshare answers ENOSPC when user.max_user_namespaces is 0 or used up; the disk is not full.",
 			Cure:   []string{"sudo sysctl user.max_user_namespaces=15000", "espalier doctor"},
 			Source: "reproducible builds: obstacle 42; user_namespaces(7)", Facts: one("unshare: No space left on device", "unshare failed: No space left on device"), Rank: 5,
 		},

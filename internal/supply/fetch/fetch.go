@@ -185,7 +185,7 @@ func (c *Client) lost(f *File, causes []cause) error {
 	case wrong > 0:
 		hints = append(hints, "a location has other content than the lock; add another one to prefixes in [supply] of espalier.toml, or pin the current versions: espalier lock")
 	default:
-		hints = append(hints, "check the network and the proxy (http_proxy, https_proxy), then run again: "+c.cfg.Command+"   # partial downloads are resumed")
+		hints = append(hints, "check the network and the proxy (http_proxy, https_proxy), then run "+c.cfg.Command+" again; finished downloads are kept")
 	}
 	text := fmt.Sprintf("fetching %s", f.Name)
 	if len(causes) > 1 {

@@ -162,7 +162,7 @@ func TestFetch(t *testing.T) {
 					w.Write(data[:299_000])
 				}
 			}},
-		{name: "truncated without a length", want: "ends after 299000 of 300000 bytes", hints: []string{"partial downloads are resumed"},
+		{name: "truncated without a length", want: "ends after 299000 of 300000 bytes", hints: []string{"espalier fetch again; finished downloads are kept"},
 			handler: func(*testing.T) http.HandlerFunc {
 				return func(w http.ResponseWriter, r *http.Request) {
 					w.(http.Flusher).Flush() // chunked

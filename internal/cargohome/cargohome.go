@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
@@ -40,8 +41,15 @@ func Tree(ctx context.Context, st *store.Store, p *project.Project, pins *lock.F
 func Config(p *project.Project, pins *lock.File) string {
 	var b strings.Builder
 	b.WriteString("# Made by espalier: where a build finds what is locked.\n\n")
+	var unstable []string
 	if !pins.Std.Lock.IsZero() { // otherwise the library is prebuilt
-		b.WriteString(buildStd(p))
+		unstable = append(unstable, buildStd(p)...)
+	}
+	if embedsNoMetadata(pins) {
+		unstable = append(unstable, "no-embed-metadata = true")
+	}
+	if len(unstable) > 0 {
+		fmt.Fprintf(&b, "[unstable]\n%s\n\n", strings.Join(unstable, "\n"))
 	}
 	fmt.Fprintf(&b, "[source.espalier-vendor]\ndirectory = %q\n\n", layout.Vendor)
 	b.WriteString("[source.crates-io]\nreplace-with = \"espalier-vendor\"\n\n")
@@ -56,17 +64,30 @@ func Config(p *project.Project, pins *lock.File) string {
 // and alloc when the project has no list, alloc when its list only has core. A
 // prebuilt standard library always has alloc, and projects made for one list
 // only core.
-func buildStd(p *project.Project) string {
+func buildStd(p *project.Project) []string {
 	want := p.Cargo.BuildStd
 	switch {
 	case !want.IsSet() || len(want.V) == 0:
-		return "[unstable]\nbuild-std = [\"core\", \"alloc\"]\n\n"
+		return []string{`build-std = ["core", "alloc"]`}
 	case slices.Contains(want.V, "alloc") || slices.Contains(want.V, "std"):
-		return ""
+		return nil
 	case p.Cargo.BuildStdText: // cargo joins lists; a string replaces a string
-		return fmt.Sprintf("[unstable]\nbuild-std = %q\n\n", strings.Join(append(slices.Clone(want.V), "alloc"), ","))
+		return []string{fmt.Sprintf("build-std = %q", strings.Join(append(slices.Clone(want.V), "alloc"), ","))}
 	}
-	return "[unstable]\nbuild-std = [\"alloc\"]\n\n"
+	return []string{`build-std = ["alloc"]`}
+}
+
+// embedsNoMetadata reports whether libraries are made without a second copy of
+// their metadata, which is half of a dependency layer: cargo has the flag since
+// 1.89, and it is used with the versions with which the firmware was compared.
+// It does not change a program (TestLayers of internal/build).
+func embedsNoMetadata(pins *lock.File) bool {
+	for _, tc := range pins.Toolchains {
+		if version, _, _ := strings.Cut(tc.Rustc, " "); cargo.OlderThan(version, "1.96") {
+			return false
+		}
+	}
+	return len(pins.Toolchains) > 0
 }
 
 // registries lists the sources of crates besides the default registry.

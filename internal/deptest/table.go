@@ -49,7 +49,7 @@ var packages = []packageRule{
 	{"internal/ports", []string{"internal/ui", "serial"}, "which port a project uses; it opens none"},
 	{"internal/flashcache", []string{"esp/loader"}, "what was written to a board; it knows neither files nor flags of a verb"},
 	{"internal/flashing", []string{"esp/chip", "esp/image", "esp/loader", "esp/partition", "internal/chipfiles", "internal/flashcache", "internal/ui", "serial"}, "plans and drives the loader; it does not build and does not monitor"},
-	{"internal/cargohome", []string{"internal/lock", "internal/layout", "internal/project", "internal/store", "internal/supply/git"}, "the configuration of the cargo inside a step, for locking and building"},
+	{"internal/cargohome", []string{"internal/cargo", "internal/lock", "internal/layout", "internal/project", "internal/store", "internal/supply/git"}, "the configuration of the cargo inside a step, for locking and building"},
 	{"internal/complete", []string{"internal/cargo", "internal/project", "serial"}, "values for a shell: names from a project and from the machine"},
 	{"internal/doctor", []string{"internal/build", "internal/cargo", "internal/lock", "internal/pin", "internal/project", "internal/sandbox", "internal/store", "internal/supply/debian", "internal/ui"}, "checks for a build; it changes nothing"},
 	{"internal/inspect", []string{"esp/chip", "esp/image", "esp/loader", "esp/partition", "firmware", "internal/lock", "internal/store", "internal/ui"}, "content or a loader in, a description out; it opens nothing"},

@@ -3,7 +3,6 @@ package build
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -58,6 +57,10 @@ func (pl Plan) Check(layer, units store.Digest, o CheckOptions) action.Step {
 // Check checks the firmware of a plan. Results without errors are kept like
 // those of a build. Errors in the program are a fault.Build.
 func (r Runner) Check(ctx context.Context, pl Plan, o CheckOptions) error {
+	return r.onWholeLayer(ctx, pl, func() error { return r.checkOnLayer(ctx, pl, o) })
+}
+
+func (r Runner) checkOnLayer(ctx context.Context, pl Plan, o CheckOptions) error {
 	if o.Clippy {
 		if _, err := r.Store.Lookup(ctx, inputTree(pl.check, layout.InputRootfs), strings.TrimPrefix(clippyDriver, "/")); err != nil {
 			return fault.New(fault.Pins, "the locked toolchain has no clippy",
@@ -75,17 +78,6 @@ func (r Runner) Check(ctx context.Context, pl Plan, o CheckOptions) error {
 	}
 	step := pl.Check(layer, units, o)
 	lines := r.hostLines(pl, layer)
-	if r.script != nil {
-		lines = func(b []byte) {
-			var msg struct {
-				Reason string
-				scriptOutput
-			}
-			if json.Unmarshal(b, &msg) == nil && (msg.Reason == "build-script-executed" || msg.Reason == "compiler-artifact") {
-				r.script(msg.scriptOutput)
-			}
-		}
-	}
 	if res, err := r.load(ctx, step); err == nil {
 		r.replayTo(ctx, pl, step, res, lines)
 		return nil
@@ -94,7 +86,7 @@ func (r Runner) Check(ctx context.Context, pl Plan, o CheckOptions) error {
 	if o.Clippy {
 		phase = "linting " + step.Name
 	}
-	res, err := r.stepAs(ctx, pl, phase, step, nil, lines, pl.keep())
+	res, err := r.stepAs(ctx, pl, phase, step, lines, action.RunOptions{})
 	if err == nil && len(pl.Secrets) == 0 {
 		err = action.Save(ctx, r.Store, res)
 	}

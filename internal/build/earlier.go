@@ -32,7 +32,7 @@ import (
 // has the units of one that starts with nothing.
 
 // earlierRecipe is increased when the conditions change.
-const earlierRecipe = "earlier layer 1"
+const earlierRecipe = "earlier layer 2"
 
 // earlier is a layer with which another one may start.
 type earlier struct{ layer, vendor, git store.Digest }
@@ -177,8 +177,14 @@ func (r Runner) sameCrates(ctx context.Context, a, b store.Digest) (bool, error)
 // withEarlier returns the first step with what it may start with in its target
 // directory: an earlier layer, or the library of one; the step itself when there
 // is neither.
-func (r Runner) withEarlier(ctx context.Context, pl Plan) (action.Step, error) {
+func (r Runner) withEarlier(ctx context.Context, pl Plan, needs func() hostNeeds) (action.Step, error) {
 	layer, err := r.findEarlier(ctx, pl)
+	if err == nil {
+		all := false
+		if all, err = r.has(ctx, layer, needs(), pl.triple); err == nil && !all {
+			err = store.ErrMissing
+		}
+	}
 	if errors.Is(err, store.ErrMissing) || errors.Is(err, store.ErrCorrupt) || errors.Is(err, fs.ErrNotExist) {
 		return r.withLibrary(ctx, pl)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 
+	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -14,7 +15,7 @@ func (pl Plan) KeepInLayer() func(string, fs.FileInfo) bool { return pl.own.keep
 
 // Rewrites is the action.RunOptions.Rewrite of the layer, for the same tests.
 func (pl Plan) Rewrites() map[string]func(string, io.ReaderAt, int64) (io.Reader, bool) {
-	return pl.rewrites()
+	return pl.rewrites(func() hostNeeds { return nil })
 }
 
 // LayerFromLibrary makes the layer of a plan on the library of an earlier one
@@ -24,6 +25,21 @@ func (r Runner) LayerFromLibrary(ctx context.Context, pl Plan) (store.Digest, er
 	if err != nil {
 		return store.Digest{}, err
 	}
-	res, err := r.step(ctx, pl, step, nil)
+	id, err := action.Digest(ctx, r.Store, pl.Deps)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	res, err := r.layerFrom(ctx, pl, step, r.hostNeeds(ctx, pl, id))
 	return res.Trees[layerOutput], err
+}
+
+// LeftOut is the digest of the files that a layer does not have.
+var LeftOut = leftOutDigest
+
+// LeftOutError is the failure of a step that uses one.
+func LeftOutError(err error) error { return leftOutError{err} }
+
+// OnWholeLayer is onWholeLayer.
+func (r Runner) OnWholeLayer(ctx context.Context, pl Plan, run func() error) error {
+	return r.onWholeLayer(ctx, pl, run)
 }

@@ -71,14 +71,18 @@ func (u ownUnits) keep(name string, info fs.FileInfo) bool {
 
 // rewrites is the action.RunOptions.Rewrite of the steps that make the layer and
 // the units: what cargo compiled for the host loses its debug information, which
-// is nine tenths of it. Rustc loads procedural macros and cargo runs build
-// scripts; neither reads it, and cargo compares times, not content. Programs and
-// libraries of the firmware keep theirs: it becomes that of the ELF.
-func (pl Plan) rewrites() map[string]func(string, io.ReaderAt, int64) (io.Reader, bool) {
+// is nine tenths of it, and what is not used again all of its content
+// (leftout.go). Rustc loads procedural macros and cargo runs build scripts;
+// neither reads debug information, and cargo compares times, not content.
+// Programs and libraries of the firmware keep theirs: it becomes that of the ELF.
+func (pl Plan) rewrites(needs func() hostNeeds) map[string]func(string, io.ReaderAt, int64) (io.Reader, bool) {
 	return map[string]func(string, io.ReaderAt, int64) (io.Reader, bool){
 		layerOutput: func(name string, src io.ReaderAt, size int64) (io.Reader, bool) {
 			if !isHostUnit(name, pl.triple) {
 				return nil, false
+			}
+			if needs().leavesOut(name, pl.triple) {
+				return strings.NewReader(leftOut), true
 			}
 			stripped, _, ok := elfstrip.Strip(src, size)
 			return stripped, ok

@@ -19,9 +19,13 @@ type messages struct {
 	show      func(string)
 	artifacts int
 	errors    int
-	full      bool // an error reports that the disk is full
+	full      bool            // an error reports that the disk is full
+	text      strings.Builder // of the errors, without colours
 	artifact  func(artifact)
 }
+
+// mostErrors bounds messages.text, in bytes.
+const mostErrors = 1 << 20
 
 // artifact is a compiled target of a message compiler-artifact.
 type artifact struct {
@@ -71,7 +75,11 @@ func (m *messages) line(b []byte) {
 		}
 		if msg.Message.Level == "error" && !strings.HasPrefix(plain(msg.Message.Rendered), "error: aborting") {
 			m.errors++
-			m.full = m.full || noSpace(plain(msg.Message.Rendered))
+			text := plain(msg.Message.Rendered)
+			m.full = m.full || noSpace(text)
+			if m.text.Len()+len(text) <= mostErrors {
+				m.text.WriteString(text)
+			}
 		}
 		if m.show != nil {
 			m.show(msg.Message.Rendered)

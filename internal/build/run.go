@@ -40,7 +40,7 @@ type Runner struct {
 	// artifact receives the compiled targets of a step, also of a cached one.
 	artifact func(artifact)
 
-	script func(scriptOutput) // receives what build scripts have set and what was compiled, of a check
+	script func(scriptOutput) // receives what build scripts have set and what was compiled, of editorUnits
 
 	// Scratch builds without the dependency layer and ignores the cache.
 	Scratch bool
@@ -66,10 +66,18 @@ const largestELF = 1 << 30
 
 // Run makes the firmware of a plan. If the application's result is not cached,
 // it is built on the dependency layer, which is built first when it is missing.
-func (r Runner) Run(ctx context.Context, pl Plan) (Output, error) {
+func (r Runner) Run(ctx context.Context, pl Plan) (out Output, err error) {
 	if r.Scratch {
 		return r.finish(ctx, pl, pl.Scratch(), nil)
 	}
+	err = r.onWholeLayer(ctx, pl, func() error {
+		out, err = r.onLayer(ctx, pl)
+		return err
+	})
+	return out, err
+}
+
+func (r Runner) onLayer(ctx context.Context, pl Plan) (Output, error) {
 	// When the application's result is cached, the layer is not needed.
 	if deps, err := r.load(ctx, pl.Deps); err == nil {
 		if units, err := r.Units(ctx, pl, deps.Trees[layerOutput]); err == nil {
@@ -140,15 +148,24 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 	if err := r.checkCompiler(ctx, pl); err != nil {
 		return res, err
 	}
-	step, err := r.withEarlier(ctx, pl)
+	return r.makeLayer(ctx, pl, id)
+}
+
+// makeLayer runs the first step, whose action has the digest id.
+func (r Runner) makeLayer(ctx context.Context, pl Plan, id store.Digest) (action.Result, error) {
+	needs := r.hostNeeds(ctx, pl, id)
+	step, err := r.withEarlier(ctx, pl, needs)
 	if err != nil {
-		return res, err
+		return action.Result{}, err
 	}
-	units, keep := mentioned{}, pl.keep()
-	if inputTree(step, layout.InputTarget) != inputTree(pl.Deps, layout.InputTarget) {
-		keep[layerOutput] = func(name string, info fs.FileInfo) bool { return units.keep(name) && pl.own.keep(name, info) }
+	res, err := r.layerFrom(ctx, pl, step, needs)
+	if usesLeftOut(err) {
+		if step, err = r.withLibrary(ctx, pl); err != nil {
+			return res, err
+		}
+		res, err = r.layerFrom(ctx, pl, step, needs)
 	}
-	if res, err = r.stepAs(ctx, pl, "compiling "+step.Name, step, nil, both(r.diagnostics(pl), units.line), keep); err != nil {
+	if err != nil {
 		return res, err
 	}
 	res.Digest = id // a library from an earlier layer changes nothing
@@ -156,6 +173,35 @@ func (r Runner) layer(ctx context.Context, pl Plan) (action.Result, error) {
 		return res, err
 	}
 	return res, errors.Join(r.offerLibrary(ctx, pl, res, true), r.offerEarlier(ctx, pl, res))
+}
+
+// layerFrom runs a step of withEarlier or withLibrary. The messages of one that
+// has to be repeated are dropped.
+func (r Runner) layerFrom(ctx context.Context, pl Plan, step action.Step, needs func() hostNeeds) (action.Result, error) {
+	units, keep := mentioned{}, pl.keep()
+	started := inputTree(step, layout.InputTarget) != inputTree(pl.Deps, layout.InputTarget)
+	if started {
+		keep[layerOutput] = func(name string, info fs.FileInfo) bool { return units.keep(name) && pl.own.keep(name, info) }
+	}
+	var held []func()
+	hold := r
+	if started && r.Messages != nil {
+		hold.Messages = func(rendered string) { held = append(held, func() { r.Messages(rendered) }) }
+	}
+	if started && r.Lines != nil {
+		hold.Lines = func(line []byte) {
+			line = slices.Clone(line)
+			held = append(held, func() { r.Lines(line) })
+		}
+	}
+	res, err := hold.stepAs(ctx, pl, "compiling "+step.Name, step, both(hold.diagnostics(pl), units.line),
+		action.RunOptions{Keep: keep, Rewrite: pl.rewrites(needs)})
+	if !usesLeftOut(err) {
+		for _, show := range held {
+			show()
+		}
+	}
+	return res, err
 }
 
 // finish runs the step that makes the ELF.
@@ -212,12 +258,11 @@ func (r Runner) load(ctx context.Context, step action.Step) (action.Result, erro
 
 // step runs a step and returns a failure as a fault.
 func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *store.Store) (action.Result, error) {
-	return r.stepAs(ctx, pl, "compiling "+step.Name, step, outputs, r.diagnostics(pl), pl.keep())
+	return r.stepAs(ctx, pl, "compiling "+step.Name, step, r.diagnostics(pl), action.RunOptions{Outputs: outputs, Keep: pl.keep()})
 }
 
 // stepAs is step for a phase of any name; lines receives cargo's messages.
-func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.Step, outputs *store.Store, lines func([]byte),
-	keep map[string]func(string, fs.FileInfo) bool) (action.Result, error) {
+func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.Step, lines func([]byte), opts action.RunOptions) (action.Result, error) {
 	task := r.Report.Start(phase, progress.Crates, 0)
 	if step.Name == pl.Deps.Name {
 		counting, stop := context.WithCancel(ctx)
@@ -232,14 +277,14 @@ func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.S
 	}
 	out := &messages{task: task, show: r.show(pl), lines: lines, artifact: r.artifact}
 	status := &status{task: task, warn: r.warnings(pl, step)}
-	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
-		Stdout: out, Stderr: status, Outputs: outputs,
-		Observe: !r.Scratch && len(step.Secrets) == 0 && (step.Name == pl.Deps.Name || slices.Contains(step.Outputs, pl.Output)),
-		Keep:    keep,
-		Rewrite: pl.rewrites(),
-	})
+	opts.Stdout, opts.Stderr = out, status
+	opts.Observe = !r.Scratch && len(step.Secrets) == 0 && (step.Name == pl.Deps.Name || slices.Contains(step.Outputs, pl.Output))
+	res, err := r.Executor.Run(ctx, r.Store, step, opts)
 	if err == nil && res.ExitCode != 0 {
 		err = r.failed(pl, phase, res, out, status)
+		if r.namesLeftOut(ctx, step, out.text.String()+plain(strings.Join(status.errors, "\n"))) {
+			err = leftOutError{err}
+		}
 	}
 	task.Detail(crateCount(out.artifacts))
 	task.Done(err)

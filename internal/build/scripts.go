@@ -96,7 +96,7 @@ func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 	task := r.Report.Start("compiling build scripts", progress.Crates, 0)
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
 		Keep:    map[string]func(string, fs.FileInfo) bool{layerOutput: pl.own.keepScripts},
-		Rewrite: pl.rewrites(),
+		Rewrite: pl.rewrites(func() hostNeeds { return nil }),
 	})
 	if err != nil {
 		task.Done(err)

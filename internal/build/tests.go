@@ -103,6 +103,14 @@ func isProgram(name string, info fs.FileInfo) bool {
 // RunTests builds the programs of a plan, in the order of its targets. hermetic
 // is Output.Hermetic.
 func (r Runner) RunTests(ctx context.Context, tp TestPlan) (programs []TestProgram, hermetic bool, err error) {
+	err = r.onWholeLayer(ctx, tp.Plan, func() error {
+		programs, hermetic, err = r.runTests(ctx, tp)
+		return err
+	})
+	return programs, hermetic, err
+}
+
+func (r Runner) runTests(ctx context.Context, tp TestPlan) (programs []TestProgram, hermetic bool, err error) {
 	step, before := tp.app, []action.Result(nil)
 	if tp.Deps.Argv != nil {
 		deps, err := r.layer(ctx, tp.Plan)

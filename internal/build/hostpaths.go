@@ -25,9 +25,9 @@ type hostPlace struct {
 	partial      bool
 }
 
-// hostPaths returns the translation for the steps of a plan. A zero layer
-// leaves the paths below /target as they are.
-func (r Runner) hostPaths(pl Plan, layer store.Digest) hostPaths {
+// hostPaths returns the translation for the steps of a plan. layers are trees at
+// /target, zero for none; paths that they do not have stay as they are.
+func (r Runner) hostPaths(pl Plan, layers ...store.Digest) hostPaths {
 	h := hostPaths{places: []hostPlace{{inside: layout.Src, host: pl.root}}}
 	add := func(inside string, root store.Digest, below string) {
 		if root.IsZero() {
@@ -39,7 +39,9 @@ func (r Runner) hostPaths(pl Plan, layer store.Digest) hostPaths {
 	}
 	add(layout.Vendor, inputTree(pl.check, layout.InputVendor), "")
 	add(layout.Checkouts, inputTree(pl.check, layout.InputGit), "")
-	add(layout.Target, layer, "")
+	for _, layer := range layers {
+		add(layout.Target, layer, "")
+	}
 	for _, dir := range []string{"usr/lib/rustlib", "usr/src"} { // of the standard library
 		add("/"+dir, inputTree(pl.check, layout.InputRootfs), dir)
 	}
@@ -85,7 +87,7 @@ func (h hostPaths) path(p string) string {
 		host := strings.TrimSuffix(place.host, string(filepath.Separator)) + filepath.FromSlash(rest)
 		if place.partial {
 			if _, err := os.Lstat(host); err != nil {
-				return p
+				continue
 			}
 		}
 		return host

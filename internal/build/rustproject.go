@@ -10,6 +10,7 @@ import (
 	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/layout"
+	"espalier.dev/espalier/internal/store"
 )
 
 // RustProject is the format of rust-project.json, which rust-analyzer reads
@@ -17,6 +18,7 @@ import (
 // (rust-analyzer's manual, "Non-Cargo Based Projects"). Paths are of this
 // machine.
 type RustProject struct {
+	Sysroot    string         `json:"sysroot,omitempty"` // a directory with the server of WriteSysroot
 	SysrootSrc string         `json:"sysroot_src,omitempty"`
 	Crates     []ProjectCrate `json:"crates"`
 }
@@ -34,9 +36,17 @@ type ProjectCrate struct {
 	Macro   bool              `json:"is_proc_macro"`
 	Version string            `json:"version,omitempty"`
 
-	// Dylib is the compiled procedural macro of a dependency, for an editor whose
-	// user has allowed it to run macros.
+	Source ProjectSource `json:"source"`
+
+	// Dylib is the compiled procedural macro, as the macro server sees it.
 	Dylib string `json:"proc_macro_dylib_path,omitempty"`
+}
+
+// ProjectSource are the directories whose files a crate may include: its
+// package, and what its build script has made.
+type ProjectSource struct {
+	Include []string `json:"include_dirs"`
+	Exclude []string `json:"exclude_dirs"`
 }
 
 // ProjectDep is a dependency: the number of a crate and its name there.
@@ -60,37 +70,49 @@ type scriptOutput struct {
 
 // RustProject describes the crates of a plan for rust-analyzer: the unit graph
 // of cargo, with what build scripts set. The dependency layer is built when it is
-// missing; errors in the user's own code are no failure.
-func (r Runner) RustProject(ctx context.Context, pl Plan) (RustProject, error) {
+// missing. When the user's own code has errors, what its build scripts and
+// macros make is missing, which is no failure. The digest is that of the step
+// for MacroServer, zero when the toolchain has no server.
+func (r Runner) RustProject(ctx context.Context, pl Plan) (RustProject, store.Digest, error) {
+	fail := func(err error) (RustProject, store.Digest, error) { return RustProject{}, store.Digest{}, err }
 	g, err := r.graph(ctx, pl.graph)
 	if err != nil {
-		return RustProject{}, err
+		return fail(err)
 	}
 	host, err := r.cfg(ctx, pl, "")
 	if err != nil {
-		return RustProject{}, err
+		return fail(err)
 	}
 	target, err := r.cfg(ctx, pl, pl.triple)
 	if err != nil {
-		return RustProject{}, err
+		return fail(err)
 	}
 	layer, err := r.Layer(ctx, pl)
 	if err != nil {
-		return RustProject{}, err
+		return fail(err)
 	}
 	var scripts []scriptOutput
 	quiet := r
 	quiet.Messages = nil
 	quiet.Lines = nil
 	quiet.script = func(s scriptOutput) { scripts = append(scripts, s) }
-	if err := quiet.Check(ctx, pl, CheckOptions{}); err != nil && fault.KindOf(err) != fault.Build {
-		return RustProject{}, err
+	made, err := quiet.editorUnits(ctx, pl)
+	if err != nil {
+		return fail(err)
 	}
-	paths := r.hostPaths(pl, layer)
-	p := rustProject(g, map[string][]string{"": host, pl.triple: target}, scripts, paths.path)
+	paths := r.hostPaths(pl, layer, made)
+	macro := paths.path
+	server, err := r.macroServer(ctx, pl, layer, made)
+	if err != nil {
+		return fail(err)
+	}
+	if !server.IsZero() {
+		macro = func(inside string) string { return inside } // the server runs in the sandbox
+	}
+	p := rustProject(g, map[string][]string{"": host, pl.triple: target}, scripts, paths.path, macro)
 	src := path.Join(layout.Rustc, "../../lib/rustlib/src/rust/library")
 	p.SysrootSrc = paths.path(src)
-	return p, nil
+	return p, server, nil
 }
 
 // cfg asks the compiler for the configuration of a target; "" is the host.
@@ -105,8 +127,9 @@ func (r Runner) cfg(ctx context.Context, pl Plan, triple string) ([]string, erro
 }
 
 // rustProject joins the unit graph, the configurations by platform and the
-// outputs of build scripts. host translates a path inside a step.
-func rustProject(g unitGraph, cfg map[string][]string, scripts []scriptOutput, host func(string) string) RustProject {
+// outputs of build scripts. host translates a path inside a step, macro that of
+// a compiled procedural macro.
+func rustProject(g unitGraph, cfg map[string][]string, scripts []scriptOutput, host, macro func(string) string) RustProject {
 	number := map[int]int{} // of a unit in the project
 	for i, u := range g.Units {
 		if !u.runsScript() && !u.IsStd {
@@ -130,15 +153,17 @@ func rustProject(g unitGraph, cfg map[string][]string, scripts []scriptOutput, h
 			c.Cfg = append(c.Cfg, `feature="`+f+`"`)
 		}
 		c.Env["CARGO_PKG_NAME"], c.Env["CARGO_PKG_VERSION"], c.Env["CARGO_CRATE_NAME"] = name, version, c.Name
-		c.Env["CARGO_MANIFEST_DIR"] = manifestDir(c.Root)
+		dir := manifestDir(c.Root)
+		c.Env["CARGO_MANIFEST_DIR"] = dir
+		c.Source = ProjectSource{[]string{dir}, []string{path.Join(dir, ".git"), path.Join(dir, "target")}}
 		if !slices.Contains(u.Target.Kind, "custom-build") {
 			for _, s := range scripts {
 				if s.PackageID != u.PkgID {
 					continue
 				}
 				if len(s.Filenames) > 0 {
-					if file := host(s.Filenames[0]); c.Macro && slices.Contains(s.Target.Kind, "proc-macro") && file != s.Filenames[0] {
-						c.Dylib = file
+					if c.Macro && slices.Contains(s.Target.Kind, "proc-macro") {
+						c.Dylib = macro(s.Filenames[0])
 					}
 					continue
 				}
@@ -146,7 +171,9 @@ func rustProject(g unitGraph, cfg map[string][]string, scripts []scriptOutput, h
 					continue
 				}
 				c.Cfg = append(c.Cfg, s.Cfgs...)
-				c.Env["OUT_DIR"] = host(s.OutDir)
+				out := host(s.OutDir)
+				c.Env["OUT_DIR"] = out
+				c.Source.Include = append(c.Source.Include, out)
 				for _, e := range s.Env {
 					c.Env[e[0]] = e[1]
 				}

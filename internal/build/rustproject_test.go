@@ -22,7 +22,7 @@ func TestRustProject(t *testing.T) {
 	macro.Target.Kind = []string{"proc-macro"}
 	scripts := []scriptOutput{{PackageID: "path+file:///src/app#0.1.0", Cfgs: []string{"fast"}, Env: [][2]string{{"BUILD", "7"}}, OutDir: "/target/out"}, macro}
 	host := func(p string) string { return "/home/me" + strings.TrimPrefix(p, "/src") }
-	p := rustProject(g, map[string][]string{"": {"unix"}, "rv": {`target_arch="riscv32"`}}, scripts, host)
+	p := rustProject(g, map[string][]string{"": {"unix"}, "rv": {`target_arch="riscv32"`}}, scripts, host, host)
 	if len(p.Crates) != 3 {
 		t.Fatalf("%+v", p.Crates)
 	}

@@ -41,6 +41,7 @@ func verbs() []verb {
 		{groupMake, newClippy},
 		{groupMake, newShell},
 		{groupMake, newWhy},
+		{groupMake, newMacroServer},
 		{groupRun, newRun},
 		{groupRun, newTest},
 		{groupRun, newEmulate},

@@ -3,6 +3,8 @@ package workspace
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"espalier.dev/espalier/internal/build"
@@ -122,9 +124,15 @@ func (w *Workspace) RustProject(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := w.Runner().RustProject(ctx, plan)
+	p, server, err := w.Runner().RustProject(ctx, plan)
 	if err != nil {
 		return nil, err
+	}
+	if program, err := os.Executable(); err == nil && !server.IsZero() {
+		p.Sysroot = filepath.Join(w.OutDir(), "rust-analyzer")
+		if err := build.WriteSysroot(p.Sysroot, program, w.Store.Dir(), server); err != nil {
+			return nil, fault.Wrap(fault.Usage, err, "writing the macro server for rust-analyzer")
+		}
 	}
 	return json.MarshalIndent(p, "", " ")
 }

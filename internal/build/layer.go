@@ -62,6 +62,11 @@ func (u ownUnits) keep(name string, info fs.FileInfo) bool {
 			return !u.crates[stem]
 		}
 	}
+	// Cargo writes the tag when it makes the directory, so a layer that starts
+	// with a part of another one would not have it.
+	if base := elem[len(elem)-1]; base == "CACHEDIR.TAG" && len(elem) <= 2 {
+		return false
+	}
 	// Uplifted files are next to deps: <triple>/<profile>/hello, hello.d.
 	if base := elem[len(elem)-1]; !info.IsDir() && len(elem) > 1 && len(elem) <= 3 {
 		return !u.crates[stripExt(base)]

@@ -101,6 +101,9 @@ func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 		return err
 	}
 	defer w.Close()
+	if err := w.ResolveSecrets(ctx); err != nil {
+		return err
+	}
 	if err := o.session.FromProject(cmd.Flags().Changed, w.Project); err != nil {
 		return err
 	}

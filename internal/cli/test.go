@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/emu/testbed"
+	"espalier.dev/espalier/internal/atomicfile"
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
@@ -19,6 +20,7 @@ import (
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/internal/workspace"
 )
 
 func newTest(a *app) *cobra.Command {
@@ -140,7 +142,7 @@ func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 	}
 	switch {
 	case o.noRun:
-		return deliverTests(a.ui, programs, filepath.Join(w.OutDir(), "tests"))
+		return deliverTests(a.ui, programs, w)
 	case o.port.Port != "":
 		return testOnPort(ctx, a, o, programs, built)
 	}
@@ -148,13 +150,14 @@ func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 }
 
 // deliverTests writes the ELFs of --no-run and prints their paths.
-func deliverTests(out *ui.UI, programs []*fwtest.Program, dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+func deliverTests(out *ui.UI, programs []*fwtest.Program, w *workspace.Workspace) error {
+	dir, mode, err := w.ResultDir(filepath.Join(w.OutDir(), "tests"))
+	if err != nil {
 		return fault.Wrap(fault.Usage, err, "writing the tests")
 	}
 	for _, p := range programs {
 		name := filepath.Join(dir, p.Name+".elf")
-		if err := os.WriteFile(name, p.ELF, 0o666); err != nil {
+		if err := atomicfile.WriteChanged(name, p.ELF, mode); err != nil {
 			return fault.Wrap(fault.Usage, err, "writing the tests")
 		}
 		out.Printf("%s", name)

@@ -18,7 +18,7 @@ var packages = []packageRule{
 	{"cmd/espalier", []string{"internal/cli", "internal/sandbox"}, "main calls the cli; before that, the sandbox's runner is this program executed again"},
 	{"internal/cli/...", []string{"..."}, "the cli combines all packages, and none depends on it"},
 	{"internal/command", []string{"internal/exithook", "internal/ui"}, "the frame of any command line; it does not depend on what a verb is about"},
-	{"internal/workspace", []string{"esp/image", "firmware", "internal/budget", "internal/build", "internal/cargo", "internal/chipfiles", "internal/flashimage", "internal/lock", "internal/pin", "internal/project", "internal/proof", "internal/revision", "internal/sandbox", "internal/size", "internal/store", "internal/supply/crates", "internal/ui", "internal/updating", "internal/version"}, "an opened project and what is made of it; it depends on neither flags nor boards"},
+	{"internal/workspace", []string{"esp/image", "firmware", "internal/budget", "internal/build", "internal/cargo", "internal/chipfiles", "internal/config", "internal/credential", "internal/flashimage", "internal/lock", "internal/pin", "internal/project", "internal/proof", "internal/revision", "internal/sandbox", "internal/size", "internal/store", "internal/supply/crates", "internal/ui", "internal/updating", "internal/version"}, "an opened project and what is made of it; it depends on neither flags nor boards"},
 	{"internal/version", []string{"internal/layout", "internal/lock"}, "what the running binary is"},
 	{"internal/ui", nil, "the printer shows values that it receives"},
 	{"internal/atomicfile", nil, "replacing a file needs the operating system only"},

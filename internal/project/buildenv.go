@@ -8,10 +8,10 @@ import (
 	"espalier.dev/espalier/internal/tomldoc"
 )
 
-// buildEnv reads [build.env]. Values of from-env and secret come from the
-// caller's environment at this moment; a secret is never part of an origin, a
-// setting or a message.
-func (x *layers) buildEnv() []BuildVar {
+// buildEnv reads [build.env]. Values that come from the caller's environment are
+// read at this moment, other secrets when they are needed; a secret is never part
+// of an origin, a setting or a message.
+func (x *layers) buildEnv(c Config) []BuildVar {
 	t := x.own.Get("build", "env")
 	if t == nil || x.err != nil {
 		return nil
@@ -37,7 +37,12 @@ func (x *layers) buildEnv() []BuildVar {
 			}
 		case tomldoc.Table:
 			r.Known(k.Value, "build.env."+k.Name, "value", "from-env", "secret")
-			v.FromEnv, v.Secret = r.Bool(k.Value, "from-env", false), r.Bool(k.Value, "secret", false)
+			v.FromEnv = r.Bool(k.Value, "from-env", false)
+			if n := k.Value.Get("secret"); n != nil && n.Kind == tomldoc.String {
+				v.From, v.Secret = n.Text, true
+			} else if v.Secret = r.Bool(k.Value, "secret", false); v.Secret {
+				v.From = k.Name
+			}
 			if n := k.Value.Get("value"); n != nil {
 				v.Value, v.Set = r.String(k.Value, "value"), true
 				if v.FromEnv || v.Secret {
@@ -46,10 +51,16 @@ func (x *layers) buildEnv() []BuildVar {
 				shown = v.Value
 			} else if !v.FromEnv && !v.Secret {
 				r.Fail(k.Value.Errorf("build.env.%s: want a string, {from-env = true} or {secret = true}", k.Name))
+			} else if v.Secret {
+				s := c.Secret(v.From)
+				v.Value, v.Set = s.fromEnvironment(x.lookup)
+				if shown = hiddenValue; !v.Set && s.Env != "" {
+					shown = "(not set)"
+				}
 			} else {
-				v.FromEnv = !v.Secret
+				v.FromEnv = true
 				v.Value, v.Set = x.lookup(k.Name)
-				if shown = v.Value; v.Secret || secretName(k.Name) {
+				if shown = v.Value; secretName(k.Name) {
 					shown = hiddenValue
 				}
 				if !v.Set {

@@ -32,8 +32,9 @@ func (o *opening) callerEnv(p *Project) error {
 		seen[u.Name] = true
 		v := BuildVar{Name: u.Name, FromEnv: true, Caller: true, Set: true, Origin: u.Origin}
 		if value, ok := o.layers.lookup(u.Name); ok {
-			v.Value, v.Secret = value, secretName(u.Name)
-			v.FromEnv = !v.Secret
+			if v.Value = value; secretName(u.Name) {
+				v.Secret, v.FromEnv, v.From = true, false, u.Name
+			}
 		} else if value, ok := p.emulatedCredential(u.Name); ok && o.opts.Emulated {
 			v.Value, v.Emulated = value, true
 		} else {

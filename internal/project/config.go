@@ -38,6 +38,7 @@ type Config struct {
 	Path      string // of espalier.toml relative to Root; empty when there is none
 	Build     BuildConfig
 	Image     ImageConfig
+	Secrets   []Secret // [secret], sorted by name
 	Budget    []Budget
 	Run       RunConfig
 	Net       NetConfig
@@ -73,7 +74,8 @@ type BuildVar struct {
 	Value    string // for from-env and secret: what the caller's environment had at Open
 	Set      bool   // false: from-env or secret, and the environment has no such variable
 	FromEnv  bool   // taken from the caller's environment, recorded
-	Secret   bool   // taken from the caller's environment, never recorded, never shared
+	Secret   bool   // never recorded, never shared
+	From     string // of a secret: its name, see Config.Secret
 	Caller   bool   // not declared: sources read it with env!(), see callerEnv
 	Emulated bool   // Caller, and the value is a credential of the emulated network
 	Origin   config.Origin

@@ -91,7 +91,14 @@ func (p *Project) CheckEnv() error {
 func (p *Project) CheckEnvValues() error {
 	for _, v := range p.Espalier.Build.Env {
 		if !v.Set {
-			return fault.New(fault.Usage, v.Origin.String()+": "+v.Name+" comes from the environment, which does not have it", "export "+v.Name+"=…")
+			name := v.Name
+			if v.Secret {
+				name = p.Espalier.Secret(v.From).Env
+			}
+			if name == v.Name {
+				return fault.New(fault.Usage, v.Origin.String()+": "+v.Name+" comes from the environment, which does not have it", "export "+v.Name+"=…")
+			}
+			return fault.New(fault.Usage, v.Origin.String()+": "+v.Name+" comes from "+name+" of the environment, which does not have it", "export "+name+"=…")
 		}
 	}
 	return nil

@@ -160,7 +160,7 @@ func TestBuildVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []BuildVar{{Name: "PASS", Secret: true, Origin: config.Origin{File: "espalier.toml", Line: 4, Col: 1}}, {Name: "SSID", Value: "net", Set: true, Origin: config.Origin{File: "espalier.toml", Line: 2, Col: 1}},
+	want := []BuildVar{{Name: "PASS", Secret: true, From: "PASS", Origin: config.Origin{File: "espalier.toml", Line: 4, Col: 1}}, {Name: "SSID", Value: "net", Set: true, Origin: config.Origin{File: "espalier.toml", Line: 2, Col: 1}},
 		{Name: "USER", Value: "me", Set: true, FromEnv: true, Origin: config.Origin{File: "espalier.toml", Line: 3, Col: 1}}}
 	if d := cmp.Diff(want, p.Espalier.Build.Env); d != "" {
 		t.Error(d)

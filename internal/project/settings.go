@@ -38,7 +38,8 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Build.NoDefaultFeatures = x.boolean(spec{name: "build.no-default-features", env: "ESPALIER_NO_DEFAULT_FEATURES", flag: "no-default-features", given: oneBool(f.NoDefaultFeatures)})
 	c.Build.AllFeatures = x.boolean(spec{name: "build.all-features", env: "ESPALIER_ALL_FEATURES", flag: "all-features", given: oneBool(f.AllFeatures)})
 	c.Build.Include = x.list(spec{name: "build.include"})
-	c.Build.Env = x.buildEnv()
+	c.Secrets = x.secrets()
+	c.Build.Env = x.buildEnv(c)
 	c.Budget = x.budgets()
 
 	flash, err := o.espflash(p)

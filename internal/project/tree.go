@@ -33,6 +33,7 @@ type tree struct {
 	keepFile map[string]bool // absolute: ignored or not, an input
 	keepDir  map[string]bool // absolute: entered although ignored
 	keepAll  []string        // the same, to ask what is below a directory
+	private  map[string]bool // absolute: files with secrets, never inputs
 	include  *ignoreRules    // build.include, relative to root
 	targets  map[string]bool // absolute: cargo's target directories
 	repos    map[string]*repository
@@ -259,6 +260,10 @@ func (t *tree) file(abs, name string, info fs.FileInfo, st walkState) error {
 	tracked := false
 	if st.repo != nil && st.repo.tracked != nil && config.Within(abs, st.repo.top) {
 		tracked = st.repo.tracks(filepath.ToSlash(config.Rel(st.repo.top, abs)))
+	}
+	if t.private[abs] {
+		t.ignored = append(t.ignored, Ignored{abs, config.Origin{File: FileName}})
+		return nil
 	}
 	if isCredentials(abs, name) {
 		t.ignored = append(t.ignored, Ignored{abs, config.Origin{File: "cargo"}})

@@ -99,7 +99,13 @@ type Delivered struct {
 // Deliver writes ELF and image to a directory, unless they are there already, and
 // prints their paths. hints are those of a directory that cannot be written.
 func (f *Firmware) Deliver(out *ui.UI, dir string, hints ...string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	mode := os.FileMode(0o644)
+	err := os.MkdirAll(dir, 0o777)
+	if err == nil && len(f.Plan.Secrets) > 0 {
+		mode = 0o600
+		dir, err = privateDir(dir, f.Plan.Secrets)
+	}
+	if err != nil {
 		return fault.Wrap(fault.Usage, err, "writing the firmware", hints...)
 	}
 	img := f.Flash.Trimmed()
@@ -111,7 +117,7 @@ func (f *Firmware) Deliver(out *ui.UI, dir string, hints ...string) error {
 		path string
 		data []byte
 	}{{d.ELF, f.ELF}, {d.Image, img}} {
-		if err := atomicfile.WriteChanged(file.path, file.data, 0o644); err != nil {
+		if err := atomicfile.WriteChanged(file.path, file.data, mode); err != nil {
 			return fault.Wrap(fault.Usage, err, "writing "+file.path, hints...)
 		}
 	}

@@ -32,6 +32,9 @@ func (w *Workspace) BuildTests(ctx context.Context, targets []cargo.Target) ([]T
 	if err != nil {
 		return nil, err
 	}
+	if err := w.ResolveSecrets(ctx); err != nil {
+		return nil, err
+	}
 	plan, err := build.TestPlanFor(ctx, w.Store, w.Project, pins, m, targets)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/fault"
@@ -30,8 +31,13 @@ type Verification struct {
 }
 
 // Verify builds the firmware, builds it again from scratch under other conditions
-// and compares ELF and image.
+// and compares ELF and image. Secrets are replaced by their stand-ins: a digest of
+// a firmware with a secret would be a way to guess it, and nobody else could
+// compare it.
 func (w *Workspace) Verify(ctx context.Context) (v Verification, err error) {
+	if names := w.Project.UseStandIns(); len(names) > 0 {
+		w.ui.Note("built with stand-ins for the secrets of %s", strings.Join(names, ", "))
+	}
 	first, err := w.Firmware(ctx)
 	if err != nil {
 		return v, err

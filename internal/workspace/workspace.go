@@ -37,6 +37,7 @@ type Workspace struct {
 	options   project.Options // to open Project again
 	selection Selection
 	ui        *ui.UI
+	secrets   map[string]string // values that were needed, by name
 }
 
 // Open opens the project and the store. The caller closes it.
@@ -92,6 +93,9 @@ func (w *Workspace) OutDir() string { return filepath.Join(w.Project.Workspace, 
 
 // Plan makes the steps of the project's firmware.
 func (w *Workspace) Plan(ctx context.Context, pins *lock.File) (build.Plan, error) {
+	if err := w.ResolveSecrets(ctx); err != nil {
+		return build.Plan{}, err
+	}
 	m, err := build.Assemble(ctx, w.Store, w.Project, pins, lock.Host(), w.ui)
 	if err != nil {
 		return build.Plan{}, err

@@ -3,7 +3,6 @@ package nvs
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -36,7 +35,13 @@ func (o Op) Apply(b []byte) {
 // an error nothing has changed: the value or a name is not possible, ErrFull,
 // ErrNoSpare.
 func (p *Partition) Set(namespace, key string, v Value) ([]Op, error) {
-	if err := errors.Join(checkName("namespace", namespace), checkName("key", key), v.check()); err != nil {
+	if err := CheckName(namespace); err != nil {
+		return nil, fmt.Errorf("namespace %w", err)
+	}
+	if err := CheckName(key); err != nil {
+		return nil, fmt.Errorf("key %w", err)
+	}
+	if err := v.check(); err != nil {
 		return nil, err
 	}
 	if old, err := p.Get(namespace, key); err == nil && old.Equal(v) && p.settled() {
@@ -65,13 +70,14 @@ func (p *Partition) Erase(namespace, key string) ([]Op, error) {
 	})
 }
 
-func checkName(what, name string) error {
+// CheckName refuses what cannot be the name of a namespace or a key.
+func CheckName(name string) error {
 	if len(name) == 0 || len(name) > MaxName {
-		return fmt.Errorf("%s %q: want 1 to %d characters", what, name, MaxName)
+		return fmt.Errorf("%q: want 1 to %d characters", name, MaxName)
 	}
 	for i := range len(name) {
 		if name[i] <= ' ' || name[i] > '~' {
-			return fmt.Errorf("%s %q: want printable ASCII without spaces", what, name)
+			return fmt.Errorf("%q: want printable ASCII without spaces", name)
 		}
 	}
 	return nil

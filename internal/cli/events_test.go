@@ -26,6 +26,7 @@ import (
 	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/ports"
 	"espalier.dev/espalier/internal/session"
+	"espalier.dev/espalier/internal/settings"
 	"espalier.dev/espalier/internal/size"
 	"espalier.dev/espalier/internal/trial"
 	"espalier.dev/espalier/internal/ui"
@@ -42,6 +43,7 @@ func events() map[string]any {
 		"new": newEvent{}, "note": ui.NoteEvent{}, "part": session.PartEvent{}, "phase": ui.PhaseEvent{}, "port": ports.Port{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
 		"test": fwtest.Event{}, "test-program": fwtest.ProgramEvent{}, "test-result": fwtest.ResultEvent{},
+		"nvs-value": settings.Value{}, "settings": settings.Summary{},
 		"outdated": updating.Outdated{}, "trial": trial.Result{}, "update": updating.Plan{}, "verify": workspace.Verification{}, "version": version.Info{}, "why": build.Reason{},
 
 		"chip": inspect.Chip{}, "elf": inspect.ELF{}, "flash": inspect.Flash{}, "image": inspect.Image{},

@@ -12,6 +12,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/flashimage"
 	"espalier.dev/espalier/internal/flashing"
+	"espalier.dev/espalier/internal/settings"
 	"espalier.dev/espalier/internal/workspace"
 )
 
@@ -58,6 +59,7 @@ would have happened.` + command.Exits(fault.Build, fault.Port, fault.Chip, fault
 		},
 	}
 	o.work.addFlags(cmd.Flags())
+	o.work.addDevice(cmd.Flags())
 	o.port.addFlags(cmd.Flags())
 	o.port.addAfter(cmd.Flags())
 	o.chip.addImageFlags(cmd.Flags())
@@ -76,6 +78,8 @@ type flashJob struct {
 	plan flashing.Plan
 	stub *loader.Stub
 	elf  []byte // for symbols; nil when the firmware is not an ELF
+
+	settings *settings.Job // nil: none
 }
 
 func flash(ctx context.Context, a *app, names []string, o flashOptions) error {
@@ -114,13 +118,18 @@ func flashProject(ctx context.Context, a *app, o flashOptions) (flashJob, error)
 	if err != nil {
 		return flashJob{}, err
 	}
-	return flashFirmware(ctx, a, f, o.port)
+	return flashFirmware(ctx, a, w, f, o)
 }
 
 // flashFirmware plans the parts of what was built.
-func flashFirmware(ctx context.Context, a *app, f *workspace.Firmware, o portOptions) (flashJob, error) {
-	s, err := a.stub(ctx, o)
-	return flashJob{plan: flashing.OfFlash(f.Flash), stub: s, elf: f.ELF}, err
+func flashFirmware(ctx context.Context, a *app, w *workspace.Workspace, f *workspace.Firmware, o flashOptions) (flashJob, error) {
+	j := flashJob{plan: flashing.OfFlash(f.Flash), elf: f.ELF}
+	var err error
+	if j.settings, err = settingsOf(ctx, w, f.Flash, o.work.Device); err != nil {
+		return j, err
+	}
+	j.stub, err = a.stub(ctx, o.port)
+	return j, err
 }
 
 // flashFile plans the parts of a file by its kind.

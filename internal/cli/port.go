@@ -96,7 +96,10 @@ func writeBoard(ctx context.Context, a *app, b *flashing.Board, j flashJob, o fl
 		a.ui.Debugf("recording what was written: %v", cacheErr)
 	}
 	flashing.Report(a.ui, s, err)
-	return err
+	if err != nil {
+		return err
+	}
+	return writeSettings(ctx, a, b.Loader, j.settings)
 }
 
 // boardCache is the memory of boards of the project here; none outside of one.

@@ -65,6 +65,7 @@ and a symbolised backtrace. [run] in espalier.toml can say what to expect.` +
 		},
 	}
 	o.work.addFlags(build)
+	o.work.addDevice(build)
 	o.port.addFlags(board)
 	addSessionFlags(cmd.Flags(), &o.session)
 	for _, set := range []*pflag.FlagSet{build, emulation, board} {
@@ -122,10 +123,15 @@ func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 		return err
 	}
 	if !onPort {
+		flash, s, err := emulatedFlash(ctx, w, f.Flash, o.work.Device)
+		if err != nil {
+			return err
+		}
+		reportSettings(a, s)
 		w.Close() // a long run must not keep gc from the store
-		return emulated.Boot(ctx, f.ROM, f.Flash.Merged(), f.ELF)
+		return emulated.Boot(ctx, f.ROM, flash, f.ELF)
 	}
-	j, err := flashFirmware(ctx, a, f, o.port)
+	j, err := flashFirmware(ctx, a, w, f, flashOptions{work: o.work, port: o.port})
 	w.Close()
 	if err != nil {
 		return err

@@ -132,7 +132,11 @@ func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 	}
 	var programs []*fwtest.Program
 	for _, b := range built {
-		p := o.program(b.Name, b.ELF, b.Flash.Merged(), b.ROM, b.Select)
+		flash, _, err := emulatedFlash(ctx, w, b.Flash, "")
+		if err != nil {
+			return err
+		}
+		p := o.program(b.Name, b.ELF, flash, b.ROM, b.Select)
 		if p.Scenario == nil {
 			if p.Scenario, err = scenario.Beside(b.Source, w.Project.Espalier.Board); err != nil {
 				return fault.Wrap(fault.Usage, err, "")
@@ -144,7 +148,7 @@ func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 	case o.noRun:
 		return deliverTests(a.ui, programs, w)
 	case o.port.Port != "":
-		return testOnPort(ctx, a, o, programs, built)
+		return testOnPort(ctx, a, w, o, programs, built)
 	}
 	return o.run(cmd, a, w.Project, programs, filepath.Join(w.OutDir(), "last-failures.json"))
 }

@@ -18,7 +18,7 @@ import (
 const portLimit = time.Minute
 
 // testOnPort runs programs that are one test on a real board, one after the other.
-func testOnPort(ctx context.Context, a *app, o testOptions, programs []*fwtest.Program, built []workspace.TestProgram) error {
+func testOnPort(ctx context.Context, a *app, w *workspace.Workspace, o testOptions, programs []*fwtest.Program, built []workspace.TestProgram) error {
 	for _, p := range programs {
 		if fwtest.IsTest(p.ELF) {
 			return fault.New(fault.Usage, p.Name+": embedded-test chooses tests by semihosting, which needs a debug probe",
@@ -33,7 +33,7 @@ func testOnPort(ctx context.Context, a *app, o testOptions, programs []*fwtest.P
 	begin := time.Now()
 	printer.Start(len(programs))
 	for i, p := range programs {
-		err := o.onPort(ctx, a, p, built[i])
+		err := o.onPort(ctx, a, w, p, built[i])
 		p.Repeat = nil // it names no board
 		r := fwtest.Result{Program: p, Test: fwtest.Test{Name: p.Name}, Attempts: 1}
 		if kind := fault.KindOf(err); kind == fault.Program || kind == fault.Timeout {
@@ -65,12 +65,12 @@ func testOnPort(ctx context.Context, a *app, o testOptions, programs []*fwtest.P
 }
 
 // onPort writes one program to the board and waits for its text.
-func (o *testOptions) onPort(ctx context.Context, a *app, p *fwtest.Program, b workspace.TestProgram) error {
+func (o *testOptions) onPort(ctx context.Context, a *app, w *workspace.Workspace, p *fwtest.Program, b workspace.TestProgram) error {
 	s, err := newSession(a, session.Options{Expect: o.expect, Timeout: cmp.Or(o.runner.Limit, portLimit)})
 	if err != nil {
 		return err
 	}
-	j, err := flashFirmware(ctx, a, &workspace.Firmware{Flash: b.Flash, ELF: p.ELF}, o.port)
+	j, err := flashFirmware(ctx, a, w, &workspace.Firmware{Flash: b.Flash, ELF: p.ELF}, flashOptions{work: o.work, port: o.port})
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,7 @@ func verbs() []verb {
 		{groupBoard, newPorts},
 		{groupBoard, newReadFlash},
 		{groupBoard, newErase},
+		{groupBoard, newNVS},
 		{groupBoard, newServePort},
 		{groupLook, newInspect},
 		{groupLook, newSymbolize},

@@ -8,7 +8,14 @@ import (
 
 // workOptions are the flags that choose what of a project is meant, and how its
 // steps run.
-type workOptions struct{ workspace.Selection }
+type workOptions struct {
+	workspace.Selection
+	Device string // a row of the devices file of [nvs]
+}
+
+func (o *workOptions) addDevice(f *pflag.FlagSet) {
+	f.StringVar(&o.Device, "device", "", "write the settings of the device `NAME` in the file of [nvs] devices (default: by MAC address)")
+}
 
 // addFlags adds the flags that select a package, a target and a profile, and
 // those that decide how it is built.

@@ -39,6 +39,7 @@ type Config struct {
 	Build     BuildConfig
 	Image     ImageConfig
 	Secrets   []Secret // [secret], sorted by name
+	NVS       NVSConfig
 	Budget    []Budget
 	Run       RunConfig
 	Net       NetConfig

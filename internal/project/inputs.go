@@ -60,10 +60,7 @@ func inputs(l *config.Reader, p *Project, w *cargo.Workspace) (*tree, error) {
 			}
 		}
 	}
-	t.private = map[string]bool{}
-	for _, f := range p.Espalier.privateFiles() {
-		t.private[f] = true
-	}
+	t.private = p.Espalier.privateFiles()
 	keep(filepath.Join(p.Workspace, "Cargo.lock"), w.Manifest, p.Espalier.Path, p.Toolchain.File,
 		p.Espalier.Image.PartitionTable.V, p.Espalier.Image.Bootloader.V)
 	keep(p.Cargo.Files...)
@@ -143,7 +140,7 @@ func keepNamed(p *Project, t *tree) {
 			for _, name := range pathLiterals(src) {
 				for _, base := range []string{filepath.Dir(abs), o.Dir} {
 					c := filepath.Join(base, filepath.FromSlash(name))
-					if added[c] || t.private[c] || !config.Within(c, p.Root) || !skipped(c) {
+					if added[c] || !config.Within(c, p.Root) || !skipped(c) {
 						continue
 					}
 					if info, err := os.Lstat(c); err == nil && info.Mode().IsRegular() {

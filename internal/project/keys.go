@@ -15,8 +15,9 @@ var espalierTables = []struct {
 }{
 	{"build", []string{"package", "bin", "example", "profile", "target", "features", "no-default-features", "all-features", "include", "env"}, false},
 	{"image", []string{"flash-mode", "flash-size", "flash-freq", "partition-table", "partition-table-offset", "target-app-partition", "bootloader", "min-chip-rev"}, false},
-	{"secret", nil, false},                               // names of secrets
-	{"budget", []string{"flash", "ram", "stack"}, false}, // and the names of crates
+	{"secret", nil, false}, // names of secrets
+	{"nvs", []string{"partition", "encrypted", "keys", "devices"}, false}, // and namespaces
+	{"budget", []string{"flash", "ram", "stack"}, false},                  // and the names of crates
 	{"run", []string{"expect", "fail", "timeout", "for", "log"}, true},
 	{"net", []string{"ssid", "passphrase", "channel", "mode", "hosts", "forward", "serve"}, true},
 	{"faults", []string{"schedule", "seed"}, true},
@@ -53,7 +54,7 @@ func checkEspalier(n *tomldoc.Node, user bool) error {
 	r.Known(n, "", names...)
 	for _, t := range espalierTables {
 		tab := r.Table(n, t.name)
-		if t.name != "budget" && t.name != "secret" {
+		if t.name != "budget" && t.name != "secret" && t.name != "nvs" {
 			r.Known(tab, t.name, t.keys...)
 		}
 		if tab != nil && user && !t.user {

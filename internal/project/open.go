@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"espalier.dev/espalier/internal/cargo"
 	"espalier.dev/espalier/internal/config"
@@ -166,6 +167,11 @@ func (o *opening) settle(p *Project) error {
 	var err error
 	if p.Espalier, p.Cargo, err = o.settings(p); err != nil {
 		return err
+	}
+	p.netGiven = map[string]bool{}
+	for _, key := range []string{"ssid", "passphrase"} {
+		_, env := o.layers.lookup("ESPALIER_NET_" + strings.ToUpper(key))
+		p.netGiven[key] = env || o.layers.own.Get("net", key) != nil || o.layers.user.Get("net", key) != nil
 	}
 	p.Profile = p.Espalier.Build.Profile.V
 	p.Binary, p.Example = p.Espalier.Build.Bin.V, p.Espalier.Build.Example.V

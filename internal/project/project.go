@@ -64,8 +64,9 @@ type Project struct {
 
 	Notes []config.Note // parent configuration that does not apply, both toolchain files, ...
 
-	candidates []string // names of the packages that can be the firmware
-	open       error    // the choice between several packages; nil when Package is selected
+	candidates []string        // names of the packages that can be the firmware
+	netGiven   map[string]bool // keys of [net] that a file or the environment sets
+	open       error           // the choice between several packages; nil when Package is selected
 }
 
 // Target is the triple that the project is built for, or the path of a target

@@ -135,6 +135,27 @@ func (p *Project) ResolveSecrets(get func(Secret) (string, error)) error {
 		v.Value, v.Set = value, true
 	}
 	p.secretCredentials()
+	return p.nvsCredentials(get)
+}
+
+// nvsCredentials gives the emulated access point the credentials of [nvs] that come
+// from a file or a command, unless [net] has others.
+func (p *Project) nvsCredentials(get func(Secret) (string, error)) error {
+	for _, c := range []struct {
+		to   *config.Value[string]
+		rank func(string) int
+		name string
+	}{{&p.Espalier.Net.SSID, ssidRank, "ssid"}, {&p.Espalier.Net.Passphrase, passphraseRank, "passphrase"}} {
+		v, ok := p.Espalier.NVS.credential(c.rank)
+		if !ok || v.Secret == "" || p.Espalier.Secret(v.Secret).Env != "" || p.netGiven[c.name] {
+			continue
+		}
+		value, err := get(p.Espalier.Secret(v.Secret))
+		if err != nil {
+			return err
+		}
+		*c.to = config.NewValue(value, v.Origin)
+	}
 	return nil
 }
 
@@ -169,12 +190,21 @@ func (p *Project) UseStandIns() (names []string) {
 	return names
 }
 
-// privateFiles are files of the project that hold secrets. They are not part of the
-// input tree.
-func (c Config) privateFiles() (out []string) {
+// privateFiles are files of the project that may hold secrets and are not part of
+// the input tree. True are those of [nvs], which sources may name all the same.
+func (c Config) privateFiles() map[string]bool {
+	out := map[string]bool{}
+	if c.NVS.Devices != "" {
+		out[c.NVS.Devices] = true
+	}
+	for _, v := range c.NVS.Values {
+		if v.File != "" {
+			out[v.File] = true
+		}
+	}
 	for _, s := range c.Secrets {
 		if s.File != "" {
-			out = append(out, s.File)
+			out[s.File] = false
 		}
 	}
 	return out

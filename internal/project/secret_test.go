@@ -122,3 +122,31 @@ func TestSecretsRefused(t *testing.T) {
 		t.Error("something was written")
 	}
 }
+
+// The emulated access point has the network that [nvs] names, before that of the
+// program and after that of [net].
+func TestNetworkOfNVS(t *testing.T) {
+	const nvs = "[nvs.wifi]\nssid = \"stored\"\npassword = { secret = \"PSK\" }\n"
+	const fromProgram = "[build.env]\nSSID = \"compiled\"\nPASSWORD = \"compiled too\"\n"
+	for _, tt := range []struct{ name, toml, ssid, passphrase string }{
+		{"environment", fromProgram + nvs, "stored", "psk of the environment"},
+		{"command", fromProgram + "[secret]\nPSK = { command = [\"pass\"] }\n" + nvs, "stored", "psk of pass"},
+		{"net", "[net]\nssid = \"net\"\npassphrase = \"of the net\"\n[secret]\nPSK = { command = [\"pass\"] }\n" + nvs, "net", "of the net"},
+	} {
+		p, err := Open(unpack(t, app+"-- espalier.toml --\n"+tt.toml), Options{Lookup: func(n string) (string, bool) { return "psk of the environment", n == "PSK" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.ResolveSecrets(func(s Secret) (string, error) { return "psk of " + s.Command[0], nil }); err != nil {
+			t.Fatal(err)
+		}
+		if n := p.Espalier.Net; n.SSID.V != tt.ssid || n.Passphrase.V != tt.passphrase {
+			t.Errorf("%s: %q, %q", tt.name, n.SSID.V, n.Passphrase.V)
+		}
+		for _, s := range p.Espalier.Explain() {
+			if strings.Contains(s.Value, "psk of") {
+				t.Errorf("%s shows %q", s.Name, s.Value)
+			}
+		}
+	}
+}

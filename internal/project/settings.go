@@ -40,6 +40,7 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Build.Include = x.list(spec{name: "build.include"})
 	c.Secrets = x.secrets()
 	c.Build.Env = x.buildEnv(c)
+	c.NVS = x.nvs()
 	c.Budget = x.budgets()
 
 	flash, err := o.espflash(p)
@@ -67,8 +68,8 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Run.Timeout = x.duration(spec{name: "run.timeout", env: "ESPALIER_TIMEOUT", flag: "timeout", given: timeout})
 	c.Run.For = x.duration(spec{name: "run.for", env: "ESPALIER_FOR", flag: "for", given: guest})
 	c.Run.Log = x.str(spec{name: "run.log", env: "ESPALIER_LOG", flag: "log", given: one(f.Log)})
-	c.Net.SSID = x.str(spec{name: "net.ssid", env: "ESPALIER_NET_SSID", foreign: credential(cc.Env, c.Build.Env, ssidRank), def: defaultnet.SSID})
-	c.Net.Passphrase = x.str(spec{name: "net.passphrase", env: "ESPALIER_NET_PASSPHRASE", foreign: credential(cc.Env, c.Build.Env, passphraseRank), def: defaultnet.Passphrase, hidden: true})
+	c.Net.SSID = x.str(spec{name: "net.ssid", env: "ESPALIER_NET_SSID", foreign: append(x.nvsCredential(c, ssidRank), credential(cc.Env, c.Build.Env, ssidRank)...), def: defaultnet.SSID})
+	c.Net.Passphrase = x.str(spec{name: "net.passphrase", env: "ESPALIER_NET_PASSPHRASE", foreign: append(x.nvsCredential(c, passphraseRank), credential(cc.Env, c.Build.Env, passphraseRank)...), def: defaultnet.Passphrase, hidden: true})
 	c.Net.Channel = x.integer(spec{name: "net.channel", env: "ESPALIER_NET_CHANNEL", def: "1"}, 1, 13)
 	c.Net.Mode = x.oneOf(spec{name: "net.mode", env: "ESPALIER_NET", flag: "net", given: one(f.Net), def: "isolated", renamed: map[string]string{"island": "isolated"}}, "isolated", "host", "none")
 	c.Net.Hosts = x.list(spec{name: "net.hosts", flag: "host", given: f.Hosts})

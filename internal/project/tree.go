@@ -33,7 +33,7 @@ type tree struct {
 	keepFile map[string]bool // absolute: ignored or not, an input
 	keepDir  map[string]bool // absolute: entered although ignored
 	keepAll  []string        // the same, to ask what is below a directory
-	private  map[string]bool // absolute: files with secrets, never inputs
+	private  map[string]bool // absolute, see Config.privateFiles
 	include  *ignoreRules    // build.include, relative to root
 	targets  map[string]bool // absolute: cargo's target directories
 	repos    map[string]*repository
@@ -261,7 +261,10 @@ func (t *tree) file(abs, name string, info fs.FileInfo, st walkState) error {
 	if st.repo != nil && st.repo.tracked != nil && config.Within(abs, st.repo.top) {
 		tracked = st.repo.tracks(filepath.ToSlash(config.Rel(st.repo.top, abs)))
 	}
-	if t.private[abs] {
+	if nameable, ok := t.private[abs]; ok {
+		if nameable {
+			t.skipped = append(t.skipped, abs)
+		}
 		t.ignored = append(t.ignored, Ignored{abs, config.Origin{File: FileName}})
 		return nil
 	}

@@ -7,6 +7,7 @@ extern crate alloc;
 
 mod net;
 mod radio;
+mod settings;
 
 use esp_alloc as _;
 use esp_backtrace as _;
@@ -19,10 +20,6 @@ use esp_radio::wifi::{
 
 use net::Network;
 use radio::{block_on, sleep};
-
-// From [env] in .cargo/config.toml.
-const SSID: &str = env!("SSID");
-const PASSWORD: &str = env!("PASSWORD");
 
 const HOST: &str = "www.mobile-j.de";
 const PAUSE: Duration = Duration::from_secs(30);
@@ -42,11 +39,17 @@ fn main() -> ! {
     let timers = TimerGroup::new(peripherals.TIMG0);
     esp_rtos::start(timers.timer0, peripherals.FROM_CPU_INTR0);
 
+    let settings = settings::wifi(peripherals.FLASH);
+    if settings.stored {
+        println!("the network is that of the partition nvs");
+    }
     let mut wifi = WifiController::new(peripherals.WIFI, Default::default()).expect("Wi-Fi driver");
     let station = StationConfig::default()
-        .with_ssid(SSID.try_into().expect("SSID has at most 32 bytes"))
+        .with_ssid(
+            (settings.ssid.as_str().try_into()).expect("a network's name has at most 32 bytes"),
+        )
         .with_authentication(AuthenticationMethodConfig::Wpa2Personal(
-            PASSWORD.try_into().expect("PASSWORD has at most 64 bytes"),
+            (settings.password.as_str().try_into()).expect("a passphrase has at most 64 bytes"),
         ));
     wifi.set_config(&Config::Station(station))
         .expect("station mode");
@@ -57,7 +60,7 @@ fn main() -> ! {
     let seed = u64::from(rng.random()) << 32 | u64::from(rng.random());
     let mut network = Network::new(Interface::station(), seed);
     loop {
-        match visit(&mut wifi, &mut network) {
+        match visit(&mut wifi, &mut network, &settings) {
             Ok(()) => sleep(PAUSE),
             Err(err) => {
                 println!("{err}; trying again");
@@ -88,9 +91,13 @@ fn scan(wifi: &mut WifiController) {
 
 /// Fetches the page and prints it; joins the network before if the station is
 /// not connected.
-fn visit(wifi: &mut WifiController, network: &mut Network) -> Result<(), net::Error> {
+fn visit(
+    wifi: &mut WifiController,
+    network: &mut Network,
+    settings: &settings::Wifi,
+) -> Result<(), net::Error> {
     if wifi.ap_info().is_err() {
-        println!("joining {SSID}");
+        println!("joining {}", settings.ssid);
         let joined = block_on(wifi.connect_async()).map_err(net::Error::Join)?;
         println!("joined on channel {}", joined.channel);
         network.restart();

@@ -217,3 +217,36 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Parts that are added one by one are those of a description, and Board and
+// Instance agree on what is a display.
+func TestWith(t *testing.T) {
+	var b *Board
+	for _, text := range []string{
+		"type = \"ssd1306\"\nname = \"a\"\nsda = 4\nscl = 5\n", "type = \"st7789\"\nname = \"b\"\nsck = 6\nmosi = 7\ndc = 3\n",
+		"type = \"led\"\nname = \"c\"\npin = 8\n", "type = \"led\"\nname = \"c\"\npin = 9\n",
+	} {
+		n, err := tomldoc.Parse("part", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := b
+		if b, err = b.With(n); err != nil {
+			t.Fatal(err)
+		}
+		if before != nil && len(before.Parts) > len(b.Parts) {
+			t.Error("the board before has changed")
+		}
+	}
+	b = b.Joined(2, 3)
+	if got := b.Displays(); !slices.Equal(got, []string{"a", "b"}) || !slices.Equal(got, b.Open(nil).Displays()) {
+		t.Errorf("displays %v", got)
+	}
+	if p, ok := b.Part("c"); !ok || p.Pins["pin"] != 9 || len(b.Parts) != 3 || len(b.Wires) != 1 {
+		t.Errorf("%+v", b)
+	}
+	var bare *Board
+	if bare.Displays() != nil || len(bare.Open(nil).Displays()) != 0 {
+		t.Error("a bare chip has a display")
+	}
+}

@@ -195,3 +195,39 @@ func BenchmarkTests(b *testing.B) {
 		}
 	}
 }
+
+// Screenshots and levels of pins are kept in a folder of the test, and looking at
+// the pins changes nothing.
+func TestArtifacts(t *testing.T) {
+	p := built(t, "suite")
+	var err error
+	if p.Scenario, err = scenario.Parse("s", []byte("ssd1306 screen sda 4 scl 5\nscreenshot start.png\n"), nil); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	one := func(r fwtest.Runner) fwtest.Result {
+		r.Bed = bed
+		if err := r.Load(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		jobs, _ := fwtest.Filter{Names: []string{"tests::celsius"}, Exact: true}.Select([]*fwtest.Program{p})
+		var out fwtest.Result
+		if err := r.Run(t.Context(), jobs, func(res fwtest.Result) { out = res }); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	kept := one(fwtest.Runner{Artifacts: dir, VCD: true})
+	if kept.Outcome != fwtest.Passed {
+		t.Errorf("%v %s", kept.Outcome, kept.Message)
+	}
+	for name, head := range map[string]string{"pins.vcd": "$timescale", "start.png": "\x89PNG"} {
+		b, err := os.ReadFile(filepath.Join(dir, "suite", "tests", "celsius", name))
+		if err != nil || !strings.HasPrefix(string(b), head) {
+			t.Errorf("%s: %.20q, %v", name, b, err)
+		}
+	}
+	if without := one(fwtest.Runner{}); without.Outcome != kept.Outcome || without.Elapsed != kept.Elapsed {
+		t.Errorf("without levels %v after %v, with them %v after %v", without.Outcome, without.Elapsed, kept.Outcome, kept.Elapsed)
+	}
+}

@@ -169,3 +169,38 @@ func TestRTCTime(t *testing.T) {
 	c.run(200 * emu.Microsecond)
 	c.want(0x60008044, 1<<10)
 }
+
+// The super watchdog does not fire while hardware feeds it, while software does, or
+// when its reset is disabled; its registers need their key.
+func TestSuperWatchdogFed(t *testing.T) {
+	for _, k := range []struct {
+		name  string
+		conf  uint32
+		feed  bool
+		key   uint32
+		reset bool
+	}{
+		{"AUTO_FEED", rtcSWDAutoFeed, false, swdKey, false},
+		{"fed by software", 0, true, swdKey, false},
+		{"DISABLE", rtcSWDBypass, false, swdKey, false},
+		{"not fed", 0, false, swdKey, true},
+		{"AUTO_FEED without the key", rtcSWDAutoFeed, false, 0, true},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			c := newTestChip(t, emu.Config{})
+			c.w(rtcBase+rtcFibSel, 0)
+			c.w(rtcBase+rtcSWDKey, k.key)
+			c.w(rtcBase+rtcSWDConf, k.conf)
+			var resets []emu.Reset
+			for range 4 {
+				resets = append(resets, c.resets(600*emu.Millisecond)...)
+				if k.feed {
+					c.w(rtcBase+rtcSWDConf, rtcSWDFeed)
+				}
+			}
+			if got := len(resets) > 0 && resets[0].Cause == uint8(causeSuperWDT); got != k.reset {
+				t.Errorf("resets %v", resets)
+			}
+		})
+	}
+}

@@ -245,6 +245,12 @@ func TestWiFiFilter(t *testing.T) {
 // Keys in slots are used: by number when sending, by address and key identifier
 // when receiving.
 func TestWiFiKeys(t *testing.T) {
+	for name, pairwise := range map[string]uint32{"today's driver": 0x086c0100, "esp-wifi-sys 0.1": 0x084c0100} {
+		t.Run(name, func(t *testing.T) { testWiFiKeys(t, pairwise) })
+	}
+}
+
+func testWiFiKeys(t *testing.T, pairwise uint32) {
 	c, r := newWiFiChip(t)
 	c.ring(4)
 	key := func(fill byte) []byte { return bytes.Repeat([]byte{fill}, 16) }
@@ -257,7 +263,7 @@ func TestWiFiKeys(t *testing.T) {
 		}
 		c.w(mac+macKeyState, c.r(mac+macKeyState)|1<<slot)
 	}
-	install(4, 0x086c0100, key(1)) // as the firmware writes them
+	install(4, pairwise, key(1)) // as the firmware writes them
 	install(0, 0x48cc0100, key(2))
 
 	plain := []byte("payload of some length")

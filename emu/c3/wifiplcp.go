@@ -14,9 +14,8 @@ const (
 	plcpKeySize  = 0x28
 	plcpKeys     = 25
 
-	keyCCMP     = 3
-	keyPairwise = 1 << 21
-	keyGroup    = 1 << 23
+	keyCCMP  = 3
+	keyGroup = 1 << 23
 )
 
 // wifiPLCP is the page of the Wi-Fi MAC with the parameters and results of
@@ -90,7 +89,9 @@ func (w *wifiMAC) encrypt(slot int, f dot11.Frame) {
 
 // decrypt decrypts a protected frame in place, with the pairwise key of its
 // sender, or the group key with its identifier. It reports false for a frame
-// that no key decrypts, which is not delivered.
+// that no key decrypts, which is not delivered. A pairwise key is one that is
+// not of the group: drivers of 2024 and later set bit 21 for it, those of
+// esp-wifi-sys 0.1 do not.
 func (w *wifiMAC) decrypt(f dot11.Frame) bool {
 	if !f.Has(dot11.Protected) || f.Is(dot11.Authentication) {
 		return true
@@ -107,7 +108,7 @@ func (w *wifiMAC) decrypt(f dot11.Frame) bool {
 		if f.A1().Group() {
 			ok = k.flags&keyGroup != 0 && k.id() == id
 		} else {
-			ok = k.flags&keyPairwise != 0
+			ok = k.flags&keyGroup == 0
 		}
 		if ok {
 			return dot11.OpenCCMP(k.key[:], f) == nil

@@ -161,6 +161,12 @@ func (u *unframer) packet(b []byte) bool {
 		u.inside = false
 		return u.frame(b, f)
 	}
+	if text, ok := bytes.CutSuffix(b, frameMark[:1]); ok && u.bare && isText(text) {
+		// The frames come with marks although esp-println is not in the program:
+		// by RTT, next to the text of the bootloader.
+		u.bare, u.inside = false, true
+		return len(text) == 0 || u.text(text)
+	}
 	if u.bare {
 		// Text may precede the first frame.
 		if i := bytes.LastIndexByte(b, '\n'); i >= 0 && i+1 < len(b) {

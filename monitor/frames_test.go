@@ -59,6 +59,8 @@ func TestFrames(t *testing.T) {
 		{"noise", "rzcobs", false, "\xff\xff\x00\x01\x01\x01\x00\xffx\n", `\xff\xff\x00\x01\x01\x01|\xffx`},
 		{"bare", "rzcobs", true, ready + "\x00" + five + "\x00", "INFO  ready|WARN  n 5"},
 		{"bare after text", "rzcobs", true, "ESP-ROM:x\r\nload\r\n" + ready + "\x00" + five + "\x00", "ESP-ROM:x|load|INFO  ready|WARN  n 5"},
+		{"marked, not expected", "rzcobs", true, "ESP-ROM:x\r\nload\r\n\xff\x00" + ready + "\x00\xff\x00" + five + "\x00more\n", "ESP-ROM:x|load|INFO  ready|WARN  n 5|more"},
+		{"marked, not expected, in a line", "rzcobs", true, "load\xff\x00" + ready + "\x00", "load|INFO  ready"},
 		{"bare, text only", "rzcobs", true, "one\ntwo", "one|two"},
 		{"raw", "raw", false, "one\n" + mark + "\x01\x00" + mark + "\x02\x00\x05two\n", "one|INFO  ready|WARN  n 5|two"},
 		{"raw, bare, after text", "raw", true, "zz\n\x01\x00\x02\x00\x05", "zz|INFO  ready|WARN  n 5"},

@@ -38,6 +38,9 @@ crate that is responsible and the lines of the project that need a change; else 
 		Args: cobra.ArbitraryArgs, // names
 		RunE: func(cmd *cobra.Command, names []string) error {
 			req.Names = names
+			if try || bisect {
+				o.forRun(true)
+			}
 			w, err := a.open(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -68,7 +71,7 @@ crate that is responsible and the lines of the project that need a change; else 
 			if _, err := pl.Apply(cmd.Context()); err != nil {
 				return err
 			}
-			a.ui.Note("wrote Cargo.lock and %s; next: espalier run", lock.FileName)
+			a.ui.Note("wrote %s; next: espalier run", strings.Join(append(pl.Written(), lock.FileName), ", "))
 			return nil
 		},
 	}

@@ -96,6 +96,17 @@ func (b *updateBench) plan(args ...string) updating.Plan {
 func (b *updateBench) event(name string, to any, args ...string) {
 	b.t.Helper()
 	out, _ := b.run(0, append([]string{"--json"}, args...)...)
+	b.decode(name, out, to)
+}
+
+// output is the standard output of a verb, whatever its exit status.
+func (b *updateBench) output(args ...string) string {
+	out, _ := espalier(b.t, b.env, append([]string{"-C", b.dir}, args...)...).Output()
+	return string(out)
+}
+
+func (b *updateBench) decode(name, out string, to any) {
+	b.t.Helper()
 	for _, line := range strings.Split(out, "\n") {
 		if strings.Contains(line, `"event":"`+name+`"`) {
 			if err := json.Unmarshal([]byte(line), to); err != nil {

@@ -205,8 +205,9 @@ func (m message) codeLine() (CodeLine, bool) {
 	return l, true
 }
 
-// cratePath matches a file of a crate of the registry in a step.
-var cratePath = regexp.MustCompile(`/registry/src/[^/]+/([A-Za-z0-9_-]+?)-(\d+\.[^/]+)/`)
+// cratePath matches a directory of a crate, in a step or in the store: its name
+// and version.
+var cratePath = regexp.MustCompile(`/([A-Za-z0-9_-]+?)-(\d+\.\d+\.\d+[^/\s]*)/`)
 
 // responsible finds the moved crate that a message about the project's code is
 // about: the one whose file it shows, else the one whose path it names, else the

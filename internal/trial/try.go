@@ -54,8 +54,12 @@ func Try(ctx context.Context, e Env, p *project.Project, pins *lock.File, pl *up
 	return r, nil
 }
 
-// Breaks reports whether the update breaks something that worked.
-func (r Result) Breaks() bool { return r.Old.OK() && !r.New.OK() }
+// Breaks reports whether the update breaks something that worked: the new side
+// ends at an earlier stage.
+func (r Result) Breaks() bool {
+	order := []string{StageResolve, StageBuild, StageImage, StageRun, StageTest, StageDone}
+	return slices.Index(order, r.New.Stage) < slices.Index(order, r.Old.Stage)
+}
 
 // compare lists the owners whose sizes differ, by how much.
 func compare(a, b *size.Report) []Size {

@@ -277,7 +277,7 @@ func (pl *Plan) Apply(ctx context.Context) (lock.Diff, error) {
 	if err != nil {
 		return lock.Diff{}, err
 	}
-	for _, name := range append(slices.Clone(pl.files), pl.work.lockName()) {
+	for _, name := range pl.Written() {
 		b, err := pl.work.read(name)
 		if err != nil {
 			return lock.Diff{}, err
@@ -294,6 +294,12 @@ func (pl *Plan) Apply(ctx context.Context) (lock.Diff, error) {
 		return lock.Diff{}, err
 	}
 	return lock.Compare(pl.old, f), pl.env.Session.Keep(ctx, pl.p, f)
+}
+
+// Written are the files besides espalier.lock that Apply writes, relative to the
+// top of the project.
+func (pl *Plan) Written() []string {
+	return append(slices.Clone(pl.files), pl.work.lockName())
 }
 
 // Discard removes the copy of the project. It may be called after Apply.

@@ -110,7 +110,7 @@ func Rules() []Rule {
 		},
 		{
 			Name:   "descriptor-missing",
-			Title:  "no application descriptor: espalier, espflash 4 and the bootloader refuse the image",
+			Title:  "no application descriptor, unless the program has one of its own: espalier, espflash 4 and the bootloader refuse the image",
 			If:     []Condition{{Name: "esp-hal", Req: ">=0.23.0"}, {Name: "esp-bootloader-esp-idf", Absent: true}},
 			Cure:   "add esp-bootloader-esp-idf to Cargo.toml and esp_bootloader_esp_idf::esp_app_desc!(); to main.rs",
 			Source: "esp-rs/espflash 4.0.0: the application descriptor is mandatory; esp-rs/espflash#870",

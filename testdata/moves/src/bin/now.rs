@@ -1,0 +1,13 @@
+#![no_std]
+#![no_main]
+
+use esp_backtrace as _;
+use esp_println::println;
+
+#[esp_hal::main]
+fn main() -> ! {
+    let _p = esp_hal::init(esp_hal::Config::default());
+    let start = esp_hal::time::now();
+    println!("now: {}", start.ticks() > 0);
+    loop {}
+}

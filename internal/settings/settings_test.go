@@ -335,6 +335,35 @@ func TestBoard(t *testing.T) {
 	}
 }
 
+// A job on a board: keys are made once, and the flash is what the same job makes of
+// the content of a flash.
+func TestJobOnBoard(t *testing.T) {
+	p, table, err := open(t, strings.Replace(xiao, "[nvs]\n", "[nvs]\nencrypted = true\n", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := For(p, table, "garden", secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory := Memory(bytes.Repeat([]byte{0xff}, 4<<20))
+	port, l := chip(t, bytes.Clone(memory))
+	for _, changed := range []int{11, 0} {
+		s, err := j.Write(t.Context(), Board{l}, [6]byte{}, rand.NewChaCha8([32]byte{}))
+		if err != nil || len(s.Changed) != changed || s.NewKeys != (changed > 0) || s.Device != "garden" {
+			t.Fatalf("%+v, %v", s, err)
+		}
+	}
+	if _, err := j.Write(t.Context(), memory, [6]byte{}, rand.NewChaCha8([32]byte{})); err != nil {
+		t.Fatal(err)
+	}
+	port.Do(func(b *emu.Board) {
+		if !bytes.Equal(b.Flash(), memory) {
+			t.Error("the board's flash differs")
+		}
+	})
+}
+
 type failing struct {
 	Board
 	left int

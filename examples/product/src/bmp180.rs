@@ -1,6 +1,8 @@
 //! The pressure sensor BMP180, of which only the temperature is used (data sheet
 //! BST-BMP180-DS000, section 3.5).
 
+use core::fmt;
+
 use esp_hal::{
     Blocking,
     delay::Delay,
@@ -28,6 +30,16 @@ impl Calibration {
         let x1 = (raw - self.ac6) * self.ac5 >> 15;
         let x2 = (self.mc << 11) / (x1 + self.md);
         (x1 + x2 + 8) >> 4
+    }
+}
+
+/// Prints tenths of a degree, such as -35 as -3.5.
+pub struct Tenths(pub i32);
+
+impl fmt::Display for Tenths {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let t = self.0.unsigned_abs();
+        write!(f, "{}{}.{}", if self.0 < 0 { "-" } else { "" }, t / 10, t % 10)
     }
 }
 

@@ -53,6 +53,7 @@ type spinState struct {
 	hits   int
 	last   uint64 // cycle of the last read
 	period uint64
+	steady bool   // the watched read is one of SteadyRead
 	// after attempts that failed
 	failed       uint
 	failedPeriod uint64
@@ -69,13 +70,21 @@ type spinState struct {
 // relations between registers are unknown: a loop that compares two reads of a
 // latch can only be analysed from the access that latches, so that access
 // should call TimerRead, too.
-func (c *CPU) TimerRead() {
+func (c *CPU) TimerRead() { c.polls(false) }
+
+// SteadyRead is TimerRead for a value that changes at events only, so that loops
+// that poll nothing else can be skipped, too. A TimerRead is watched in preference:
+// such reads are everywhere, and one that is made once for each character that a
+// program prints would keep the watch from the loop that waits for the character.
+func (c *CPU) SteadyRead() { c.polls(true) }
+
+func (c *CPU) polls(steady bool) {
 	s := &c.spin
 	d := c.cycles - s.last
 	switch {
 	case c.pc != s.pc:
-		if s.turn || d > spinGap {
-			s.pc, s.last, s.hits, s.period, s.turn = c.pc, c.cycles, 0, 0, false
+		if s.turn || d > spinGap || s.steady && !steady {
+			s.pc, s.last, s.hits, s.period, s.turn, s.steady = c.pc, c.cycles, 0, 0, false, steady
 		}
 		return
 	case d != s.period:

@@ -66,11 +66,14 @@ func (b *bus) Load(addr uint32, size int) (uint32, bool) {
 	}
 	v := d.read(off)
 	k := st.kinds[off>>2]
-	if k&known == 0 {
+	switch { // polling what does not vary can be fast-forwarded
+	case k&known == 0:
 		b.soc.m.Unmodelled(st.name, addr&^3, false, v)
-	}
-	if k&varies == 0 {
-		b.soc.m.CPU.TimerRead() // polling it can be fast-forwarded
+		b.soc.m.CPU.TimerRead()
+	case k&(clocked|polled) != 0:
+		b.soc.m.CPU.TimerRead()
+	case k&varies == 0:
+		b.soc.m.CPU.SteadyRead()
 	}
 	switch size {
 	case 1:

@@ -58,6 +58,8 @@ func verbs() []verb {
 		{groupLook, newDiff},
 		{groupLook, newExplain},
 		{groupProve, newVerify},
+		{groupProve, newArchive},
+		{groupProve, newRestore},
 		{groupMaintenance, newDoctor},
 		{groupMaintenance, newGC},
 		{groupMaintenance, newCompletion},

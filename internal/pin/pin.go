@@ -265,6 +265,11 @@ func (s *Session) keep(ctx context.Context, p *project.Project, f *lock.File) er
 		for _, pkg := range tc.Packages {
 			r.Pins = append(r.Pins, store.Pin{Kind: store.PinBlob, Digest: pkg.Digest})
 		}
+		for _, e := range tc.Index { // no build needs them, an archive keeps them as evidence
+			if s.Store.Has(e.Digest) {
+				r.Pins = append(r.Pins, store.Pin{Kind: store.PinBlob, Digest: e.Digest})
+			}
+		}
 	}
 	for _, c := range f.Crates {
 		r.Pins = append(r.Pins, store.Pin{Kind: store.PinBlob, Digest: c.Digest})

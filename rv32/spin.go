@@ -53,7 +53,7 @@ type spinState struct {
 	hits   int
 	last   uint64 // cycle of the last read
 	period uint64
-	steady bool   // the watched read is one of SteadyRead
+	steady bool // the watched read is one of SteadyRead
 	// after attempts that failed
 	failed       uint
 	failedPeriod uint64

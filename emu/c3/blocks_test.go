@@ -128,7 +128,7 @@ func TestBlockResets(t *testing.T) {
 		resets int
 	}{
 		{"power_on", 0}, {"software_system", 1}, {"software_cpu", 1}, {"mwdt0_system", 1}, {"mwdt1_system", 1},
-		{"rwdt_cpu", 1}, {"rwdt_core", 1}, {"rwdt_system", 1}, {"rwdt_fed", 0}, {"super_watchdog", 1},
+		{"mwdt0_cpu", 1}, {"rwdt_cpu", 1}, {"rwdt_core", 1}, {"rwdt_system", 1}, {"rwdt_fed", 0}, {"super_watchdog", 1},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			res := rig.Run(blockrig.Test{Name: "resets::tests::" + k.name})
@@ -145,7 +145,7 @@ func TestBlockLoopbacks(t *testing.T) {
 		"dma::tests::copies", "dma::tests::chains", "rmt::tests::lengths", "twai::tests::self_test", "i2s::tests::loopback",
 		"spislave::tests::mode1", "spislave::tests::mode3", "uart::tests::formats", "uart::tests::breaks", "uart::tests::overflow",
 		"uart::tests::interrupts", "protection::tests::pmp", "protection::tests::triggers", "protection::tests::cache_fault",
-		"protection::tests::unmapped",
+		"protection::tests::unmapped", "protection::tests::pms",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if res := rig.Run(blockrig.Test{Name: name}); !res.Passed {
@@ -168,6 +168,7 @@ func TestBlockTestsFail(t *testing.T) {
 		{"spislave::tests::mode1", []string{"SPI2"}}, {"spislave::tests::mode3", []string{"SPI2"}},
 		{"uart::tests::formats", []string{"UART1"}}, {"uart::tests::breaks", []string{"UART1"}}, {"uart::tests::overflow", []string{"UART1"}},
 		{"uart::tests::interrupts", []string{"UART1"}}, {"protection::tests::cache_fault", []string{"EXTMEM"}},
+		{"protection::tests::pms", []string{"SENSITIVE"}}, {"resets::tests::mwdt0_cpu", []string{"TIMG0"}},
 		{"sleep::tests::light_timer", []string{"RTC_CNTL"}}, {"sleep::tests::deep_timer", []string{"RTC_CNTL"}},
 		{"resets::tests::mwdt0_system", []string{"TIMG0"}}, {"resets::tests::mwdt1_system", []string{"TIMG1"}},
 		{"resets::tests::rwdt_core", []string{"RTC_CNTL"}}, {"resets::tests::super_watchdog", []string{"RTC_CNTL"}},

@@ -14,7 +14,7 @@ import (
 	"espalier.dev/espalier/internal/devtest/blockrig"
 )
 
-// The tests of this file run drivers that others wrote (crates bmp085-180-rs,
+// Most tests of this file run drivers that others wrote (crates bmp085-180-rs,
 // sht31, ssd1306, mipidsi, w25q32jv, esp-hal-smartled) on the chip, with the parts
 // on its pins.
 
@@ -42,6 +42,24 @@ func TestDriverSHT31(t *testing.T) {
 	}
 	if !strings.Contains(res.Text, "heater false") {
 		t.Errorf("status:\n%s", res.Text)
+	}
+}
+
+func TestDriverSHTC3(t *testing.T) {
+	rig := blockrig.New(t, blockrig.Config{Parts: []emu.Part{&parts.SHTC3{SDA: 4, SCL: 5, Celsius: 31.5, Humidity: 12.25}}})
+	res := rig.Pass(blockrig.Test{Name: "parts::tests::shtc3"})
+	if c, h := res.Value(t, "millicelsius"), res.Value(t, "millipercent"); c < 31_495 || c > 31_505 || h < 12_245 || h > 12_255 {
+		t.Errorf("%d thousandths of a degree, %d of a percent", c, h)
+	}
+}
+
+func TestDriverICM42670P(t *testing.T) {
+	rig := blockrig.New(t, blockrig.Config{Parts: []emu.Part{&parts.ICM42670P{SDA: 4, SCL: 5, Celsius: 29, G: [3]float64{-1, 0.5, 3}}}})
+	res := rig.Pass(blockrig.Test{Name: "parts::tests::icm42670"})
+	for name, want := range map[string]int{"millicelsius": 29_000, "axis0": -1000, "axis1": 500, "axis2": 3000} {
+		if got := res.Value(t, name); got < want-10 || got > want+10 {
+			t.Errorf("%s is %d, want %d", name, got, want)
+		}
 	}
 }
 

@@ -1,4 +1,5 @@
-//! Drivers that others wrote, with the parts that the runner has connected.
+//! Drivers that others wrote, and two of our own, with the parts that the runner has
+//! connected.
 
 #[embedded_test::tests(default_timeout = 5)]
 mod tests {
@@ -63,6 +64,62 @@ mod tests {
         println!("periodic {}", (reading.temperature * 1000.0) as i32);
         let status = sensor.status().unwrap();
         println!("heater {}", status.heater_on);
+    }
+
+    // Sensirion's polynomial, data sheet section 5.10.
+    fn crc(bytes: &[u8]) -> u8 {
+        let mut crc = 0xffu8;
+        for b in bytes {
+            crc ^= b;
+            for _ in 0..8 {
+                crc = if crc & 0x80 != 0 { crc << 1 ^ 0x31 } else { crc << 1 };
+            }
+        }
+        crc
+    }
+
+    // By the data sheet: asleep it does not answer; awake it identifies itself, and a
+    // measurement without clock stretching is refused until it is complete.
+    #[test]
+    fn shtc3(p: Peripherals) {
+        const ADDRESS: u8 = 0x70;
+        let mut i2c = i2c(p.I2C0, p.GPIO4, p.GPIO5);
+        i2c.write(ADDRESS, &[0x35, 0x17]).unwrap();
+        Delay::new().delay_micros(300);
+        let mut id = [0; 3];
+        i2c.write_read(ADDRESS, &[0xef, 0xc8], &mut id).unwrap();
+        assert_eq!((u16::from_be_bytes([id[0], id[1]]) & 0x083f, crc(&id[..2])), (0x0807, id[2]));
+        i2c.write(ADDRESS, &[0x78, 0x66]).unwrap();
+        let mut data = [0; 6];
+        assert!(i2c.read(ADDRESS, &mut data).is_err(), "measures in no time");
+        Delay::new().delay_millis(13);
+        i2c.read(ADDRESS, &mut data).unwrap();
+        assert_eq!((crc(&data[..2]), crc(&data[3..5])), (data[2], data[5]));
+        let word = |at: usize| u16::from_be_bytes([data[at], data[at + 1]]) as i64;
+        println!("millicelsius {}", -45_000 + 175_000 * word(0) / 65_536);
+        println!("millipercent {}", 100_000 * word(3) / 65_536);
+        i2c.write(ADDRESS, &[0xb0, 0x98]).unwrap();
+        assert!(i2c.write(ADDRESS, &[0xef, 0xc8]).is_err(), "does not sleep");
+    }
+
+    // Accelerometer and temperature by the data sheet's registers.
+    #[test]
+    fn icm42670(p: Peripherals) {
+        const ADDRESS: u8 = 0x68;
+        let mut i2c = i2c(p.I2C0, p.GPIO4, p.GPIO5);
+        let mut who = [0];
+        i2c.write_read(ADDRESS, &[0x75], &mut who).unwrap();
+        assert_eq!(who[0], 0x67, "WHO_AM_I");
+        i2c.write(ADDRESS, &[0x1f, 0x0f]).unwrap(); // PWR_MGMT0: both in low noise mode
+        i2c.write(ADDRESS, &[0x21, 0x47]).unwrap(); // ACCEL_CONFIG0: 4 g, 400 Hz
+        Delay::new().delay_millis(50);
+        let mut data = [0; 8];
+        i2c.write_read(ADDRESS, &[0x09], &mut data).unwrap();
+        let word = |at: usize| i16::from_be_bytes([data[at], data[at + 1]]) as i32;
+        println!("millicelsius {}", word(0) * 1000 / 128 + 25_000);
+        for axis in 0..3 {
+            println!("axis{axis} {}", word(2 + 2 * axis) * 4000 / 32_768); // thousandths of g
+        }
     }
 
     #[test]

@@ -198,6 +198,31 @@ mod tests {
         assert_eq!(pending(), 0);
     }
 
+    // SENSITIVE takes the permission for LEDC from the CPU (CORE_0_PIF_PMS_CONSTRAIN_2,
+    // bits 17:16): reads give 0, writes have no effect, and the monitor has the address.
+    #[test]
+    fn pms(_p: Peripherals) {
+        const CONSTRAIN: u32 = 0x600c_10e0;
+        const MONITOR: u32 = 0x600c_1130;
+        const CHANNEL: u32 = 0x6001_9004; // LEDC_CH0_HPOINT
+        set(0x600c_0010, get(0x600c_0010) | 1 << 11); // its clock, and not its reset
+        set(0x600c_0018, get(0x600c_0018) & !(1 << 11));
+        set(CHANNEL, 5);
+        assert_eq!(get(CHANNEL), 5);
+        let open = get(CONSTRAIN);
+        set(MONITOR + 4, 3); // clear
+        set(MONITOR + 4, 2); // enable
+        set(CONSTRAIN, open & !(3 << 16));
+        assert_eq!(get(CHANNEL), 0);
+        assert_eq!(get(MONITOR + 8) & 1, 1, "no violation");
+        assert_eq!(get(MONITOR + 12), CHANNEL);
+        set(CHANNEL, 9);
+        set(CONSTRAIN, open);
+        assert_eq!(get(CHANNEL), 5);
+        set(MONITOR + 4, 3);
+        assert_eq!(get(MONITOR + 8) & 1, 0);
+    }
+
     // Addresses at which there is nothing.
     #[test]
     fn unmapped(_p: Peripherals) {

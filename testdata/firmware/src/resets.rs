@@ -77,6 +77,24 @@ mod tests {
         }
     }
 
+    // A stage that resets the CPU leaves the peripherals as they are: the pin keeps its
+    // level until esp-hal configures it again.
+    #[test]
+    fn mwdt0_cpu(p: Peripherals) {
+        const OUT_SET: u32 = 0x6000_4008;
+        const OUT: u32 = 0x6000_4004;
+        if after(SocResetReason::Cpu0Mwdt0) {
+            assert_eq!(get(OUT) >> 4 & 1, 1, "GPIO was reset");
+            return;
+        }
+        set(OUT_SET, 1 << 4);
+        let mut wdt = TimerGroup::new(p.TIMG0).wdt;
+        wdt.set_timeout(MwdtStage::Stage0, Duration::from_millis(50));
+        wdt.set_stage_action(MwdtStage::Stage0, MwdtStageAction::ResetCpu);
+        wdt.enable();
+        wait();
+    }
+
     fn rwdt(p: Peripherals, action: RwdtStageAction) -> ! {
         let mut wdt: Rwdt = Rtc::new(p.RTC_TIMER).rwdt;
         wdt.set_timeout(RwdtStage::Stage0, Duration::from_millis(50));

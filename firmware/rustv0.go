@@ -106,24 +106,24 @@ func (d *v0) base62() int {
 	if d.has('_') {
 		return 0
 	}
-	n := 0
+	n := int64(0)
 	for {
 		c := d.next()
 		switch {
 		case c == '_':
-			return n + 1
+			return int(n + 1)
 		case c >= '0' && c <= '9':
-			n = n*62 + int(c-'0')
+			n = n*62 + int64(c-'0')
 		case c >= 'a' && c <= 'z':
-			n = n*62 + int(c-'a') + 10
+			n = n*62 + int64(c-'a') + 10
 		case c >= 'A' && c <= 'Z':
-			n = n*62 + int(c-'A') + 36
+			n = n*62 + int64(c-'A') + 36
 		default:
 			d.fail()
 		}
-		if n > 1<<52 { // a hash of a crate has up to 64 bits, but its value is not shown
-			n = 1 << 52
-		}
+		// A hash of a crate has up to 64 bits, but its value is not shown; a
+		// position in a name or an index is much less.
+		n = min(n, 1<<30)
 	}
 }
 
@@ -512,21 +512,21 @@ func punycode(s string) (string, bool) {
 	if s == "" {
 		return "", false
 	}
-	n, index, bias := rune(0x80), 0, 72
+	n, index, bias := rune(0x80), int64(0), int64(72)
 	for first := true; s != ""; first = false {
-		before, weight := index, 1
-		for k := base; ; k += base {
+		before, weight := index, int64(1)
+		for k := int64(base); ; k += base {
 			if s == "" {
 				return "", false
 			}
 			c := s[0]
 			s = s[1:]
-			var digit int
+			var digit int64
 			switch {
 			case c >= 'a' && c <= 'z':
-				digit = int(c - 'a')
+				digit = int64(c - 'a')
 			case c >= '0' && c <= '9':
-				digit = int(c-'0') + 26
+				digit = int64(c-'0') + 26
 			default:
 				return "", false
 			}
@@ -539,7 +539,7 @@ func punycode(s string) (string, bool) {
 				return "", false
 			}
 		}
-		size := len(out) + 1
+		size := int64(len(out)) + 1
 		delta := index - before
 		if delta /= 2; first {
 			delta = (index - before) / damp
@@ -559,7 +559,7 @@ func punycode(s string) (string, bool) {
 		if !utf8.ValidRune(n) || size > most {
 			return "", false
 		}
-		out = slices.Insert(out, index, n)
+		out = slices.Insert(out, int(index), n)
 		index++
 	}
 	return string(out), true

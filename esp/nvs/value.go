@@ -119,7 +119,7 @@ func Parse(t Type, text string) (Value, error) {
 	if t.signed() {
 		n, err := strconv.ParseInt(text, 0, bits)
 		if err != nil {
-			return Value{}, fmt.Errorf("%q is not an %s: want a number from %d to %d", text, t, math.MinInt64>>(64-bits), math.MaxInt64>>(64-bits))
+			return Value{}, fmt.Errorf("%q is not an %s: want a number from %d to %d", text, t, int64(math.MinInt64)>>(64-bits), int64(math.MaxInt64)>>(64-bits))
 		}
 		return Value{Type: t, Number: uint64(n)}, nil
 	}

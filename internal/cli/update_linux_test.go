@@ -99,12 +99,6 @@ func (b *updateBench) event(name string, to any, args ...string) {
 	b.decode(name, out, to)
 }
 
-// output is the standard output of a verb, whatever its exit status.
-func (b *updateBench) output(args ...string) string {
-	out, _ := espalier(b.t, b.env, append([]string{"-C", b.dir}, args...)...).Output()
-	return string(out)
-}
-
 func (b *updateBench) decode(name, out string, to any) {
 	b.t.Helper()
 	for _, line := range strings.Split(out, "\n") {

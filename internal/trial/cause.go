@@ -214,8 +214,7 @@ var cratePath = regexp.MustCompile(`/([A-Za-z0-9_-]+?)-(\d+\.\d+\.\d+[^/\s]*)/`)
 // one that the failing line names.
 func (m message) responsible(moves []updating.Move) *Moved {
 	var texts []string
-	var files func([]span) *Moved
-	files = func(spans []span) *Moved {
+	files := func(spans []span) *Moved {
 		for _, s := range spans {
 			for e := &s; e != nil; {
 				if f := cratePath.FindStringSubmatch(e.File); f != nil {

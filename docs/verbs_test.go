@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,4 +91,30 @@ func verb(w *strings.Builder, c *cobra.Command) {
 // flags writes flags with their explanations, wrapped.
 func flags(w *strings.Builder, set *pflag.FlagSet) {
 	w.WriteString(set.FlagUsagesWrapped(100))
+}
+
+// TestReadmeVerbs compares the table of verbs in README.md with the program.
+func TestReadmeVerbs(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := cli.Command()
+	for _, g := range root.Groups() {
+		var want []string
+		for _, c := range root.Commands() {
+			if c.GroupID == g.ID && !c.Hidden {
+				want = append(want, "`"+c.Name()+"`")
+			}
+		}
+		title, _, _ := strings.Cut(strings.TrimSuffix(g.Title, ":"), " (")
+		_, row, _ := strings.Cut(string(readme), "\n| "+strings.ToLower(title)+" | ")
+		row, _, _ = strings.Cut(row, " |\n")
+		got := strings.Fields(row)
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("README.md: the verbs of %s are %s, not %s", title, want, got)
+		}
+	}
 }

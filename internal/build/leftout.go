@@ -162,6 +162,7 @@ func (r Runner) onWholeLayer(ctx context.Context, pl Plan, run func() error) err
 	if err := putAnswer(ctx, r.Store, wholeKey(id), true); err != nil {
 		return err
 	}
+	r.Report.Note("the build needs a file of the dependency layer that was left out; the layer is made once more, with everything")
 	if _, err := r.makeLayer(ctx, pl, id); err != nil {
 		return err
 	}

@@ -78,7 +78,8 @@ mod tests {
     }
 
     // A stage that resets the CPU leaves the peripherals as they are: the pin keeps its
-    // level until esp-hal configures it again.
+    // level until esp-hal configures it again. So does the watchdog: its timeout is
+    // longer than a boot, at the end of which esp-hal disables it.
     #[test]
     fn mwdt0_cpu(p: Peripherals) {
         const OUT_SET: u32 = 0x6000_4008;
@@ -89,9 +90,9 @@ mod tests {
         }
         set(OUT_SET, 1 << 4);
         let mut wdt = TimerGroup::new(p.TIMG0).wdt;
-        wdt.set_timeout(MwdtStage::Stage0, Duration::from_millis(50));
+        wdt.enable(); // sets the action of stage 0; the timeout makes all of it valid
         wdt.set_stage_action(MwdtStage::Stage0, MwdtStageAction::ResetCpu);
-        wdt.enable();
+        wdt.set_timeout(MwdtStage::Stage0, Duration::from_millis(500));
         wait();
     }
 

@@ -32,8 +32,9 @@ func newOwnUnits(own []cargo.Package) ownUnits {
 			if t.Kind == cargo.KindCustomBuild {
 				continue // its crates are in build/<package>-<hash>
 			}
-			for _, name := range []string{crate, "lib" + crate, t.Name} {
-				u.crates[name] = true
+			u.crates[crate], u.crates[t.Name] = true, true
+			if t.Kind == cargo.KindLib { // a program can have the name of a dependency's library
+				u.crates["lib"+crate] = true
 			}
 		}
 	}

@@ -77,6 +77,11 @@ var compiles = map[string]struct{ text, want string }{
 	"board.part":     {"[[board.part]]\nname = \"pump\"\ntype = \"led\"\npin = \"GPIO5\"", none},
 	"board.wires":    {"[board]\nwires = [[2, 3]]", none},
 
+	"nvs.partition": {"[nvs]\npartition = \"settings\"", none},
+	"nvs.devices":   {"[nvs]\ndevices = \"devices.csv\"", none},
+	"nvs.encrypted": {"[nvs]\nencrypted = true", none},
+	"nvs.keys":      {"[nvs]\nkeys = \"nvs_keys\"", none},
+
 	"supply.prefixes":  {"[supply]\nprefixes = [\"https://mirror.example/debian\"]", none},
 	"supply.source":    {"[[supply.source]]\nuri = \"https://deb.example/debian\"\nsuites = [\"bookworm\"]\ncomponents = [\"main\"]\nsigned-by = \"archive.asc\"", none},
 	"supply.rust-dist": {"[supply]\nrust-dist = [\"https://mirror.example/rust\"]", none},
@@ -118,6 +123,7 @@ func TestConfigurationCompiles(t *testing.T) {
 	write("ignored.txt", "text")
 	write(".gitignore", "ignored.txt\n")
 	write("parts.csv", "factory, app, factory, 0x10000, 0x100000\n")
+	write("devices.csv", "name,app.id:u32\nkitchen,1\n")
 	for _, name := range []string{"boot.bin", "rust.asc", "archive.asc", "www/index.html"} {
 		write(name, "text")
 	}

@@ -191,11 +191,13 @@ func (b *bench) library(ctx context.Context) dist.Component {
 	tc, _ := b.pins.ToolchainFor(b.session().Host)
 	c := dist.Component{Name: "rust-std", Triple: cargo.DefaultTarget, Version: tc.Rustc, Files: map[string]string{}}
 	for _, crate := range []string{"core", "compiler_builtins"} { // the crates that the workspace uses
-		found, _ := filepath.Glob(filepath.Join(dir, cargo.DefaultTarget, "release", "deps", "lib"+crate+"-*.rlib"))
-		if len(found) != 1 {
-			b.t.Fatalf("the layer has %d files of %s", len(found), crate)
+		found, _ := filepath.Glob(filepath.Join(dir, cargo.DefaultTarget, "release", "deps", "lib"+crate+"-*.r*"))
+		if len(found) != 2 { // a library and its metadata, which a library of the distribution has inside
+			b.t.Fatalf("the layer has %q of %s", found, crate)
 		}
-		c.Files["lib/rustlib/"+cargo.DefaultTarget+"/lib/"+filepath.Base(found[0])] = found[0]
+		for _, name := range found {
+			c.Files["lib/rustlib/"+cargo.DefaultTarget+"/lib/"+filepath.Base(name)] = name
+		}
 	}
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/build"
+	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/sandbox"
@@ -16,8 +17,10 @@ import (
 // --rust-project writes, and is not for people.
 func newMacroServer(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:    "macro-server STEP [-- ARGUMENT...]",
-		Short:  "run procedural macros in the sandbox, for rust-analyzer",
+		Use:   "macro-server STEP [-- ARGUMENT...]",
+		Short: "run procedural macros in the sandbox, for rust-analyzer",
+		Long: `Run the compiler's server of procedural macros with the inputs of STEP, a digest that
+check --rust-project writes into the script which an editor starts.` + command.Exits(fault.Sandbox),
 		Hidden: true,
 		Args:   cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -26,8 +26,8 @@ import (
 
 var day = time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 
-// maxProgram is the size that a stripped program may have.
-const maxProgram = 21_300_000
+// maxProgram is the size that a stripped program may have. The goal is 20 MB.
+const maxProgram = 21_650_000
 
 // linked are the modules in the program and what each is for. A module that is
 // not here fails TestProgram: is it needed, and is its licence permissive?

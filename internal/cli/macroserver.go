@@ -20,7 +20,7 @@ func newMacroServer(a *app) *cobra.Command {
 		Use:   "macro-server STEP [-- ARGUMENT...]",
 		Short: "run procedural macros in the sandbox, for rust-analyzer",
 		Long: `Run the compiler's server of procedural macros with the inputs of STEP, a digest that
-check --rust-project writes into the script which an editor starts.` + command.Exits(fault.Sandbox),
+check --rust-project writes into the script which an editor starts.` + command.Exits(fault.Program, fault.Sandbox),
 		Hidden: true,
 		Args:   cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -9,7 +9,9 @@ import (
 )
 
 // Group is several boards that run in step, joined by wires. While one of them
-// waits, in Expect or Run, guest time passes on all.
+// waits, in Expect or Run, guest time passes on all. A test that waits in the same
+// order has the same result every time; another order shifts the instants at which
+// the boards exchange levels, by up to a microsecond.
 type Group struct {
 	t      testing.TB
 	group  *emu.Group

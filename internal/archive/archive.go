@@ -3,15 +3,14 @@
 //
 // An archive has every file that an espalier.lock names (packages of the
 // compiler, crates, git trees, bootloader and mask ROM, with the signed indexes
-// that vouched for them), the project's own files, the lock, the firmware that
+// that named them), the project's own files, the lock, the firmware that
 // they make, the program espalier, and instructions for people who have sha256sum
 // and tar only. Everything is a blob that is named by its SHA-256; the manifest
 // gives each a title. The same contents give the same bytes.
 //
 // Input: digests of a store and a lock. Output: a stream, or a store and a
-// directory. The package neither builds nor downloads anything, and believes
-// nothing that it reads: paths, sizes and digests are checked before they are
-// used.
+// directory. The package neither builds nor downloads anything. Nothing that
+// it reads is trusted: paths, sizes and digests are checked before they are used.
 //
 // Formats: OCI image layout and image manifest 1.1 (opencontainers/image-spec),
 // POSIX pax (IEEE 1003.1-2001) for the file itself and for trees inside.
@@ -123,7 +122,7 @@ func (c Config) check() error {
 	switch {
 	case c.Version > Version:
 		return fault.New(fault.Pins, fmt.Sprintf("the archive has format %d, and this espalier reads up to %d", c.Version, Version),
-			"use the espalier in the archive: docs in its README.md")
+			"use the espalier that is in the archive, as README.md in it says")
 	case c.Version < 1 || c.Source.IsZero() || c.Lock.IsZero() || c.Lock.Size > maxLock:
 		return fault.New(fault.Pins, "the archive's configuration is incomplete")
 	case c.Workspace != path.Clean(c.Workspace) || !fs.ValidPath(c.Workspace):

@@ -65,7 +65,7 @@ func (s *Session) jobOf(ctx context.Context, p *project.Project, f *lock.File) (
 }
 
 // Compiler chooses a compiler for a project without downloading it: Rustc is
-// empty unless the supplier's index tells it.
+// empty unless the supplier's index has it.
 func (s *Session) Compiler(ctx context.Context, p *project.Project, f *lock.File, req Request) (tc lock.Toolchain, version string, err error) {
 	want := request(p)
 	if req.Version != "" {

@@ -45,7 +45,7 @@ func (b Bisected) String() string {
 // The cause is that of the first version that breaks it.
 func Bisect(ctx context.Context, e Env, pl *updating.Plan, edit bool, cause *Cause, replan replanner) (*Bisected, *Cause, error) {
 	b := &Bisected{}
-	// One crate of each family stands for it: the one that is suspected, else the
+	// One crate represents each family: the candidate for the cause, else the
 	// first that the project names.
 	var leaders []updating.Move
 	for _, m := range pl.Moves {

@@ -11,7 +11,7 @@
 // read only to say why a version was not chosen.
 //
 // Crates of one family (Families) are released together and fit together only
-// as of one day; a name stands for its family. Rules are known incompatible
+// as of one day; the name of one selects all. Rules are known incompatible
 // combinations, each with its source.
 //
 // Manifests change only when the request says so (Request.Edit).

@@ -100,7 +100,7 @@ func relative(base, dir string) string {
 }
 
 // results builds the firmware and names its files. Firmware with secrets or of
-// an incomplete sandbox is left out: nobody else could make the same.
+// an incomplete sandbox is left out: no one else could make the same.
 func (w *Workspace) results(ctx context.Context, none bool, out *Archived) (*lock.File, error) {
 	if none {
 		return w.Pins(ctx)

@@ -84,7 +84,7 @@ func (w *Workspace) ResultDir(dir string) (string, os.FileMode, error) {
 	return dir, 0o600, err
 }
 
-// privateDir makes the directory for results with secrets: nobody else can enter
+// privateDir makes the directory for results with secrets: only its owner can enter
 // it, and a file says why.
 func privateDir(dir string, names []string) (string, error) {
 	dir = filepath.Join(dir, secretDir)

@@ -32,7 +32,7 @@ type Verification struct {
 
 // Verify builds the firmware, builds it again from scratch under other conditions
 // and compares ELF and image. Secrets are replaced by their stand-ins: a digest of
-// a firmware with a secret would be a way to guess it, and nobody else could
+// a firmware with a secret would be a way to guess it, and no one else could
 // compare it.
 func (w *Workspace) Verify(ctx context.Context) (v Verification, err error) {
 	if names := w.Project.UseStandIns(); len(names) > 0 {

@@ -241,10 +241,10 @@ func (c *CPU) Yield() { c.yield, c.attn = true, true }
 // if the cycle is in the past.
 func (c *CPU) AdvanceTo(cycle uint64) {
 	if cycle > c.cycles {
-		d := uint32(cycle - c.cycles)
-		c.csr.MpccrBase -= d
-		c.csr.UpccrBase -= d
+		m, u := c.counter(csrMpccr), c.counter(csrUpccr)
 		c.cycles = cycle
+		c.setCounter(csrMpccr, m)
+		c.setCounter(csrUpccr, u)
 		c.hasBreak = false
 	}
 }

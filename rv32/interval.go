@@ -3,12 +3,14 @@ package rv32
 import "math/bits"
 
 // interval is a set of possible 32-bit values: unsigned bounds; a name, where
-// equal names (not 0) mean equal values; and whether the value may depend on
-// registers, memory or latches of an earlier iteration.
+// equal names (not 0) mean equal values; whether the value may depend on
+// registers, memory or latches of an earlier iteration; and of a counter (see
+// counting.go), whose step is not 0, the value in the first iteration.
 type interval struct {
-	lo, hi uint32
-	name   uint32
-	stale  bool
+	lo, hi      uint32
+	name        uint32
+	stale       bool
+	first, step uint32
 }
 
 func exactly(v uint32) interval           { return interval{lo: v, hi: v} }

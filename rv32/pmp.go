@@ -60,7 +60,9 @@ func (s *CSRs) pmpLockedAddr(n int) bool {
 
 // allows reports whether the PMP permits an access to n bytes at addr: the first
 // entry that has one of the bytes must have all of them and permit the access.
-func (c *CPU) allows(addr, n uint32, p Perm) bool {
+func (c *CPU) allows(addr, n uint32, p Perm) bool { return c.allowsIn(c.mode, addr, n, p) }
+
+func (c *CPU) allowsIn(mode Mode, addr, n uint32, p Perm) bool {
 	for i := range c.pmp {
 		e := &c.pmp[i]
 		if !e.touches(addr, n) {
@@ -69,9 +71,9 @@ func (c *CPU) allows(addr, n uint32, p Perm) bool {
 		if uint64(addr) < uint64(e.base) || uint64(addr)+uint64(n) > uint64(e.base)+e.size {
 			return false
 		}
-		return c.mode == Machine && e.config&pmpLocked == 0 || e.config&uint32(p) == uint32(p)
+		return mode == Machine && e.config&pmpLocked == 0 || e.config&uint32(p) == uint32(p)
 	}
-	return c.mode == Machine
+	return mode == Machine
 }
 
 // setPMP writes pmpcfg or pmpaddr; locked entries are unchanged.

@@ -7,14 +7,18 @@ type cell struct {
 	bank      *Bank
 	off, size uint32
 	head, now interval
+	fresh     bool // added in this iteration
 }
 
 // step is an instruction of the loop.
 type step struct {
-	in   Inst
-	pc   uint32
-	next uint32 // after it
-	to   uint32 // executed after it
+	in      Inst
+	pc      uint32
+	next    uint32 // after it
+	to      uint32 // executed after it
+	trapped bool   // it raises the exception cause with value, see traploop.go
+	cause   uint32
+	value   uint32
 }
 
 // proof shows that a loop takes the same path for a number of iterations,
@@ -24,16 +28,17 @@ type proof struct {
 	length uint64 // of an iteration, in instructions
 	path   []step // of the first attempt; later ones follow it
 
-	rounds  uint64
-	head    [32]interval
-	x       [32]interval
-	cells   []cell
-	grown   bool // a cell was added in this iteration
-	mstatus uint32
-	stores  int  // stores to the bus in this iteration
-	stale   bool // latches may have values of an earlier iteration
-	names   uint32
-	named   []latch
+	counters bool // registers and cells may be counters
+	rounds   uint64
+	head     [32]interval
+	x        [32]interval
+	cells    []cell
+	grown    bool // a cell was added in this iteration
+	trap     trapRegisters
+	stores   int  // stores to the bus in this iteration
+	stale    bool // latches may have values of an earlier iteration
+	names    uint32
+	named    []latch
 }
 
 type latch struct {
@@ -54,37 +59,33 @@ func (p *proof) holds(rounds uint64) (depth uint64, ok bool) {
 	}
 	// find bounds at the loop head that an iteration does not leave
 	closed := false
-	for range 4 {
+	for i := range 6 {
 		p.stale = false
 		if !p.round() {
 			return 0, false
 		}
 		closed = !p.grown
-		for i := range p.head {
-			if !p.x[i].within(p.head[i]) {
-				p.head[i] = join(p.head[i], p.x[i])
-				closed = false
-			}
+		for r := range p.head {
+			closed = p.widen(&p.head[r], p.x[r], i == 0) && closed
 		}
-		for i := range p.cells {
-			if k := &p.cells[i]; !k.now.within(k.head) {
-				k.head = join(k.head, k.now)
-				closed = false
-			}
+		for j := range p.cells {
+			k := &p.cells[j]
+			closed = p.widen(&k.head, k.now, k.fresh) && closed
+			k.fresh = false
 		}
 		if closed {
 			break
 		}
 	}
-	if !closed {
+	if !closed || p.rewritten() {
 		return 0, false
 	}
 	// count the iterations until nothing depends on the state before them
 	for i := range p.head {
-		p.head[i].stale = !p.head[i].exact()
+		p.head[i].stale = !p.head[i].linear()
 	}
 	for i := range p.cells {
-		p.cells[i].head.stale = !p.cells[i].head.exact()
+		p.cells[i].head.stale = !p.cells[i].head.linear()
 	}
 	p.stale = p.stores > 0
 	for depth = 1; depth <= 4; depth++ {
@@ -114,14 +115,14 @@ func (p *proof) round() bool {
 	c := p.c
 	p.x = p.head
 	p.grown, p.stores, p.names, p.named = false, 0, 0, p.named[:0]
-	p.mstatus = c.csr.Mstatus
+	p.trap = c.trapRegisters()
 	for i := range p.cells {
 		p.cells[i].now = p.cells[i].head
 	}
 	pc := c.pc
 	for i := range p.length {
 		if uint64(len(p.path)) == i {
-			word, _, ok := c.mem.fetch(pc)
+			word, ok := p.fetch(pc)
 			if !ok {
 				return false
 			}
@@ -140,7 +141,7 @@ func (p *proof) round() bool {
 		}
 		pc = to
 	}
-	return pc == c.pc && p.mstatus == c.csr.Mstatus
+	return pc == c.pc && p.trap == c.trapRegisters()
 }
 
 func (p *proof) set(rd uint8, v interval) {
@@ -154,13 +155,16 @@ func (p *proof) execute(s *step, from uint64) (to uint32, ok bool) {
 	in := s.in
 	a, b := p.x[in.Rs1], p.x[in.Rs2]
 	until := from + (p.rounds-1)*p.length
+	if s.trapped {
+		return p.raise(s, a)
+	}
 	switch op := in.Op; {
 	case op == OpLI:
 		p.set(in.Rd, exactly(in.Imm))
 	case op < OpADD:
-		p.set(in.Rd, compute(op, a, exactly(in.Imm)))
+		p.set(in.Rd, p.compute(op, a, exactly(in.Imm)))
 	case op < OpFENCE:
-		p.set(in.Rd, compute(op, a, b))
+		p.set(in.Rd, p.compute(op, a, b))
 	case op == OpFENCE:
 	case op <= OpLHU:
 		if !a.exact() {
@@ -193,6 +197,8 @@ func (p *proof) execute(s *step, from uint64) (to uint32, ok bool) {
 	case op == OpJALR:
 		p.set(in.Rd, exactly(s.next))
 		return (a.lo + in.Imm) &^ 1, a.exact()
+	case op == OpMRET:
+		return p.trap.mret(), p.trap.Mode == Machine
 	default:
 		return 0, false
 	}
@@ -207,6 +213,7 @@ func (p *proof) load(op Op, addr uint32, from, until uint64) (interval, bool) {
 	}
 	switch sign := uint32(1) << (8*size - 1); {
 	case op == OpLB || op == OpLH:
+		v.step = 0
 		if v.lo&sign != v.hi&sign || v.hi-v.lo >= sign {
 			return anything, true
 		}
@@ -219,7 +226,7 @@ func (p *proof) load(op Op, addr uint32, from, until uint64) (interval, bool) {
 
 func (p *proof) loadRaw(addr, size uint32, from, until uint64) (interval, bool) {
 	c := p.c
-	if addr&(size-1) != 0 {
+	if addr&(size-1) != 0 || p.noticed(trigLoad, addr, size) {
 		return anything, false
 	}
 	if mp := c.mem.at(addr); mp.perm&Read != 0 {
@@ -260,7 +267,7 @@ func (p *proof) loadRaw(addr, size uint32, from, until uint64) (interval, bool) 
 
 func (p *proof) store(size, addr uint32, v interval, from, until uint64) bool {
 	c := p.c
-	if addr&(size-1) != 0 {
+	if addr&(size-1) != 0 || p.noticed(trigStore, addr, size) {
 		return false
 	}
 	mp := c.mem.at(addr)
@@ -292,7 +299,7 @@ func (p *proof) store(size, addr uint32, v interval, from, until uint64) bool {
 	}
 	var w [4]byte
 	mp.bank.Read(off, w[:size])
-	p.cells = append(p.cells, cell{mp.bank, off, size, exactly(binary.LittleEndian.Uint32(w[:])), v})
+	p.cells = append(p.cells, cell{mp.bank, off, size, exactly(binary.LittleEndian.Uint32(w[:])), v, true})
 	p.grown = true
 	return true
 }
@@ -302,14 +309,14 @@ func (p *proof) store(size, addr uint32, v interval, from, until uint64) bool {
 func (p *proof) csr(in Inst, a interval, from, until uint64) bool {
 	c := p.c
 	n := uint16(in.Imm >> 20)
-	if Mode(n>>8&3) > c.mode {
+	if Mode(n>>8&3) > p.trap.Mode {
 		return false
 	}
 	imm := in.Op >= OpCSRRWI
 	set := in.Op != OpCSRRW && in.Op != OpCSRRWI
 	writes := !set || in.Rs1 != 0
 	if n == 0x300 {
-		old := p.mstatus
+		old := p.trap.Mstatus
 		if writes {
 			if imm {
 				a = exactly(uint32(in.Rs1))
@@ -328,7 +335,7 @@ func (p *proof) csr(in Inst, a interval, from, until uint64) bool {
 			if (v^old)&^simple != 0 {
 				return false
 			}
-			p.mstatus = v
+			p.trap.Mstatus = v
 		}
 		p.set(in.Rd, exactly(old))
 		return true
@@ -337,10 +344,26 @@ func (p *proof) csr(in Inst, a interval, from, until uint64) bool {
 		return false
 	}
 	switch n {
+	case 0x341:
+		p.set(in.Rd, exactly(p.trap.Mepc))
+		return true
+	case 0x342:
+		p.set(in.Rd, exactly(p.trap.Mcause))
+		return true
+	case 0x343:
+		p.set(in.Rd, exactly(p.trap.Mtval))
+		return true
+	case csrTcontrol:
+		p.set(in.Rd, exactly(p.trap.Tcontrol))
+		return true
 	case csrMpccr, csrUpccr:
-		base := uint64(c.csr.MpccrBase)
+		base, mode := uint64(c.csr.MpccrBase), c.mcount
 		if n == csrUpccr {
-			base = uint64(c.csr.UpccrBase)
+			base, mode = uint64(c.csr.UpccrBase), c.ucount
+		}
+		if mode == countNothing {
+			p.set(in.Rd, exactly(uint32(base)))
+			return true
 		}
 		if (base+from)>>32 != (base+until)>>32 {
 			return false

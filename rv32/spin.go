@@ -94,7 +94,7 @@ func (c *CPU) polls(steady bool) {
 	}
 	s.last = c.cycles
 	if s.hits >= spinHits && (c.cycles >= s.retry || s.period != s.failedPeriod) && s.period <= spinLongest &&
-		!c.noSpin && !c.traced && c.Hooks == nil {
+		!c.noSpin && !c.traced && c.Hooks == nil && !c.counts() {
 		s.armed, c.attn = true, true
 	}
 }
@@ -111,39 +111,18 @@ func (c *CPU) fastForward() {
 		return
 	}
 	p := proof{c: c, length: n}
-	good, depth := uint64(0), uint64(0)
-	try := func(rounds uint64) bool {
-		d, ok := p.holds(rounds)
-		if ok {
-			good, depth = rounds, d
-		}
-		return ok
-	}
-	if try(spinLeast) && !try(most) {
-		// the largest number of iterations that can be proved; if the proof is
-		// not monotonic, the result is correct but not optimal
-		for low, high := uint64(spinLeast), most; high-low > 1+low/256; {
-			mid := low + (high-low)/2
-			if try(mid) {
-				low = mid
-			} else {
-				high = mid
-			}
-		}
-	}
+	rounds, depth := p.longest(most)
 	if n != s.failedPeriod {
 		s.failed, s.failedPeriod = 0, n
 	}
-	if good <= depth {
+	if rounds == 0 {
 		// four attempts at the loop, then longer and longer pauses
 		s.failed++
 		s.turn = true
 		s.retry = c.cycles + n*spinHits<<min(s.failed/4, 12)
 		return
 	}
-	skip := (good - depth) * n
-	c.cycles += skip
-	s.last += skip
+	s.last += rounds * n
 	s.failed = 0
 	s.retry = c.cycles + (depth+spinHits)*n // let it end
 }

@@ -2,6 +2,7 @@ package rv32
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -160,6 +161,8 @@ func TestSpinRandomLoops(t *testing.T) {
 			for r := range 8 { // x8-x15 and the pointers
 				c.SetReg(8+r, uint32(seed*r*77))
 			}
+			c.Memory().Write(0x3000, trapSkip)
+			reports := observe(c, seed)
 			c.SetReg(5, 0x60023000)
 			c.SetReg(6, 0x60024000)
 			c.SetReg(7, 0x2000)
@@ -168,7 +171,7 @@ func TestSpinRandomLoops(t *testing.T) {
 			c.Memory().Read(0x2000, mem)
 			loads[i] = b.loads
 			b.loads, b.c = 0, nil
-			ends[i] = fmt.Sprintf("%+v %+v %x", c.State(), *b, mem)
+			ends[i] = fmt.Sprintf("%+v %+v %x %d", c.State(), *b, mem, *reports)
 		}
 		if ends[1] != ends[0] || ends[2] != ends[0] || ends[3] != ends[0] {
 			t.Fatalf("seed %d:\n%s\n%s\n%s\n%s", seed, ends[0], ends[1], ends[2], ends[3])
@@ -186,6 +189,144 @@ func TestSpinRandomLoops(t *testing.T) {
 	}
 }
 
+// trapSkip is a trap handler that continues after the instruction, which is not compressed.
+var trapSkip = words(addi(16, 16, 1), csrrs(17, 0x341, 0), addi(17, 17, 4), csrrw(0, 0x341, 17), wMRET)
+
+func words(code ...uint32) (p []byte) {
+	for _, w := range code {
+		p = binary.LittleEndian.AppendUint32(p, w)
+	}
+	return p
+}
+
+// observe sets, for every second seed, something that notices single accesses or
+// instructions. It returns the number of reports of a monitor.
+func observe(c *CPU, seed int) *int {
+	reports := new(int)
+	set := func(pairs ...uint32) {
+		for i := 0; i < len(pairs); i += 2 {
+			c.SetCSR(uint16(pairs[i]), pairs[i+1])
+		}
+	}
+	set(0x305, 0x3000)
+	at := uint32(0x2000 + seed/14%4*4)
+	switch seed % 14 {
+	case 1:
+		set(csrTcontrol, tcontrolMTE, csrTdata1, trigMachine|trigLoad, csrTdata2, at)
+	case 3:
+		set(csrTcontrol, tcontrolMTE, csrTdata1, trigMachine|trigStore, csrTdata2, at)
+	case 5:
+		set(csrTcontrol, tcontrolMTE, csrTdata1, trigMachine|trigExecute, csrTdata2, 0x1000+uint32(seed/14%20*4))
+	case 7:
+		set(csrPmpaddr0, at>>2, csrPmpcfg0, pmpLocked|pmpNA4)
+	case 9:
+		set(csrMpcmr, 0, csrUpcmr, 0, csrMpccr, uint32(seed*1000), csrUpccr, 7)
+	case 11:
+		set(csrMpcer, eventLoad|eventTaken, csrUpcer, eventStore)
+	case 13:
+		c.SetMonitors([]Region{{From: at, To: at + 3, Load: true, Store: true}}, func(int) { *reports++ })
+	}
+	return reports
+}
+
+// TestSpinCounters waits with loops that count their iterations, in registers and in
+// memory, up to a limit or not; all of them are fast-forwarded.
+func TestSpinCounters(t *testing.T) {
+	poll := lw(6, 5, 4) // the status, which an event sets
+	loop := func(at int, code ...uint32) []uint32 {
+		return append(append(code, poll, bType(uint32(-4*(len(code)+1-at)), 0, 6, 0)), wWFI)
+	}
+	for _, k := range []struct {
+		name string
+		code []uint32
+	}{
+		{"up", loop(0, addi(8, 8, 3))},
+		{"down", loop(0, addi(8, 8, ^uint32(0)))},
+		{"two, one from the other", loop(0, addi(8, 8, 1), iType(2, 8, 1, 10, 0x13), rType(0x20, 10, 8, 0, 11, 0x33))},
+		{"a product", loop(0, addi(8, 8, 5), addi(9, 0, 12), rType(1, 8, 9, 0, 10, 0x33))},
+		{"a word of memory", loop(0, lw(8, 7, 0), addi(8, 8, 1), sw(8, 7, 0), sw(8, 7, 8))},
+		{"a byte of memory", loop(0, iType(0, 7, 4, 8, 0x03), addi(8, 8, 1), sType(0, 8, 7, 0))},
+		{"a copy", loop(0, addi(8, 8, 1), addi(9, 8, 0), addi(10, 9, 100))},
+		{"timeout", append([]uint32{lui(9, 100_000)}, loop(1, addi(9, 9, ^uint32(0)), bType(12, 0, 9, 0), addi(8, 8, 1))...)},
+		{"timeout upwards", append([]uint32{lui(9, 100_000)}, loop(1, addi(8, 8, 1), bType(8, 9, 8, 7))...)},
+		{"until it wraps", append([]uint32{lui(8, 0xfffe0000)}, loop(1, addi(8, 8, 1), bType(12, 0, 8, 0), addi(9, 9, 2))...)},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			var want string
+			var full int
+			for i, e := range []Engine{EngineReference, EngineReference, EngineBlock} {
+				b := &timerBus{eventAt: 600_000}
+				c := machine(t, e, b, k.code...)
+				b.c, c.noSpin = c, i == 0
+				c.SetReg(5, 0x60024000)
+				c.SetReg(7, 0x2000)
+				runTimed(c, b, 100_003, 1<<40)
+				mem := make([]byte, 16)
+				c.Memory().Read(0x2000, mem)
+				got := fmt.Sprintf("%+v %x", c.State(), mem)
+				switch {
+				case i == 0:
+					want, full = got, b.loads
+				case got != want:
+					t.Errorf("engine %v:\n%s, want\n%s", e, got, want)
+				case b.loads > full/4:
+					t.Errorf("engine %v: %d of %d loads", e, b.loads, full)
+				}
+			}
+		})
+	}
+}
+
+// TestSpinNotices waits with loops of whose path a proof could be wrong: an access
+// or instruction that traps while the path without the trap has as many
+// instructions, a counter that is stopped, code that changes.
+func TestSpinNotices(t *testing.T) {
+	poll := lw(6, 5, 4)
+	again := func(n int) uint32 { return bType(uint32(-4*n), 0, 6, 0) }
+	five := []uint32{poll, lw(8, 7, 0), sw(8, 7, 4), wNOP, again(4), wWFI}
+	for _, k := range []struct {
+		name string
+		code []uint32
+		csrs []uint32
+	}{
+		{"load trigger", five, []uint32{csrTcontrol, tcontrolMTE, csrTdata1, trigMachine | trigLoad, csrTdata2, 0x2000}},
+		{"store trigger", five, []uint32{csrTcontrol, tcontrolMTE, csrTdata1, trigMachine | trigStore, csrTdata2, 0x2004}},
+		{"execute trigger", five, []uint32{csrTcontrol, tcontrolMTE, csrTdata1, trigMachine | trigExecute, csrTdata2, 0x100c}},
+		{"load, PMP", five, []uint32{csrPmpaddr0, 0x2000 >> 2, csrPmpcfg0, pmpLocked | pmpNA4}},
+		{"store, PMP", five, []uint32{csrPmpaddr0, 0x2004 >> 2, csrPmpcfg0, pmpLocked | pmpNA4 | uint32(Read)}},
+		{"code, PMP", five, []uint32{csrPmpaddr0, 0x100c >> 2, csrPmpcfg0, pmpLocked | pmpNA4 | uint32(Read)}},
+		{"stopped counter", []uint32{addi(9, 0, 100), poll, csrrs(8, csrMpccr, 0), bType(12, 9, 8, 6), addi(10, 10, 1), jType(12, 0), wNOP, wNOP, again(7), wWFI},
+			[]uint32{csrMpcmr, 0, csrMpccr, 5}},
+		{"counted loads", []uint32{poll, again(1), wWFI}, []uint32{csrMpcer, eventLoad}},
+		// addi x10, x10, 1, the immediate of which is 1 more each time
+		{"own code", append([]uint32{lui(7, 0x1000), lui(9, 1<<20), lw(8, 7, 24), poll, rType(0, 9, 8, 0, 8, 0x33), sw(8, 7, 24)}, addi(10, 10, 1), again(4), wWFI), nil},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			var want string
+			for i, e := range []Engine{EngineReference, EngineReference, EngineBlock} {
+				b := &timerBus{eventAt: 60_000}
+				c := machine(t, e, b, k.code...)
+				b.c, c.noSpin = c, i == 0
+				c.SetReg(5, 0x60024000)
+				c.SetReg(7, 0x2000)
+				c.Memory().Write(0x3000, trapSkip)
+				c.SetCSR(0x305, 0x3000)
+				for j := 0; j < len(k.csrs); j += 2 {
+					c.SetCSR(uint16(k.csrs[j]), k.csrs[j+1])
+				}
+				runTimed(c, b, 1<<30, 100_000)
+				mem := make([]byte, 16)
+				c.Memory().Read(0x2000, mem)
+				if got := fmt.Sprintf("%+v %x", c.State(), mem); i == 0 {
+					want = got
+				} else if got != want {
+					t.Errorf("engine %v:\n%s, want\n%s", e, got, want)
+				}
+			}
+		})
+	}
+}
+
 // randomSpin is a few nested loops that read timers through x5 and x6, store
 // words around x7, compute in x8-x15 and branch on the results.
 func randomSpin(r *rand.Rand) []uint32 {
@@ -197,7 +338,14 @@ func randomSpin(r *rand.Rand) []uint32 {
 			code = append(code, lui(15, 1<<30), sType(4, 15, 5, 2)) // latch
 		}
 		for range 2 + r.IntN(8) {
-			switch r.IntN(14) {
+			switch r.IntN(17) {
+			case 14:
+				reg := reg()
+				code = append(code, addi(reg, reg, r.Uint32()&7-3))
+			case 15:
+				code = append(code, lw(13, 7, 4), addi(13, 13, 1), sw(13, 7, 4))
+			case 16:
+				code = append(code, rType(0, 13, 14, 0, 13, 0x33))
 			case 0, 1:
 				code = append(code, iType(0x44, 5, 2, reg(), 0x03))
 			case 2:

@@ -15,6 +15,47 @@ const (
 	CauseInterrupt = 1 << 31
 )
 
+// trapRegisters are the registers that exceptions and mret change.
+type trapRegisters struct {
+	Mode                                   Mode
+	Mstatus, Mepc, Mcause, Mtval, Tcontrol uint32
+}
+
+func (c *CPU) trapRegisters() trapRegisters {
+	s := &c.csr
+	return trapRegisters{c.mode, s.Mstatus, s.Mepc, s.Mcause, s.Mtval, s.Tcontrol}
+}
+
+func (c *CPU) setTrapRegisters(t trapRegisters) {
+	s := &c.csr
+	s.Mstatus, s.Mepc, s.Mcause, s.Mtval, s.Tcontrol = t.Mstatus, t.Mepc, t.Mcause, t.Mtval, t.Tcontrol
+	c.setMode(t.Mode)
+}
+
+// enter is the entry of an exception at pc.
+func (t *trapRegisters) enter(pc, cause, value uint32) {
+	st := t.Mstatus &^ (mstatusMIE | mstatusMPIE | mstatusMPP)
+	if t.Mstatus&mstatusMIE != 0 {
+		st |= mstatusMPIE
+	}
+	t.Mstatus = st | uint32(t.Mode)<<11
+	t.Mepc, t.Mcause, t.Mtval, t.Mode = pc, cause, value, Machine
+	t.Tcontrol = t.Tcontrol & tcontrolMTE / tcontrolMTE * tcontrolMPTE // machine mode's triggers are off in a handler
+}
+
+// mret returns the address that it jumps to.
+func (t *trapRegisters) mret() uint32 {
+	s := t.Mstatus
+	t.Mode = Mode(s >> 11 & 3)
+	t.Tcontrol = t.Tcontrol&tcontrolMPTE | t.Tcontrol&tcontrolMPTE/tcontrolMPTE*tcontrolMTE
+	st := s&^(mstatusMIE|mstatusMPP) | mstatusMPIE
+	if s&mstatusMPIE != 0 {
+		st |= mstatusMIE
+	}
+	t.Mstatus = st
+	return t.Mepc
+}
+
 // exception ends the instruction at c.pc with a trap, which takes the
 // instruction's cycle.
 func (c *CPU) exception(cause, value uint32) {
@@ -42,17 +83,9 @@ func (c *CPU) enter(cause, value, vector uint32) {
 	if c.traced {
 		c.hash = mix(c.hash, c.pc, cause^0x5a5a0000)
 	}
-	s := &c.csr
-	s.Mepc, s.Mcause, s.Mtval = c.pc, cause, value
-	st := s.Mstatus &^ (mstatusMIE | mstatusMPIE | mstatusMPP)
-	if s.Mstatus&mstatusMIE != 0 {
-		st |= mstatusMPIE
-	}
-	s.Mstatus = st | uint32(c.mode)<<11
-	if s.Tcontrol != 0 {
-		s.Tcontrol = s.Tcontrol & tcontrolMTE / tcontrolMTE * tcontrolMPTE // machine mode's triggers are off in a handler
-	}
-	c.setMode(Machine)
+	t := c.trapRegisters()
+	t.enter(c.pc, cause, value)
+	c.setTrapRegisters(t)
 	pc := c.pc
 	c.pc = vector
 	if c.OnTrap != nil {
@@ -62,17 +95,9 @@ func (c *CPU) enter(cause, value, vector uint32) {
 
 func (c *CPU) mret() {
 	c.traps.returned = true
-	s := c.csr.Mstatus
-	c.setMode(Mode(s >> 11 & 3))
-	if t := c.csr.Tcontrol; t != 0 {
-		c.csr.Tcontrol = t&tcontrolMPTE | t&tcontrolMPTE/tcontrolMPTE*tcontrolMTE
-	}
-	st := s&^(mstatusMIE|mstatusMPP) | mstatusMPIE
-	if s&mstatusMPIE != 0 {
-		st |= mstatusMIE
-	}
-	c.csr.Mstatus = st
-	c.pc = c.csr.Mepc
+	t := c.trapRegisters()
+	c.pc = t.mret()
+	c.setTrapRegisters(t)
 	if c.irq != 0 {
 		c.attn = true
 	}

@@ -149,15 +149,22 @@ func TestWFI(t *testing.T) {
 		if before != 1 {
 			t.Errorf("the performance counter went on while waiting: %d", before)
 		}
+		c.SetCSR(csrMpcmr, 0)
+		c.SetCSR(csrMpccr, 77)
+		c.AdvanceTo(1001)
+		if v, _ := c.CSR(csrMpccr); v != 77 {
+			t.Errorf("a stopped performance counter changed while waiting: %d", v)
+		}
+		c.SetCSR(csrMpcmr, 1)
 		c.SetIRQ(3) // not enabled: continues without entering
-		if x := c.Run(1001); x != ExitBudget || c.Reg(7) != 1 || c.PC() != 0x1008 {
+		if x := c.Run(1002); x != ExitBudget || c.Reg(7) != 1 || c.PC() != 0x1008 {
 			t.Error(x, c.Reg(7), c.PC())
 		}
 		s := c.State()
 		s.Mode, s.CSR.Mstatus, s.IRQ = User, mstatusTW, 0
 		s.CSR.Pmpaddr[0], s.CSR.Pmpcfg[0] = 0xffffffff, pmpNAPOT|7
 		c.SetState(s)
-		c.Run(1002)
+		c.Run(1003)
 		if v, _ := c.CSR(0x342); v != CauseIllegal {
 			t.Errorf("wfi in user mode with TW: mcause %d", v)
 		}

@@ -1,6 +1,7 @@
 package rv32
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 )
@@ -88,7 +89,9 @@ func (c *CPU) repeated(cause, value uint32) {
 }
 
 // skipTrapLoop is called between instructions, after an exception that has been
-// repeated. It executes a round.
+// repeated. It executes a round. If that ends in the state in which it has begun, the
+// loop is endless; if only counters differ, rounds are skipped that are proved to
+// take the same path.
 func (c *CPU) skipTrapLoop() {
 	t := &c.traps
 	loop := TrapLoop{PC: c.csr.Mepc, Cause: c.csr.Mcause, Value: c.csr.Mtval, Handler: c.pc, Interrupts: c.traps.interrupts}
@@ -100,60 +103,107 @@ func (c *CPU) skipTrapLoop() {
 		return
 	}
 	t.hits = -trapPause
-	x, csr, mode, begin := c.x, c.csr, c.mode, c.cycles
+	x, csr, mode, begin, stores := c.x, c.csr, c.mode, c.cycles, false
+	p := proof{c: c}
 	for range trapLongest {
-		if c.cycles >= c.until || c.waiting || c.yield || c.exit != exitNone {
+		if c.cycles >= c.until {
+			t.hits = 0 // the run ends
+			return
+		}
+		if c.waiting || c.yield || c.exit != exitNone {
 			return
 		}
 		loop.Interruptible = loop.Interruptible || c.interruptible()
 		if c.irq != 0 && c.interruptible() {
 			return
 		}
-		pure := c.pureStep()
+		s, effect := c.nextStep()
 		c.step()
+		if s.trapped, s.to = c.trapped, c.pc; c.trapped {
+			s.cause, s.value = c.csr.Mcause, c.csr.Mtval
+		}
+		p.path = append(p.path, s)
 		switch {
-		case !c.trapped && !pure:
+		case !c.trapped && effect == effectOther:
 			return
+		case !c.trapped && effect == effectStore:
+			stores = true
+			continue
 		case !c.trapped || c.csr.Mepc != loop.PC || c.csr.Mcause != loop.Cause || c.pc != loop.Handler:
 			continue
-		case c.x != x || c.csr != csr || c.mode != mode:
+		case c.csr != csr || c.mode != mode:
 			return
 		}
 		loop.Cycles = c.cycles - begin
-		if c.OnTrapLoop != nil {
-			c.OnTrapLoop(loop)
-		}
-		if c.until > c.cycles && !c.yield {
-			c.cycles += (c.until - c.cycles) / loop.Cycles * loop.Cycles
+		if c.x == x && !stores {
+			if c.OnTrapLoop != nil {
+				c.OnTrapLoop(loop)
+			}
+			if c.until > c.cycles && !c.yield {
+				c.cycles += (c.until - c.cycles) / loop.Cycles * loop.Cycles
+			}
+		} else {
+			p.length = loop.Cycles
+			if c.until <= c.cycles || (c.until-c.cycles)/p.length < spinLeast {
+				t.hits = 0
+				return
+			}
+			skipped, _ := p.longest((c.until - c.cycles) / p.length)
+			if skipped == 0 {
+				return
+			}
+			if t.nested > 0 { // the handler has not returned in any of them
+				if t.nested += int(skipped); t.nested >= trapNested && c.OnTrapLoop != nil {
+					loop.Nested, t.nested = true, 0
+					c.OnTrapLoop(loop)
+				}
+			}
 		}
 		t.last, t.hits = c.cycles, trapHits
 		return
 	}
 }
 
-// pureStep reports whether the instruction at pc, if it does not trap, changes
-// registers only: it stores nothing but what is in memory already, and reads
-// plain memory.
-func (c *CPU) pureStep() bool {
+// effect is what an instruction does if it does not trap.
+type effect uint8
+
+const (
+	effectNone  effect = iota // it changes registers only, or stores what is in memory already
+	effectStore               // it stores to plain memory
+	effectOther
+)
+
+// nextStep returns the instruction at pc and its effect if it does not trap.
+func (c *CPU) nextStep() (step, effect) {
+	s := step{pc: c.pc, next: c.pc + 2}
 	word, _, ok := c.fetch(c.pc)
 	if !ok {
-		return true
+		return s, effectNone
 	}
-	in, _ := Decode(word, c.pc)
+	in, size := Decode(word, c.pc)
+	s.in, s.next = in, c.pc+size
 	addr := c.x[in.Rs1] + in.Imm
 	switch op := in.Op; {
 	case op > OpFENCE && op <= OpLHU:
-		return c.mem.at(addr).perm&Read != 0
+		if c.mem.at(addr).perm&Read == 0 {
+			return s, effectOther
+		}
 	case op >= OpSB && op <= OpSW:
+		if c.mem.at(addr).perm&Write == 0 {
+			return s, effectOther
+		}
 		size := 1 << (op - OpSB)
 		var old, now [4]byte
 		binary.LittleEndian.PutUint32(now[:], c.x[in.Rs2])
-		return c.mem.at(addr).perm&Write != 0 && c.mem.Read(addr, old[:size]) && [4]byte(append(old[:size:size], now[size:]...)) == now
+		if !c.mem.Read(addr, old[:size]) || !bytes.Equal(old[:size], now[:size]) {
+			return s, effectStore
+		}
 	case op >= OpCSRRW && op <= OpCSRRCI:
-		known, _ := c.csrWord(uint16(in.Imm >> 20))
-		return known != nil || c.csrBus == nil
+		if known, _ := c.csrWord(uint16(in.Imm >> 20)); known == nil && c.csrBus != nil {
+			return s, effectOther
+		}
 	case op == OpWFI, op == OpEBREAK && c.OnEbreak != nil:
-		return false
+		return s, effectOther
 	}
-	return true
+	return s, effectNone
 }

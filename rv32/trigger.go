@@ -70,20 +70,30 @@ func (c *CPU) watches() (kinds uint32) {
 // fires reports whether a trigger of a kind fires for n bytes at addr, and
 // marks the first one.
 func (c *CPU) fires(kind, addr, n uint32) bool {
-	if c.mode == Machine && c.csr.Tcontrol&tcontrolMTE == 0 {
+	i := c.firing(kind, addr, n, c.mode, c.csr.Tcontrol)
+	if i < 0 {
 		return false
 	}
+	c.csr.Tdata1[i] |= trigHit
+	return true
+}
+
+// firing returns the number of the trigger that fires in a mode and with a value
+// of tcontrol, -1 if none does.
+func (c *CPU) firing(kind, addr, n uint32, mode Mode, tcontrol uint32) int {
+	if mode == Machine && tcontrol&tcontrolMTE == 0 {
+		return -1
+	}
 	in := uint32(trigMachine)
-	if c.mode == User {
+	if mode == User {
 		in = trigUser
 	}
 	for i := range triggers {
 		if r, k := c.trigger(i); k&kind != 0 && k&in != 0 && r.touches(addr, n) {
-			c.csr.Tdata1[i] |= trigHit
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // watchedLines returns the lines of the page at addr that a store trigger

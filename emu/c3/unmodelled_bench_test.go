@@ -44,13 +44,13 @@ const notModelled = 0x60050000
 func BenchmarkPolling(b *testing.B) { benchmarkPolling(b, func(*asm) {}) }
 
 // BenchmarkPollingCounted is a polling loop that also counts its iterations, as
-// for a timeout: every iteration is executed.
+// for a timeout.
 func BenchmarkPollingCounted(b *testing.B) {
 	benchmarkPolling(b, func(a *asm) { a.addi(a0, a0, 1) })
 }
 
 // BenchmarkTrapLoop is a handler that returns to the instruction that faults and
-// counts in a register: every round is executed.
+// counts in a register.
 func BenchmarkTrapLoop(b *testing.B) {
 	board := guest(b, emu.Config{}, func(a *asm) {
 		quietWatchdogs(a)

@@ -299,6 +299,30 @@ func TestFactsOfSmallFirmware(t *testing.T) {
 	}
 }
 
+// The ROM that contains the version counts; without one, nothing changes.
+func TestSymbolsOfROM(t *testing.T) {
+	rom := func(version, function string) *ELF {
+		return open(t, buildELF([]testSection{
+			{name: ".text", typ: elf.SHT_PROGBITS, flags: allocExec, addr: 0x40000000, data: make([]byte, 0x100)},
+			{name: ".rodata", typ: elf.SHT_PROGBITS, flags: elf.SHF_ALLOC, addr: 0x3ff00000, data: []byte("ESP-ROM:%s\x00" + version + "\x00")},
+			{name: ".comment", typ: elf.SHT_PROGBITS, data: []byte("esp32c3-none\x00")},
+		}, []testSymbol{{function, 0x40000050, 4, elf.STT_FUNC, elf.STB_GLOBAL, ".text"}}))
+	}
+	s := NewSymbols(nil, nil, rom("esp32c3-api1", "delay"), rom("esp32c3-eco7", "sleep"))
+	for version, want := range map[string]string{"esp32c3-api1": "delay", "esp32c3-eco7": "sleep", "esp32c3-eco": "delay", "esp32c3-none": "delay", "": "delay"} {
+		if fs := s.OfROM(version).Frames(0x40000052); len(fs) != 1 || fs[0].Function != want {
+			t.Errorf("%q: %+v, want %s", version, fs, want)
+		}
+	}
+	other := s.OfROM("esp32c3-eco7")
+	if other == s || other.OfROM("esp32c3-eco7") != other || other.OfROM("esp32c3-api1").Frames(0x40000050)[0].Function != "delay" {
+		t.Error("a choice is not kept, or is final")
+	}
+	if (*Symbols)(nil).OfROM("esp32c3-api1") != nil {
+		t.Error("nil")
+	}
+}
+
 func TestSymbolsJoinROM(t *testing.T) {
 	rom := buildELF([]testSection{{name: ".text", typ: elf.SHT_PROGBITS, flags: allocExec, addr: 0x40000000, data: make([]byte, 0x100)}},
 		[]testSymbol{{"ets_delay_us", 0x40000050, 4, elf.STT_FUNC, elf.STB_GLOBAL, ".text"}})

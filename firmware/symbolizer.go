@@ -1,13 +1,63 @@
 package firmware
 
+import (
+	"bytes"
+	"debug/elf"
+)
+
 // Symbols names addresses of a running chip: those of the application and
 // those of the mask ROM it calls. The zero value and nil know nothing.
 type Symbols struct {
 	app, rom *ELF
+	roms     []*ELF
 }
 
-// NewSymbols joins an application and a mask ROM; either may be nil.
-func NewSymbols(app, rom *ELF) *Symbols { return &Symbols{app: app, rom: rom} }
+// NewSymbols joins an application and the mask ROMs of chip revisions; each may be
+// nil. The addresses are those of the first ROM until OfROM chooses another one.
+func NewSymbols(app *ELF, roms ...*ELF) *Symbols {
+	s := &Symbols{app: app}
+	for _, r := range roms {
+		if r != nil {
+			s.roms = append(s.roms, r)
+		}
+	}
+	if len(s.roms) > 0 {
+		s.rom = s.roms[0]
+	}
+	return s
+}
+
+// OfROM returns the symbols of a chip whose mask ROM has the version that it
+// prints after each reset ("ESP-ROM:" and the version, such as
+// "esp32c3-api1-20210207"), and s when no ROM contains that text.
+func (s *Symbols) OfROM(version string) *Symbols {
+	if s == nil || version == "" {
+		return s
+	}
+	for _, rom := range s.roms {
+		if rom.holds([]byte(version + "\x00")) {
+			if rom == s.rom {
+				return s
+			}
+			return &Symbols{app: s.app, rom: rom, roms: s.roms}
+		}
+	}
+	return s
+}
+
+// holds reports whether a section that is loaded contains text.
+func (e *ELF) holds(text []byte) bool {
+	for i := range e.sections {
+		s := &e.sections[i]
+		if s.flags&elf.SHF_ALLOC == 0 || s.typ == elf.SHT_NOBITS {
+			continue
+		}
+		if b, err := e.data(s); err == nil && bytes.Contains(b, text) {
+			return true
+		}
+	}
+	return false
+}
 
 // App returns the application, or nil.
 func (s *Symbols) App() *ELF {

@@ -13,7 +13,7 @@ import (
 // Options are what New needs. The zero value splits lines and recognises
 // crashes, without names for addresses.
 type Options struct {
-	Symbols    *firmware.Symbols // nil: no annotation
+	Symbols    *firmware.Symbols // nil: no annotation; a ROM that prints its version is chosen among its ROMs
 	Expect     []Rule            // all must appear, in any order
 	Fail       []Rule            // any of them ends the run
 	For        time.Duration     // length of the run in the time of Write; 0: no limit
@@ -108,7 +108,7 @@ func (m *Monitor) stream(name Stream) *stream {
 			return st
 		}
 	}
-	st := &stream{name: name, crash: recogniser{executable: m.opt.Symbols.Executable}, frames: m.unframe()}
+	st := &stream{name: name, crash: recogniser{executable: func(addr uint32) bool { return m.opt.Symbols.Executable(addr) }}, frames: m.unframe()}
 	st.emit = func(x piece) bool {
 		m.piece(st, x, st.last)
 		return !m.Done()
@@ -296,9 +296,19 @@ func (m *Monitor) give(line *Line, plain string) {
 	m.judge(line.Class, plain)
 }
 
+// rom uses the names of the mask ROM that has printed its version.
+func (m *Monitor) rom(version string) {
+	if syms := m.opt.Symbols.OfROM(version); syms != m.opt.Symbols {
+		m.opt.Symbols, m.names = syms, annotator{syms: syms}
+	}
+}
+
 // classify says whose line it is and which reports it completes: before is to
 // be delivered before the line, after after it.
 func (m *Monitor) classify(st *stream, l lineInfo) (class Class, before, after *Report) {
+	if version, ok := strings.CutPrefix(l.text, "ESP-ROM:"); ok {
+		m.rom(version)
+	}
 	if cause, name, ok := resetLine(l.text); ok {
 		before = st.crash.end()
 		if before != nil {

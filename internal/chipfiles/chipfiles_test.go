@@ -3,6 +3,7 @@ package chipfiles
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,6 +134,21 @@ func TestFinder(t *testing.T) {
 	}
 	if b, err := find(below, named); string(b) != "named rom" || opened != 1 {
 		t.Errorf("a named file: %q, %v; the store was opened %d times", b, err, opened)
+	}
+	all := func(dir, rom string, revision uint16) string {
+		f := Finder{Paths: Paths{ROM: rom}, Dir: dir, OpenStore: func(ctx context.Context) (*store.Store, error) {
+			return store.Open(ctx, filepath.Join(filepath.Dir(project), "store"))
+		}}
+		list, err := f.ROMs(t.Context(), revision)
+		return fmt.Sprintf("%s %v", list, err != nil)
+	}
+	for got, want := range map[string]string{
+		all(below, "", 4): "[pinned rom] false", all(below, "", 101): "[pinned rom] false", // the lock has no ROM of v1.1
+		all(below, named, 101): "[named rom] false", all(dir, "", 4): "[] true",
+	} {
+		if got != want {
+			t.Errorf("all ROMs: %s, want %s", got, want)
+		}
 	}
 	if _, err := find(below, filepath.Join(dir, "missing")); fault.KindOf(err) != fault.Usage {
 		t.Errorf("a missing file: %v", err)

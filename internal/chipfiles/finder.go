@@ -1,9 +1,11 @@
 package chipfiles
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
+	"slices"
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/fault"
@@ -46,6 +48,28 @@ type Finder struct {
 // ROM is Set.ROM, or the file Paths.ROM for every revision.
 func (f Finder) ROM(ctx context.Context, revision uint16) ([]byte, error) {
 	return f.find(ctx, f.Paths.ROM, func(s Set, st *store.Store) ([]byte, error) { return s.ROM(ctx, st, revision) })
+}
+
+// ROMs returns the mask ROMs of all revisions that are at hand, that of revision
+// first; or the file Paths.ROM alone. It fails when there is none.
+func (f Finder) ROMs(ctx context.Context, revision uint16) (all [][]byte, err error) {
+	first, err := f.ROM(ctx, revision)
+	if err == nil {
+		all = append(all, first)
+	}
+	if f.Paths.ROM != "" {
+		return all, err
+	}
+	for _, r := range Revisions {
+		rom, other := f.ROM(ctx, r)
+		if other == nil && !slices.ContainsFunc(all, func(b []byte) bool { return bytes.Equal(b, rom) }) {
+			all = append(all, rom)
+		}
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	return nil, err
 }
 
 // Bootloader is Set.Bootloader, or the file Paths.Bootloader for every mode.

@@ -74,6 +74,9 @@ func (s Set) Lock() string { return s.path }
 // minor.
 const EmulatedRevision = 4
 
+// Revisions is one chip revision for each mask ROM.
+var Revisions = [...]uint16{EmulatedRevision, 101, 0}
+
 // ROM reads the mask ROM, an ELF, of a chip revision (major*100 + minor). There
 // are three: before v0.3, v0.3 to v1.0, and from v1.1 on. Errors: ErrNotPinned
 // and those of Store.ReadBlob, all of kind fault.Pins.

@@ -66,11 +66,11 @@ func monitorPort(ctx context.Context, a *app, elf string, o monitorOptions) erro
 		return err
 	}
 	s.FromReset = o.Reset
-	e, err := a.symbolFiles(ctx, elf, o.ROM, false)
+	program, roms, err := a.symbolFiles(ctx, elf, o.ROM, false)
 	if err != nil {
 		return err
 	}
-	if e.ELF == nil {
+	if program == nil {
 		a.ui.Note("no ELF found; addresses will not be symbolised (espalier monitor ELF)")
 	}
 	name, err := choosePort(a, o.Port)
@@ -92,5 +92,5 @@ func monitorPort(ctx context.Context, a *app, elf string, o monitorOptions) erro
 	reopen := func(ctx context.Context, was serial.Info) (serial.Port, error) {
 		return serial.Reopen(ctx, was, opt, untilQuit)
 	}
-	return portFault(s.Run(ctx, session.NewSerial(p, reopen), session.Symbols(e.ELF, e.ROM, a.ui)))
+	return portFault(s.Run(ctx, session.NewSerial(p, reopen), session.Symbols(program, a.ui, roms...)))
 }

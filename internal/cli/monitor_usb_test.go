@@ -81,7 +81,7 @@ func TestMonitorUSB(t *testing.T) {
 		}
 		return p, p.Reconnect(ctx, time.Second)
 	})
-	err = o.Run(t.Context(), board, session.Symbols(elf, nil, o.UI))
+	err = o.Run(t.Context(), board, session.Symbols(elf, o.UI))
 	if err != nil || back != 1 || strings.Count(out.String(), "Hello from an ESP32-C3!") != 2 {
 		t.Errorf("%v, back %d times\n%s\n%s", err, back, out.String(), errs.String())
 	}

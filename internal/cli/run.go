@@ -136,5 +136,5 @@ func runProject(cmd *cobra.Command, a *app, o runOptions, onPort bool) error {
 	if err != nil {
 		return err
 	}
-	return runOnPort(ctx, a, j, f.ROM, flashOptions{work: o.work, port: o.port}, s)
+	return runOnPort(ctx, a, j, flashOptions{work: o.work, port: o.port}, s)
 }

@@ -5,12 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/session"
 )
 
 // runOnPort writes a firmware to a real board, resets it, and monitors it.
-func runOnPort(ctx context.Context, a *app, j flashJob, rom []byte, o flashOptions, s *session.Session) error {
+func runOnPort(ctx context.Context, a *app, j flashJob, o flashOptions, s *session.Session) error {
+	roms, _ := a.symbolROMs(ctx, "")
 	b, err := connectBoard(ctx, a, o.port, j.stub)
 	if err != nil {
 		return err
@@ -20,7 +20,7 @@ func runOnPort(ctx context.Context, a *app, j flashJob, rom []byte, o flashOptio
 		return err
 	}
 	s.FromReset = true
-	return portFault(s.Run(ctx, session.NewSerial(p, nil), session.Symbols(j.elf, rom, a.ui)))
+	return portFault(s.Run(ctx, session.NewSerial(p, nil), session.Symbols(j.elf, a.ui, roms...)))
 }
 
 // runFileOnPort is runOnPort for an ELF or image.
@@ -34,7 +34,7 @@ func runFileOnPort(cmd *cobra.Command, a *app, name string, o runOptions) error 
 	if err != nil {
 		return err
 	}
-	return runOnPort(cmd.Context(), a, j, symbolROM(cmd.Context(), a), flash, s)
+	return runOnPort(cmd.Context(), a, j, flash, s)
 }
 
 // flashAndMonitor is flash --monitor: it continues until it is interrupted.
@@ -43,14 +43,5 @@ func flashAndMonitor(ctx context.Context, a *app, j flashJob, o flashOptions) er
 	if err != nil {
 		return err
 	}
-	return runOnPort(ctx, a, j, symbolROM(ctx, a), o, s)
-}
-
-// symbolROM reads the mask ROM for the names of its functions; nil without one.
-func symbolROM(ctx context.Context, a *app) []byte {
-	rom, err := a.chipFiles(chipfiles.Paths{}).ROM(ctx, chipfiles.EmulatedRevision)
-	if err != nil {
-		a.ui.Debugf("addresses of the mask ROM will not be symbolised: %v", err)
-	}
-	return rom
+	return runOnPort(ctx, a, j, o, s)
 }

@@ -82,7 +82,7 @@ func shareBoard(cmd *cobra.Command, a *app, r session.EmulatedRun, e flashimage.
 	if o.share.PTY != anyPTY {
 		opt.Link = o.share.PTY
 	}
-	flash, err := session.Share(cmd.Context(), r.Config, opt, session.Symbols(e.ELF, e.ROM, a.ui))
+	flash, err := session.Share(cmd.Context(), r.Config, opt, session.Symbols(e.ELF, a.ui, e.ROM))
 	if o.share.SaveFlash != "" && flash != nil {
 		if e := writeFile(o.share.SaveFlash, flash); err == nil {
 			err = e

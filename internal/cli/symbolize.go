@@ -13,7 +13,7 @@ import (
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/console"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/flashimage"
+	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/session"
 )
 
@@ -65,11 +65,11 @@ func symbolize(ctx context.Context, a *app, names []string, o symbolizeOptions) 
 			addrs = append(addrs, v)
 		}
 	}
-	e, err := a.symbolFiles(ctx, o.ELF, o.ROM, true)
+	elf, roms, err := a.symbolFiles(ctx, o.ELF, o.ROM, true)
 	if err != nil {
 		return err
 	}
-	syms := session.Symbols(e.ELF, e.ROM, a.ui)
+	syms := session.Symbols(elf, a.ui, roms...)
 	if addrs != nil {
 		for _, v := range addrs {
 			console.ShowAddress(a.ui, v, syms.Frames(v))
@@ -100,32 +100,43 @@ func addressArgument(s string) (uint32, bool) {
 	return 0, false
 }
 
-// symbolFiles reads the ELF that names a firmware's addresses and, if it can be
-// had, the mask ROM. Without a name it is the only one that a build has left;
+// symbolFiles reads the ELF that names a firmware's addresses and, if they can be
+// had, mask ROMs. Without a name it is the only one that a build has left;
 // needed says that there must be one.
-func (a *app) symbolFiles(ctx context.Context, elf, rom string, needed bool) (e flashimage.Bootable, err error) {
-	if elf == "" {
-		if elf, err = build.FindELF(a.projectDir()); err != nil && needed {
-			return e, err
+func (a *app) symbolFiles(ctx context.Context, name, rom string, needed bool) (elf []byte, roms [][]byte, err error) {
+	if name == "" {
+		if name, err = build.FindELF(a.projectDir()); err != nil && needed {
+			return nil, nil, err
 		}
 	}
-	if elf != "" {
-		if e.ELF, err = a.readInput(ctx, elf); err != nil {
-			return e, err
+	if name != "" {
+		if elf, err = a.readInput(ctx, name); err != nil {
+			return nil, nil, err
 		}
-		if kind := image.Identify(e.ELF); kind != image.ELF {
-			return e, fault.New(fault.Usage, fmt.Sprintf("%s: not an ELF (%s)", elf, kind), "the ELF of the same build has the symbols")
+		if kind := image.Identify(elf); kind != image.ELF {
+			return nil, nil, fault.New(fault.Usage, fmt.Sprintf("%s: not an ELF (%s)", name, kind), "the ELF of the same build has the symbols")
 		}
-		if err := image.CheckELF(e.ELF); err != nil {
-			return e, fault.InFile(elf, err)
+		if err := image.CheckELF(elf); err != nil {
+			return nil, nil, fault.InFile(name, err)
 		}
-		a.ui.Debugf("symbols: %s", elf)
+		a.ui.Debugf("symbols: %s", name)
 	}
-	if e.ROM, err = a.chipFiles(chipfiles.Paths{ROM: rom}).ROM(ctx, chipfiles.EmulatedRevision); err != nil {
-		if rom != "" {
-			return e, err
-		}
+	if roms, err = a.symbolROMs(ctx, rom); err != nil && rom != "" {
+		return nil, nil, err
+	}
+	return elf, roms, nil
+}
+
+// symbolROMs reads mask ROMs for the names of their functions: that of the
+// project's chip revision first, and the others, of which a log names one.
+func (a *app) symbolROMs(ctx context.Context, file string) ([][]byte, error) {
+	revision := uint16(chipfiles.EmulatedRevision)
+	if p, err := a.settings(project.Flags{}); err == nil {
+		revision = p.Espalier.Board.ChipRevision()
+	}
+	roms, err := a.chipFiles(chipfiles.Paths{ROM: file}).ROMs(ctx, revision)
+	if err != nil {
 		a.ui.Debugf("no names for addresses of the mask ROM: %v", err)
 	}
-	return e, nil
+	return roms, err
 }

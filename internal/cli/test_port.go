@@ -75,5 +75,5 @@ func (o *testOptions) onPort(ctx context.Context, a *app, w *workspace.Workspace
 		return err
 	}
 	a.ui.Note("running %s", p.Name)
-	return runOnPort(ctx, a, j, p.ROM, flashOptions{work: o.work, port: o.port}, s)
+	return runOnPort(ctx, a, j, flashOptions{work: o.work, port: o.port}, s)
 }

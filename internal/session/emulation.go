@@ -155,7 +155,7 @@ func (o Emulation) Check(s *Session, given func(flag string) bool, p *project.Pr
 // the content of the flash. elf may be nil: no symbols.
 func (r EmulatedRun) Boot(ctx context.Context, rom, flash, elf []byte) error {
 	r.Config.ROM, r.Config.Flash = rom, flash
-	r.Config.Symbols = Symbols(elf, rom, r.Session.UI)
+	r.Config.Symbols = Symbols(elf, r.Session.UI, rom)
 	board, err := OpenEmulated(r.Config)
 	if err != nil {
 		return err

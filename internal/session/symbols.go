@@ -7,10 +7,10 @@ import (
 	"espalier.dev/espalier/internal/ui"
 )
 
-// Symbols opens the ELFs of a firmware and of the mask ROM, which name addresses
-// and decode defmt frames; nil means that there is no ELF. A run without
-// them is only less readable, so one that cannot be read is a note.
-func Symbols(elf, rom []byte, u *ui.UI) *firmware.Symbols {
+// Symbols opens the ELFs of a firmware and of mask ROMs, the most likely one first,
+// which name addresses and decode defmt frames; nil means that there is no ELF. A run
+// without them is only less readable, so one that cannot be read is a note.
+func Symbols(elf []byte, u *ui.UI, roms ...[]byte) *firmware.Symbols {
 	open := func(what string, b []byte) *firmware.ELF {
 		if b == nil {
 			return nil
@@ -25,5 +25,9 @@ func Symbols(elf, rom []byte, u *ui.UI) *firmware.Symbols {
 		}
 		return f
 	}
-	return firmware.NewSymbols(open("firmware", elf), open("mask ROM", rom))
+	var masks []*firmware.ELF
+	for _, rom := range roms {
+		masks = append(masks, open("mask ROM", rom))
+	}
+	return firmware.NewSymbols(open("firmware", elf), masks...)
 }

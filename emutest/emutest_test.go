@@ -292,6 +292,7 @@ func TestSteps(t *testing.T) {
 		"a text that does not come": {emutest.ExpectText("no such text", 100*time.Millisecond), "emutest_test.go:"},
 		"no such part":              {emutest.Press("other", 0), `"other" is not a button`},
 		"no such display":           {emutest.Screenshot("start", "a.png"), `"start" is not a display`},
+		"no such voltage":           {emutest.SetSupply(5), "5 is not a value of supply"},
 		"no quantity":               {emutest.Set("start", "temperature", 1), `"start" has no quantity`},
 	} {
 		failed, text := failing(t, func(t testing.TB) {

@@ -108,6 +108,11 @@ func SetTemperature(celsius float64) Step {
 	return step(scenario.Step{Action: scenario.Set, Text: "temperature", Value: celsius})
 }
 
+// SetSupply sets the voltage of the chip's supply.
+func SetSupply(volts float64) Step {
+	return step(scenario.Step{Action: scenario.Set, Text: "supply", Value: volts})
+}
+
 // DrivePin drives a pin from outside, or releases it with emu.Floating.
 func DrivePin(pin int, l emu.Level) Step {
 	return step(scenario.Step{Action: scenario.DrivePin, Pin: pin, Level: l})

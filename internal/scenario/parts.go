@@ -115,6 +115,10 @@ var quantities = map[string]map[string]quantity{
 	"icm42670p":     {"temperature": {-40, 85}},
 }
 
+// ofChip are the quantities of the chip: degrees Celsius, and the volts of its
+// supply.
+var ofChip = map[string]quantity{"temperature": {-40, 125}, "supply": {0, 3.6}}
+
 // check refuses steps for which the board has no part.
 func (s *Scenario) check(st *Step, r *reader) {
 	switch st.Action {
@@ -130,10 +134,13 @@ func (s *Scenario) check(st *Step, r *reader) {
 }
 
 func (s *Scenario) checkSet(st *Step, r *reader) {
-	if st.Part == "" && st.Text == "temperature" {
-		return // of the chip
-	}
 	name, what := st.Part, st.Text
+	if q, ok := ofChip[what]; ok && name == "" {
+		if !(st.Value >= q.low && st.Value <= q.high) {
+			r.fail(st.Pos, "%v is not a value of %s: %v to %v", st.Value, what, q.low, q.high)
+		}
+		return
+	}
 	if name == "" {
 		name, what = st.Text, ""
 	}

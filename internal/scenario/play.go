@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/png"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -252,8 +253,16 @@ func (p *Player) read(st Step) bool {
 
 func (p *Player) set(b *emu.Board, st Step) error {
 	name, what := st.Part, st.Text
-	if name == "" && what == "temperature" {
-		b.SetTemperature(int(st.Value * 1000))
+	if q, ok := ofChip[what]; ok && name == "" {
+		if !(st.Value >= q.low && st.Value <= q.high) {
+			return fmt.Errorf("%v is not a value of %s: %v to %v", st.Value, what, q.low, q.high)
+		}
+		milli := int(math.Round(st.Value * 1000))
+		if what == "supply" {
+			b.SetSupply(milli)
+		} else {
+			b.SetTemperature(milli)
+		}
 		return nil
 	}
 	if name == "" {

@@ -54,7 +54,7 @@ const (
 	Wait       Action = iota // let Time pass
 	Press                    // a button
 	Release                  // a button
-	Set                      // a quantity of a part, or the temperature of the chip
+	Set                      // a quantity of a part, or temperature or supply of the chip
 	DrivePin                 // from outside
 	Serial                   // send Text
 	Reset                    // pulse the reset pin

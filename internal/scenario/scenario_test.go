@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -28,6 +29,7 @@ wait 1.5s
 expect "ready" within 5s
 expect /temp(erature)? \d+/
 set temperature 21.5
+set supply 2.9
 set outside temperature -3.5
 set outside pressure 99800
 set knob 0.25
@@ -49,7 +51,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Board.Parts) != 6 || len(s.Board.Wires) != 1 || len(s.Steps) != 21 {
+	if len(s.Board.Parts) != 6 || len(s.Board.Wires) != 1 || len(s.Steps) != 22 {
 		t.Fatalf("%d parts, %d steps", len(s.Board.Parts), len(s.Steps))
 	}
 	if st := s.Steps[0]; st.At != 2*time.Second || st.Action != Press || st.Part != "boot" || st.Time != 100*time.Millisecond || st.Pos != (Pos{10, 1}) {
@@ -58,10 +60,10 @@ func TestParse(t *testing.T) {
 	if st := s.Steps[4]; st.Text != "ready" || st.Within != 5*time.Second {
 		t.Errorf("%+v", st)
 	}
-	if st := s.Steps[13]; st.Action != ExpectPWM || st.Value != 0.5 || st.Margin != 0.01 || st.Within != 2*time.Second {
+	if st := s.Steps[14]; st.Action != ExpectPWM || st.Value != 0.5 || st.Margin != 0.01 || st.Within != 2*time.Second {
 		t.Errorf("%+v", st)
 	}
-	if st := s.Steps[14]; st.Text != "hello\n" {
+	if st := s.Steps[15]; st.Text != "hello\n" {
 		t.Errorf("%+v", st)
 	}
 	if s, err := Parse("empty", []byte("\n  # nothing\r\n"), nil); err != nil || len(s.Steps) != 0 {
@@ -90,6 +92,8 @@ func TestParseErrors(t *testing.T) {
 		"reset\nwire 2 3":                     `s:2:1: parts are attached before`,
 		"button a pin 1\nbutton a pin 2":      `s:2:1: a part with the name "a"`,
 		"set temperature hot":                 `s:1:17: "hot" is not a number`,
+		"set supply 5":                        `s:1:1: 5 is not a value of supply: 0 to 3.6`,
+		"set temperature 200":                 `s:1:1: 200 is not a value of temperature: -40 to 125`,
 		"set humidity 3":                      `no part has the name "humidity"`,
 		"potentiometer k pin 0\nset k 1.5":    `s:2:1: 1.5 is not a value of k: 0 to 1`,
 		"bmp180 b sda 4 scl 5\nset b power 1": `s:2:1: a part of type bmp180 has no quantity "power"`,
@@ -218,6 +222,37 @@ func TestPlay(t *testing.T) {
 				t.Errorf("ended at %v, want %v to %v", at, c.from, c.to)
 			}
 		})
+	}
+}
+
+// A supply that is too low resets a chip whose detector does that, and one that is
+// not does nothing.
+func TestSupply(t *testing.T) {
+	rom := make([]byte, 384<<10) // enables the detector and its analog reset, and waits
+	for i, w := range []uint32{0x600082b7, 0x54000337, 0x0c62ac23, 0x0000006f} {
+		binary.LittleEndian.PutUint32(rom[4*i:], w)
+	}
+	for text, resets := range map[string]bool{"set supply 2.8": false, "set supply 2.4": true} {
+		s, err := Parse("s", []byte("wait 1ms\n"+text+"\nwait 1ms\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		board, err := c3.New(emu.Config{ROM: rom})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := s.Play(s.Board.Open(nil))
+		p.Start(0, nil, nil)
+		var seen []emu.Reset
+		for !p.Done() {
+			if err := p.Advance(board); err != nil {
+				t.Fatal(err)
+			}
+			seen = append(seen, board.Run(t.Context(), emu.Limit(time.Millisecond)).Resets...)
+		}
+		if (len(seen) > 0) != resets || resets && seen[0].Name != "BROWNOUT_RST" {
+			t.Errorf("%s: resets %v", text, seen)
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ const (
 )
 
 // spi2 is the general-purpose SPI controller, TRM 27: master with segmented
-// transfers (this file) and slave (spi2slave.go), with data from W0 to W15 or by
+// transfers (this file) and slave (spi2slave.go, spi2halfduplex.go), with data from W0 to W15 or by
 // DMA, on one, two or four lines.
 //
 // A master's phases are divided into chunks of clock cycles. DMA and the
@@ -142,6 +142,7 @@ type spi2 struct {
 		Selected        bool   // the chip selects that are not disabled are active
 		Over            uint32 // received bytes for which there was no descriptor
 		Slave           spiSlaveState
+		Half            spiHalfDuplex
 	}
 }
 

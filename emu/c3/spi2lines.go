@@ -48,6 +48,9 @@ func (p *spi2) clockLevel() bool {
 // lane returns the level of a data line, where it is an output.
 func (p *spi2) lane(i int) bool {
 	p.split()
+	if p.halfDuplex() {
+		return p.s.Half.Levels>>i&1 != 0
+	}
 	if p.slave() {
 		return i == 1 && p.s.Slave.Level
 	}

@@ -1,8 +1,7 @@
 package c3
 
-// SPI2 as a slave, TRM 27.5.9, in full duplex with one line in each direction.
-// Half duplex, in which the master sends commands, is not modelled: starting it
-// counts as unmodelled.
+// SPI2 as a slave, TRM 27.5.9: what both kinds have in common, and full duplex, with
+// one line in each direction. Half duplex is in spi2halfduplex.go.
 
 // SLAVE has CLK_MODE_13 (modes 1 and 3: the first edge of the clock
 // changes the output), and RSCK_DATA_OUT (the output changes at the edge at which
@@ -28,8 +27,8 @@ type spiSlaveState struct {
 
 // slaveStart makes SPI2 ready for a master.
 func (p *spi2) slaveStart() {
-	if !p.has(sp2User, sp2UserDuplex) {
-		p.soc.m.Unmodelled(p.name, p.base+sp2Cmd, true, sp2CmdUser)
+	if p.halfDuplex() {
+		p.s.Busy = false // it is always ready
 		return
 	}
 	selected := p.s.Slave.Selected
@@ -41,7 +40,7 @@ func (p *spi2) slaveStart() {
 }
 
 func (p *spi2) slaveReset() {
-	p.s.Slave = spiSlaveState{}
+	p.s.Slave, p.s.Half = spiSlaveState{}, spiHalfDuplex{Phase: hdOver}
 	if p.slave() {
 		p.s.Slave.Selected = p.chosen(p.soc.gpio.input(sigFSPICS0))
 	}
@@ -55,9 +54,13 @@ func (p *spi2) slaveLines() {
 	p.s.Slave.Selected = p.chosen(p.soc.gpio.input(sigFSPICS0))
 	g := p.soc.gpio
 	for i, n := range spiLaneIn {
-		g.enableOutput(n, i == 1 && p.s.Slave.Selected && p.s.Busy)
+		if p.halfDuplex() {
+			g.enableOutput(n, p.halfDrives(i))
+		} else {
+			g.enableOutput(n, i == 1 && p.s.Slave.Selected && p.s.Busy)
+		}
 	}
-	g.drive(sigFSPIQ, p.s.Slave.Level)
+	g.drive(sigFSPIQ, p.lane(1))
 }
 
 // slaveSelect is called when the chip select changes.
@@ -68,6 +71,15 @@ func (p *spi2) slaveSelect(high bool) {
 		return
 	}
 	t.Selected = chosen
+	if p.halfDuplex() {
+		if chosen {
+			p.halfSelected()
+			return
+		}
+		p.halfDone()
+		p.slaveLines()
+		return
+	}
 	if !p.s.Busy {
 		return
 	}
@@ -94,13 +106,23 @@ func (p *spi2) slaveSelected() {
 
 // slaveClock is called when the master's clock changes.
 func (p *spi2) slaveClock(high bool) {
-	if !p.slave() || !p.s.Slave.Selected || !p.s.Busy || !p.has(sp2User, sp2UserDuplex) {
+	half := p.halfDuplex()
+	if !p.slave() || !p.s.Slave.Selected || !half && !p.s.Busy {
 		return
 	}
 	sample := high != p.has(sp2User, sp2UserRSck)
 	shift := high == p.has(sp2User, sp2UserTSck)
 	if p.has(sp2Slave, spiSlaveDataOut) {
 		shift = sample
+	}
+	if half {
+		if sample {
+			p.halfSample()
+		}
+		if shift {
+			p.halfShift()
+		}
+		return
 	}
 	if sample {
 		p.slaveSample()

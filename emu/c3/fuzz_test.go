@@ -35,6 +35,11 @@ func FuzzRegisters(f *testing.F) {
 	seed(op(2, 0x33088, 0xc8000), op(2, 0x33084, 1<<31|1), op(2, 0xe150, 12<<20), op(2, 0x33d08, 0xc10c8000), op(3, 0, 9999), op(2, 0x33084, 1<<31|1))
 	seed(op(2, 0x240e8, 7), op(2, 0x24010, 0xf8000001), op(2, 0x2401c, 0x3ffff), op(2, 0x24000, 1<<24), op(3, 0, 99999), op(2, 0x24000, 1<<23))
 	seed(op(2, 0x240e0, 1<<26), op(2, 0x24010, 1), op(2, 0x24000, 1<<24), op(2, 0x4154+4*68, 0x5e), op(2, 0x4154+4*68, 0x5f))
+	halfDuplex := [][]byte{op(2, 0x240e0, 1<<26|0xf<<8), op(2, 0x24010, 0), op(2, 0x4154+4*65, 0x5e), op(2, 0x4154+4*68, 0x5f)}
+	for range 40 { // a clock, with data that is constant
+		halfDuplex = append(halfDuplex, op(2, 0x4154+4*63, 0x5e), op(2, 0x4154+4*63, 0x5f))
+	}
+	seed(append(halfDuplex, op(2, 0x4154+4*68, 0x5e))...)
 	seed(op(2, 0x13058, 6<<11), op(2, 0x1305c, 1<<11|255), op(2, 0x13004, 1<<5|1<<4|3), op(3, 0, 99999), op(2, 0x13080, 0x3f))
 	// Memory to memory with a list that loops, and AES and SHA by DMA.
 	seed(op(6, 0x40, 1<<31|1<<30|16<<12|16), op(6, 0x44, sram1Data+0x100), op(6, 0x48, sram1Data+0x40), op(2, 0x3f070, 1<<4),

@@ -171,6 +171,24 @@ func TestScenarioDecides(t *testing.T) {
 	}
 }
 
+// A scenario that takes longer than a program has otherwise is performed to its end.
+func TestLongScenario(t *testing.T) {
+	for text, want := range map[string]string{
+		"wait 61s\n": "ok  1m1s",
+		"wait 50s\nexpect \"no such text\" within 20s\n": `FAILED s:2:1: no line with "no such text" within 20s 1m10s`,
+	} {
+		p := built(t, "../hello")
+		var err error
+		if p.Scenario, err = scenario.Parse("s", []byte(text), nil); err != nil {
+			t.Fatal(err)
+		}
+		r := run(t, fwtest.Runner{}, p)[0]
+		if got := fmt.Sprint(r.Outcome, " ", r.Message, " ", r.Elapsed.Truncate(time.Second)); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestLimit(t *testing.T) {
 	p := built(t, "plain")
 	r := run(t, fwtest.Runner{Limit: time.Millisecond}, p)[0]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"espalier.dev/espalier/emu/c3"
 	"espalier.dev/espalier/firmware"
@@ -84,6 +85,9 @@ func (p *Program) open() error {
 		p.kind = byName
 	case errors.Is(err, errNoTests):
 		p.Tests = []Test{{Name: p.Name, Timeout: defaultLimit}}
+		if p.Scenario != nil { // its steps have limits of their own
+			p.Tests[0].Timeout = max(defaultLimit, p.Scenario.Longest()+time.Second)
+		}
 	default:
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}

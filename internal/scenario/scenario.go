@@ -66,6 +66,21 @@ const (
 	Screenshot               // of a display, as PNG
 )
 
+// Longest is the guest time after which the scenario has ended or failed.
+func (s *Scenario) Longest() time.Duration {
+	at := time.Duration(0)
+	for _, st := range s.Steps {
+		at = max(at, st.At)
+		switch st.Action {
+		case Wait:
+			at += st.Time
+		case Expect, ExpectPin, ExpectPWM:
+			at += st.Within
+		}
+	}
+	return at
+}
+
 // DefaultWithin is how long, in guest time, a board has for what is expected.
 const DefaultWithin = 30 * time.Second
 

@@ -66,6 +66,10 @@ func TestParse(t *testing.T) {
 	if st := s.Steps[15]; st.Text != "hello\n" {
 		t.Errorf("%+v", st)
 	}
+	// at 2s, wait 1.5s, and within 5s, 30s, 30s and 2s
+	if d := s.Longest(); d != 2*time.Second+1500*time.Millisecond+67*time.Second {
+		t.Errorf("at the longest %v", d)
+	}
 	if s, err := Parse("empty", []byte("\n  # nothing\r\n"), nil); err != nil || len(s.Steps) != 0 {
 		t.Errorf("%v, %v", s, err)
 	}

@@ -58,6 +58,7 @@ func verbs() []verb {
 		{groupLook, newDiff},
 		{groupLook, newExplain},
 		{groupProve, newVerify},
+		{groupProve, newAudit},
 		{groupProve, newArchive},
 		{groupProve, newRestore},
 		{groupMaintenance, newDoctor},

@@ -1,6 +1,6 @@
 // Command release builds the files of a release from a clean checkout: for each
 // platform an archive with the program, licences, completions and manual pages,
-// Debian packages for Linux, and SHA256SUMS. The same commit gives the same
+// Debian packages and a container image for Linux, and SHA256SUMS. The same commit gives the same
 // bytes, wherever the checkout is.
 //
 //	go run ./internal/release -out DIR
@@ -55,7 +55,10 @@ func run(out string, allowModified bool, platforms []platform, log io.Writer) er
 	}
 	defer os.RemoveAll(work)
 	var made []string
-	var commit string // of the first program
+	var commit string                // of the first program
+	container := map[string][]byte{} // programs for Linux, by architecture
+	var latest release
+	var licences []file
 	write := func(name string, b []byte) error {
 		made = append(made, name)
 		fmt.Fprintf(log, "%s  %d bytes\n", name, len(b))
@@ -83,6 +86,18 @@ func run(out string, allowModified bool, platforms []platform, log io.Writer) er
 		if err != nil {
 			return err
 		}
+		if p.os == "linux" {
+			licences = nil
+			for _, f := range files {
+				switch f.name {
+				case "espalier":
+					container[p.arch] = f.data
+				case "LICENSE-MIT", "LICENSE-APACHE", "NOTICE":
+					licences = append(licences, f)
+				}
+			}
+			latest = r
+		}
 		name := fmt.Sprintf("espalier-%s-%s-%s", r.version, p.os, p.arch)
 		if p.os == "windows" {
 			b, err := zipArchive(name, files, r.date)
@@ -102,6 +117,15 @@ func run(out string, allowModified bool, platforms []platform, log io.Writer) er
 			if b, err = debPackage(p.arch, files, r); err == nil {
 				err = write(fmt.Sprintf("espalier_%s_%s.deb", debVersion(r.version), p.arch), b)
 			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(container) > 0 {
+		b, err := containerImage(container, licences, latest)
+		if err == nil {
+			err = write(fmt.Sprintf("espalier-%s-container.oci.tar", latest.version), b)
 		}
 		if err != nil {
 			return err

@@ -4,17 +4,23 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"espalier.dev/espalier/esp/chip"
 )
 
-// directMagic is twice at the start of a flash from which the mask ROM boots
+// directWord is twice at the start of a flash from which the mask ROM boots
 // directly: it maps the flash from its start at the addresses of DROM and IROM
 // and jumps to byte 8, without a second stage (ESP-IDF, esp32c3-direct-boot).
 // esp32c3-hal had a feature direct-boot for such programs, and espflash up to
 // 2.1 a format.
-const directMagic = 0xaedb041d
+const directWord = 0xaedb041d
+
+func directMagic() []byte {
+	word := binary.LittleEndian.AppendUint32(nil, directWord)
+	return append(word, word...)
+}
 
 // largestFlash is the largest flash chip, in bytes.
 const largestFlash = 16 << 20
@@ -37,10 +43,7 @@ func directBoot(b []byte, f *elf.File) ([]byte, error) {
 		}
 		list = append(list, piece{addr: at, data: data, sections: []section{{s.Name, uint32(s.Addr), len(data)}}})
 	}
-	var magic [8]byte
-	binary.LittleEndian.PutUint32(magic[:], directMagic)
-	binary.LittleEndian.PutUint32(magic[4:], directMagic)
-	if !slices.ContainsFunc(list, func(p piece) bool { return p.addr == 0 && bytes.HasPrefix(p.data, magic[:]) }) {
+	if !slices.ContainsFunc(list, func(p piece) bool { return p.addr == 0 && bytes.HasPrefix(p.data, directMagic()) }) {
 		return nil, nil
 	}
 	for _, p := range list {
@@ -67,4 +70,33 @@ func flashOffset(f *elf.File, s *elf.Section) (uint32, bool) {
 		return uint32(at), at+s.Size <= largestFlash
 	}
 	return 0, false
+}
+
+// FromDirect makes a flash image of the content of a flash for direct boot that
+// exists already, such as one that espflash up to 2.1 saved, or a dump of a
+// flash. Of in only the flash size matters; without one the flash is as large as a
+// dump that has the size of a flash chip, else as large as it must be. Errors are
+// *FormatError for other content, *TooLargeError, and *FlashSizeError for what no chip
+// holds.
+func FromDirect(b []byte, in Inputs) (*Flash, error) {
+	if !bytes.HasPrefix(b, directMagic()) {
+		return nil, &FormatError{0, fmt.Sprintf("no direct-boot image: it does not begin with 0x%08x twice", directWord)}
+	}
+	if len(b) > largestFlash {
+		return nil, &FlashSizeError{Size: int64(len(b))}
+	}
+	app := bytes.TrimRight(b, "\xff")
+	size := in.Params.FlashSize()
+	if in.Params.Size == 0 {
+		if slices.Contains(sizes(), uint32(len(b))) {
+			size = uint32(len(b))
+		}
+		for size < uint32(len(app)) && size < largestFlash {
+			size *= 2
+		}
+	}
+	if len(app) > int(size) {
+		return nil, &TooLargeError{What: "program", Size: len(app), Place: "the flash", Room: size}
+	}
+	return &Flash{Parts: []Part{{"app", 0, app}}, Size: size}, nil
 }

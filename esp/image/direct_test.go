@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 // direct is a program for direct boot as esp32c3-hal linked it: code at byte 8,
 // constants after it, and data that the program copies to RAM.
 func direct(change func(*elftest.File)) []byte {
-	magic := binary.LittleEndian.AppendUint32(nil, directMagic)
+	magic := binary.LittleEndian.AppendUint32(nil, directWord)
 	f := elftest.File{Entry: 0x4200_0008, Sections: []elftest.Section{
 		{Name: ".header", Addr: 0x4200_0000, Zero: true, Data: append(magic, magic...), Flags: elftest.Alloc},
 		{Name: ".text", Addr: 0x4200_0008, Load: 8, Data: elftest.Fill(0x100, 1), Flags: elftest.Alloc | elf.SHF_EXECINSTR},
@@ -46,6 +47,36 @@ func TestDirectBoot(t *testing.T) {
 	}
 	if !bytes.Equal(flash.Trimmed(), want) {
 		t.Error("trimmed")
+	}
+
+	for name, c := range map[string]struct {
+		b    []byte
+		size uint32 // that is asked for
+		want uint32
+	}{
+		"the program alone":    {want, 0, 4 << 20},
+		"a smaller flash":      {want, 2 << 20, 2 << 20},
+		"a dump":               {slices.Concat(want, bytes.Repeat([]byte{0xff}, 16<<20-len(want))), 0, 16 << 20},
+		"a cut dump":           {slices.Concat(want, bytes.Repeat([]byte{0xff}, 1000)), 0, 4 << 20},
+		"more than 4 MiB":      {slices.Concat(want, make([]byte, 5<<20)), 0, 8 << 20},
+		"too large":            {slices.Concat(want, make([]byte, 5<<20)), 4 << 20, 0},
+		"larger than any chip": {slices.Concat(want, make([]byte, 17<<20)), 0, 0},
+	} {
+		got, err := FromDirect(c.b, Inputs{Params: Params{Size: c.size}})
+		switch {
+		case c.want == 0:
+			if err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		case err != nil || got.Size != c.want || !bytes.HasPrefix(got.Merged(), bytes.TrimRight(c.b, "\xff")) || len(got.Merged()) != int(c.want):
+			t.Errorf("%s: %v, %+v", name, err, got)
+		}
+		if kind := Identify(c.b); kind != Direct {
+			t.Errorf("%s: %v", name, kind)
+		}
+	}
+	if _, err := FromDirect(want[4:], Inputs{}); !errors.As(err, new(*FormatError)) {
+		t.Errorf("an image without the mark: %v", err)
 	}
 
 	for name, c := range map[string]struct {

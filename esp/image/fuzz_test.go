@@ -38,10 +38,14 @@ func FuzzParseFlash(f *testing.F) {
 	b := append(tinyImage(), bytes.Repeat([]byte{0xff}, partition.SectorSize)...)[:partition.SectorSize]
 	f.Add(append(b, partition.Default(0).Binary()...))
 	f.Add(append(b, partition.Default(0).Binary()[:160]...))
+	f.Add(append(directMagic(), 1, 2, 0xff, 0xff))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		Identify(b)
 		if c, err := ParseFlash(b); err == nil && c.end() < 0 {
 			t.Fatal("negative end")
+		}
+		if f, err := FromDirect(b, Inputs{}); err == nil && (len(f.Merged()) != int(f.Size) || len(b) <= int(f.Size) && !bytes.HasPrefix(f.Merged(), b)) {
+			t.Fatal("FromDirect changed what it was given")
 		}
 		if full, err := FullFlash(b); err == nil && !bytes.HasPrefix(full, b) {
 			t.Fatal("FullFlash changed what it was given")

@@ -18,6 +18,7 @@ const (
 	ELF              // any ELF, also for other machines
 	Single           // one image: an application or a bootloader
 	WholeFlash       // bootloader, partition table and more, merged
+	Direct           // the content of a flash for direct boot, without bootloader and partition table
 	TableBinary      // a partition table in its binary form
 	TableCSV         // a partition table in its CSV form
 )
@@ -31,6 +32,8 @@ func (k Kind) String() string {
 		return "image"
 	case WholeFlash:
 		return "flash image"
+	case Direct:
+		return "direct-boot image"
 	case TableBinary:
 		return "partition table"
 	case TableCSV:
@@ -45,6 +48,8 @@ func Identify(b []byte) Kind {
 	switch {
 	case bytes.HasPrefix(b, []byte(elf.ELFMAG)):
 		return ELF
+	case bytes.HasPrefix(b, directMagic()):
+		return Direct
 	case partition.IsBinary(b):
 		return TableBinary
 	case tableInside(b):

@@ -153,7 +153,7 @@ func flashFile(ctx context.Context, a *app, name string, o flashOptions) (flashJ
 	switch kind := image.Identify(b); kind {
 	case image.WholeFlash:
 		j.plan, err = flashing.OfWholeFlash(b, o.Exact, o.Force)
-	case image.ELF, image.Single:
+	case image.ELF, image.Single, image.Direct:
 		if kind == image.ELF {
 			j.elf = b
 		}

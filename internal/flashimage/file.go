@@ -49,12 +49,17 @@ func (o Options) Inputs(read func(name string) ([]byte, error)) (image.Inputs, e
 }
 
 // OfFile makes the flash image of a file of kind image.ELF or image.Single, with
-// the bootloader that chips finds. name is the file in messages.
+// the bootloader that chips finds, or of kind image.Direct. name is the file in
+// messages.
 func OfFile(ctx context.Context, name string, kind image.Kind, b []byte, in image.Inputs, chips chipfiles.Finder) (*image.Flash, error) {
 	if kind == image.ELF {
 		if err := image.CheckELF(b); err != nil {
 			return nil, fault.InFile(name, err)
 		}
+	}
+	if kind == image.Direct {
+		f, err := image.FromDirect(b, in)
+		return f, fault.InFile(name, err)
 	}
 	var err error
 	if in.Bootloader, err = chips.Bootloader(ctx, in.Params.Mode); err != nil {
@@ -81,8 +86,8 @@ func (f Firmware) Bootable(elf []byte) Bootable {
 	return Bootable{ROM: f.ROM, Flash: f.Flash.Merged(), ELF: elf}
 }
 
-// Load makes a file of any kind ready to boot: an ELF, an application image, or
-// the image of a whole flash. name is the file in messages; the mask ROM is that of
+// Load makes a file of any kind ready to boot: an ELF, an application image, the
+// image of a whole flash, or one for direct boot. name is the file in messages; the mask ROM is that of
 // the emulated chip's revision.
 func Load(ctx context.Context, name string, b []byte, in image.Inputs, chips chipfiles.Finder, revision uint16) (e Bootable, err error) {
 	kind := image.Identify(b)
@@ -96,7 +101,7 @@ func Load(ctx context.Context, name string, b []byte, in image.Inputs, chips chi
 		if e.Flash, err = image.FullFlash(b); err != nil {
 			return e, fault.InFile(name, err)
 		}
-	case image.Single:
+	case image.Single, image.Direct:
 	default:
 		// A dump that was cut short is still recognised by its size.
 		if _, err := image.FullFlash(b); err != nil && len(b) > 1<<16 {

@@ -12,8 +12,9 @@ import (
 type Flash struct {
 	File        string      `json:"file"`
 	Size        int         `json:"size"`
-	FlashSize   uint32      `json:"flash-size"` // as the bootloader says
+	FlashSize   uint32      `json:"flash-size"` // as the bootloader says; the least that holds it without one
 	TableOffset uint32      `json:"partition-table-offset"`
+	DirectBoot  bool        `json:"direct-boot,omitempty"` // no bootloader, no partition table
 	Bootloader  *Image      `json:"bootloader,omitempty"`
 	Partitions  []Partition `json:"partitions"`
 	Apps        []Image     `json:"apps"`
@@ -21,6 +22,22 @@ type Flash struct {
 
 // EventName implements Event.
 func (Flash) EventName() string { return "flash" }
+
+// ofDirect describes the content of a flash for direct boot.
+func ofDirect(name string, b []byte) (View, error) {
+	f, err := image.FromDirect(b, image.Inputs{})
+	if err != nil {
+		return View{}, err
+	}
+	return View{
+		Event: Flash{File: name, Size: len(b), FlashSize: f.Size, DirectBoot: true, Partitions: []Partition{}, Apps: []Image{}},
+		Parts: []Part{{Fields: [][2]string{
+			{"file", name},
+			{"kind", "flash image for direct boot, " + ui.Size(int64(len(b)))},
+			{"program", ui.Size(int64(len(f.App()))) + ", which the mask ROM starts at byte 8; no bootloader, no partition table"},
+		}}},
+	}, nil
+}
 
 // ofFlash describes the image of a whole flash. The error is the first reason
 // why the chip would not start from it.

@@ -70,6 +70,8 @@ func File(name string, b []byte) (View, error) {
 		return ofImage(name, b)
 	case image.WholeFlash:
 		return ofFlash(name, b)
+	case image.Direct:
+		return ofDirect(name, b)
 	case image.TableBinary, image.TableCSV:
 		t, err := partition.Parse(b)
 		if err != nil {

@@ -1,11 +1,34 @@
 package project
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"espalier.dev/espalier/internal/config"
 	"espalier.dev/espalier/internal/fault"
 )
+
+// In the directory of a program for the host the firmware of its workspace is meant,
+// unless the program says that it is for the chip.
+func TestInsideHostProgram(t *testing.T) {
+	files := func(main string) string {
+		return "-- Cargo.toml --\n[workspace]\nmembers = ['fw', 'tool']\nresolver = '2'\n" +
+			"-- fw/Cargo.toml --\n[package]\nname = 'fw'\nversion = '0.1.0'\n[dependencies]\nesp-hal = { version = '1', features = ['esp32c3'] }\n-- fw/src/main.rs --\n" +
+			"-- tool/Cargo.toml --\n[package]\nname = 'tool'\nversion = '0.1.0'\n-- tool/src/main.rs --\n" + main + "\n"
+	}
+	p := open(t, filepath.Join(unpack(t, files("fn main() {}")), "tool"))
+	note := func(n config.Note) bool {
+		return n.Text == "package tool is a program for the host; the firmware is package fw"
+	}
+	if p.Package != "fw" || p.CheckChip() != nil || !slices.ContainsFunc(p.Notes, note) {
+		t.Errorf("package %s, %v, notes %v", p.Package, p.CheckChip(), p.Notes)
+	}
+	if p := open(t, filepath.Join(unpack(t, files("#![no_std]")), "tool")); p.Package != "tool" || slices.ContainsFunc(p.Notes, note) {
+		t.Errorf("package %s, notes %v", p.Package, p.Notes)
+	}
+}
 
 func TestCheckChip(t *testing.T) {
 	with := func(more string) string { return strings.Replace(app, "-- src/main.rs", more+"\n-- src/main.rs", 1) }

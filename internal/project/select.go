@@ -1,6 +1,8 @@
 package project
 
 import (
+	"bytes"
+	"os"
 	"slices"
 	"strings"
 
@@ -21,8 +23,9 @@ type selection struct {
 // selectPackage decides which member is built: the one that is named, else the
 // one that contains the directory when it makes a firmware, else the only one
 // that does. A package that depends on the chip's crates is preferred to one
-// that does not, such as an xtask, and one for this chip to one for another. When
-// several remain, the choice is open.
+// that does not, such as an xtask, and one for this chip to one for another. A
+// program for the host that contains the directory does not count beside packages
+// for the chip. When several remain, the choice is open.
 func (o *opening) selectPackage() (selection, error) {
 	probe := *o.layers
 	f := o.opts.Flags
@@ -75,12 +78,21 @@ func (o *opening) selectPackage() (selection, error) {
 	if len(firmware) > 0 {
 		candidates = firmware
 	}
+	host := ""
+	if current != nil && named.V == "" && len(firmware) > 0 && !usesChip(w, *current) && forHost(*current) {
+		host, current = current.Name, nil
+	}
 	var names []string
 	for _, p := range candidates {
 		names = append(names, p.Name)
 	}
 	root := o.Show(w.Manifest)
-	chosen := func(p *cargo.Package) (selection, error) { return selection{pkg: p, candidates: names}, nil }
+	chosen := func(p *cargo.Package) (selection, error) {
+		if host != "" {
+			o.Note(config.Origin{}, "package "+host+" is a program for the host; the firmware is package "+p.Name)
+		}
+		return selection{pkg: p, candidates: names}, nil
+	}
 	open := func(err error) (selection, error) { return selection{open: err, candidates: names}, nil }
 	switch {
 	case named.V != "" && byName == nil:
@@ -114,6 +126,21 @@ func packageNames(ps []*cargo.Package) string {
 		names = append(names, p.Name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// forHost reports whether no program of a package mentions no_std, without which
+// nothing compiles for a chip without an operating system. What cannot be read is
+// not for the host. Paths are absolute.
+func forHost(p cargo.Package) bool {
+	for _, t := range p.Targets {
+		if t.Kind != cargo.KindBin && t.Kind != cargo.KindExample {
+			continue
+		}
+		if text, err := os.ReadFile(t.Path); err != nil || bytes.Contains(text, []byte("no_std")) {
+			return false
+		}
+	}
+	return true
 }
 
 // usesChip reports whether a package depends on a crate for Espressif's chips,

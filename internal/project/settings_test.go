@@ -237,6 +237,7 @@ func TestChoice(t *testing.T) {
 		{"espalier.toml names it", virtual("a", "b") + "-- espalier.toml --\n[build]\npackage = \"b\"\n", ".", Options{}, "b", "bin b", ""},
 		{"default-members", strings.Replace(virtual("a", "b"), "resolver", "default-members = [\"m/a\"]\nresolver", 1), ".", Options{}, "a", "bin a", ""},
 		{"firmware and xtask", strings.Replace(virtual("fw", "xtask"), "name = \"fw\"\nversion = \"0.1.0\"\nedition = \"2021\"\n", "name = \"fw\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nesp-hal = \"1\"\n", 1), ".", Options{}, "fw", "bin fw", ""},
+		{"inside the xtask", strings.Replace(virtual("fw", "xtask"), "name = \"fw\"\nversion = \"0.1.0\"\nedition = \"2021\"\n", "name = \"fw\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nesp-hal = \"1\"\n", 1), "m/xtask/src", Options{}, "fw", "bin fw", ""},
 		{"nothing", virtual(), ".", Options{}, "lib", "", "neither a binary nor an example"},
 		{"default-run", two, ".", Options{}, "app", "bin b", ""},
 		{"two binaries", app + "-- src/bin/b.rs --\n", ".", Options{}, "app", "", "several binaries: app, b"},

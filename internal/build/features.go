@@ -42,14 +42,19 @@ type refusedCrate struct {
 	since   string // rustc
 	nightly bool   // only with a nightly compiler, which the crate's build script recognises
 	why     string
+	with    [][]string // only with a feature of each of these
 }
 
-// refusedCrates are known from the issues of these crates' repositories.
+// refusedCrates: the first and the last version of each range were compiled with
+// rustc 1.95.0 and 1.97.0-nightly (e50aa6fba 2026-05-19), which refuse them, and so
+// were the version before the range and the one after it, which they accept. Since
+// when is from dtolnay/proc-macro2#398, tkaitchuck/aHash#227 and time-rs/time#696.
+// RUSTC_BOOTSTRAP does not make a stable compiler a nightly one for these crates.
 var refusedCrates = [...]refusedCrate{
-	{"proc-macro2", "1.0.0", "1.0.60", "1.72", true, "it uses the feature proc_macro_span_shrink, which was removed"},
-	{"ahash", "0.8.0", "0.8.7", "1.78", true, "it uses the feature stdsimd, which was removed"},
-	{"ahash", "0.7.0", "0.7.8", "1.78", true, "it uses the feature stdsimd, which was removed"},
-	{"time", "0.3.0", "0.3.35", "1.80", false, "the library's type inference changed"},
+	{"proc-macro2", "1.0.44", "1.0.60", "1.72", true, "it uses the feature proc_macro_span_shrink, which was removed", nil},
+	{"ahash", "0.8.0", "0.8.7", "1.78", true, "it uses the feature stdsimd, which was removed", nil},
+	{"ahash", "0.7.5", "0.7.8", "1.78", true, "it uses the feature stdsimd, which was removed", nil},
+	{"time", "0.3.18", "0.3.35", "1.80", false, "the library's type inference changed", [][]string{{"formatting", "parsing"}, {"alloc", "std"}}},
 }
 
 // checkCompiler is a fault of kind Build when the compiler is known to refuse a
@@ -67,7 +72,7 @@ func (r Runner) checkCompiler(ctx context.Context, pl Plan) error {
 	for _, u := range g.Units {
 		name, version := packageOf(u.PkgID)
 		for _, c := range refusedCrates {
-			if !c.matches(name, version, pl.rustc) {
+			if !c.matches(name, version, u.Features, pl.rustc) {
 				continue
 			}
 			text := fmt.Sprintf("%s %s: %s", name, version, c.why)
@@ -101,8 +106,14 @@ func (r Runner) checkCompiler(ctx context.Context, pl Plan) error {
 	return fault.New(fault.Build, text, append(hints, fmt.Sprintf("or name a compiler of the firmware's time in rust-toolchain.toml, such as channel = %q; espalier lock", ofTime(pl)))...)
 }
 
-// matches reports whether a compiler ("1.97.0-nightly (…)") refuses a version.
-func (c refusedCrate) matches(name, version, rustc string) bool {
+// matches reports whether a compiler ("1.97.0-nightly (…)") refuses a version with
+// features.
+func (c refusedCrate) matches(name, version string, features []string, rustc string) bool {
+	for _, group := range c.with {
+		if !slices.ContainsFunc(group, func(f string) bool { return slices.Contains(features, f) }) {
+			return false
+		}
+	}
 	compiler, _, _ := strings.Cut(rustc, " ")
 	nightly := strings.Contains(compiler, "-nightly")
 	compiler, _, _ = strings.Cut(compiler, "-")

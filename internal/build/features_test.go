@@ -2,6 +2,7 @@ package build
 
 import (
 	"maps"
+	"strings"
 	"testing"
 	"time"
 )
@@ -9,23 +10,30 @@ import (
 func TestRefusedCrates(t *testing.T) {
 	for name, c := range map[string]struct {
 		crate, version, rustc string
+		features              string
 		want                  bool
 	}{
-		"old":                  {"proc-macro2", "1.0.56", "1.97.0-nightly (0123abcde 2026-05-20)", true},
-		"fixed":                {"proc-macro2", "1.0.60", "1.97.0-nightly (0123abcde 2026-05-20)", false},
-		"a stable compiler":    {"proc-macro2", "1.0.56", "1.96.0 (0123abcde 2026-05-25)", false},
-		"a compiler of then":   {"proc-macro2", "1.0.56", "1.71.0-nightly (0123abcde 2023-04-25)", false},
-		"another range":        {"ahash", "0.7.8", "1.97.0-nightly (0123abcde 2026-05-20)", false},
-		"the lower range":      {"ahash", "0.7.6", "1.97.0-nightly (0123abcde 2026-05-20)", true},
-		"before the range":     {"time", "0.1.45", "1.96.0 (0123abcde 2026-05-25)", false},
-		"with any compiler":    {"time", "0.3.34", "1.96.0 (0123abcde 2026-05-25)", true},
-		"no version of rustc":  {"time", "0.3.34", "", false},
-		"a crate of that name": {"time-core", "0.3.0", "1.96.0 (0123abcde 2026-05-25)", false},
+		"old":                  {"proc-macro2", "1.0.56", "1.97.0-nightly (0123abcde 2026-05-20)", "default", true},
+		"fixed":                {"proc-macro2", "1.0.60", "1.97.0-nightly (0123abcde 2026-05-20)", "default", false},
+		"a stable compiler":    {"proc-macro2", "1.0.56", "1.96.0 (0123abcde 2026-05-25)", "default", false},
+		"a compiler of then":   {"proc-macro2", "1.0.56", "1.71.0-nightly (0123abcde 2023-04-25)", "default", false},
+		"another range":        {"ahash", "0.7.8", "1.97.0-nightly (0123abcde 2026-05-20)", "default", false},
+		"the lower range":      {"ahash", "0.7.6", "1.97.0-nightly (0123abcde 2026-05-20)", "default", true},
+		"before the range":     {"time", "0.1.45", "1.96.0 (0123abcde 2026-05-25)", "default", false},
+		"with any compiler":    {"time", "0.3.34", "1.96.0 (0123abcde 2026-05-25)", "alloc parsing", true},
+		"a feature is missing": {"time", "0.3.34", "1.96.0 (0123abcde 2026-05-25)", "parsing", false},
+		"both are missing":     {"time", "0.3.34", "1.96.0 (0123abcde 2026-05-25)", "", false},
+		"before its code":      {"time", "0.3.17", "1.96.0 (0123abcde 2026-05-25)", "std formatting", false},
+		"before it was used":   {"proc-macro2", "1.0.43", "1.97.0-nightly (0123abcde 2026-05-20)", "default", false},
+		"since it was used":    {"proc-macro2", "1.0.44", "1.97.0-nightly (0123abcde 2026-05-20)", "default", true},
+		"ahash before":         {"ahash", "0.7.4", "1.97.0-nightly (0123abcde 2026-05-20)", "default", false},
+		"no version of rustc":  {"time", "0.3.34", "", "alloc parsing", false},
+		"a crate of that name": {"time-core", "0.3.20", "1.96.0 (0123abcde 2026-05-25)", "alloc parsing", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := false
 			for _, r := range refusedCrates {
-				got = got || r.matches(c.crate, c.version, c.rustc)
+				got = got || r.matches(c.crate, c.version, strings.Fields(c.features), c.rustc)
 			}
 			if got != c.want {
 				t.Errorf("refused: %v", got)

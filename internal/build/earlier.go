@@ -195,18 +195,32 @@ func (r Runner) withEarlier(ctx context.Context, pl Plan, needs func() hostNeeds
 	return onLayer(pl.Deps, empty, layer), err
 }
 
-// mentioned collects the hashes of the units that cargo's messages name.
+// mentioned collects the hashes of the units that cargo's messages name, and
+// whether the unit is one of a dependency.
 type mentioned map[string]bool
 
-var unitHash = regexp.MustCompile(`-([0-9a-f]{16})\b`)
+var (
+	unitHash = regexp.MustCompile(`-([0-9a-f]{16})\b`)
+	// An own package is a path in the project: "path+file:///src/app#0.1.0", before
+	// cargo 1.77 "app 0.1.0 (path+file:///src/app)".
+	ownPackage = regexp.MustCompile(`"package_id":"[^"]*\bpath\+file://` + layout.Src + `[/#)]`)
+)
 
 func (m mentioned) line(b []byte) {
 	if !bytes.HasPrefix(b, []byte(`{"reason":"compiler-artifact"`)) && !bytes.HasPrefix(b, []byte(`{"reason":"build-script-executed"`)) {
 		return
 	}
+	dependency := !ownPackage.Match(b)
 	for _, h := range unitHash.FindAllSubmatch(b, -1) {
-		m[string(h[1])] = true
+		m[string(h[1])] = dependency
 	}
+}
+
+// dependency reports whether a name of the target directory ends in the hash of
+// a dependency's unit.
+func (m mentioned) dependency(name string) bool {
+	stem, ok := cutHash(name)
+	return ok && m[name[len(stem):][1:]]
 }
 
 // keep reports whether a file of the target directory belongs to a unit that
@@ -221,7 +235,11 @@ func (m mentioned) keep(name string) bool {
 				unit = stripExt(unit)
 			}
 			stem, ok := cutHash(unit)
-			return !ok || m[unit[len(stem)+1:]]
+			if !ok {
+				return true
+			}
+			_, named := m[unit[len(stem)+1:]]
+			return named
 		}
 	}
 	return true

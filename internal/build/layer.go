@@ -18,6 +18,11 @@ import (
 type ownUnits struct {
 	packages map[string]bool // "hello": names of .fingerprint/<name>-<hash>, build/<name>-<hash>
 	crates   map[string]bool // "hello", "libhello": names of deps/<name>-<hash>[.ext], and uplifted <name>[.ext]
+
+	// dependency reports whether cargo has named the unit <name>-<hash> as one of a
+	// dependency, which can have the name of an own package or library. Nil
+	// without messages.
+	dependency func(unit string) bool
 }
 
 func newOwnUnits(own []cargo.Package) ownUnits {
@@ -54,13 +59,11 @@ func (u ownUnits) keep(name string, info fs.FileInfo) bool {
 		switch dir {
 		case ".fingerprint", "build":
 			stem, ok := cutHash(base)
-			return !ok || !u.packages[stem]
+			return !ok || !u.packages[stem] || u.ofDependency(base)
 		case "deps", "examples":
-			stem := stripExt(base)
-			if s, ok := cutHash(stem); ok {
-				stem = s
-			}
-			return !u.crates[stem]
+			unit := stripExt(base)
+			stem, _ := cutHash(unit)
+			return !u.crates[stem] || u.ofDependency(unit)
 		}
 	}
 	// Cargo writes the tag when it makes the directory, so a layer that starts
@@ -74,6 +77,8 @@ func (u ownUnits) keep(name string, info fs.FileInfo) bool {
 	}
 	return true
 }
+
+func (u ownUnits) ofDependency(unit string) bool { return u.dependency != nil && u.dependency(unit) }
 
 // rewrites is the action.RunOptions.Rewrite of the steps that make the layer and
 // the units: what cargo compiled for the host loses its debug information, which

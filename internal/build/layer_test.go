@@ -100,6 +100,28 @@ func TestOwnUnits(t *testing.T) {
 	}
 }
 
+// A dependency with the name of an own package or library is told apart by what
+// cargo has said about its unit.
+func TestOwnUnitsOfOneName(t *testing.T) {
+	u := newOwnUnits([]cargo.Package{{Name: "log", Targets: []cargo.Target{{Kind: cargo.KindLib, Name: "log"}, {Kind: cargo.KindCustomBuild, Name: "build-script-build"}}}})
+	const own, other, triple = "0123456789abcdef", "00000000000000aa", "riscv32imc-unknown-none-elf"
+	u.dependency = func(unit string) bool { return strings.HasSuffix(unit, other) }
+	for _, name := range []string{
+		triple + "/release/deps/liblog-HASH.rlib", triple + "/release/deps/liblog-HASH.rmeta", triple + "/release/deps/log-HASH.d",
+		triple + "/release/.fingerprint/log-HASH", triple + "/release/.fingerprint/log-HASH/lib-log", "release/build/log-HASH/build-script-build",
+		triple + "/release/build/log-HASH/out/x", triple + "/release/deps/log-HASH.log.7f3a-cgu.0.rcgu.o",
+	} {
+		for hash, keep := range map[string]bool{own: false, other: true} {
+			if got := u.keep(strings.Replace(name, "HASH", hash, 1), info{}); got != keep {
+				t.Errorf("keep(%q) of %s = %v", name, hash, got)
+			}
+		}
+	}
+	if u.keep(triple+"/release/liblog.rlib", info{}) {
+		t.Error("an uplifted library is in the layer")
+	}
+}
+
 func TestIsHostUnit(t *testing.T) {
 	const h, triple = "0123456789abcdef", "riscv32imc-unknown-none-elf"
 	for name, want := range map[string]bool{

@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -169,6 +170,21 @@ func TestMentioned(t *testing.T) {
 	m.line([]byte(`{"reason":"compiler-artifact","filenames":["/target/x/release/deps/libcore-0123456789abcdef.rlib"]}`))
 	m.line([]byte(`{"reason":"build-script-executed","out_dir":"/target/x/release/build/a-b-00000000000000aa/out"}`))
 	m.line([]byte(`{"reason":"compiler-message","message":"-1111111111111111"}`))
+	for hash, id := range map[string]string{
+		"00000000000000b0": "path+file:///src#0.1.0", "00000000000000b1": "path+file:///src/log#0.1.0", "00000000000000b2": "log 0.1.0 (path+file:///src/log)",
+		"00000000000000c0": "registry+https://index.invalid/a#log@0.4.1", "00000000000000c1": "log 0.4.1 (registry+https://index.invalid/a)",
+		"00000000000000c2": "path+file:///usr/src/rustc-1.96/library/log#0.0.0", "00000000000000c3": "git+file:///src-of/log#0.4.0", "00000000000000c4": "path+file:///srcs/log#0.0.0",
+	} {
+		m.line(fmt.Appendf(nil, `{"reason":"compiler-artifact","package_id":%q,"manifest_path":"/src/x","filenames":["/target/release/deps/liblog-%s.rlib"]}`, id, hash))
+		for _, unit := range []string{"log-" + hash, "liblog-" + hash} {
+			if got, want := m.dependency(unit), hash[14] == 'c'; got != want {
+				t.Errorf("%s: dependency %v", id, got)
+			}
+		}
+	}
+	if m.dependency("log") || m.dependency("log-00000000000000d0") {
+		t.Error("a unit that cargo has not named is one of a dependency")
+	}
 	for name, want := range map[string]bool{
 		"x/release/deps/libcore-0123456789abcdef.rmeta": true, "x/release/.fingerprint/core-0123456789abcdef/lib-core": true,
 		"release/build/a-b-00000000000000aa/output": true, "release/build/": true, "release/.cargo-lock": true, ".rustc_info.json": true,

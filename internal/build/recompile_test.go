@@ -53,10 +53,11 @@ mod named;
 include!("included.rs");
 #[no_mangle]
 pub extern "C" fn _start() -> ! {
-    let all: [&str; 13] = [
+    let all: [&str; 14] = [
         "NONCE", module::TEXT, named::TEXT, INCLUDED, include_str!("../text.txt"), include_str!("../link.txt"),
         env!("FROM_DECLARED"), env!("FROM_UNDECLARED"), env!("FROM_LIST"), env!("FROM_EXISTS"), env!("CONFIGURED"),
         macros::read!(), concat!("option ", env!("CARGO_PKG_DESCRIPTION")),
+        concat!("rust ", env!("CARGO_PKG_RUST_VERSION")),
     ];
     core::hint::black_box(&all);
     core::hint::black_box(cfg::text());
@@ -107,7 +108,7 @@ SECTIONS {
   /DISCARD/ : { *(.eh_frame .eh_frame_hdr) }
 }
 `)
-	mini.Edit(b.t, b.dir, "app/Cargo.toml", "edition.workspace = true\n", "edition.workspace = true\ndescription = \"about 1\"\n")
+	mini.Edit(b.t, b.dir, "app/Cargo.toml", "edition.workspace = true\n", "edition.workspace = true\ndescription = \"about 1\"\nrust-version = \"1.60\"\n")
 	b.file(".cargo/config.toml", "[build]\ntarget = \"riscv32imc-unknown-none-elf\"\nrustflags = [\"-Clink-arg=-Lapp\"]\n\n[unstable]\nbuild-std = [\"core\"]\n\n[env]\nCONFIGURED = \"configured 1\"\n")
 }
 
@@ -181,6 +182,7 @@ func TestRecompile(t *testing.T) {
 		{"a file of a macro", "macro 2", edit("macros/macro.txt", "1", "2")},
 		{"[env]", "configured 2", edit(".cargo/config.toml", "configured 1", "configured 2")},
 		{"the manifest", "about 2", edit("app/Cargo.toml", "about 1", "about 2")},
+		{"rust-version", "rust 1.61", edit("app/Cargo.toml", "1.60", "1.61")},
 	} {
 		c.change()
 		out := b.build()

@@ -342,6 +342,22 @@ func mapWith(m map[string]string, k, v string) map[string]string {
 	return out
 }
 
+// TestOneName has an own library with the name of a dependency's, which is in
+// the layer all the same.
+func TestOneName(t *testing.T) {
+	b := newBench(t)
+	mini.Edit(t, b.dir, "cfg/Cargo.toml", "[dependencies]\n", "[lib]\nname = \"portable_atomic\"\n\n[dependencies]\n")
+	mini.Edit(t, b.dir, "app/src/main.rs", "cfg::text()", "portable_atomic::text()")
+	b.lock(time.Now().UnixNano() / 1000)
+	first := b.build()
+	if did := b.rec.take(); !slices.Equal(did["app"], ownCrates) || !slices.Contains(did["dependencies"], "portable-atomic") {
+		t.Errorf("compiled %q", did)
+	}
+	if s := b.scratch(); s.ELF != first.ELF {
+		t.Errorf("layered %v, from scratch %v", first.ELF, s.ELF)
+	}
+}
+
 // TestConditions violates the conditions under which cargo accepts the layer as
 // its own work, one at a time (docs/step.md). Cargo does not check two of them:
 // because of these the layout has a version and own units are removed.

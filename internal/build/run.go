@@ -180,8 +180,10 @@ func (r Runner) makeLayer(ctx context.Context, pl Plan, id store.Digest) (action
 func (r Runner) layerFrom(ctx context.Context, pl Plan, step action.Step, needs func() hostNeeds) (action.Result, error) {
 	units, keep := mentioned{}, pl.keep()
 	started := inputTree(step, layout.InputTarget) != inputTree(pl.Deps, layout.InputTarget)
-	if started {
-		keep[layerOutput] = func(name string, info fs.FileInfo) bool { return units.keep(name) && pl.own.keep(name, info) }
+	own := pl.own
+	own.dependency = units.dependency
+	keep[layerOutput] = func(name string, info fs.FileInfo) bool {
+		return (!started || units.keep(name)) && own.keep(name, info)
 	}
 	var held []func()
 	hold := r

@@ -133,11 +133,14 @@ func (r *reduction) put(put func(string, bool, io.Reader) error, f project.File)
 	if err != nil {
 		return fault.Wrap(fault.Usage, err, "reading the project")
 	}
-	if own, ok := r.own[f.Path]; ok && r.retarget {
+	own, ok := r.own[f.Path]
+	switch {
+	case ok && r.retarget:
 		text = r.manifest(own, text)
-	} else {
-		text = values(f.Path, text, r.variables)
+	case r.retarget && path.Base(f.Path) == "Cargo.toml": // of a workspace, which members inherit from
+		text = r.workspace(text)
 	}
+	text = values(f.Path, text, r.variables)
 	return put(f.Path, f.Exec, bytes.NewReader(text))
 }
 
@@ -157,12 +160,6 @@ func (r *reduction) manifest(own cargo.Package, text []byte) []byte {
 			continue
 		}
 		delete(pkg, "default-run")
-		if !r.scripts { // what only CARGO_PKG_* variables have
-			for _, key := range []string{"description", "homepage", "documentation", "repository", "readme", "keywords",
-				"categories", "license", "license-file", "authors", "include", "exclude", "publish"} {
-				delete(pkg, key)
-			}
-		}
 		for _, key := range []string{"autobins", "autoexamples", "autotests", "autobenches"} {
 			pkg[key] = false
 		}
@@ -174,9 +171,39 @@ func (r *reduction) manifest(own cargo.Package, text []byte) []byte {
 		}
 		doc[kind] = []any{map[string]any{"name": layerTarget, "path": layerTarget + ".rs"}}
 	}
+	return r.marshal(doc, text)
+}
+
+// workspace returns the manifest of a workspace without a package of its own.
+func (r *reduction) workspace(text []byte) []byte {
+	var doc map[string]any
+	if toml.Unmarshal(text, &doc) != nil {
+		return text
+	}
+	return r.marshal(doc, text)
+}
+
+// ownTexts are the keys of a package that only its own CARGO_PKG_* variables and
+// cargo publish have. That the compiler is new enough for rust-version is checked
+// with the lock, before anything is compiled.
+var ownTexts = [...]string{"description", "homepage", "documentation", "repository", "readme", "keywords",
+	"categories", "license", "license-file", "authors", "include", "exclude", "publish", "rust-version"}
+
+// marshal returns a manifest without the texts that only own crates see, also
+// those that members inherit; text when it cannot be written.
+func (r *reduction) marshal(doc map[string]any, text []byte) []byte {
+	workspace, _ := doc["workspace"].(map[string]any)
+	for _, table := range []any{doc["package"], doc["project"], workspace["package"]} {
+		pkg, ok := table.(map[string]any)
+		for _, key := range ownTexts {
+			if ok && !r.scripts { // build scripts see them
+				delete(pkg, key)
+			}
+		}
+	}
 	out, err := toml.Marshal(doc)
 	if err != nil {
 		return text
 	}
-	return values(own.Manifest, out, nil)
+	return out
 }

@@ -18,6 +18,8 @@ name = 'app'
 version = '0.1.0'
 edition = '2021'
 description = 'text'
+rust-version = '1.80'
+homepage.workspace = true
 [features]
 x = []
 [[bin]]
@@ -31,13 +33,13 @@ lib = { path = '../lib' }
 // project, which is what cargo itself uses.
 func TestLayerAndStructure(t *testing.T) {
 	files := map[string]string{
-		"Cargo.toml":           "[workspace]\nmembers = ['app', 'lib']\nresolver = '2'\n[profile.release]\nlto = 'fat'\n",
+		"Cargo.toml":           "[workspace]\nmembers = ['app', 'lib']\nresolver = '2'\n[workspace.package]\nrust-version = '1.80'\nhomepage = 'text'\n[profile.release]\nlto = 'fat'\n",
 		"Cargo.lock":           "version = 4\n",
 		".cargo/config.toml":   "[build]\ntarget = 'riscv32imc-unknown-none-elf'\n[env]\nSSID = 'a'\nESP_LOG = 'info'\n",
 		"app/Cargo.toml":       layerManifest,
 		"app/src/main.rs":      "secret",
 		"app/examples/one.rs":  "secret",
-		"lib/Cargo.toml":       "[package]\nname = 'lib'\nversion = '0.1.0'\nedition = '2021'\n",
+		"lib/Cargo.toml":       "[package]\nname = 'lib'\nversion = '0.1.0'\nedition = '2021'\nrust-version.workspace = true\n",
 		"lib/src/lib.rs":       "secret",
 		"lib/tests/t.rs":       "secret",
 		"lib/src/bin/other.rs": "secret",
@@ -89,7 +91,8 @@ func TestLayerAndStructure(t *testing.T) {
 		t.Errorf("the layer's files are %q", slices.Sorted(maps.Keys(tree)))
 	}
 	for name, text := range tree {
-		if strings.Contains(text, "SSID") || strings.Contains(text, "secret") || strings.Contains(text, "description") {
+		if strings.Contains(text, "SSID") || strings.Contains(text, "secret") || strings.Contains(text, "description") ||
+			strings.Contains(text, "homepage") || strings.Contains(text, "rust-version") {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
@@ -122,6 +125,10 @@ func TestLayerAndStructure(t *testing.T) {
 		"another binary":         {map[string]string{"app/src/bin/two.rs": "x"}, true, false},
 		"an own variable":        {edit(".cargo/config.toml", "'a'", "'b'"), true, false},
 		"description":            {edit("app/Cargo.toml", "'text'", "'texts'"), true, false},
+		"rust-version":           {edit("app/Cargo.toml", "1.80", "1.81"), true, false},
+		"no rust-version":        {edit("app/Cargo.toml", "rust-version = '1.80'\n", ""), true, false},
+		"inherited rust-version": {edit("Cargo.toml", "1.80", "1.81"), true, false},
+		"inherited text":         {edit("Cargo.toml", "'text'", "'texts'"), true, false},
 		"a variable of a crate":  {edit(".cargo/config.toml", "'info'", "'debug'"), false, false},
 		"a feature":              {edit("app/Cargo.toml", "x = []", "x = []\ny = []"), false, false},
 		"a dependency":           {edit("app/Cargo.toml", "../lib'", "../lib', features = []"), false, false},

@@ -25,6 +25,7 @@ type Config struct {
 	Linker           config.Value[string]   // the effective one for Target
 	Runner           config.Value[[]string] // words
 	TargetDir        config.Value[string]   // build.target-dir, relative to Root or absolute
+	Machine          []string               // keys of [build] that name compilers, wrappers or directories of a machine
 	Env              []EnvVar               // [env], sorted by name
 	Alias            map[string]config.Value[[]string]
 	Sources          []Source   // [source.*]
@@ -99,6 +100,12 @@ func ReadConfig(r *config.Reader, dir, root, want string) (Config, error) {
 	if c.TargetDir.V != "" && !filepath.IsAbs(c.TargetDir.V) {
 		c.TargetDir.V = filepath.Join(v.get("build", "target-dir").relativeTo(), filepath.FromSlash(c.TargetDir.V))
 	}
+	for _, key := range machineKeys {
+		if s := v.get("build", key).str(tr, "build."+key); s.V != "" {
+			c.Machine = append(c.Machine, key)
+			l.Note(s.Origin, "build."+key+" "+s.V+" does not apply: a build has the locked compiler, and its own directories")
+		}
+	}
 	l.perTarget(&c, v, triple, tr)
 	c.Env = envTable(v.get("env"), tr)
 	c.Alias = map[string]config.Value[[]string]{}
@@ -116,6 +123,10 @@ func ReadConfig(r *config.Reader, dir, root, want string) (Config, error) {
 	}
 	return c, nil
 }
+
+// machineKeys are the keys of [build] that name what a machine has besides its
+// toolchain, such as a compiler cache.
+var machineKeys = [...]string{"rustc", "rustc-wrapper", "rustc-workspace-wrapper", "build-dir"}
 
 // ownPaths refuses sources that the configuration brings in by path: they would
 // be the user's own packages without being in any manifest, so neither the lock

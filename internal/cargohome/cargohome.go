@@ -36,11 +36,22 @@ func Tree(ctx context.Context, st *store.Store, p *project.Project, pins *lock.F
 	})
 }
 
+// inStep are the values of [build] in the place of those of the user's machine.
+// No wrapper is the empty string.
+var inStep = map[string]string{"rustc": layout.Rustc, "build-dir": layout.Target}
+
 // Config is the text of the configuration file that is passed with --config,
 // outside the project, so that the project's own remains in effect.
 func Config(p *project.Project, pins *lock.File) string {
 	var b strings.Builder
 	b.WriteString("# Made by espalier: where a build finds what is locked.\n\n")
+	if len(p.Cargo.Machine) > 0 {
+		b.WriteString("[build]\n")
+		for _, key := range p.Cargo.Machine {
+			fmt.Fprintf(&b, "%s = %q\n", key, inStep[key])
+		}
+		b.WriteString("\n")
+	}
 	var unstable []string
 	if !pins.Std.Lock.IsZero() { // otherwise the library is prebuilt
 		unstable = append(unstable, buildStd(p)...)

@@ -1,9 +1,11 @@
 package project
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -242,5 +244,20 @@ func TestCargoConfigFaults(t *testing.T) {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// Keys that name what only one machine has are replaced, and the user reads so.
+func TestMachineKeys(t *testing.T) {
+	p := open(t, unpack(t, app+"-- .cargo/config.toml --\n[build]\nrustc-wrapper = \"sccache\"\nbuild-dir = \"x\"\nrustc-workspace-wrapper = \"\"\n"))
+	if !slices.Equal(p.Cargo.Machine, []string{"rustc-wrapper", "build-dir"}) {
+		t.Errorf("%q", p.Cargo.Machine)
+	}
+	var notes []string
+	for _, n := range p.Notes {
+		notes = append(notes, fmt.Sprintf("%s: %s", n.Origin.Short(), n.Text))
+	}
+	if want := ".cargo/config.toml:2: build.rustc-wrapper sccache does not apply: a build has the locked compiler, and its own directories"; !slices.Contains(notes, want) || len(notes) != 2 {
+		t.Errorf("notes %q", notes)
 	}
 }

@@ -246,8 +246,12 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 		// Unstable tables of the project's configuration, such as build-std,
 		// must be accepted, as in the build itself.
 		"RUSTC_BOOTSTRAP": "1",
-		"TZ":              "UTC",
-		"LC_ALL":          "C.UTF-8",
+		// What the project's configuration names does not exist in a step.
+		"RUSTC":                   layout.Rustc,
+		"RUSTC_WRAPPER":           "",
+		"RUSTC_WORKSPACE_WRAPPER": "",
+		"TZ":                      "UTC",
+		"LC_ALL":                  "C.UTF-8",
 	}
 	if len(f.Host.CA) > 0 {
 		env["CARGO_HTTP_CAINFO"] = cargoHome + "/" + caFile

@@ -15,7 +15,7 @@ import (
 // and jumps to byte 8, without a second stage (ESP-IDF, esp32c3-direct-boot).
 // esp32c3-hal had a feature direct-boot for such programs, and espflash up to
 // 2.1 a format.
-const directWord = 0xaedb041d
+const directWord uint32 = 0xaedb041d
 
 func directMagic() []byte {
 	word := binary.LittleEndian.AppendUint32(nil, directWord)

@@ -1,9 +1,11 @@
 package emu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"espalier.dev/espalier/emu/chip"
@@ -13,30 +15,40 @@ import (
 const DefaultLatency = time.Microsecond
 
 // Group is several boards whose pins are joined by wires, and which run in step. A
-// change at one end of a wire reaches the other end after a fixed latency, so the
-// boards run one after the other for that long, and the result depends on their
-// configurations and inputs only. What arrives is an input of the receiving board:
-// Board.Inputs of it, replayed on a board with the same wires, repeats its part of
-// the run alone.
+// change at one end of a wire reaches the other end after a fixed latency.
+//
+// The boards exchange changes at the multiples of the latency, so that what happens
+// on them is a function of their configurations, firmware, seeds and inputs, each at
+// its instant. It does not depend on the board that Run is called with, on where runs
+// end, or on the order of the boards. What arrives is an input of the receiving
+// board: Board.Inputs of it, replayed on a board with the same terminals, repeats its
+// part of the run alone.
 //
 // A wire carries voltages with their resistances, both ways: push-pull outputs,
 // open drain with pull resistors of either board, and short circuits are as on one
-// board. Boards of a group are restored from snapshots together or not at all.
+// board. Boards of a group are restored from snapshots together, between two runs, or
+// not at all.
 type Group struct {
 	boards  []*Board
 	latency chip.Duration
-	wires   []wire
+	wires   []*wire
 	ran     bool
 }
 
-// wire is one end of a connection: a terminal on board from whose net shows what
-// the other end, a terminal on board to, receives.
+// wire is one direction of a connection: a terminal on board from whose net shows
+// what the other end, a terminal on board to, receives.
 type wire struct {
 	from, to int
 	near     *Terminal
 	far      int // the pin of the other terminal
 	last     Source
-	moves    []Input
+	moves    []move // not delivered yet, in the order of time
+}
+
+// move is a change of a wire and the instant of its arrival.
+type move struct {
+	At     Time
+	Source Source
 }
 
 // NewGroup returns a group of boards that have not run yet. Latency is the delay of
@@ -93,17 +105,40 @@ func (g *Group) Join(a *Board, pinA int, b *Board, pinB int) error {
 		return errors.New("joining pins of boards that have run")
 	}
 	ta, tb := a.NewTerminal(nil), b.NewTerminal(nil)
-	g.wires = append(g.wires, wire{from: i, to: k, near: ta, far: tb.Pin()}, wire{from: k, to: i, near: tb, far: ta.Pin()})
+	for _, w := range []*wire{{from: i, to: k, near: ta, far: tb.Pin()}, {from: k, to: i, near: tb, far: ta.Pin()}} {
+		g.wires = append(g.wires, w)
+		g.boards[w.from].AddStateFunc(w.state)
+	}
 	a.Join(ta.Pin(), pinA)
 	b.Join(tb.Pin(), pinB)
 	return nil
 }
 
-// watch has each wire note its changes. The wires do not move any more.
+// state is the part of the wire in the snapshots of its board from.
+func (w *wire) state(s *State) {
+	n := uint32(len(w.moves))
+	s.Fixed(&w.last, &n)
+	if s.Loading() {
+		w.moves = w.moves[:0]
+	}
+	for i := range n {
+		var m move
+		if !s.Loading() {
+			m = w.moves[i]
+		}
+		if s.Fixed(&m); s.Err() != nil {
+			return
+		}
+		if s.Loading() {
+			w.moves = append(w.moves, m)
+		}
+	}
+}
+
+// watch has each wire note its changes. No wire is added any more.
 func (g *Group) watch() {
 	g.ran = true
-	for i := range g.wires {
-		w := &g.wires[i]
+	for _, w := range g.wires {
 		w.near.m.Chip().Nets().OnResolved(w.near.pin, func() { w.note(g.latency) })
 		w.note(g.latency)
 	}
@@ -116,12 +151,13 @@ func (w *wire) note(latency chip.Duration) {
 		return
 	}
 	w.last = s
-	w.moves = append(w.moves, Input{At: w.near.m.Now().Add(latency), Kind: InputVoltage, Pin: w.far, Source: s})
+	w.moves = append(w.moves, move{At: w.near.m.Now().Add(latency), Source: s})
 }
 
 // Run lets guest time pass on all boards until a condition of opts holds for board
-// b, and returns its result. The other boards are then at most the latency ahead
-// of or behind it. A board that stops by itself (StopStrict, StopAbsent,
+// b, and returns its result. Each other board has then reached the last multiple of
+// the latency, and none is farther than the next one; after Limit, all have reached
+// its end. A board that stops by itself (StopStrict, StopAbsent, StopTrapLoop,
 // StopEbreak, StopBreakpoint) ends the run, too: stopped is that board, else b.
 func (g *Group) Run(ctx context.Context, b *Board, opts ...Option) (res Result, stopped *Board) {
 	at := g.index(b)
@@ -141,7 +177,8 @@ func (g *Group) Run(ctx context.Context, b *Board, opts ...Option) (res Result, 
 	if own.Limit > 0 {
 		end = start.Add(own.Limit)
 	}
-	finish := func(board *Board, r chip.Result) (Result, *Board) {
+	finish := func(board *Board, r chip.Result, reached Time) (Result, *Board) {
+		g.rest(ctx, reached)
 		res.Reason, res.Err = r.Reason, r.Err
 		if st.found != "" && r.Reason == StopOutput {
 			res.Reason, res.Text = StopText, st.found
@@ -150,16 +187,22 @@ func (g *Group) Run(ctx context.Context, b *Board, opts ...Option) (res Result, 
 		res.Instructions, res.Trace = b.Instructions()-begun, b.Trace()
 		return res, board
 	}
+	order := append([]int{at}, slices.DeleteFunc(g.order(), func(i int) bool { return i == at })...)
 	for {
-		to := g.next(end)
-		if to == chip.Never {
-			return finish(b, chip.Result{Reason: StopIdle})
+		from, to := g.window()
+		switch {
+		case from == chip.Never && end == chip.Never:
+			return finish(b, chip.Result{Reason: StopIdle}, 0)
+		case from >= end:
+			return finish(b, chip.Result{Reason: StopLimit}, end)
 		}
-		for i, board := range g.boards {
-			if board.m.Now() >= to {
+		g.deliver(to)
+		for _, i := range order {
+			board, until := g.boards[i], min(to, end)
+			if g.rests(i) >= until {
 				continue
 			}
-			s := chip.Stops{Limit: to.Sub(board.m.Now())}
+			s := chip.Stops{Limit: until.Sub(board.m.Now())}
 			if i == at {
 				s.Reset, s.Output = own.Reset, own.Output
 				if own.Instructions > 0 {
@@ -169,48 +212,91 @@ func (g *Group) Run(ctx context.Context, b *Board, opts ...Option) (res Result, 
 			r := board.m.Run(ctx, s)
 			if i == at {
 				res.Resets = append(res.Resets, r.Resets...)
-				res.Unmodelled = r.Unmodelled
+				res.Unmodelled = merge(res.Unmodelled, r.Unmodelled)
+				if own.Instructions > 0 && r.Reason == StopLimit && b.Instructions()-begun >= own.Instructions {
+					r.Reason = StopInstructions // at the end of the window
+				}
 			}
 			if r.Reason != StopLimit {
-				g.exchange()
-				return finish(board, r)
+				return finish(board, r, from)
 			}
 		}
-		g.exchange()
-		if b.m.Now() >= end {
-			return finish(b, chip.Result{Reason: StopLimit})
+	}
+}
+
+// order returns the indices of the boards.
+func (g *Group) order() []int {
+	all := make([]int, len(g.boards))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// rests returns the instant up to which nothing happens on a board: its time, or
+// its next event when it waits for one.
+func (g *Group) rests(i int) Time {
+	m := g.boards[i].m
+	if next, idle := m.Idle(); idle {
+		return max(next, m.Now())
+	}
+	return m.Now()
+}
+
+// window returns the next instant at which something happens on a board or arrives
+// there, and the multiple of the latency after it, the end of the window that all
+// boards have reached and may run through. Never: all boards wait, and for nothing.
+// A change in the window arrives at its end or later.
+func (g *Group) window() (from, to Time) {
+	from = chip.Never
+	for i := range g.boards {
+		from = min(from, g.rests(i))
+	}
+	for _, w := range g.wires {
+		if len(w.moves) > 0 {
+			from = min(from, w.moves[0].At)
+		}
+	}
+	if from == chip.Never {
+		return from, from
+	}
+	q := Time(g.latency)
+	return from, (from/q + 1) * q
+}
+
+// deliver makes the changes that arrive before an instant inputs of their boards.
+// At one instant, the order is that of the wires.
+func (g *Group) deliver(before Time) {
+	for _, w := range g.wires {
+		n := 0
+		for n < len(w.moves) && w.moves[n].At < before {
+			g.boards[w.to].m.Inject(Input{At: w.moves[n].At, Kind: InputVoltage, Pin: w.far, Source: w.moves[n].Source})
+			n++
+		}
+		w.moves = append(w.moves[:0], w.moves[n:]...)
+	}
+}
+
+// rest lets the time of boards pass on which nothing happens before an instant.
+func (g *Group) rest(ctx context.Context, until Time) {
+	for i, b := range g.boards {
+		if now := b.m.Now(); now < until && g.rests(i) >= until {
+			b.m.Run(context.WithoutCancel(ctx), chip.Stops{Limit: until.Sub(now)})
 		}
 	}
 }
 
-// next returns the instant up to which all boards can run before they exchange
-// changes of their wires: the latency after the last of them, or after the first
-// event on any when all of them wait.
-func (g *Group) next(end chip.Time) chip.Time {
-	from, waits := chip.Never, true
-	event := chip.Never
-	for _, b := range g.boards {
-		from = min(from, b.m.Now())
-		next, idle := b.m.Idle()
-		waits = waits && idle
-		event = min(event, next)
-	}
-	if waits {
-		if event == chip.Never {
-			return end
+// merge adds the accesses of a later part of a run to those before. Both are in
+// the order of addresses.
+func merge(before, more []Access) []Access {
+	for _, a := range more {
+		i, found := slices.BinarySearchFunc(before, a.Addr, func(e Access, addr uint32) int { return cmp.Compare(e.Addr, addr) })
+		if found {
+			before[i].Reads += a.Reads
+			before[i].Writes += a.Writes
+			continue
 		}
-		from = max(from, event)
+		before = slices.Insert(before, i, a)
 	}
-	return min(from.Add(g.latency), end)
-}
-
-// exchange delivers the changes of the wires.
-func (g *Group) exchange() {
-	for i := range g.wires {
-		w := &g.wires[i]
-		for _, in := range w.moves {
-			g.boards[w.to].m.Inject(in)
-		}
-		w.moves = w.moves[:0]
-	}
+	return before
 }

@@ -9,9 +9,8 @@ import (
 )
 
 // Group is several boards that run in step, joined by wires. While one of them
-// waits, in Expect or Run, guest time passes on all. A test that waits in the same
-// order has the same result every time; another order shifts the instants at which
-// the boards exchange levels, by up to a microsecond.
+// waits, in Expect or Run, guest time passes on all. What happens on the boards does
+// not depend on which of them a test waits for, or on where its waits end.
 type Group struct {
 	t      testing.TB
 	group  *emu.Group

@@ -57,3 +57,32 @@ func ExampleBoard_Snapshot() {
 	fmt.Println(first.Now, again.Now, first.Trace == again.Trace)
 	// Output: 4ms 4ms true
 }
+
+// Two boards of which one receives what the other sends.
+func ExampleGroup() {
+	var boards [2]*emu.Board
+	for i := range boards {
+		board, err := c3.New(emu.Config{ROM: rom(), Output: func(o emu.Output) { fmt.Printf("board %d: %s\n", i+1, o.Data) }})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		boards[i] = board
+	}
+	group, err := emu.NewGroup(0, boards[:]...)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := group.Join(boards[0], 21, boards[1], 20); err != nil { // TX to RX
+		fmt.Println(err)
+		return
+	}
+	boards[0].Send(emu.UART0, []byte("x"))
+	res, _ := group.Run(context.Background(), boards[1], emu.UntilText("x"), emu.Limit(time.Second))
+	fmt.Println(res.Reason)
+	// Output:
+	// board 1: x
+	// board 2: x
+	// text
+}

@@ -88,7 +88,7 @@ func (r Runner) checkOnLayer(ctx context.Context, pl Plan, o CheckOptions) error
 	}
 	res, err := r.stepAs(ctx, pl, phase, step, lines, action.RunOptions{})
 	if err == nil && len(pl.Secrets) == 0 {
-		err = action.Save(ctx, r.Store, res)
+		err = r.save(ctx, res)
 	}
 	return err
 }

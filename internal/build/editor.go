@@ -68,7 +68,7 @@ func (r Runner) editorUnits(ctx context.Context, pl Plan) (store.Digest, error) 
 		return store.Digest{}, nil
 	}
 	if err == nil && len(pl.Secrets) == 0 {
-		err = action.Save(ctx, r.Store, res)
+		err = r.save(ctx, res)
 	}
 	return res.Trees[layout.Target], err
 }

@@ -236,7 +236,7 @@ func (r Runner) removed(ctx context.Context, pl Plan, uses []use) (map[string]st
 		return nil, err
 	}
 	if res.ExitCode == 0 {
-		return nil, action.Save(ctx, r.Store, res)
+		return nil, r.save(ctx, res)
 	}
 	return removedFeatures(said.Bytes(), names), nil
 }

@@ -13,6 +13,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/layout"
 	"espalier.dev/espalier/internal/progress"
+	"espalier.dev/espalier/internal/remote"
 	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/supply/crates"
@@ -23,6 +24,7 @@ type Runner struct {
 	Store    *store.Store
 	Executor action.Executor
 	Report   progress.Reporter
+	Cache    *remote.Cache // of other machines' results; nil: none
 
 	// Unsandboxed accepts stored results of builds without the sandbox, for a
 	// user who has chosen to build without it.
@@ -79,8 +81,8 @@ func (r Runner) Run(ctx context.Context, pl Plan) (out Output, err error) {
 
 func (r Runner) onLayer(ctx context.Context, pl Plan) (Output, error) {
 	// When the application's result is cached, the layer is not needed.
-	if deps, err := r.load(ctx, pl.Deps); err == nil {
-		if units, err := r.Units(ctx, pl, deps.Trees[layerOutput]); err == nil {
+	if deps, err := r.find(ctx, pl.Deps); err == nil && !deps.Trees[layerOutput].IsZero() {
+		if units, err := r.findUnits(ctx, pl, deps.Trees[layerOutput]); err == nil {
 			app := pl.App(deps.Trees[layerOutput], units)
 			if res, err := r.loadApp(ctx, pl, app); err == nil {
 				r.replay(ctx, pl, pl.Deps, deps)
@@ -108,14 +110,20 @@ func (r Runner) onLayer(ctx context.Context, pl Plan) (Output, error) {
 // loadApp returns the stored result of an application step: its own, or that of
 // one which used nothing that differs in this one.
 func (r Runner) loadApp(ctx context.Context, pl Plan, step action.Step) (action.Result, error) {
-	res, err := r.load(ctx, step)
+	res, err := r.loadLocal(ctx, step)
 	if err == nil && !r.Store.Has(res.Outputs[pl.Output]) {
 		err = store.ErrMissing
 	}
-	if err != nil {
-		return r.observed(ctx, pl, step)
+	if err == nil {
+		return res, nil
 	}
-	return res, nil
+	if res, err = r.observed(ctx, pl, step); err == nil {
+		return res, nil
+	}
+	if res, err = r.load(ctx, step); err == nil && !r.Store.Has(res.Outputs[pl.Output]) {
+		err = store.ErrMissing
+	}
+	return res, err
 }
 
 // Layer returns the dependency layer of a plan, and builds it when it is
@@ -169,7 +177,7 @@ func (r Runner) makeLayer(ctx context.Context, pl Plan, id store.Digest) (action
 		return res, err
 	}
 	res.Digest = id // a library from an earlier layer changes nothing
-	if err := action.Save(ctx, r.Store, res); err != nil {
+	if err := r.save(ctx, res); err != nil {
 		return res, err
 	}
 	return res, errors.Join(r.offerLibrary(ctx, pl, res, true), r.offerEarlier(ctx, pl, res))
@@ -223,7 +231,7 @@ func (r Runner) finish(ctx context.Context, pl Plan, step action.Step, before []
 	}
 	res, err := r.step(ctx, pl, step, outputs)
 	if err == nil && len(pl.Secrets) == 0 && !r.Scratch {
-		if err = action.Save(ctx, r.Store, res); err == nil {
+		if err = r.save(ctx, res); err == nil {
 			err = r.record(ctx, pl, step, res)
 		}
 	}
@@ -246,16 +254,6 @@ func (r Runner) output(ctx context.Context, pl Plan, from *store.Store, steps ..
 	var err error
 	out.Bytes, err = from.ReadBlob(ctx, out.ELF, largestELF)
 	return out, err
-}
-
-// load returns the stored result of a step; store.ErrMissing when it has to
-// run.
-func (r Runner) load(ctx context.Context, step action.Step) (action.Result, error) {
-	id, err := action.Put(ctx, r.Store, step)
-	if err != nil {
-		return action.Result{}, err
-	}
-	return action.Load(ctx, r.Store, id, !r.Unsandboxed)
 }
 
 // step runs a step and returns a failure as a fault.

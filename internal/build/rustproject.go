@@ -221,7 +221,7 @@ func (r Runner) stdout(ctx context.Context, step action.Step) ([]byte, error) {
 		if res.ExitCode != 0 {
 			return nil, fault.Newf(fault.Build, "%s: %s", step.Name, bytes.TrimSpace(said.Bytes()))
 		}
-		if err := action.Save(ctx, r.Store, res); err != nil {
+		if err := r.save(ctx, res); err != nil {
 			return nil, err
 		}
 	}

@@ -92,6 +92,9 @@ func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 	if err == nil || !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
 		return units, err
 	}
+	if units, err = r.fetchUnits(ctx, pl, layer); err == nil || !errors.Is(err, store.ErrMissing) {
+		return units, err
+	}
 	step, _ := pl.Scripts(layer)
 	task := r.Report.Start("compiling build scripts", progress.Crates, 0)
 	res, err := r.Executor.Run(ctx, r.Store, step, action.RunOptions{
@@ -113,7 +116,12 @@ func (r Runner) units(ctx context.Context, pl Plan, layer store.Digest) (store.D
 	if !res.Hermetic {
 		return store.Digest{}, fault.Newf(fault.Bug, "a scripts step ran outside the sandbox")
 	}
-	return units, r.Store.PutMemo(ctx, scriptsKey(res.Digest), units)
+	key := scriptsKey(res.Digest)
+	if err := r.Store.PutMemo(ctx, key, units); err != nil {
+		return units, err
+	}
+	r.Cache.Offer(ctx, r.Store, store.DigestOf(key))
+	return units, nil
 }
 
 func emptyTree(ctx context.Context, st *store.Store) (store.Digest, error) {

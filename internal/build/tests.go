@@ -173,7 +173,7 @@ func (r Runner) tests(ctx context.Context, tp TestPlan, step action.Step) (res a
 			return res, r.Store, clean, nil
 		}
 		if res, err = r.step(ctx, tp.Plan, step, nil); err == nil {
-			err = action.Save(ctx, r.Store, res)
+			err = r.save(ctx, res)
 		}
 		return res, r.Store, clean, err
 	}

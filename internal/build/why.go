@@ -32,7 +32,7 @@ func (r Runner) Why(ctx context.Context, pl Plan, last LastBuild) ([]Reason, err
 		return []Reason{deps, {Step: pl.app.Name, Because: pl.Deps.Name}}, nil
 	}
 	layer := res.Trees[layerOutput]
-	units, err := r.Units(ctx, pl, layer)
+	units, err := r.findUnits(ctx, pl, layer)
 	if err != nil && !errors.Is(err, store.ErrMissing) {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (r Runner) why(ctx context.Context, step action.Step, last LastBuild) (Reas
 		return Reason{}, action.Result{}, err
 	}
 	reason := Reason{Step: step.Name, Action: &id, secrets: len(step.Secrets) > 0, before: last.action(step.Name)}
-	res, err := action.Load(ctx, r.Store, id, !r.Unsandboxed)
+	res, err := r.find(ctx, step)
 	if reason.Cached = err == nil; err != nil && !errors.Is(err, store.ErrMissing) && !errors.Is(err, store.ErrCorrupt) {
 		return reason, res, err
 	}

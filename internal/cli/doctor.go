@@ -24,8 +24,8 @@ func newDoctor(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "check this machine and the project, with remedies",
 		Long: `Check what a build needs of this machine: a sandbox, a place for the store, a
-supplier of the compiler, the pins of the project. Nothing is changed and the
-network is not used. With --config, print every setting, its value and where it
+supplier of the compiler, the pins of the project, the shared cache if one is
+configured. Nothing is changed, and no other server is asked. With --config, print every setting, its value and where it
 came from instead.` + command.Exits(fault.Pins, fault.Sandbox),
 		Args: command.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,6 +45,7 @@ func (a *app) doctor(ctx context.Context) error {
 		Options:   a.opener().Options(project.Flags{}),
 		Settings:  func() (*project.Project, error) { return a.settings(project.Flags{}) },
 		OpenStore: a.opener().OpenStore,
+		OpenCache: a.opener().Cache,
 	})
 	if err != nil {
 		return err

@@ -1,12 +1,14 @@
 // Package doctor checks what a build needs of this machine and of a project: a
 // sandbox, a store with enough space, a supplier of the compiler, pins. It
-// changes nothing and uses no network.
+// changes nothing and uses no network, except for a question to the shared cache
+// when one is configured.
 package doctor
 
 import (
 	"context"
 
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/remote"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -30,6 +32,8 @@ type Subject struct {
 	Settings func() (*project.Project, error)
 	// OpenStore opens the store of a configuration.
 	OpenStore func(context.Context, project.Config) (*store.Store, error)
+	// OpenCache returns the shared cache; nil offline.
+	OpenCache func(project.RemoteConfig) (*remote.Cache, error)
 }
 
 // Check does all checks. The error is that of ctx.
@@ -42,5 +46,8 @@ func Check(ctx context.Context, s Subject) ([]Finding, error) {
 			return nil, err
 		}
 	}
-	return out, nil
+	if f, ok := s.checkCache(ctx); ok {
+		out = append(out, f)
+	}
+	return out, ctx.Err()
 }

@@ -52,6 +52,8 @@ type Config struct {
 	// StoreLimit is [store] limit, in bytes; 0 is no limit.
 	StoreLimit config.Value[int64]
 
+	Remote RemoteConfig
+
 	settings []Setting
 }
 
@@ -132,6 +134,18 @@ type SupplyConfig struct {
 	RustKeys config.Value[[]string] // files with OpenPGP keys that must have signed its channel manifests
 	Prefixes config.Value[[]string] // base URLs under which location-independent paths are looked up, in order
 	Sources  []SupplySource         // [[supply.source]], the project's before the user's
+}
+
+// RemoteConfig is [remote]: a shared cache. It is the user's own setting.
+type RemoteConfig struct {
+	Cache       config.Value[string] // address; empty: none
+	Instance    config.Value[string] // the server's name of the cache
+	Mode        config.Value[string] // "read", "read-write"
+	TokenFile   config.Value[string] // absolute, as all files; its first line is sent with every request
+	TokenHeader config.Value[string] // HTTP header; empty: Authorization
+	CA          config.Value[string] // PEM
+	Certificate config.Value[string] // PEM, of the client
+	Key         config.Value[string] // PEM
 }
 
 // SupplySource is one [[supply.source]]: a package archive, in the terms of

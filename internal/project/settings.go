@@ -85,6 +85,7 @@ func (o *opening) settings(p *Project) (Config, cargo.Config, error) {
 	c.Supply.Sources = x.sources()
 	c.Store = o.storeDir(p)
 	c.StoreLimit = o.storeLimit()
+	c.Remote = o.remote()
 	if c.Build.Bin.V != "" && c.Build.Example.V != "" && x.err == nil {
 		// A binary in espalier.toml gives way to an example on the command line.
 		switch rank(c.Build.Bin.Origin) - rank(c.Build.Example.Origin) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
+	"google.golang.org/genproto/googleapis/bytestream"
+	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -20,6 +22,25 @@ var pairs = map[string]struct {
 	"Command":      {func() Message { return &Command{} }, func() proto.Message { return &repb.Command{} }},
 	"Action":       {func() Message { return &Action{} }, func() proto.Message { return &repb.Action{} }},
 	"ActionResult": {func() Message { return &ActionResult{} }, func() proto.Message { return &repb.ActionResult{} }},
+
+	"GetCapabilitiesRequest":    {func() Message { return &GetCapabilitiesRequest{} }, func() proto.Message { return &repb.GetCapabilitiesRequest{} }},
+	"ServerCapabilities":        {func() Message { return &ServerCapabilities{} }, func() proto.Message { return &repb.ServerCapabilities{} }},
+	"GetActionResultRequest":    {func() Message { return &GetActionResultRequest{} }, func() proto.Message { return &repb.GetActionResultRequest{} }},
+	"UpdateActionResultRequest": {func() Message { return &UpdateActionResultRequest{} }, func() proto.Message { return &repb.UpdateActionResultRequest{} }},
+	"FindMissingBlobsRequest":   {func() Message { return &FindMissingBlobsRequest{} }, func() proto.Message { return &repb.FindMissingBlobsRequest{} }},
+	"FindMissingBlobsResponse":  {func() Message { return &FindMissingBlobsResponse{} }, func() proto.Message { return &repb.FindMissingBlobsResponse{} }},
+	"BatchReadBlobsRequest":     {func() Message { return &BatchReadBlobsRequest{} }, func() proto.Message { return &repb.BatchReadBlobsRequest{} }},
+	"BatchReadBlobsResponse":    {func() Message { return &BatchReadBlobsResponse{} }, func() proto.Message { return &repb.BatchReadBlobsResponse{} }},
+	"BatchUpdateBlobsRequest":   {func() Message { return &BatchUpdateBlobsRequest{} }, func() proto.Message { return &repb.BatchUpdateBlobsRequest{} }},
+	"BatchUpdateBlobsResponse":  {func() Message { return &BatchUpdateBlobsResponse{} }, func() proto.Message { return &repb.BatchUpdateBlobsResponse{} }},
+	"Status":                    {func() Message { return &Status{} }, func() proto.Message { return &status.Status{} }},
+
+	"ReadRequest":              {func() Message { return &ReadRequest{} }, func() proto.Message { return &bytestream.ReadRequest{} }},
+	"ReadResponse":             {func() Message { return &ReadResponse{} }, func() proto.Message { return &bytestream.ReadResponse{} }},
+	"WriteRequest":             {func() Message { return &WriteRequest{} }, func() proto.Message { return &bytestream.WriteRequest{} }},
+	"WriteResponse":            {func() Message { return &WriteResponse{} }, func() proto.Message { return &bytestream.WriteResponse{} }},
+	"QueryWriteStatusRequest":  {func() Message { return &QueryWriteStatusRequest{} }, func() proto.Message { return &bytestream.QueryWriteStatusRequest{} }},
+	"QueryWriteStatusResponse": {func() Message { return &QueryWriteStatusResponse{} }, func() proto.Message { return &bytestream.QueryWriteStatusResponse{} }},
 }
 
 // fill sets the exported fields of a message to random values.
@@ -31,6 +52,10 @@ func fill(r *rand.Rand, v reflect.Value) {
 			fill(r, v.Elem())
 		}
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			v.SetBytes([][]byte{nil, {0}, {0xff, 0xfe}, []byte("text")}[r.IntN(4)])
+			return
+		}
 		for range r.IntN(4) {
 			e := reflect.New(v.Type().Elem()).Elem()
 			if e.Kind() == reflect.Pointer {

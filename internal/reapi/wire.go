@@ -107,6 +107,26 @@ func (e *encoder) boolean(n protowire.Number, v bool) {
 	}
 }
 
+// data appends bytes, which may be anything.
+func (e *encoder) data(n protowire.Number, b []byte) {
+	if len(b) > 0 {
+		e.b = protowire.AppendTag(e.b, n, protowire.BytesType)
+		e.b = protowire.AppendBytes(e.b, b)
+	}
+}
+
+// enums appends a repeated enumeration, packed.
+func (e *encoder) enums(n protowire.Number, all []int32) {
+	if len(all) == 0 {
+		return
+	}
+	var packed []byte
+	for _, v := range all {
+		packed = protowire.AppendVarint(packed, uint64(int64(v)))
+	}
+	e.data(n, packed)
+}
+
 func (e *encoder) digest(n protowire.Number, d *Digest) {
 	if d != nil {
 		e.message(n, d)
@@ -164,6 +184,44 @@ func (v value) boolean(to *bool) (bool, error) {
 		return false, nil
 	}
 	*to = protowire.DecodeBool(v.number)
+	return true, nil
+}
+
+// data copies: the input may be a buffer that is used again.
+func (v value) data(to *[]byte) (bool, error) {
+	if v.typ != protowire.BytesType {
+		return false, nil
+	}
+	*to = append([]byte(nil), v.bytes...)
+	return true, nil
+}
+
+// enum is an int32 or an enumeration.
+func (v value) enum(to *int32) (bool, error) {
+	if v.typ != protowire.VarintType {
+		return false, nil
+	}
+	*to = int32(v.number)
+	return true, nil
+}
+
+// enums appends one element, or several that are packed.
+func (v value) enums(to *[]int32) (bool, error) {
+	switch v.typ {
+	case protowire.VarintType:
+		*to = append(*to, int32(v.number))
+	case protowire.BytesType:
+		for b := v.bytes; len(b) > 0; {
+			one, size := protowire.ConsumeVarint(b)
+			if size < 0 {
+				return true, protowire.ParseError(size)
+			}
+			*to = append(*to, int32(one))
+			b = b[size:]
+		}
+	default:
+		return false, nil
+	}
 	return true, nil
 }
 

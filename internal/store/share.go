@@ -73,6 +73,23 @@ func (s *Store) linkShared(host string, content []byte, d Digest, exec bool) boo
 	return err == nil && string(have) == string(content) && os.Link(shared, host) == nil
 }
 
+// OpenShared opens the file that trees share with the content and mode of an entry,
+// verified while it is read. A new tree starts with such files; Open does not
+// use them, so that a tree depends on its own content only.
+func (s *Store) OpenShared(ctx context.Context, e Entry) (*Reader, error) {
+	path := s.sharedPath(e.Digest, e.Executable)
+	f, err := openNoFollow(path)
+	if err != nil {
+		return nil, missing("file "+e.Path, e.Digest)
+	}
+	have, err := f.Stat()
+	if err != nil || !have.Mode().IsRegular() || have.Size() != e.Digest.Size {
+		f.Close()
+		return nil, missing("file "+e.Path, e.Digest)
+	}
+	return s.newReader(ctx, f, e.Digest, "file "+e.Path, func() { s.quarantineShared(path, have) })
+}
+
 // sharedIsGood hashes a shared file; have is nil when it does not exist.
 func (s *Store) sharedIsGood(ctx context.Context, path string, d Digest, exec bool) (have fs.FileInfo, good bool) {
 	f, err := openNoFollow(path)

@@ -9,6 +9,7 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/remote"
 	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 	"espalier.dev/espalier/internal/ui"
@@ -33,6 +34,7 @@ type Workspace struct {
 	Store   *store.Store
 	Box     sandbox.Local // where steps run
 
+	cache     *remote.Cache // nil: none
 	opener    Opener
 	options   project.Options // to open Project again
 	selection Selection
@@ -62,21 +64,30 @@ func (o Opener) Open(ctx context.Context, s Selection) (*Workspace, error) {
 		return nil, err
 	}
 	sandbox.Sweep(st.Dir())
+	var cache *remote.Cache
+	if !s.NoSandbox {
+		if cache, err = o.Cache(p.Espalier.Remote); err != nil {
+			st.Close()
+			return nil, err
+		}
+	}
 	if s.NoSandbox {
 		o.UI.Note("without the sandbox: the result may depend on this machine and is not shared")
 	}
 	return &Workspace{
 		Project: p, Store: st, Box: sandbox.Local{NoSandbox: s.NoSandbox},
-		opener: o, options: options, selection: s, ui: o.UI,
+		cache: cache, opener: o, options: options, selection: s, ui: o.UI,
 	}, nil
 }
 
-// Close releases the store, and keeps it within its limit. A second call does
+// Close waits for what is being written to the shared cache, releases the store,
+// and keeps it within its limit. A second call does
 // nothing: a long run closes early, so that gc can use the store.
 func (w *Workspace) Close() {
 	if w.Store == nil {
 		return
 	}
+	w.cache.Wait()
 	w.Store.Close()
 	w.Store = nil
 	e := w.Project.Espalier
@@ -118,6 +129,7 @@ func (w *Workspace) Runner() build.Runner {
 		Store:       w.Store,
 		Executor:    w.Box,
 		Unsandboxed: w.Box.NoSandbox,
+		Cache:       w.cache,
 		Report:      w.ui,
 		Messages:    func(rendered string) { w.ui.Diagnostic(rendered) },
 	}

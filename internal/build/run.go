@@ -117,8 +117,8 @@ func (r Runner) loadApp(ctx context.Context, pl Plan, step action.Step) (action.
 	if err == nil {
 		return res, nil
 	}
-	if res, err = r.observed(ctx, pl, step); err == nil {
-		return res, nil
+	if res, err = r.observed(ctx, pl, step); err == nil || !r.shares(step) {
+		return res, err
 	}
 	if res, err = r.load(ctx, step); err == nil && !r.Store.Has(res.Outputs[pl.Output]) {
 		err = store.ErrMissing

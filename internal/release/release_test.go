@@ -27,7 +27,7 @@ import (
 var day = time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 
 // maxProgram is the size that a stripped program may have. The goal is 20 MB.
-const maxProgram = 21_750_000
+const maxProgram = 22_270_000
 
 // linked are the modules in the program and what each is for. A module that is
 // not here fails TestProgram: is it needed, and is its licence permissive?
@@ -46,7 +46,7 @@ var linked = map[string]string{
 	"go.yaml.in/yaml/v3":                    "scenario files of Wokwi",
 	"github.com/jbenet/go-context":          "go-git: reading with a context",
 	"github.com/kevinburke/ssh_config":      "go-git: SSH",
-	"github.com/klauspost/compress":         "zstd in packages and crates",
+	"github.com/klauspost/compress":         "zstd in packages and crates, and of blobs in a shared cache",
 	"github.com/mattn/go-runewidth":         "mpb: width of text",
 	"github.com/pelletier/go-toml/v2":       "TOML with positions",
 	"github.com/pjbgf/sha1cd":               "go-git: SHA-1 that detects collisions",

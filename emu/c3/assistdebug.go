@@ -7,24 +7,26 @@ import (
 
 // ASSIST_DEBUG registers, TRM 17.4.
 const (
-	asMonitor   = 0x00 // MONTR_ENA, bits as in the interrupt registers
-	asIntRaw    = 0x04
-	asIntEna    = 0x08
-	asIntClr    = 0x0c
-	asRegions   = 0x10 // MIN and MAX of DRAM0_0, DRAM0_1, PIF_0, PIF_1
-	asAreaPC    = 0x30
-	asAreaSP    = 0x34
-	asSPMin     = 0x38
-	asSPMax     = 0x3c
-	asSPPC      = 0x40
-	asRcdEn     = 0x44 // RCD_RECORDEN 0, RCD_PDEBUGEN 1
-	asRcdPC     = 0x48
-	asRcdSP     = 0x4c
-	asDebugMode = 0x98
-	asLastKnown = 0x98
-	asDate      = 0x1fc
-	asRcdRecord = 1 << 0
-	asDateC3    = 0x2008010
+	asMonitor    = 0x00 // MONTR_ENA, bits as in the interrupt registers
+	asIntRaw     = 0x04
+	asIntEna     = 0x08
+	asIntClr     = 0x0c
+	asRegions    = 0x10 // MIN and MAX of DRAM0_0, DRAM0_1, PIF_0, PIF_1
+	asAreaPC     = 0x30
+	asAreaSP     = 0x34
+	asSPMin      = 0x38
+	asSPMax      = 0x3c
+	asSPPC       = 0x40
+	asRcdEn      = 0x44 // RCD_RECORDEN 0, RCD_PDEBUGEN 1
+	asRcdPC      = 0x48
+	asRcdSP      = 0x4c
+	asDebugMode  = 0x98
+	asLastKnown  = 0x98
+	asLogSetting = 0x70
+	asLogEnable  = 7
+	asDate       = 0x1fc
+	asRcdRecord  = 1 << 0
+	asDateC3     = 0x2008010
 
 	asAreas    = 4 // two regions of data memory, two of peripherals
 	asMemAreas = 2
@@ -37,7 +39,8 @@ const (
 // which the ROM prints as "Saved PC" after a reset, and monitors that raise an
 // interrupt when a region is read or written or the stack pointer leaves its
 // bounds. There is no debugger: DEBUG_MODE reads 0; IDF looks there before it
-// sleeps. The log of the bus is not modelled.
+// sleeps. The log of the bus is not modelled: the format of
+// its records is not published.
 type assistDebug struct {
 	block
 	soc  *soc
@@ -50,6 +53,7 @@ func newAssistDebug(c *soc) *assistDebug {
 	d.intr.line = c.intc.source(srcAssistDebug)
 	d.block = newBlock("ASSIST_DEBUG", 0x600ce000, []reg{{asDate, "DATE", asDateC3}})
 	d.know(0, asLastKnown)
+	d.unmodelled(asLogSetting, asLogEnable, 0)
 	return d
 }
 

@@ -32,7 +32,11 @@ type block struct {
 	words [1024]uint32
 	kinds [1024]kind
 	table []reg
+	parts map[uint32]bitGroup // by offset: what is not modelled of registers that are
 }
+
+// bitGroup is bits of a register, and their value while what they control is off.
+type bitGroup struct{ mask, off uint32 }
 
 // kind has the properties of a register for the bus.
 type kind uint8
@@ -53,6 +57,8 @@ const (
 	// polled: storage whose reads may be part of a loop that only waits, and of
 	// whose writes only the last value counts.
 	polled
+	// partly: bits of the register are in parts.
+	partly
 )
 
 func newBlock(name string, base uint32, table []reg) block {
@@ -76,6 +82,23 @@ func (b *block) unknow(offs ...uint32) {
 	for _, off := range offs {
 		b.kinds[off>>2] &^= known
 	}
+}
+
+// unmodelled says that something is not modelled that bits of a modelled register
+// turn on when they differ from their value in off.
+func (b *block) unmodelled(at, mask, off uint32) {
+	if b.parts == nil {
+		b.parts = map[uint32]bitGroup{}
+	}
+	b.parts[at] = bitGroup{mask, off & mask}
+	b.mark(partly, at)
+}
+
+// turnsOn reports whether a write of v to a register turns on something that is not
+// modelled.
+func (b *block) turnsOn(at, v uint32) bool {
+	g := b.parts[at]
+	return (v^g.off)&^(b.get(at)^g.off)&g.mask != 0
 }
 
 // mark adds properties of the registers at offs.

@@ -104,7 +104,7 @@ func (b *bus) Store(addr uint32, size int, v uint32) bool {
 		v = st.get(off)&^(0xffff<<shift) | v&0xffff<<shift
 	}
 	k := st.kinds[off>>2]
-	if k&known == 0 {
+	if k&known == 0 || k&partly != 0 && st.turnsOn(off, v) {
 		b.soc.m.Unmodelled(st.name, addr&^3, true, v)
 	}
 	if k&latch == 0 {

@@ -33,6 +33,7 @@ const (
 	isChanEqual   = 1 << 6 // TX
 	isBigEndian   = 1 << 7
 	isUpdate      = 1 << 8
+	isPCMBypass   = 1 << 12 // without companding
 	isStopEn      = 1 << 13 // TX
 	isLeftAlign   = 1 << 15
 	isFill24      = 1 << 16
@@ -98,6 +99,8 @@ func newI2S(c *soc) *i2s {
 		{0x5c, "TX_TIMING", 0}, {0x60, "LC_HUNG_CONF", 0x810}, {isRxEOFNum, "RXEOF_NUM", 0x40},
 		{isSingleData, "CONF_SIGLE_DATA", 0}, {isState, "STATE", 1}, {0x80, "DATE", 0x2007220},
 	})
+	p.unmodelled(isTxConf, isPCMBypass, isPCMBypass)
+	p.unmodelled(isRxConf, isPCMBypass, isPCMBypass)
 	p.tx.init(p, isTxConf, sigI2SOBCK, sigI2SOWS, p.txFrameEnd)
 	p.rx.init(p, isRxConf, sigI2SIBCK, sigI2SIWS, p.rxFrameEnd)
 	g := c.gpio

@@ -46,6 +46,54 @@ func TestUnmodelledRegistersAreMemoryAndListed(t *testing.T) {
 	}
 }
 
+// What is not modelled of a block is reported when firmware turns it on, each time,
+// and not before.
+func TestUnmodelledPartsAreListed(t *testing.T) {
+	for name, k := range map[string]struct{ addr, on uint32 }{
+		"IrDA": {0x60000000 + uartConf0, 0x1000001c | uartConf0IrDA}, "IrDA of UART1": {0x60010000 + uartConf0, uartConf0IrDA},
+		"bus log": {0x600ce000 + asLogSetting, 1}, "triple sampling": {twaiBase + twTiming1, twTripleSample | 0x1c},
+		"companding": {0x6002d000 + isTxConf, 0xb200 &^ isPCMBypass}, "expanding": {0x6002d000 + isRxConf, 0x9600 &^ isPCMBypass},
+		"wake-up by Wi-Fi": {rtcBase + rtcWakeupState, (wakeTimer | wakeWiFi) << 15}, "wake-up by Bluetooth": {rtcBase + rtcWakeupState, wakeBT << 15},
+		"bytes from DMA": {0x6003f000 + gdChannel0 + gdPopPush, 1 << 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTestChip(t, emu.Config{})
+			c.w(0x600c0010, ^uint32(0)) // clocks of all blocks
+			c.w(0x600c0014, ^uint32(0))
+			c.w(0x600c0018, 0)
+			c.w(0x600c001c, 0)
+			off := c.r(k.addr)
+			writes := func() (n uint64) {
+				for _, a := range c.board.Unmodelled() {
+					if a.Addr == k.addr {
+						n = a.Writes
+					}
+				}
+				return n
+			}
+			if name != "bytes from DMA" {
+				if c.w(k.addr, off); writes() != 0 {
+					t.Error("listed while it is off")
+				}
+			}
+			c.w(k.addr, k.on)
+			if writes() != 1 {
+				t.Errorf("%d writes are listed", writes())
+			}
+			if name != "bytes from DMA" {
+				c.w(k.addr, k.on)
+				if writes() != 1 {
+					t.Error("a write that changes nothing is listed")
+				}
+				c.w(k.addr, off)
+				if c.w(k.addr, k.on); writes() != 2 {
+					t.Errorf("%d writes after turning it on again", writes())
+				}
+			}
+		})
+	}
+}
+
 func TestStrictStopsAtTheAccess(t *testing.T) {
 	var at uint32
 	b := guest(t, emu.Config{Strict: true}, func(a *asm) {

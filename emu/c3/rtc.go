@@ -93,6 +93,7 @@ func newRTC(c *soc) *rtc {
 	r.low.rtc, r.low.s.MilliVolts = r, chip.Supply
 	r.low.timer = c.m.NewTimer(r.low.waited)
 	r.block = newBlock("RTC_CNTL", 0x60008000, rtcTable())
+	r.unmodelled(rtcWakeupState, (wakeWiFi|wakeBT)<<15, 0)
 	r.mark(clocked, rtcTimeLow0, rtcTimeHigh0)
 	r.mark(latch, rtcTimeUpdate)
 	return r

@@ -10,6 +10,8 @@ const (
 	// Wake-up sources: bits of WAKEUP_ENA and SLP_WAKEUP_CAUSE.
 	wakeGPIO  = 1 << 2
 	wakeTimer = 1 << 3
+	wakeWiFi  = 1 << 5
+	wakeBT    = 1 << 10
 	wakeUSB   = 1 << 14 // traffic of the host
 
 	rtcPads = 6 // GPIO0 to GPIO5 can end deep sleep

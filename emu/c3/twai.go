@@ -20,10 +20,11 @@ const (
 	twBuffer  = 13
 	twCount   = 0x74
 
-	twModeReset  = 1 << 0
-	twModeListen = 1 << 1
-	twModeSelf   = 1 << 2
-	twModeSingle = 1 << 3
+	twTripleSample = 1 << 7 // BUS_TIMING_1: TIME_SAMP
+	twModeReset    = 1 << 0
+	twModeListen   = 1 << 1
+	twModeSelf     = 1 << 2
+	twModeSingle   = 1 << 3
 
 	twIntRx      = 1 << 0
 	twIntTx      = 1 << 1
@@ -91,6 +92,7 @@ func newTWAI(c *soc) *twai {
 		{twTxErr, "TX_ERR_CNT", 0}, {twCount, "RX_MESSAGE_CNT", 0}, {0x7c, "CLOCK_DIVIDER", 0},
 	})
 	p.know(twData, twData+4*(twBuffer-1))
+	p.unmodelled(twTiming1, twTripleSample, 0)
 	p.mark(varies, twInt)
 	p.s.TxFree = true
 	c.gpio.observe(sigTWAIRX, p.rxChanged)

@@ -116,7 +116,7 @@ const (
 // the other, as from a sender that waits while the FIFO is full. The pads are
 // the other way in and out; waveforms on them are exact to a guest tick.
 //
-// Not modelled: IrDA. STATUS shows the resting level of TXD and not the bit that
+// Not modelled: IrDA, whose use is reported. STATUS shows the resting level of TXD and not the bit that
 // is being sent.
 type uart struct {
 	block
@@ -148,6 +148,7 @@ func newUART(c *soc, name string, base uint32, stream chip.Stream, src uint) *ua
 		{uartPosPulse, "POSPULSE", 0xfff}, {uartNegPulse, "NEGPULSE", 0xfff}, {uartClkConf, "CLK_CONF", 0x3701000},
 		{0x7c, "DATE", 0x2008270}, {uartID, "ID", 0x40000500},
 	})
+	u.unmodelled(uartConf0, uartConf0IrDA, 0)
 	u.mark(varies, uartFIFO)
 	u.mark(clocked, uartIntRaw, uartStatus, uartFSMStatus) // polled while software waits for the line
 	u.tx.init(u)

@@ -18,7 +18,7 @@ import (
 // are private, and in nothing else that espalier writes or prints: store, lock,
 // logs, recordings, captures. verify builds with a stand-in, so that its result is
 // the same for everyone.
-func TestSecretStaysPrivate(t *testing.T) {
+func TestObstacle19SecretStaysPrivate(t *testing.T) {
 	dir, env := miniProject(t)
 	secret := "sec-" + strings.ToLower(rand.Text())
 	pass := filepath.Join(t.TempDir(), "pass")

@@ -223,7 +223,7 @@ func TestTwoBuildsAtOnce(t *testing.T) {
 }
 
 // Every template that needs nothing but the chip is built and booted.
-func TestTemplatesBoot(t *testing.T) {
+func TestObstacle36TemplatesBoot(t *testing.T) {
 	_, env := miniProject(t)
 	says := map[string]string{"hello": "Hello from an ESP32-C3!"}
 	list, err := os.ReadDir(filepath.Join("..", "..", "templates"))

@@ -27,6 +27,7 @@ var packages = []packageRule{
 	{"internal/atomicfile", nil, "replacing a file needs the operating system only"},
 	{"internal/fault", nil, "a leaf"},
 	{"internal/order", nil, "a leaf"},
+	{"internal/obstacles", nil, "a table that docs and tests read"},
 	{"internal/progress", nil, "a leaf"},
 	{"internal/suggest", nil, "a leaf"},
 	{"internal/shell", nil, "a command interpreter; it does not depend on where it runs"},

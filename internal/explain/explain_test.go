@@ -132,8 +132,8 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-// TestTelling: without a rule the lines are those that say something.
-func TestTelling(t *testing.T) {
+// TestObstacle34Telling: without a rule the lines are those that say something.
+func TestObstacle34Telling(t *testing.T) {
 	s := scan("   Compiling a\nwarning: unused variable\nerror[E0308]: mismatched types\n  --> src/main.rs:3:5\n" +
 		"error: aborting due to 1 previous error\nFor more information about this error, try `rustc --explain E0308`.\nerror: could not compile `a`\nthread 'main' panicked at 'x'\n")
 	if got := s.Result(); len(got) > 0 {

@@ -253,9 +253,9 @@ func linkerRules() []Rule {
 		},
 		{
 			Name: "host-linker", Title: "the host's linker was used",
-			Cause:  "-lgcc_s is on the command line of programs for the host. ld, gold or bfd of the host cannot link for the chip, and the target's own link line has no such library.",
+			Cause:  "A linker setting names the host's C compiler or its ld, gold or bfd. These link programs for the host (-lgcc_s is theirs) and do not know object files for RISC-V, whose machine number is 243.",
 			Cure:   []string{"remove the linker setting", `linker = "rust-lld" in [target.` + target + `]`, shell},
-			Source: "reproducible builds: obstacle 29", Facts: one("cannot find -lgcc_s", "unable to find library -lgcc_s"), Rank: 5,
+			Source: "reproducible builds: obstacle 29", Facts: one("cannot find -lgcc_s", "unable to find library -lgcc_s", "relocations in generic ELF (EM: 243)"), Rank: 5,
 		},
 		{
 			Name: "no-linkall", Title: "the linker script is missing",

@@ -167,7 +167,7 @@ func TestMissingTree(t *testing.T) {
 }
 
 // What a step writes to its logs is in the store.
-func TestLogsAreStored(t *testing.T) {
+func TestObstacle35LogsAreStored(t *testing.T) {
 	st, step := withStore(t, map[string]string{"rootfs": rootfs(t)}, "cat", "/usr/file")
 	var out bytes.Buffer
 	r, err := Local{}.Run(t.Context(), st, step, action.RunOptions{Stdout: &out})

@@ -58,3 +58,16 @@ func TestFamilies(t *testing.T) {
 		}
 	}
 }
+
+// TestObstacle43DescriptorDate: a version of esp-bootloader-esp-idf that writes
+// 1970 into the descriptor is named with what to do, a later one is not.
+func TestObstacle43DescriptorDate(t *testing.T) {
+	for version, want := range map[string]bool{"0.5.0": true, "0.6.0": false} {
+		got := slices.ContainsFunc(Check(Facts{Versions: map[string][]string{"esp-bootloader-esp-idf": {version}}}), func(b Broken) bool {
+			return b.Rule == "descriptor-date" && b.Cure != ""
+		})
+		if got != want {
+			t.Errorf("%s: %v", version, got)
+		}
+	}
+}

@@ -56,7 +56,7 @@ func TestCheck(t *testing.T) {
 	}
 	want := []string{
 		"alpha 1.2.2: vulnerability EX-2024-0001: Title of EX-2024-0001 | espalier update alpha   # without the problem: >= 1.2.3 or ^0.9.8 | false",
-		"std 1.96.0: vulnerability CVE-2024-9: Title of CVE-2024-9 | espalier lock --toolchain   # without the problem: >= 1.97.0 | true",
+		"std 1.96.0: vulnerability CVE-2024-9: Title of CVE-2024-9 | espalier update toolchain   # without the problem: >= 1.97.0 | true",
 		"epsilon 1.0.0: yanked: cargo chooses it for no other lock | espalier update epsilon | false",
 		"delta 1.0.0: unsound EX-2024-0004: Title of EX-2024-0004 |  | true",
 		"beta 2.0.0: unmaintained EX-2024-0002: Title of EX-2024-0002 |  | false",

@@ -72,7 +72,7 @@ func (f Finding) Remedy() string {
 	case f.Kind == Yanked:
 		return "espalier update " + f.Package
 	case len(f.Patched) > 0 && f.Std:
-		return "espalier lock --toolchain   # without the problem: " + strings.Join(f.Patched, " or ")
+		return "espalier update toolchain   # without the problem: " + strings.Join(f.Patched, " or ")
 	case len(f.Patched) > 0:
 		return "espalier update " + f.Package + "   # without the problem: " + strings.Join(f.Patched, " or ")
 	}

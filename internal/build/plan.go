@@ -89,6 +89,9 @@ func onLayer(s action.Step, layer, units store.Digest) action.Step {
 // Its output is bit-identical.
 func (pl Plan) Scratch() action.Step { return pl.app }
 
+// Sources is the tree of the project's files.
+func (pl Plan) Sources() store.Digest { return pl.sources }
+
 // PlanFor makes the plan of p. It writes the input trees to the store, and
 // reads no files of the machine but the project's.
 func PlanFor(ctx context.Context, st *store.Store, p *project.Project, pins *lock.File, m Materials) (Plan, error) {

@@ -58,6 +58,8 @@ func verbs() []verb {
 		{groupLook, newDiff},
 		{groupLook, newExplain},
 		{groupProve, newVerify},
+		{groupProve, newSBOM},
+		{groupProve, newAttest},
 		{groupProve, newAudit},
 		{groupProve, newArchive},
 		{groupProve, newRestore},

@@ -14,12 +14,14 @@ import (
 type verifyOptions struct {
 	work   workOptions
 	Record bool
+
+	Provenance, Key string
 }
 
 func newVerify(a *app) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
-		Use:   "verify",
+		Use:   "verify [FILE]",
 		Short: "build again under other conditions and compare bit for bit",
 		Long: `Build the firmware a second time, from scratch and at another time: without the
 dependency layer and without any cached result, in another place, as another user, on
@@ -27,12 +29,23 @@ another host name, with another number of jobs, with the input files created in 
 order, and with the locked inputs hashed again. Then compare ELF and image, bit for bit,
 with the ordinary build and with the results recorded in espalier.lock.
 
-A difference is explained: section, text around it, likely cause.` +
+A difference is explained: section, text around it, likely cause.
+
+With --provenance, nothing is built twice: the signature of a provenance (espalier attest)
+is checked with a public key, and FILE, or the firmware that the project builds, must be a
+subject of it.` +
 			command.Exits(fault.Build, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier verify
-  espalier verify --record         and keep the result in espalier.lock for later verifications`,
-		Args: command.Args(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  espalier verify --record         and keep the result in espalier.lock for later verifications
+  espalier verify --provenance firmware.intoto.json --key release.pub firmware.bin`,
+		Args: command.Args("[FILE]"),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if o.Provenance != "" {
+				return checkProvenance(cmd.Context(), a, o, files)
+			}
+			if len(files) > 0 {
+				return fault.New(fault.Usage, "FILE is compared with a provenance only", "espalier verify --provenance PROVENANCE --key KEY "+files[0])
+			}
 			w, err := a.open(cmd.Context(), o.work)
 			if err != nil {
 				return err
@@ -43,6 +56,9 @@ A difference is explained: section, text around it, likely cause.` +
 	}
 	o.work.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&o.Record, "record", false, "record the verified result in espalier.lock")
+	cmd.Flags().StringVar(&o.Provenance, "provenance", "", "check the signed provenance in `FILE` instead of building twice")
+	cmd.Flags().StringVar(&o.Key, "key", "", "the public key, or keys, in `FILE` that may have signed the provenance")
+	cmd.MarkFlagsMutuallyExclusive("provenance", "record")
 	return cmd
 }
 
@@ -67,5 +83,38 @@ func verify(ctx context.Context, out *ui.UI, w *workspace.Workspace, record bool
 	if record {
 		return w.Record(v)
 	}
+	return nil
+}
+
+// checkProvenance verifies the signature of a provenance and compares files with it, or
+// the project's firmware when there are none.
+func checkProvenance(ctx context.Context, a *app, o verifyOptions, files []string) error {
+	if o.Key == "" {
+		return fault.New(fault.Usage, "--provenance needs the public key that is trusted", "espalier verify --provenance "+o.Provenance+" --key release.pub")
+	}
+	p, err := workspace.OpenProvenance(o.Provenance, o.Key)
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if err := p.Match(name); err != nil {
+			return err
+		}
+	}
+	if len(files) == 0 {
+		w, err := a.open(ctx, o.work)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		if err := w.MatchFirmware(ctx, &p); err != nil {
+			return err
+		}
+	}
+	a.ui.Event("provenance", p)
+	for _, name := range p.Matches {
+		a.ui.Printf("%s is what %s has signed", name, p.KeyID)
+	}
+	a.ui.Note("built by %s", p.Builder)
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package adopt reads a cargo project that other tools have built so far and
 // finds what is in its files only because of them: development dependencies
-// that stand for crates of the standard library, flags that declare atomic
+// that repeat crates of the standard library, flags that declare atomic
 // instructions, linkers, settings of cargo that no longer do anything. Each
 // finding has a file and line, a reason, and says whether it can be deleted as
 // the project is.

@@ -41,7 +41,7 @@ var Table = []Obstacle{
 	{9, "build-std without the library's sources", "build-std in the configuration implies the sources", []string{library, explained + "09-rust-src-missing"}},
 	{10, "another compiler runs than the project asks for", "the channel is compared with the lock", []string{projects + "obstacle-10-toolchains", explained + "10-rust-src-missing"}},
 	{11, "crates of the library's own Cargo.lock are not vendored", "both Cargo.locks are pinned", []string{library, explained + "11-std-crates-not-vendored"}},
-	{12, "development dependencies stand for the library's crates, in exact versions", "new --from finds and deletes them", []string{library, adopted, explained + "12-version-locked-away"}},
+	{12, "development dependencies repeat the library's crates, in exact versions", "new --from finds and deletes them", []string{library, adopted, explained + "12-version-locked-away"}},
 	{13, "a version that the library needs is yanked", "espalier names cause and cure", []string{explained + "13-yanked"}},
 	{14, "the compiler is changed to avoid a yanked crate, and all work is repeated", "see 12", []string{library}},
 	{15, "the project is compiled for the host", "the configuration's target decides, whatever the environment says", []string{environment, explained + "15-host-triple"}},

@@ -3,8 +3,10 @@ package workspace
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"espalier.dev/espalier/internal/fault"
@@ -13,6 +15,7 @@ import (
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/supply/crates"
 	"espalier.dev/espalier/internal/ui"
+	"espalier.dev/espalier/internal/updating"
 	"espalier.dev/espalier/internal/version"
 )
 
@@ -164,8 +167,26 @@ func (w *Workspace) writeLock(old *lock.File, made pin.Locked) error {
 	}
 	if diff.Empty() {
 		w.ui.Note("%s is up to date", lock.FileName)
+	} else {
+		w.noteRisks(made.File)
 	}
 	return nil
+}
+
+// noteRisks names the pins of a new lock that may vanish, as far as the lock alone
+// tells: the registry's index and repositories are not asked.
+func (w *Workspace) noteRisks(f *lock.File) {
+	const most = 3
+	var names []string
+	for _, r := range updating.Risks(w.Project, f, lock.Host(), nil, nil) {
+		names = append(names, r.What)
+	}
+	if n := len(names); n > most {
+		names = append(names[:most], fmt.Sprintf("%d more", n-most))
+	}
+	if len(names) > 0 {
+		w.ui.Note("may vanish: %s; espalier outdated says why, and espalier archive keeps everything", strings.Join(names, ", "))
+	}
 }
 
 // noteUntracked names the files that a clone of the repository would lack. In a

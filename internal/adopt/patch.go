@@ -18,3 +18,22 @@ func Patch(edits []Edit) string {
 	}
 	return out
 }
+
+// Fields are the lines of a list of findings: each rule with its reason, what is
+// deleted or kept, and why.
+func Fields(found []Finding) (lines [][2]string) {
+	for i, f := range found {
+		what := "delete"
+		if f.Keep != "" {
+			what = "keep"
+		}
+		if i == 0 || found[i-1].Rule != f.Rule {
+			lines = append(lines, [2]string{"rule", f.Rule + ": " + f.Why})
+		}
+		lines = append(lines, [2]string{what, f.String()})
+		if f.Keep != "" && (i+1 == len(found) || found[i+1].Keep != f.Keep) {
+			lines = append(lines, [2]string{"because", f.Keep})
+		}
+	}
+	return lines
+}

@@ -3,29 +3,21 @@ package cli
 import (
 	"context"
 	"os"
-	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"espalier.dev/espalier/internal/adopt"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/supply/git"
 )
-
-// remote is an address that git clones, and not a directory: with a scheme, or
-// in the form host:path of ssh.
-var remote = regexp.MustCompile(`^[a-z][a-z0-9+.-]+://|^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:`)
 
 // runFrom adopts the project in a directory, or a clone of one.
 func (a *app) runFrom(ctx context.Context, names []string, o newOptions) error {
 	dir := a.inProject(o.From)
 	switch {
-	case remote.MatchString(o.From):
-		name := strings.TrimSuffix(path.Base(strings.TrimSuffix(o.From, "/")), ".git")
-		if i := strings.LastIndexAny(name, ":/"); i >= 0 {
-			name = name[i+1:]
-		}
+	case git.IsAddress(o.From):
+		name := git.DirectoryOf(o.From)
 		if len(names) > 0 {
 			name = names[0]
 		}
@@ -53,19 +45,18 @@ func (a *app) runFrom(ctx context.Context, names []string, o newOptions) error {
 	}
 	patch := adopt.Patch(edits)
 	a.ui.Event("adoption", adopt.Event{Directory: p.Root, Findings: found, Patch: patch, Fixed: o.Fix && len(edits) > 0})
-	if !a.ui.JSON() {
-		a.showFindings(found)
-		a.ui.Printf("%s", strings.TrimSuffix(patch, "\n"))
+	for _, line := range adopt.Fields(found) {
+		a.ui.Fields(line)
 	}
+	a.ui.Printf("%s", strings.TrimSuffix(patch, "\n"))
 	if o.Fix {
 		if err := adopt.Write(p, edits); err != nil {
 			return err
 		}
 	}
-	if a.ui.JSON() {
-		return nil
+	if !a.ui.JSON() {
+		a.showNext(p, edits, o.Fix)
 	}
-	a.showNext(p, edits, o.Fix)
 	return nil
 }
 
@@ -75,23 +66,6 @@ func (a *app) inProject(name string) string {
 		return filepath.Join(a.global.Project, name)
 	}
 	return name
-}
-
-// showFindings prints the findings of each rule with their reason.
-func (a *app) showFindings(found []adopt.Finding) {
-	for i, f := range found {
-		what := "delete"
-		if f.Keep != "" {
-			what = "keep"
-		}
-		if i == 0 || found[i-1].Rule != f.Rule {
-			a.ui.Fields([2]string{"rule", f.Rule + ": " + f.Why})
-		}
-		a.ui.Fields([2]string{what, f.String()})
-		if f.Keep != "" && (i+1 == len(found) || found[i+1].Keep != f.Keep) {
-			a.ui.Fields([2]string{"because", f.Keep})
-		}
-	}
 }
 
 func (a *app) showNext(p *project.Project, edits []adopt.Edit, fixed bool) {

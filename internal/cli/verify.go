@@ -15,7 +15,7 @@ type verifyOptions struct {
 	work   workOptions
 	Record bool
 
-	Provenance, Key string
+	Provenance, Key, Against string
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -31,17 +31,26 @@ with the ordinary build and with the results recorded in espalier.lock.
 
 A difference is explained: section, text around it, likely cause.
 
+With --against, the firmware is built once and compared with that of others: an ELF, an
+image or the content of a flash, in a file, at an address or on a board, also signed or
+padded. What counts is the payload, below header, padding and signature.
+
 With --provenance, nothing is built twice: the signature of a provenance (espalier attest)
 is checked with a public key, and FILE, or the firmware that the project builds, must be a
 subject of it.` +
-			command.Exits(fault.Build, fault.Pins, fault.Sandbox, fault.Differ),
+			command.Exits(fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier verify
   espalier verify --record         and keep the result in espalier.lock for later verifications
+  espalier verify --against vendor.bin
+  espalier verify --against /dev/ttyACM0
   espalier verify --provenance firmware.intoto.json --key release.pub firmware.bin`,
 		Args: command.Args("[FILE]"),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if o.Provenance != "" {
 				return checkProvenance(cmd.Context(), a, o, files)
+			}
+			if o.Against != "" {
+				return against(cmd.Context(), a, o)
 			}
 			if len(files) > 0 {
 				return fault.New(fault.Usage, "FILE is compared with a provenance only", "espalier verify --provenance PROVENANCE --key KEY "+files[0])
@@ -56,9 +65,10 @@ subject of it.` +
 	}
 	o.work.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&o.Record, "record", false, "record the verified result in espalier.lock")
+	cmd.Flags().StringVar(&o.Against, "against", "", "compare with the firmware in `FILE`, at a URL or on the board at a port, instead of building twice")
 	cmd.Flags().StringVar(&o.Provenance, "provenance", "", "check the signed provenance in `FILE` instead of building twice")
 	cmd.Flags().StringVar(&o.Key, "key", "", "the public key, or keys, in `FILE` that may have signed the provenance")
-	cmd.MarkFlagsMutuallyExclusive("provenance", "record")
+	cmd.MarkFlagsMutuallyExclusive("against", "provenance", "record")
 	return cmd
 }
 

@@ -2,8 +2,11 @@ package pin
 
 import (
 	"context"
+	"strings"
 
+	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/fetch"
 	"espalier.dev/espalier/internal/supply/git"
 )
 
@@ -19,4 +22,14 @@ func (s *Session) Snapshot(ctx context.Context, address string) (commit string, 
 	}
 	g, err := f.Fetch(ctx, git.Source{URL: address, Commit: commit}, nil)
 	return commit, g.Tree, err
+}
+
+// Document downloads a file that is no input of a build, of at most limit bytes.
+func (s *Session) Document(ctx context.Context, address string, limit int64) ([]byte, error) {
+	at := strings.LastIndexByte(address, '/')
+	if at < 0 {
+		return nil, fault.New(fault.Usage, address+" is not an address")
+	}
+	b, _, err := fetch.New(s.network()).Get(ctx, address[at+1:], []string{address[:at]}, limit)
+	return b, err
 }

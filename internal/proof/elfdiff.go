@@ -226,7 +226,7 @@ func explain(list []Difference) {
 		switch {
 		case d.Cause != "":
 		case d.Section == ".flash.appdesc" || strings.HasPrefix(d.Section, ".rodata_desc"):
-			d.Cause = "the application descriptor carries the build date: SOURCE_DATE_EPOCH differs, or a crate reads the clock"
+			d.Cause = descriptorCause(d.Offset)
 		case d.Section == ".comment":
 			d.Cause = "another compiler or linker"
 		case looksLikePath(d.TextA) || looksLikePath(d.TextB):
@@ -243,6 +243,18 @@ func explain(list []Difference) {
 			d.Cause = "generated code or data differs: a build script or macro that depends on time, order or environment"
 		}
 	}
+}
+
+// descriptorCause is the cause of a difference at an offset of the application
+// descriptor (esp_app_desc_t of ESP-IDF).
+func descriptorCause(offset int64) string {
+	switch {
+	case offset >= 16 && offset < 80:
+		return "another name or version of the package, in the application descriptor"
+	case offset >= 112:
+		return "the application descriptor names another ESP-IDF, ELF or range of chips"
+	}
+	return "the application descriptor carries the build date: SOURCE_DATE_EPOCH differs, or a crate reads the clock"
 }
 
 func looksLikePath(s string) bool {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	gogit "github.com/go-git/go-git/v5"
@@ -18,6 +20,21 @@ import (
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/revision"
 )
+
+// address is what git clones, and not a directory: with a scheme, or in the form
+// host:path of ssh.
+var address = regexp.MustCompile(`^[a-z][a-z0-9+.-]+://|^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:`)
+
+// IsAddress reports whether a name that may also be that of a directory is the
+// address of a repository.
+func IsAddress(name string) bool { return address.MatchString(name) }
+
+// DirectoryOf is the directory that git clone would make for an address: "fw" for
+// "https://example.com/team/fw.git".
+func DirectoryOf(address string) string {
+	name := strings.TrimSuffix(path.Base(strings.TrimSuffix(address, "/")), ".git")
+	return name[strings.LastIndexAny(name, ":/")+1:]
+}
 
 // Clone makes a repository in dir with the branches of another and the work tree
 // of its default branch. dir must not exist or be empty; after an error it does

@@ -19,7 +19,7 @@ import (
 
 // What a result may ask for, in bytes. The largest layers known are 1.2 GB.
 const (
-	largestBlob    = 2 << 30
+	largestBlob    = int64(2 << 30)
 	largestContent = 8 << 30
 	largestLog     = 64 << 20 // and Tree messages
 )

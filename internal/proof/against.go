@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/esp/partition"
@@ -34,10 +35,7 @@ func Against(elfBytes []byte, flash *image.Flash, other []byte) (Comparison, err
 			c.Same = true
 			return c, nil
 		}
-		var err error
-		c.Differences, err = CompareELF(bytes.NewReader(elfBytes), bytes.NewReader(other))
-		c.Same = err == nil && len(c.Differences) == 0
-		return c, err
+		return c, c.elf(elfBytes, other)
 	case image.Single:
 		c := Comparison{Kind: "image", Identical: bytes.Equal(flash.App(), other)}
 		i, err := image.Parse(other)
@@ -52,6 +50,38 @@ func Against(elfBytes []byte, flash *image.Flash, other []byte) (Comparison, err
 		return Comparison{}, ErrEncrypted
 	}
 	return Comparison{}, errors.New("this is neither an ELF nor an image of an application or a flash")
+}
+
+// elf compares two ELFs: sections that are not loaded, such as debug information, are
+// no part of the payload.
+func (c *Comparison) elf(own, other []byte) error {
+	list, err := CompareELF(bytes.NewReader(own), bytes.NewReader(other))
+	if err != nil {
+		return err
+	}
+	loaded := map[string]bool{}
+	for _, b := range [][]byte{own, other} {
+		f, err := elf.NewFile(bytes.NewReader(b))
+		if err != nil {
+			return err
+		}
+		for _, s := range f.Sections {
+			loaded[s.Name] = loaded[s.Name] || s.Flags&elf.SHF_ALLOC != 0
+		}
+	}
+	var rest []string
+	for _, d := range list {
+		if in, known := loaded[d.Section]; known && !in {
+			rest = append(rest, d.Section)
+		} else {
+			c.Differences = append(c.Differences, d)
+		}
+	}
+	if len(rest) > 0 {
+		c.Notes = append(c.Notes, "not loaded and different: "+strings.Join(rest, ", "))
+	}
+	c.Same = len(c.Differences) == 0
+	return nil
 }
 
 // app compares an application image with the one in another file, whose bytes from

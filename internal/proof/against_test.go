@@ -57,6 +57,7 @@ func TestAgainst(t *testing.T) {
 	otherFlash := flashOf(t, other, image.Params{})
 	qio := flashOf(t, own, image.Params{Mode: image.DOUT})
 	stripped := firmwareELF(func(f *elftest.File) { section(f, ".debug_line").Data = elftest.Fill(32, 7) })
+	bare := firmwareELF(func(f *elftest.File) { f.Sections = f.Sections[:len(f.Sections)-1] })
 	twoSlots := flash.Merged()
 	copy(twoSlots[0x10000+len(flash.App()):], bytes.Repeat([]byte{0xff}, 16))
 	for name, c := range map[string]struct {
@@ -67,6 +68,8 @@ func TestAgainst(t *testing.T) {
 	}{
 		"ELF":                 {own, true, true, nil},
 		"another ELF":         {other, false, false, []string{`.rodata: 1 of`, `built on host-b`}},
+		"ELF, other debug":    {stripped, true, false, []string{"not loaded and different: .debug_line"}},
+		"ELF, stripped":       {bare, true, false, []string{"not loaded and different: .debug_line"}},
 		"app":                 {flash.App(), true, true, nil},
 		"padded app":          {append(bytes.Clone(flash.App()), bytes.Repeat([]byte{0xff}, 5000)...), true, false, nil},
 		"other bytes after":   {append(bytes.Clone(flash.App()), "trailer"...), true, false, []string{"bytes after the image are not compared"}},

@@ -88,7 +88,7 @@ func TestTargetsAgainstCargo(t *testing.T) {
 					if kind == "proc-macro" || kind == "rlib" || kind == "staticlib" {
 						kind = "lib"
 					}
-					want = append(want, describe(k.Name, k.Version, kind, x.Name, x.SrcPath, x.Edition, x.Types, x.Features))
+					want = append(want, describe(k.Name, k.Version, kind, x.Name, filepath.Clean(x.SrcPath), x.Edition, x.Types, x.Features))
 				}
 				for _, d := range k.Dependencies {
 					want = append(want, fmt.Sprintf("%s depends on %s %s %s %s", k.Name, d.Name, str(d.Kind), str(d.Target), str(d.Path)))

@@ -10,7 +10,7 @@ import (
 
 // relocate makes every path relative to Root, now that Root is known. Origins
 // above Root (the user's file, a configuration that does not apply) stay
-// absolute.
+// absolute; targets, packages and patches outside Root begin with "..".
 func (p *Project) relocate() {
 	rel := func(path string) string {
 		if !filepath.IsAbs(path) || !config.Within(path, p.Root) {
@@ -51,30 +51,40 @@ func (p *Project) relocate() {
 		v.Origin.File = rel(v.Origin.File)
 		p.Cargo.Alias[k] = v
 	}
+	// What a manifest names is named by its place in the project even where it
+	// lies outside: an absolute path would make the plan depend on the
+	// project's place. A published manifest may have such targets
+	// (path = "../tests/main.rs"), and cargo accepts them until they are compiled.
+	local := func(path string) string {
+		if !filepath.IsAbs(path) {
+			return filepath.ToSlash(path)
+		}
+		return filepath.ToSlash(config.Rel(p.Root, path))
+	}
 	for i := range p.Own {
 		o := &p.Own[i]
-		o.Dir, o.Manifest = rel(o.Dir), rel(o.Manifest)
+		o.Dir, o.Manifest = local(o.Dir), local(o.Manifest)
 		if o.Root != "" {
-			o.Root = rel(o.Root)
+			o.Root = local(o.Root)
 		}
 		for j, f := range o.Texts {
-			o.Texts[j] = rel(f)
+			o.Texts[j] = local(f)
 		}
 		if o.Build != "" {
-			o.Build = rel(o.Build)
+			o.Build = local(o.Build)
 		}
 		for j := range o.Targets {
-			o.Targets[j].Path = rel(o.Targets[j].Path)
+			o.Targets[j].Path = local(o.Targets[j].Path)
 		}
 		for j := range o.Depends {
 			if o.Depends[j].Path != "" {
-				o.Depends[j].Path = rel(o.Depends[j].Path)
+				o.Depends[j].Path = local(o.Depends[j].Path)
 			}
 		}
 	}
 	for i := range p.Patches {
 		if p.Patches[i].Path != "" {
-			p.Patches[i].Path = rel(p.Patches[i].Path)
+			p.Patches[i].Path = local(p.Patches[i].Path)
 		}
 	}
 	for i := range p.Ignored {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -11,7 +10,6 @@ import (
 	"espalier.dev/espalier/internal/doctor"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/project"
-	"espalier.dev/espalier/internal/ui"
 )
 
 type doctorOptions struct {
@@ -50,44 +48,19 @@ func (a *app) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var first error
-	failed := 0
-	for _, f := range findings {
-		if f.Err != nil {
-			err := command.Classify(f.Err)
-			f.Text = cmp.Or(f.Text, err.Error())
-			if f.Hints == nil {
-				f.Hints = fault.Hints(err)
-			}
-			first = cmp.Or(first, err)
-		}
-		a.ui.Event("check", f)
-		mark := a.ui.Paint(ui.Stdout, ui.Green, "ok  ")
-		if !f.OK {
-			mark = a.ui.Paint(ui.Stdout, ui.Red, "no  ")
-			failed++
-		}
-		a.ui.Printf("%s%s: %s", mark, f.What, f.Text)
-		for _, h := range f.Hints {
-			a.ui.Printf("      %s", h)
-		}
-	}
-	if failed > 0 {
-		return fault.New(fault.KindOf(first), fmt.Sprintf("%d of %d checks failed", failed, len(findings)))
-	}
-	return nil
+	return doctor.Print(a.ui, findings, command.Classify)
 }
 
 // doctorConfig prints every setting.
 func (a *app) doctorConfig() error {
-	settings := []setting{}
+	settings := []doctor.Setting{}
 	for _, g := range []struct {
 		name, env, value, flag string
 	}{
 		{"offline", "ESPALIER_OFFLINE", fmt.Sprint(a.global.Offline), "offline"},
 		{"project", "ESPALIER_PROJECT", a.projectDir(), "project"},
 	} {
-		s := setting{Name: g.name, Env: g.env, Value: g.value, Origin: "default"}
+		s := doctor.Setting{Name: g.name, Env: g.env, Value: g.value, Origin: "default"}
 		if v, ok := a.lookup(g.env); ok && v != "" {
 			s.Origin = "environment " + g.env
 		}
@@ -101,13 +74,8 @@ func (a *app) doctorConfig() error {
 		return err
 	}
 	for _, e := range p.Espalier.Explain() {
-		settings = append(settings, setting{e.Name, e.Env, e.Value, e.Origin.String()})
+		settings = append(settings, doctor.Setting{Name: e.Name, Env: e.Env, Value: e.Value, Origin: e.Origin.String()})
 	}
-	t := ui.Table{Head: []string{"setting", "value", "from", "variable"}}
-	for _, s := range settings {
-		a.ui.Event("setting", s)
-		t.Rows = append(t.Rows, []string{s.Name, s.Value, s.Origin, s.Env})
-	}
-	a.ui.Table(t)
+	doctor.PrintSettings(a.ui, settings)
 	return nil
 }

@@ -19,11 +19,3 @@ type newEvent struct {
 type serveEvent struct {
 	Port string `json:"port"`
 }
-
-// setting is a value with where it was set.
-type setting struct {
-	Name   string `json:"name"`
-	Env    string `json:"env,omitempty"`
-	Value  string `json:"value"`
-	Origin string `json:"origin"`
-}

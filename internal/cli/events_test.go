@@ -43,7 +43,7 @@ func events() map[string]any {
 		"adoption": adopt.Event{}, "address": console.PlaceEvent{}, "against": workspace.Against{}, "attest": workspace.Attested{}, "provenance": workspace.Attestation{}, "audit": workspace.Audited{}, "archive": workspace.Archived{}, "archive-check": archive.Checked{}, "restore": workspace.Restoration{}, "budget": workspace.OverBudget{}, "build": workspace.Delivered{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
 		"error": ui.ErrorEvent{}, "explanation": explain.Event{}, "flashed": flashing.Flashed{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
 		"new": newEvent{}, "note": ui.NoteEvent{}, "part": session.PartEvent{}, "phase": ui.PhaseEvent{}, "port": ports.Port{}, "report": console.ReportEvent{},
-		"result": session.ResultEvent{}, "sbom": sbomEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": setting{}, "template": templateEvent{},
+		"result": session.ResultEvent{}, "sbom": sbomEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": doctor.Setting{}, "template": templateEvent{},
 		"test": fwtest.Event{}, "test-program": fwtest.ProgramEvent{}, "test-result": fwtest.ResultEvent{},
 		"nvs-value": settings.Value{}, "settings": settings.Summary{},
 		"outdated": updating.Outdated{}, "trial": trial.Result{}, "update": updating.Plan{}, "verify": workspace.Verification{}, "version": version.Info{}, "why": build.Reason{},

@@ -36,7 +36,7 @@ func noEnv(string) (string, bool) { return "", false }
 
 // eventPackages are the directories of the packages with types of events.
 func eventPackages() []string {
-	return []string{".", "../adopt", "../ui", "../console", "../session", "../inspect", "../workspace", "../version", "../flashing", "../ports", "../settings"}
+	return []string{".", "../adopt", "../ui", "../console", "../session", "../inspect", "../workspace", "../version", "../flashing", "../ports", "../settings", "../doctor", "../explain"}
 }
 
 // TestEventsDocument: every event is in docs/json.md, and no other.

@@ -1,17 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/explain"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/suggest"
-	"espalier.dev/espalier/internal/ui"
 )
 
 func newExplain(a *app) *cobra.Command {
@@ -32,12 +28,7 @@ fails names the rule that matches its own output.` + command.Exits(),
 		Args: command.Args("[LOG | RULE]"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if list {
-				t := ui.Table{Head: []string{"rule", "what happened"}}
-				for _, r := range explain.Rules() {
-					a.ui.Event("explanation", r.Event())
-					t.Rows = append(t.Rows, []string{r.Name, r.Title})
-				}
-				a.ui.Table(t)
+				explain.PrintRules(a.ui)
 				return nil
 			}
 			s := explain.NewScanner()
@@ -45,11 +36,11 @@ fails names the rule that matches its own output.` + command.Exits(),
 			if len(names) > 0 && names[0] != "-" {
 				f, err := os.Open(names[0])
 				if r, ok := explain.Find(names[0]); ok && err != nil {
-					showRule(a.ui, r, nil)
+					r.Print(a.ui, nil)
 					return nil
 				}
 				if err != nil {
-					return noLog(names[0], err)
+					return explain.NotFound(names[0], err)
 				}
 				defer f.Close()
 				in = f
@@ -57,69 +48,10 @@ fails names the rule that matches its own output.` + command.Exits(),
 			if _, err := s.ReadFrom(in); err != nil {
 				return fault.Wrap(fault.Usage, err, "reading the log")
 			}
-			showMatches(a.ui, s)
+			s.Print(a.ui)
 			return cmd.Context().Err()
 		},
 	}
 	cmd.Flags().BoolVar(&list, "list", false, "list the rules")
 	return cmd
-}
-
-// noLog is the error of an argument that is neither a log nor the name of a rule.
-func noLog(name string, err error) error {
-	hints := []string{"espalier explain --list   # the names of the rules"}
-	var rules []string
-	for _, r := range explain.Rules() {
-		rules = append(rules, r.Name)
-	}
-	if near := suggest.Nearest(name, rules); near != "" {
-		hints = append([]string{"espalier explain " + near}, hints...)
-	}
-	return fault.Wrap(fault.Usage, fault.Opening(name, err), "", hints...)
-}
-
-// showMatches prints the best rule in full and the others in one line each.
-func showMatches(out *ui.UI, s *explain.Scanner) {
-	found := s.Result()
-	for i, m := range found {
-		if i == 0 {
-			showRule(out, m.Rule, &m.Line)
-			continue
-		}
-		e := m.Rule.Event()
-		e.Line = &m.Line
-		out.Event("explanation", e)
-		out.Printf("also: %s (line %d): %s", m.Rule.Name, m.Line.Number, m.Rule.Title)
-	}
-	if len(found) > 0 {
-		return
-	}
-	out.Event("explanation", explain.Event{Telling: s.Telling()})
-	out.Printf("no rule matches %d lines", s.Lines())
-	for _, l := range s.Telling() {
-		out.Fields([2]string{fmt.Sprintf("line %d", l.Number), l.Text})
-	}
-}
-
-func showRule(out *ui.UI, r explain.Rule, at *explain.Line) {
-	e := r.Event()
-	e.Line = at
-	out.Event("explanation", e)
-	pairs := [][2]string{{"rule", r.Name}, {"what", r.Title}}
-	if at != nil {
-		pairs = append(pairs, [2]string{fmt.Sprintf("line %d", at.Number), at.Text})
-	}
-	pairs = append(pairs, [2]string{"cause", r.Cause}, [2]string{"cure", strings.Join(r.Cure, "; ")}, [2]string{"source", r.Source})
-	out.Fields(pairs...)
-}
-
-// explained adds the rule that matches the verb's output to its error.
-func (a *app) explained(err error) error {
-	switch kind := fault.KindOf(err); kind {
-	case fault.Build, fault.Program, fault.Port, fault.Chip:
-		if r, ok := a.output.Best(err.Error()); ok {
-			return fault.Wrap(kind, err, "", append(fault.Hints(err), "espalier explain "+r.Name+"   # "+r.Title)...)
-		}
-	}
-	return err
 }

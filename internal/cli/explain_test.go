@@ -33,7 +33,7 @@ func TestFailureNamesItsRule(t *testing.T) {
 			if test.printed != "" {
 				a.ui.Diagnostic(test.printed)
 			}
-			err := a.explained(fault.Wrap(test.kind, errors.New(test.err), "", "first hint"))
+			err := a.output.Explain(fault.Wrap(test.kind, errors.New(test.err), "", "first hint"))
 			if fault.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("the error became %v: %v", fault.KindOf(err), err)
 			}

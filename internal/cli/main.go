@@ -23,6 +23,6 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	a := newApp(args, stdin, stdout, stderr, lookup)
 	a.verbs = table
 	defer a.ui.Close()
-	p := command.Process{UI: a.ui, Hooks: &a.hooks, Explain: a.explained}
+	p := command.Process{UI: a.ui, Hooks: &a.hooks, Explain: a.output.Explain}
 	return p.Run(ctx, func(ctx context.Context) error { return dispatch(ctx, a, args) })
 }

@@ -54,19 +54,18 @@ exit needs a debug probe. docs/testing.md has the details.` +
 // runTest splits the arguments into files, filters and what comes after --.
 func runTest(cmd *cobra.Command, a *app, o testOptions, names []string) error {
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-		var err error
-		if o.args = names[dash:]; len(o.args) > 0 {
-			if names, err = o.parseLibtest(cmd, names[:dash], o.args); err != nil {
-				return err
-			}
+		more, err := o.libtest.Parse(cmd, names[dash:])
+		if err != nil {
+			return err
 		}
+		names, o.args = append(names[:dash:dash], more...), names[dash:]
 	}
 	var files []string
 	for _, n := range names {
 		if st, err := os.Stat(n); err == nil && st.Mode().IsRegular() {
 			files = append(files, n)
 		} else {
-			o.filter.Names = append(o.filter.Names, n)
+			o.libtest.Filter.Names = append(o.libtest.Filter.Names, n)
 		}
 	}
 	if err := o.check(cmd); err != nil {
@@ -120,7 +119,7 @@ func testProject(cmd *cobra.Command, a *app, o testOptions) error {
 	if err != nil {
 		return err
 	}
-	if others := build.HostTests(w.Project); len(others) > 0 && !o.list {
+	if others := build.HostTests(w.Project); len(others) > 0 && !o.libtest.List {
 		a.ui.Note("tests of %s run on this machine: cargo test -p %s", strings.Join(others, ", "), others[0])
 	}
 	if _, err := o.environment(cmd, w.Project); err != nil {
@@ -200,10 +199,10 @@ func (o *testOptions) run(cmd *cobra.Command, a *app, p *project.Project, progra
 	o.runner.Bed = func() (testbed.Config, error) { return bed, nil }
 	o.runner.Seed, o.runner.Args = bed.Board.Seed, strings.Join(o.args, " ")
 	s := fwtest.Suite{
-		Runner: &o.runner, Filter: o.filter, Printer: o.printer(a), List: o.list, JUnit: o.junit, History: history, Retry: o.failedFirst,
+		Runner: &o.runner, Filter: o.libtest.Filter, Printer: o.printer(a), List: o.libtest.List, JUnit: o.junit, History: history, Retry: o.failedFirst,
 		Now: time.Now,
 		Title: func(p *fwtest.Program) {
-			if o.format == fwtest.Pretty && !a.ui.JSON() {
+			if o.libtest.Format == fwtest.Pretty && !a.ui.JSON() {
 				a.ui.Note("running %s", p.Name)
 			}
 		},

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/fwtest"
+	"espalier.dev/espalier/internal/libtest"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/scenario"
 	"espalier.dev/espalier/internal/session"
@@ -27,21 +27,19 @@ type testOptions struct {
 	emulation emulationOptions
 	port      portOptions
 	selection build.TestSelection
-	filter    fwtest.Filter
+	libtest   libtest.Flags
 	runner    fwtest.Runner
 	args      []string // after --
 
-	partition, formatName string
-	format                fwtest.Format
-	expect                []string
-	rules                 []monitor.Rule
-	project               *project.Project // whose board the tests have
-	scenario              *scenario.Scenario
-	list, noRun           bool
-	noCapture             bool
-	failedFirst           bool
-	junit                 string
-	slow                  time.Duration
+	partition   string
+	expect      []string
+	rules       []monitor.Rule
+	project     *project.Project // whose board the tests have
+	scenario    *scenario.Scenario
+	noRun       bool
+	failedFirst bool
+	junit       string
+	slow        time.Duration
 }
 
 func (o *testOptions) addFlags(f *pflag.FlagSet) {
@@ -58,7 +56,7 @@ func (o *testOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.expect, "expect", nil, "a program that is one test passes when it prints `TEXT`, or a line that matches /regex/")
 	command.DurationVar(f, &o.runner.Limit, "timeout", "give each test `TIME` of guest time, instead of its own limit")
 	command.DurationVar(f, &o.slow, "slow", "note tests that take longer than `TIME` of guest time (default 5s)")
-	o.addLibtest(f)
+	o.libtest.Add(f)
 	f.BoolVar(&o.runner.VCD, "vcd", false, "write the levels of the pins during each test to PROGRAM/TEST/pins.vcd in the folder of --artifacts")
 	f.StringVar(&o.runner.Artifacts, "artifacts", "target/espalier/tests", "keep screenshots and --vcd of tests below `DIR`")
 	for _, name := range []string{"strict", "usb", "net", "serve", "host", "fault", "seed", "board", "chip-revision", "scenario", "semihosting-files"} {
@@ -67,73 +65,23 @@ func (o *testOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.port.Port, "port", "", "run programs that are one test on the board at `PORT`, one after the other")
 }
 
-// addLibtest defines the flags that cargo test knows after --.
-func (o *testOptions) addLibtest(f *pflag.FlagSet) {
-	f.BoolVar(&o.list, "list", false, "list the tests and run none")
-	f.BoolVar(&o.filter.Exact, "exact", false, "filters are whole names")
-	f.StringArrayVar(&o.filter.Skip, "skip", nil, "leave out tests whose name contains `FILTER`")
-	f.BoolVar(&o.filter.Ignored, "ignored", false, "run only tests that are marked as ignored")
-	f.BoolVar(&o.filter.Included, "include-ignored", false, "run tests that are marked as ignored, too")
-	f.BoolVar(&o.noCapture, "nocapture", false, "show the output of tests that pass, too")
-	f.IntVar(&o.runner.Workers, "test-threads", 0, "run `N` boards at a time (default: the number of CPUs)")
-	f.StringVar(&o.formatName, "format", "pretty", "`FORMAT` of the results: pretty, terse or json")
-}
-
-// parseLibtest reads the arguments after -- into the options and returns the
-// names of both parts.
-func (o *testOptions) parseLibtest(cmd *cobra.Command, names, args []string) ([]string, error) {
-	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	o.addLibtest(f)
-	// A flag that was given before -- keeps its value.
-	cmd.Flags().Visit(func(given *pflag.Flag) {
-		if g := f.Lookup(given.Name); g != nil {
-			if list, ok := given.Value.(pflag.SliceValue); ok {
-				_ = g.Value.(pflag.SliceValue).Replace(list.GetSlice())
-				return
-			}
-			_ = g.Value.Set(given.Value.String())
-		}
-	})
-	f.BoolP("quiet", "q", false, "")
-	f.Bool("no-capture", false, "")
-	f.Bool("show-output", false, "")
-	f.StringP("unstable", "Z", "", "")
-	if err := f.Parse(args); err != nil {
-		return nil, command.FlagError(cmd, err)
-	}
-	if on, _ := f.GetBool("quiet"); on && !f.Changed("format") {
-		o.formatName = "terse"
-	}
-	for _, name := range []string{"no-capture", "show-output"} {
-		on, _ := f.GetBool(name)
-		o.noCapture = o.noCapture || on
-	}
-	return append(names[:len(names):len(names)], f.Args()...), nil
-}
-
 // check checks what needs no project.
 func (o *testOptions) check(cmd *cobra.Command) (err error) {
-	if o.format, err = fwtest.ParseFormat(o.formatName); err != nil {
-		return fault.Wrap(fault.Usage, err, "--format")
+	if err := o.libtest.Check(); err != nil {
+		return err
 	}
 	if o.partition != "" {
-		if o.filter.Partition, err = fwtest.ParsePartition(o.partition); err != nil {
+		if o.libtest.Filter.Partition, err = fwtest.ParsePartition(o.partition); err != nil {
 			return fault.Wrap(fault.Usage, err, "--partition")
 		}
 	}
 	if o.rules, err = monitor.ParseRules(o.expect); err != nil {
 		return err
 	}
-	if o.filter.Ignored && o.filter.Included {
-		return fault.New(fault.Usage, "--ignored and --include-ignored exclude each other")
+	if o.runner.Retries < 0 || o.runner.Retries > 1000 {
+		return fault.Wrap(fault.Usage, errors.New("want a number from 0 to 1000"), fmt.Sprintf("--retries %d", o.runner.Retries))
 	}
-	if o.runner.Workers < 0 || o.runner.Retries < 0 || o.runner.Retries > 1000 {
-		return fault.Wrap(fault.Usage, errors.New("want a number that is not negative"), fmt.Sprintf("--test-threads %d, --retries %d", o.runner.Workers, o.runner.Retries))
-	}
-	if o.runner.Workers == 0 {
-		o.runner.Workers = runtime.GOMAXPROCS(0)
-	}
+	o.runner.Workers = o.libtest.Workers
 	if !cmd.Flags().Changed("slow") {
 		o.slow = 5 * time.Second
 	}
@@ -172,7 +120,7 @@ func (o *testOptions) program(name string, elf, flash, rom []byte, selects []str
 
 // printer shows results; with --json they are events.
 func (o *testOptions) printer(a *app) *fwtest.Printer {
-	p := &fwtest.Printer{W: a.ui.Writer(ui.Stdout), Format: o.format, NoCapture: o.noCapture, Slow: o.slow}
+	p := &fwtest.Printer{W: a.ui.Writer(ui.Stdout), Format: o.libtest.Format, NoCapture: o.libtest.NoCapture, Slow: o.slow}
 	if a.ui.JSON() {
 		p.W = io.Discard
 	}

@@ -41,7 +41,7 @@ func testOnPort(ctx context.Context, a *app, w *workspace.Workspace, o testOptio
 		} else if err != nil {
 			return err
 		}
-		if o.format == fwtest.Pretty {
+		if o.libtest.Format == fwtest.Pretty {
 			fmt.Fprintln(printer.W) // the board may have left a line unfinished
 		}
 		printer.Result(r)

@@ -112,6 +112,9 @@ func planFor(ctx context.Context, st *store.Store, p *project.Project, pins *loc
 	if err != nil {
 		return Plan{}, err
 	}
+	if err := checkLinkers(ctx, st, p, m.Rootfs, src); err != nil {
+		return Plan{}, err
+	}
 	own, err := ownVariables(ctx, st, p, pins, m)
 	if err != nil {
 		return Plan{}, err

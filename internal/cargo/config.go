@@ -1,6 +1,7 @@
 package cargo
 
 import (
+	"path"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -12,6 +13,10 @@ import (
 // DefaultTarget is the chip's triple, for projects that name none.
 const DefaultTarget = "riscv32imc-unknown-none-elf"
 
+// HostTriple is the machine that build scripts and procedural macros run on: that of
+// every step.
+const HostTriple = "x86_64-unknown-linux-gnu"
+
 // Config is what the project's .cargo/config.toml files mean, after
 // includes and the discovery order of cargo's hierarchy inside the input tree.
 type Config struct {
@@ -22,7 +27,8 @@ type Config struct {
 	BuildStdFeatures config.Value[[]string] // unstable.build-std-features
 	Rustflags        config.Value[[]string] // the effective ones for Target, by cargo's precedence
 	RustflagsTable   string                 // where they live: "build", "target", or "" when there are none
-	Linker           config.Value[string]   // the effective one for Target
+	Linker           config.Value[string]   // the effective one for Target: a name, or a path: absolute, or "./" and relative to Root
+	HostLinker       config.Value[string]   // of build scripts and procedural macros, the same; unset as a rule
 	Runner           config.Value[[]string] // words
 	TargetDir        config.Value[string]   // build.target-dir, relative to Root or absolute
 	Machine          []string               // keys of [build] that name compilers, wrappers or directories of a machine
@@ -107,6 +113,7 @@ func ReadConfig(r *config.Reader, dir, root, want string) (Config, error) {
 		}
 	}
 	l.perTarget(&c, v, triple, tr)
+	c.HostLinker = v.get("target", HostTriple, "linker").program(tr, "target.linker")
 	c.Env = envTable(v.get("env"), tr)
 	c.Alias = map[string]config.Value[[]string]{}
 	if t := v.get("alias"); t != nil {
@@ -200,7 +207,7 @@ func (l configReader) perTarget(c *Config, v *configValue, triple string, r *tom
 			if len(f.V) > 0 {
 				flags.V, flags.Origin = append(flags.V, f.V...), f.Origin
 			}
-			if s := t.get("linker").str(r, "target.linker"); c.Linker.Origin.IsZero() {
+			if s := t.get("linker").program(r, "target.linker"); c.Linker.Origin.IsZero() {
 				c.Linker = s
 			}
 			if s := t.get("runner").words(r, "target.runner"); c.Runner.Origin.IsZero() {
@@ -223,9 +230,37 @@ func (l configReader) perTarget(c *Config, v *configValue, triple string, r *tom
 			}
 		}
 	}
+	if s := codegenOption(c.Rustflags.V, "linker"); s != "" && (path.IsAbs(s) || !strings.Contains(s, "/")) { // after cargo's own flag, so it wins
+		c.Linker = config.NewValue(s, c.Rustflags.Origin)
+	}
 	if c.RustflagsTable == "target" && len(build.V) > 0 {
 		l.Note(build.Origin, "[build] rustflags do not apply: "+c.Rustflags.Origin.String()+" sets rustflags for the target, and cargo takes those alone")
 	}
+}
+
+// codegenOption is the last value of an option of rustc's -C in flags, "" without.
+func codegenOption(flags []string, name string) string {
+	value, next := "", false
+	for _, f := range flags {
+		option := f
+		if !next {
+			if f == "-C" || f == "--codegen" {
+				next = true
+				continue
+			}
+			var ok bool
+			if option, ok = strings.CutPrefix(f, "--codegen="); !ok {
+				if option, ok = strings.CutPrefix(f, "-C"); !ok {
+					continue
+				}
+			}
+		}
+		next = false
+		if v, ok := strings.CutPrefix(option, name+"="); ok {
+			value = v
+		}
+	}
+	return value
 }
 
 // matchingTables are the [target] tables that apply: the triple's, then the

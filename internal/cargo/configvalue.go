@@ -2,6 +2,7 @@ package cargo
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -149,3 +150,13 @@ func (v *configValue) words(r *tomldoc.Reader, key string) config.Value[[]string
 // file, which is the directory of .cargo for config.toml and for what it
 // includes from its own directory.
 func (v *configValue) relativeTo() string { return filepath.Dir(filepath.Dir(v.node.File())) }
+
+// program is a string that names a program: a plain name, which cargo searches in
+// PATH, or a path, made absolute (cargo's reference, "Executable paths with search").
+func (v *configValue) program(r *tomldoc.Reader, key string) config.Value[string] {
+	s := v.str(r, key)
+	if strings.Contains(s.V, "/") && !path.IsAbs(s.V) {
+		s.V = filepath.Join(v.relativeTo(), filepath.FromSlash(s.V))
+	}
+	return s
+}

@@ -261,3 +261,23 @@ func TestMachineKeys(t *testing.T) {
 		t.Errorf("notes %q", notes)
 	}
 }
+
+// TestLinker has the places that name a linker, and which one rustc takes last.
+func TestLinker(t *testing.T) {
+	for _, c := range []struct{ name, text, linker, host string }{
+		{"name", "[target.riscv32imc-unknown-none-elf]\nlinker = 'flip-link'\n", "flip-link", ""},
+		{"relative to the configuration", "[target.riscv32imc-unknown-none-elf]\nlinker = 'tools/ld.sh'\n", "./tools/ld.sh", ""},
+		{"beside", "[target.'cfg(target_arch = \"riscv32\")']\nlinker = './ld.sh'\n", "./ld.sh", ""},
+		{"absolute", "[target.riscv32imc-unknown-none-elf]\nlinker = '/opt/ld'\n", "/opt/ld", ""},
+		{"host", "[target.x86_64-unknown-linux-gnu]\nlinker = 'clang'\n", "", "clang"},
+		{"flags win", "[target.riscv32imc-unknown-none-elf]\nlinker = 'a'\nrustflags = ['-C', 'linker=b', '-Cforce-frame-pointers', '--codegen=linker=c']\n", "c", ""},
+		{"flag in one word", "[build]\nrustflags = '-Clinker=rust-lld -C link-arg=linker=x'\n", "rust-lld", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := open(t, unpack(t, app+"\n-- .cargo/config.toml --\n"+c.text)).Cargo
+			if got.Linker.V != c.linker || got.HostLinker.V != c.host {
+				t.Errorf("linker %q, of the host %q; want %q, %q", got.Linker.V, got.HostLinker.V, c.linker, c.host)
+			}
+		})
+	}
+}

@@ -97,6 +97,11 @@ func (p *Project) relocate() {
 	for i, f := range p.Cargo.Files {
 		p.Cargo.Files[i] = rel(f)
 	}
+	for _, s := range []*string{&p.Cargo.Linker.V, &p.Cargo.HostLinker.V} {
+		if r := rel(*s); r != filepath.ToSlash(*s) {
+			*s = "./" + r // a plain name is a program of PATH
+		}
+	}
 	for _, s := range []*string{&p.Toolchain.File, &p.Espalier.Path, &p.Espalier.Image.PartitionTable.V, &p.Espalier.Image.Bootloader.V, &p.Cargo.TargetDir.V, &p.Cargo.Target.V} {
 		if *s != "" {
 			*s = rel(*s)

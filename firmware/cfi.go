@@ -16,6 +16,7 @@ type frameEntry struct {
 	start, end   uint64
 	cie          *frameCIE
 	instructions []byte
+	code         *codeFrame // the function itself, where there is no FDE
 }
 
 type frameCIE struct {
@@ -203,6 +204,9 @@ type frameRow struct {
 
 // row runs the call frame instructions up to addr (DWARF 5, 6.4.2).
 func (f *frameEntry) row(addr uint32) (frameRow, bool) {
+	if f.code != nil {
+		return f.code.row(addr)
+	}
 	var r frameRow
 	m := cfaMachine{cie: f.cie, row: &r, at: f.start}
 	if !m.run(f.cie.initial, 1<<40) {

@@ -38,8 +38,8 @@ type Stack struct {
 const maxUnwind = 128
 
 // Unwind follows the calls on a stack with the call frame information of the
-// ELF (.debug_frame, else .eh_frame), which needs no frame pointers. The
-// result begins with PC; every further address is a return address, so that
+// ELF (.debug_frame, else .eh_frame), which needs no frame pointers, and in
+// functions without it by their instructions (codeFrame). The result begins with PC; every further address is a return address, so that
 // the place of the call is at least two bytes earlier. It ends where the
 // information does: at the entry point, in assembly, or where a register or
 // the memory is not known.
@@ -51,7 +51,7 @@ func (e *ELF) Unwind(s Stack) []uint32 {
 	if !e.Executable(s.PC) || s.Memory == nil {
 		return nil
 	}
-	u := unwinder{elf: e, table: e.frameInfo(), stack: s}
+	u := unwinder{elf: e, table: e.frameInfo(), stack: s, steps: maxCodeSteps}
 	r, exact := s.Registers, s.Exact
 	out := []uint32{r.PC}
 	for len(out) < maxUnwind {
@@ -93,7 +93,8 @@ type unwinder struct {
 	elf    *ELF
 	table  *frameTable
 	stack  Stack
-	budget int
+	budget int // calls that a search may still try
+	steps  int // see codeFrame
 }
 
 // stackFrame is one function's frame.
@@ -110,6 +111,9 @@ func (u *unwinder) frame(r Registers, exact bool) (f stackFrame, ok bool) {
 		at--
 	}
 	if f.entry = u.table.find(at); f.entry == nil {
+		f.entry = u.elf.codeFrameAt(at, &u.steps)
+	}
+	if f.entry == nil {
 		return f, false
 	}
 	row, ok := f.entry.row(at)

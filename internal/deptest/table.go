@@ -90,7 +90,7 @@ var packages = []packageRule{
 	{"internal/console", []string{"internal/ui", "monitor", "firmware", "firmware/defmt"}, "lines and reports as text or JSON; it does not depend on a board"},
 	{"internal/exithook", nil, "functions to call at exit; it does not depend on what they undo"},
 	{"internal/session", []string{"internal/board", "internal/config", "internal/console", "internal/probe", "internal/project", "internal/scenario", "internal/ui", "internal/emuport", "internal/exithook", "monitor", "firmware", "serial", "esp/loader", "emu", "emu/..."}, "one board, emulated or real, from its first byte to the exit code, as flags and the configuration describe it; it does not depend on how the firmware was made"},
-	{"firmware", []string{"firmware/defmt"}, "an ELF's symbols, frames and descriptors"},
+	{"firmware", []string{"firmware/defmt", "rv32"}, "an ELF's symbols, frames and descriptors; of the CPU only the decoder"},
 	{"firmware/defmt", nil, "defmt's table and frames: bytes in, values out; it does not depend on ELF"},
 	{"monitor", []string{"firmware", "firmware/defmt"}, "bytes to lines"},
 	{"rv32", nil, "the CPU does not depend on the machine around it"},

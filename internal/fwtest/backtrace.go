@@ -58,7 +58,7 @@ func (m *machine) backtrace() []string {
 // exit to the host.
 func carries(function string) bool {
 	for _, p := range []string{"core::panicking::", "core::option::", "core::result::", "semihosting::", "esp_backtrace::",
-		"rust_begin_unwind", "__rustc::rust_begin_unwind", "embedded_test::export::hosting", "embedded_test::export::check_outcome"} {
+		"rust_begin_unwind", "defmt::export::panic", "_defmt_panic", "__defmt_default_panic", "__rustc::rust_begin_unwind", "embedded_test::export::hosting", "embedded_test::export::check_outcome"} {
 		if strings.HasPrefix(function, p) {
 			return true
 		}

@@ -19,7 +19,7 @@ func TestFrameworks(t *testing.T) {
 	}{
 		{"protocol0", []string{"tests::fails FAILED returned an error", "tests::hangs FAILED timed out after 1s", "tests::panics ok ", "tests::sums ok "}, "a frame of three bytes"},
 		{"unit", []string{"an_empty_frame ok ", "keeps_its_state ok ", "later ignored ", "refuses ok ", "wraps ok "}, ""},
-		{"broken", []string{"bad FAILED the sum of [1, 2]", "good ok "}, "(2/3) running `bad`"},
+		{"broken", []string{"bad FAILED panicked: assertion failed: `(left == right)`: the sum of [1, 2]", "good ok "}, "(2/3) running `bad`"},
 	} {
 		t.Run(k.program, func(t *testing.T) {
 			results := run(t, fwtest.Runner{Workers: 2}, built(t, "frameworks/"+k.program))
@@ -32,6 +32,10 @@ func TestFrameworks(t *testing.T) {
 				head, message := k.want[i], ""
 				if f := strings.SplitN(head, " ", 3); len(f) == 3 {
 					head, message = f[0]+" "+f[1], f[2]
+				}
+				// Without debug information, so without call frame information.
+				if r.Test.Name == "bad" && (len(r.Backtrace) < 2 || !strings.HasSuffix(r.Backtrace[0], " broken::tests::bad") || !strings.HasSuffix(r.Backtrace[1], " main")) {
+					t.Errorf("backtrace\n%s", strings.Join(r.Backtrace, "\n"))
 				}
 				if got := r.Test.Name + " " + r.Outcome.String(); got != head || !strings.Contains(r.Message, message) {
 					t.Errorf("%s: %s, want %s\n%s", got, r.Message, k.want[i], strings.Join(r.Output, "\n"))

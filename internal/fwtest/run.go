@@ -331,6 +331,9 @@ func panicText(r *monitor.Report) string {
 	if r.Location != "" {
 		text += " at " + r.Location
 	}
+	if strings.Count(first, "'") == 1 { // defmt quotes its messages and states no place after them
+		first = strings.TrimSuffix(first, "'")
+	}
 	if first != "" {
 		text += ": " + first
 	}

@@ -32,13 +32,19 @@ func compilerRules() []Rule {
 			Cause:  "riscv32imc has atomic loads and stores, but no compare-and-swap.",
 			Cure:   []string{"the crate's feature for portable-atomic, if it has one", `portable-atomic = { version = "1", features = ["unsafe-assume-single-core"] } or its feature "critical-section" in the program`},
 			Source: "zesterer/spin-rs#138, rust-embedded/heapless#123", Rank: 3,
-			Facts: one("error[E0599]: no method named `compare_exchange* found for struct `Atomic", "error[E0599]: no method named `compare_exchange* found for type `core::sync::atomic", "error[E0599]: no method named `fetch_* found for struct `Atomic", "error[E0599]: no method named `swap` found for struct `Atomic", "portable_atomic::diagnostic_helper::HasCompareExchange` is not implemented"),
+			Facts: one("error[E0599]: no method named `compare_exchange* found for struct `Atomic", "error[E0599]: no method named `compare_exchange* found for type `core::sync::atomic", "error[E0599]: no method named `fetch_* found for struct `Atomic", "error[E0599]: no method named `fetch_* found for * `&Atomic<", "error[E0599]: no method named `compare_exchange* found for * `&Atomic<", "error[E0599]: no method named `swap` found for * `&Atomic<", "error[E0599]: no method named `swap` found for struct `Atomic", "portable_atomic::diagnostic_helper::HasCompareExchange` is not implemented"),
 		},
 		{
 			Name: "portable-atomic-twice", Title: "two ways of atomics exclude each other",
 			Cause:  "portable-atomic was told to assume a single core (a cfg or a feature), and the rustflags say that the target has atomics (+a, target_has_atomic): with atomics of its own the target needs no such assumption, and portable-atomic refuses it.",
 			Cure:   []string{"remove +a and every --cfg target_has_atomic… from rustflags in .cargo/config.toml", "or remove --cfg portable_atomic_unsafe_assume_single_core and the feature unsafe-assume-single-core"},
 			Source: "reproducible builds: obstacle 33; taiki-e/portable-atomic#134", Facts: one("portable_atomic_unsafe_assume_single_core) does not compatible with this target", "portable_atomic_unsafe_assume_single_core) is not compatible with this target", "`unsafe-assume-single-core` * is not compatible with target that supports atomic CAS"), Rank: 6,
+		},
+		{
+			Name: "single-core-for-the-host", Title: "the program's dependencies are compiled for this computer, and one is for chips with one core only",
+			Cause:  "portable-atomic has the feature unsafe-assume-single-core, which it refuses for other architectures: the target of .cargo/config.toml does not apply (cargo was started outside of the project, or with another --target), cargo test compiles for the host, or resolver = \"1\" gives the feature to a build script's dependency, too.",
+			Cure:   []string{"start cargo in the project's directory, or use espalier build", `resolver = "2" in the workspace's Cargo.toml`, "cargo test --lib --target x86_64-unknown-linux-gnu without the crates of the chip, or espalier test"},
+			Source: "portable-atomic 1.15.0, src/lib.rs, Reject unsupported architectures", Facts: one("unsafe-assume-single-core` feature) is not supported yet on this architecture"), Rank: 6,
 		},
 		{
 			Name: "cfg-target-has-atomic", Title: "the compiler does not accept cfgs that only it may set",

@@ -43,3 +43,13 @@ func LeftOutError(err error) error { return leftOutError{err} }
 func (r Runner) OnWholeLayer(ctx context.Context, pl Plan, run func() error) error {
 	return r.onWholeLayer(ctx, pl, run)
 }
+
+// OfferUnits offers the compiled build scripts of a plan to the shared cache, as
+// the build that has made them does.
+func (r Runner) OfferUnits(ctx context.Context, pl Plan, layer store.Digest) error {
+	key, err := r.unitsKey(ctx, pl, layer)
+	if err == nil {
+		r.Cache.Offer(ctx, r.Store, key)
+	}
+	return err
+}

@@ -1,19 +1,14 @@
 package remote
 
 import (
-	"context"
 	"errors"
 	"maps"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
 
 	"espalier.dev/espalier/internal/devtest"
+	"espalier.dev/espalier/internal/devtest/cacheserver"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -21,54 +16,8 @@ import (
 // protocols, and a function that kills it.
 func bazelRemote(t testing.TB, args ...string) (grpcAddr, httpAddr string, kill func()) {
 	t.Helper()
-	program := devtest.Tool(t, "bazel-remote")
-	for range 5 { // the ports may be taken in between
-		var ports [2]string
-		for i := range ports {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			ports[i] = l.Addr().String()
-			l.Close()
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		dir := t.TempDir()
-		cmd := exec.CommandContext(ctx, program, append([]string{"--dir", filepath.Join(dir, "cache"), "--max_size", "2", "--http_address", ports[1], "--grpc_address", ports[0]}, args...)...)
-		log, err := os.Create(filepath.Join(dir, "log"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd.Stdout, cmd.Stderr = log, log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		ended := make(chan struct{})
-		go func() { _ = cmd.Wait(); close(ended) }()
-		kill = func() { cancel(); <-ended }
-		t.Cleanup(kill)
-		for up := false; ; {
-			select {
-			case <-ended:
-				up = true
-			case <-time.After(20 * time.Millisecond):
-			}
-			if up {
-				break
-			}
-			if a, err := net.Dial("tcp", ports[0]); err == nil {
-				a.Close()
-				if resp, err := http.Get("http://" + ports[1] + "/status"); err == nil {
-					resp.Body.Close()
-					return ports[0], ports[1], kill
-				}
-			}
-		}
-		text, _ := os.ReadFile(log.Name())
-		t.Logf("bazel-remote ended:\n%s", text)
-	}
-	t.Fatal("bazel-remote does not start")
-	return "", "", nil
+	s := cacheserver.Start(t, t.TempDir(), args...)
+	return s.GRPC, s.HTTP, s.Kill
 }
 
 func TestBazelRemote(t *testing.T) {

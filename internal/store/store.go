@@ -24,12 +24,13 @@ const (
 	rootDir       = "roots"        // pins for gc
 	partialDir    = "partial"      // downloads by expected hash
 	quarantineDir = "quarantine"   // content that failed verification, for inspection until gc removes it
+	passingDir    = "passing"      // names of trees that no later step needs
 	tempDir       = "tmp"          // unused once its process has ended
 	lockName      = "lock"
 	trimmedName   = "trimmed" // its time is that of the last Trim
 )
 
-var folders = [...]string{blobDir, treeDir, sealDir, fileDir, resultDir, privateDir, rootDir, partialDir, quarantineDir, tempDir}
+var folders = [...]string{blobDir, treeDir, sealDir, fileDir, resultDir, privateDir, rootDir, partialDir, quarantineDir, passingDir, tempDir}
 
 // The two files that make the directory an OCI image layout.
 const (
@@ -105,6 +106,7 @@ func (s *Store) share(ctx context.Context) error {
 	if !s.readOnly {
 		if alone, _ := tryLock(s.lock, true); alone {
 			_ = s.emptyTemp()
+			_ = s.removePassing(ctx)
 		}
 	}
 	if err := waitLock(ctx, s.lock, false); err != nil {
@@ -168,6 +170,14 @@ func waitLock(ctx context.Context, f *os.File, exclusive bool) error {
 func (s *Store) Close() error {
 	if s.lock == nil {
 		return nil
+	}
+	if !s.readOnly && !s.gc {
+		if marks, err := os.ReadDir(s.path(passingDir)); err == nil && len(marks) > 0 {
+			// Trying for the exclusive lock may lose the shared one, which ends here.
+			if alone, _ := tryLock(s.lock, true); alone {
+				_ = s.removePassing(context.Background())
+			}
+		}
 	}
 	err := s.lock.Close()
 	s.lock = nil

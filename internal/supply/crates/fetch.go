@@ -273,6 +273,9 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 			task.Add(1)
 		}
 	}}
+	if err := f.Store.Passing(home); err != nil { // it has archives that the store has as blobs
+		return action.Result{}, "", err
+	}
 	res, err := f.Run(ctx, action.Step{
 		Name:    "fetch",
 		Argv:    argv,
@@ -282,6 +285,9 @@ func (f *Fetcher) networkStep(ctx context.Context, j Job, argv, outputs []string
 		Outputs: outputs,
 		Network: true,
 	}, action.RunOptions{Stderr: io.MultiWriter(limit(&log, 1<<20), lines), OnFailure: true})
+	for _, tree := range res.Trees { // and what these have is stored as blobs, too
+		err = cmp.Or(err, f.Store.Passing(tree))
+	}
 	return res, log.String(), err
 }
 

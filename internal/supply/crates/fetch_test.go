@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -184,6 +186,44 @@ func TestFetchSeedsCache(t *testing.T) {
 	home := contents(t, f.Store, ran[1].Inputs[slices.IndexFunc(ran[1].Inputs, func(i action.Input) bool { return i.Path == "cargo" })].Tree)
 	if len(home) != 1 || home["registry/cache/own-0123/a-1.0.0.crate"] != "A" {
 		t.Errorf("CARGO_HOME %q", home)
+	}
+}
+
+// The trees of fetch steps do not stay in the store: their archives are blobs.
+func TestFetchLeavesNoCopies(t *testing.T) {
+	f := runCargo(t, map[string]string{"own-0123/a-1.0.0.crate": "A", "own-0123/b-1.0.0.crate": "B"}, "", 0, nil)
+	a, b := crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B")
+	for _, want := range []lock.Crate{a, b} {
+		if err := f.Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{want}, All: []lock.Crate{a}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	archives := func() (n int) {
+		err := filepath.WalkDir(filepath.Join(f.Store.Dir(), "trees"), func(path string, _ fs.DirEntry, err error) error {
+			if strings.HasSuffix(path, ".crate") {
+				n++
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := archives(); n != 3 { // a and b of cargo's cache, and a given to the second step
+		t.Fatalf("%d archives are in trees while the store is open", n)
+	}
+	f.Store.Close()
+	if n := archives(); n != 0 {
+		t.Errorf("%d archives are left in trees", n)
+	}
+	st, err := store.Open(t.Context(), f.Store.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	if !st.Has(a.Digest) || !st.Has(b.Digest) {
+		t.Error("the blobs are missing")
 	}
 }
 

@@ -156,7 +156,7 @@ func (r ran) ok(t testing.TB) ran {
 type seen struct {
 	UID, GID, PID, PPID, Umask    int
 	Groups                        []int
-	Hostname, Zone, Dir           string
+	Hostname, Zone, Dir, Kernel   string
 	Env                           []string
 	Root, Dev, Proc, Etc          []string
 	Descriptors                   []string

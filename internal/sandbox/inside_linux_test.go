@@ -260,11 +260,20 @@ func TestCallFilter(t *testing.T) {
 }
 
 func TestPerturb(t *testing.T) {
-	l := Local{Perturb: Perturb{Hostname: "elsewhere", UID: 4711, CPUs: 1, Env: map[string]string{"A": "other", "C": "more"}, Shuffle: 7}}
+	l := Local{Perturb: Perturb{Hostname: "elsewhere", UID: 4711, CPUs: 1, Env: map[string]string{"A": "other", "C": "more"}, Shuffle: 7, Umask: 0o077, OldKernel: true, Preload: []byte("library")}}
 	trees := map[string]string{"rootfs": rootfs(t), "vendor": folder(t, map[string]string{"x": "1", "y/z": "2"}), "src": folder(t, map[string]string{"m": "3"})}
 	s := run(t, l, trees, nil, "look").seen(t)
 	if s.Hostname != "elsewhere" || s.UID != 4711 || s.GID != 4711 || strings.ContainsAny(s.CPUs, "-,") {
 		t.Errorf("host name %s, user %d, group %d, processors %s", s.Hostname, s.UID, s.GID, s.CPUs)
+	}
+	if s.Umask != 0o077 || !strings.HasPrefix(s.Kernel, "2.6.") {
+		t.Errorf("umask %o, kernel %s", s.Umask, s.Kernel)
+	}
+	if got := run(t, l, trees, nil, "cat", "/etc/espalier-preload.so").ok(t).stdout; got != "library" {
+		t.Errorf("the library is %q", got)
+	}
+	if got := run(t, l, trees, nil, "cat", "/etc/ld.so.preload").ok(t).stdout; got != "/etc/espalier-preload.so\n" {
+		t.Errorf("libraries to load first: %q", got)
 	}
 	if got, want := fmt.Sprint(s.Env), "[A=other B=two words C=more]"; got != want {
 		t.Errorf("environment %s, want %s", got, want)

@@ -201,10 +201,14 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 	sp := &spec{
 		Argv: j.step.Argv, Env: j.env(host), Dir: j.dir(),
 		Hostname: j.hostname(), UID: j.uid(), CPUs: j.Perturb.CPUs, Limits: j.Limits,
+		Umask: j.Perturb.Umask, OldKernel: j.Perturb.OldKernel,
 		UserNS: m.userNS, SetGroups: os.Geteuid() == 0, Network: j.step.Network, Overlay: m.overlay,
 		Terminal: j.shell != nil, CoverProc: j.noProcSubset, Observe: j.observe,
 		Scratch: j.scratch.dir, Rootfs: j.trees["rootfs"],
 		Files: append(identityFiles(j.uid(), j.hostname()), host.files...),
+	}
+	if len(j.Perturb.Preload) > 0 {
+		sp.Files = append(sp.Files, skeletonFile{preloadFile, j.Perturb.Preload}, skeletonFile{"etc/ld.so.preload", []byte("/" + preloadFile + "\n")})
 	}
 	var out string
 	j.written = map[string]writtenDir{}
@@ -234,6 +238,11 @@ func (j *job) prepare(m mode, attempt int) (*spec, string, error) {
 	}
 	return sp, out, nil
 }
+
+// preloadFile is the library of Perturb.Preload, relative to the root inside. A file of
+// the loader names it, and not LD_PRELOAD: the environment of the step stays as it is,
+// and programs that clear theirs load it, too.
+const preloadFile = "etc/espalier-preload.so"
 
 // spaceHints are the remedies for a full disk.
 func spaceHints(err error) []string {

@@ -38,6 +38,15 @@ type Perturb struct {
 	// memory, where possible; otherwise they are copied in an order that
 	// depends on it, which not every file system preserves.
 	Shuffle int64
+
+	Umask     int    // instead of 0o022
+	OldKernel bool   // uname(2) says that the kernel is 2.6.x (personality(2), UNAME26)
+	Preload   []byte // a shared library that every dynamically linked program of the step loads (ld.so(8), /etc/ld.so.preload)
+}
+
+// none reports whether nothing is changed.
+func (p Perturb) none() bool {
+	return p.Hostname == "" && p.UID == 0 && p.CPUs == 0 && len(p.Env) == 0 && p.Shuffle == 0 && p.Umask == 0 && !p.OldKernel && len(p.Preload) == 0
 }
 
 // Limits bound one step. Zero values are the defaults.

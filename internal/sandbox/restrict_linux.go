@@ -16,7 +16,13 @@ const (
 // limit sets the umask, the processors and every resource limit of the command
 // (getrlimit(2)), so that none of the caller's applies.
 func (r *runner) limit() error {
-	unix.Umask(0o022)
+	unix.Umask(orDefault(r.Umask, 0o022))
+	if r.OldKernel {
+		const uname26 = 0x0020000 // linux/personality.h
+		if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, uname26, 0, 0); errno != 0 {
+			return &stageError{stageLimits, "personality", errno}
+		}
+	}
 	if r.CPUs > 0 {
 		if err := firstCPUs(r.CPUs); err != nil {
 			return &stageError{stageLimits, "processors", err}

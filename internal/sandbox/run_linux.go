@@ -114,9 +114,7 @@ func private(step action.Step) bool { return step.Network || len(step.Secrets) >
 
 // hermetic reports whether results may be shared.
 func (l Local) hermetic(step action.Step) bool {
-	p := l.Perturb
-	perturbed := p.Hostname != "" || p.UID != 0 || p.CPUs != 0 || len(p.Env) != 0 || p.Shuffle != 0
-	return !step.Network && len(step.Secrets) == 0 && !l.NoSandbox && !perturbed
+	return !step.Network && len(step.Secrets) == 0 && !l.NoSandbox && l.Perturb.none()
 }
 
 func (j *job) runAny(ctx context.Context) (int, string, error) {

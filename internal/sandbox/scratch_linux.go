@@ -57,10 +57,11 @@ func TempDir() (dir string, remove func(), err error) {
 }
 
 // Sweep removes the temporary directories of runs that were killed, in the store
-// in dir and in TempBase, never those of a run that goes on.
+// in dir, in TempBase and in MemoryBase, never those of a run that goes on.
 func Sweep(dir string) {
 	sweep(filepath.Join(dir, storeFolder))
 	sweep(TempBase())
+	sweep(memoryBase())
 }
 
 // newScratch makes a temporary directory in base and removes those of runs that
@@ -166,7 +167,7 @@ func (s *scratch) remove() {
 		_ = os.Remove(s.lock.Name())
 	}
 	s.lock.Close()
-	if base := filepath.Dir(s.dir); base == TempBase() {
+	if base := filepath.Dir(s.dir); base == TempBase() || base == memoryBase() {
 		_ = os.Remove(base) // if it is empty
 	}
 }

@@ -14,6 +14,9 @@ type spec struct {
 	CPUs     int // 0: all
 	Limits   Limits
 
+	Umask     int  // 0: 0o022
+	OldKernel bool // uname says 2.6.x
+
 	UserNS    bool // the runner is in a separate user namespace
 	SetGroups bool // supplementary groups can be dropped
 	Network   bool // the runner is in the host's network namespace

@@ -147,7 +147,7 @@ func list(dir string) {
 type report struct {
 	UID, GID, PID, PPID, Umask    int
 	Groups                        []int
-	Hostname, Zone, Dir           string
+	Hostname, Zone, Dir, Kernel   string
 	Env                           []string
 	Root, Dev, Proc, Etc          []string
 	Descriptors                   []string
@@ -167,6 +167,14 @@ func look() {
 	r.UID, r.GID, r.PID, r.PPID = os.Getuid(), os.Getgid(), os.Getpid(), os.Getppid()
 	r.Groups, _ = os.Getgroups()
 	r.Umask = syscall.Umask(0)
+	var u syscall.Utsname
+	check(syscall.Uname(&u))
+	for _, c := range u.Release {
+		if c == 0 {
+			break
+		}
+		r.Kernel += string(rune(c))
+	}
 	r.Hostname, _ = os.Hostname()
 	r.Zone, _ = time.Now().Zone()
 	r.Dir, _ = os.Getwd()

@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"strings"
 
+	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/flashing"
 	"espalier.dev/espalier/internal/ports"
 )
@@ -16,23 +16,20 @@ func against(ctx context.Context, a *app, o verifyOptions) error {
 		return err
 	}
 	defer w.Close()
-	var other []byte
-	switch name := o.Against; {
-	case strings.HasPrefix(name, "http://"), strings.HasPrefix(name, "https://"):
-		other, err = w.Download(ctx, name)
-	case ports.IsPort(name):
-		other, err = boardContent(ctx, a, name)
-	default:
-		other, err = a.readInput(ctx, name)
-	}
-	if err != nil {
-		return err
-	}
-	return w.Against(ctx, o.Against, other)
+	return w.Against(ctx, o.Against, func(own *image.Flash) ([]byte, error) {
+		switch name := o.Against; {
+		case strings.HasPrefix(name, "http://"), strings.HasPrefix(name, "https://"):
+			return w.Download(ctx, name)
+		case ports.IsPort(name):
+			return boardContent(ctx, a, name, own)
+		default:
+			return a.readInput(ctx, name)
+		}
+	})
 }
 
-// boardContent reads the whole flash of a board.
-func boardContent(ctx context.Context, a *app, port string) ([]byte, error) {
+// boardContent returns the content of a board's flash; what is as in own is not read.
+func boardContent(ctx context.Context, a *app, port string, own *image.Flash) (content []byte, err error) {
 	o := portOptions{Port: port, Before: "default-reset", After: "hard-reset"}
 	st, err := a.stub(ctx, o)
 	if err != nil {
@@ -42,10 +39,9 @@ func boardContent(ctx context.Context, a *app, port string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var content bytes.Buffer
-	offset, size, err := flashing.Region{All: true}.Resolve(ctx, b.Loader)
+	_, size, err := flashing.Region{All: true}.Resolve(ctx, b.Loader)
 	if err == nil {
-		err = flashing.Read(ctx, b.Loader, &content, offset, size, a.ui)
+		content, err = flashing.Content(ctx, b.Loader, own.Trimmed(), size, a.ui)
 	}
-	return content.Bytes(), b.Close(ctx, err)
+	return content, b.Close(ctx, err)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/proof"
 	"espalier.dev/espalier/internal/store"
@@ -28,12 +29,16 @@ type Against struct {
 
 // Against builds the firmware, compares its payload with a file or with the content
 // of a board's flash, and prints what differs; name is that of the other in
-// messages. The error for another payload is a fault.Differ.
-func (w *Workspace) Against(ctx context.Context, name string, other []byte) error {
+// messages, and read returns its bytes. The error for another payload is a fault.Differ.
+func (w *Workspace) Against(ctx context.Context, name string, read func(own *image.Flash) ([]byte, error)) error {
 	if names := w.Project.UseStandIns(); len(names) > 0 {
 		w.ui.Note("built with stand-ins for the secrets of %s, so it differs from firmware with the secrets", strings.Join(names, ", "))
 	}
-	f, err := w.Firmware(ctx)
+	f, err := w.build(ctx)
+	if err != nil {
+		return err
+	}
+	other, err := read(f.Flash)
 	if err != nil {
 		return err
 	}

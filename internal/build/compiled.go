@@ -99,7 +99,7 @@ func (r Runner) about(ctx context.Context, pl Plan, source string) (cargo.About,
 	var text []byte
 	for dir := path.Dir(source); len(dir) > 1; dir = path.Dir(dir) {
 		name := path.Join(dir, "Cargo.toml")
-		b, err := r.inside(ctx, pl, name)
+		b, err := r.SourceFile(ctx, pl, name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
@@ -118,9 +118,9 @@ func (r Runner) about(ctx context.Context, pl Plan, source string) (cargo.About,
 	return cargo.ParseAbout("Cargo.toml", text, nil)
 }
 
-// inside reads a file by its path inside a step. The error is fs.ErrNotExist
-// when no input has it.
-func (r Runner) inside(ctx context.Context, pl Plan, name string) ([]byte, error) {
+// SourceFile reads a file of a plan's inputs by its path inside a step. The error is
+// fs.ErrNotExist when no input has it.
+func (r Runner) SourceFile(ctx context.Context, pl Plan, name string) ([]byte, error) {
 	for range 16 { // symbolic links: those of the rootfs, and of git commits to their members
 		name = path.Clean(name)
 		tree, rest := pl.place(name)

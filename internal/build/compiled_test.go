@@ -1,6 +1,7 @@
 package build
 
 import (
+	"io/fs"
 	"reflect"
 	"testing"
 )
@@ -33,4 +34,37 @@ func TestCompiled(t *testing.T) {
 	if roots["registry+x#m@0.3.0"] != "/cargo/registry/src/v/m-0.3.0/src/lib.rs" {
 		t.Errorf("sources %q", roots)
 	}
+}
+
+// The trace of a build has generated files and compiled crates, and nothing that is
+// large or differs by itself.
+func TestInTrace(t *testing.T) {
+	for name, want := range map[string]bool{
+		"riscv/release/build/cfg-0123/out/generated.rs": true, "riscv/release/build/cfg-0123/output": false, "riscv/release/build/cfg-0123/build-script-build": false,
+		"riscv/release/deps/libhal-0123.rlib": true, "riscv/release/deps/libhal-0123.rmeta": true, "release/deps/libm-0123.so": true,
+		"riscv/release/deps/hal-0123.d": false, "riscv/release/app": false,
+	} {
+		if got := inTrace(name, fileInfo{}); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+	for name, want := range map[string]bool{"riscv/release/deps/": true, "riscv/release/incremental/": false, "riscv/release/.fingerprint/": false, "riscv/release/build/cfg-0123/out/": true} {
+		if got := inTrace(name, fileInfo{dir: true}); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+// fileInfo is a file or a directory without anything else.
+type fileInfo struct {
+	fs.FileInfo
+	dir bool
+}
+
+func (f fileInfo) IsDir() bool { return f.dir }
+func (f fileInfo) Mode() fs.FileMode {
+	if f.dir {
+		return fs.ModeDir
+	}
+	return 0
 }

@@ -44,6 +44,10 @@ type Runner struct {
 
 	script func(scriptOutput) // receives what build scripts have set and what was compiled, of editorUnits
 
+	// keep and rewrite replace the filters of the step that makes the ELF; see Again.
+	keep    map[string]func(string, fs.FileInfo) bool
+	rewrite map[string]func(string, io.ReaderAt, int64) (io.Reader, bool)
+
 	// Scratch builds without the dependency layer and ignores the cache.
 	Scratch bool
 }
@@ -258,7 +262,15 @@ func (r Runner) output(ctx context.Context, pl Plan, from *store.Store, steps ..
 
 // step runs a step and returns a failure as a fault.
 func (r Runner) step(ctx context.Context, pl Plan, step action.Step, outputs *store.Store) (action.Result, error) {
-	return r.stepAs(ctx, pl, "compiling "+step.Name, step, r.diagnostics(pl), action.RunOptions{Outputs: outputs, Keep: pl.keep()})
+	return r.stepAs(ctx, pl, "compiling "+step.Name, step, r.diagnostics(pl), action.RunOptions{Outputs: outputs, Keep: r.kept(pl), Rewrite: r.rewrite})
+}
+
+// kept returns the filters of a step's directory outputs.
+func (r Runner) kept(pl Plan) map[string]func(string, fs.FileInfo) bool {
+	if r.keep != nil {
+		return r.keep
+	}
+	return pl.keep()
 }
 
 // stepAs is step for a phase of any name; lines receives cargo's messages.

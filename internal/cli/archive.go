@@ -25,7 +25,7 @@ firmware and this program. The file is an OCI image layout in a tar; it can be c
 and unpacked with sha256sum and tar alone, as the README.md in it says. Equal contents
 are equal bytes. Values of secrets are not in it.
 
-espalier restore FILE is the way back.` + command.Exits(fault.Build, fault.Pins, fault.Sandbox),
+espalier restore FILE is the way back.` + command.Exits(fault.Build, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier archive product-1.4.oci
   espalier archive --program espalier-darwin-arm64.tar.gz product-1.4.oci`,
 		Args: command.Args("FILE"),

@@ -22,7 +22,8 @@ sources compiles only those.
 What the lock names and the store lacks is fetched first, unless --offline. No pin is
 changed: without a lock, or with one that no longer matches the project, the exit
 status is 6. A firmware that takes more than [budget] of espalier.toml allows is
-written, and the exit status is 3.` + command.Exits(fault.Build, fault.Pins, fault.Sandbox),
+written, and the exit status is 3. Golden results of the lock are compared (espalier lock
+--golden).` + command.Exits(fault.Build, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier build
   espalier build --bin blinky --features wifi --out dist`,
 		Args: command.Args(),

@@ -38,7 +38,7 @@ func newDemo(a *app) *cobra.Command {
 		Long: `Make a Wi-Fi client in DIR (default ./espalier-demo), lock it, fetch a complete
 toolchain, build it in the sandbox, and boot it on the emulated board, where it joins
 a network and fetches a page. The project stays on disk. A second call continues with the project in DIR.` +
-			command.Exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox, fault.Timeout),
+			command.Exits(fault.Program, fault.Build, fault.Pins, fault.Sandbox, fault.Differ, fault.Timeout),
 		Example: `  espalier demo`,
 		Args:    command.Args("[DIR]"),
 		RunE: func(cmd *cobra.Command, names []string) error {

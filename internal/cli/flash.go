@@ -46,7 +46,7 @@ without --exact.
 
 Before the first byte the chip, its revision, its eFuses, the size of its flash and
 its security settings are compared with what is to be written. A refusal says what
-would have happened.` + command.Exits(fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox),
+would have happened.` + command.Exits(fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier flash
   espalier flash --monitor
   espalier flash --port rfc2217://lab:4000 firmware.elf

@@ -14,6 +14,7 @@ type lockOptions struct {
 	work      workOptions
 	Toolchain string
 	Check     bool
+	Golden    bool
 }
 
 func newLock(a *app) *cobra.Command {
@@ -28,9 +29,14 @@ printed. Commit both files.
 
 Pins that still fit stay. A Cargo.lock that is missing is made with the pinned cargo;
 one that does not match the manifests is brought up to date, and every version that
-can stay stays.` + command.Exits(fault.Pins, fault.Sandbox),
+can stay stays.
+
+With --golden, the firmware is built and its digests are recorded. From then on a build
+of the same inputs that gives another firmware fails with exit status 8. With --locked,
+as in CI, a build of other inputs fails with exit status 6.` + command.Exits(fault.Build, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier lock
   espalier lock --check            exit 6 when anything would change, for CI
+  espalier lock --golden           and record what a build makes
   espalier lock --toolchain        take the newest compiler that fits
   espalier lock --toolchain=rust   take it from the official Rust distribution`,
 		Args: command.Args(),
@@ -43,12 +49,16 @@ can stay stays.` + command.Exits(fault.Pins, fault.Sandbox),
 			if o.Check {
 				return w.CheckLock(cmd.Context())
 			}
-			return w.Lock(cmd.Context(), o.Toolchain)
+			if err := w.Lock(cmd.Context(), o.Toolchain); err != nil || !o.Golden {
+				return err
+			}
+			return w.RecordGolden(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&o.Toolchain, "toolchain", "", "choose the compiler again, from `SUPPLIER` debian or rust if one is named")
 	cmd.Flags().Lookup("toolchain").NoOptDefVal = workspace.AnySupplier
 	cmd.Flags().BoolVar(&o.Check, "check", false, "write nothing; fail when anything would change")
+	cmd.Flags().BoolVar(&o.Golden, "golden", false, "build, and record the digests of the firmware: builds of the same inputs must reach them")
 	o.work.addSelectionFlags(cmd.Flags())
 	o.work.addSandboxFlag(cmd.Flags())
 	return cmd

@@ -35,7 +35,7 @@ firmware was made with and what is not in it (compiler, macros, build scripts) i
 apart: in CycloneDX as formulation, in SPDX as build dependencies.
 
 The formats are CycloneDX 1.6 and SPDX 2.3, both as JSON. Equal firmware gives equal
-bytes: the date is that of espalier.lock.` + command.Exits(fault.Build, fault.Pins, fault.Sandbox),
+bytes: the date is that of espalier.lock.` + command.Exits(fault.Build, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier sbom > firmware.cdx.json
   espalier sbom --format spdx --supplier "Example Ltd" --out firmware.spdx.json`,
 		Args: command.Args(),

@@ -181,6 +181,6 @@ func sampleLock() *lock.File {
 			{Name: "bootloader", Digest: sized("bootloader", 20_560), From: "espflash 4.7.0: resources/bootloaders/esp32c3-bootloader.bin", Crate: sized("espflash", -1)},
 			{Name: "rom-rev300", Digest: sized("rom", 556_332), From: "espflash 4.7.0: resources/roms/esp32c3_rev300_rom.elf", Crate: sized("espflash", -1)},
 		},
-		Golden: &lock.Golden{ELF: d("elf"), Image: d("image")},
+		Golden: []lock.Golden{{ELF: d("elf"), Image: d("image")}},
 	}
 }

@@ -5,15 +5,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/command"
 	"espalier.dev/espalier/internal/fault"
-	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/internal/workspace"
 )
 
 type verifyOptions struct {
-	work   workOptions
-	Record bool
+	work workOptions
+	what workspace.VerifyOptions
 
 	Provenance, Key, Against string
 }
@@ -23,13 +23,16 @@ func newVerify(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [FILE]",
 		Short: "build again under other conditions and compare bit for bit",
-		Long: `Build the firmware a second time, from scratch and at another time: without the
-dependency layer and without any cached result, in another place, as another user, on
-another host name, with another number of jobs, with the input files created in another
-order, and with the locked inputs hashed again. Then compare ELF and image, bit for bit,
-with the ordinary build and with the results recorded in espalier.lock.
+		Long: `Build the firmware a second time, from scratch: without the dependency layer and without
+any cached result, with the locked inputs hashed again, and under other conditions: host
+name, user, home, clock (400 days ahead), time zone, locale, jobs, processors, kernel,
+order of files, umask, environment, directory and file system. Then compare ELF and
+image, bit for bit, with the ordinary build and with the results recorded in
+espalier.lock. docs/verify.md has how each condition is varied.
 
-A difference is explained: section, text around it, likely cause.
+A difference is explained: section, text around it, likely cause. Further builds find
+the conditions that matter, and the build script, macro or crate where the difference
+begins.
 
 With --against, the firmware is built once and compared with that of others: an ELF, an
 image or the content of a flash, in a file, at an address or on a board, also signed or
@@ -40,7 +43,10 @@ is checked with a public key, and FILE, or the firmware that the project builds,
 subject of it.` +
 			command.Exits(fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox, fault.Differ),
 		Example: `  espalier verify
-  espalier verify --record         and keep the result in espalier.lock for later verifications
+  espalier verify --record                 and keep the result in espalier.lock for later builds
+  espalier verify --condition clock,jobs   vary these only
+  espalier verify --matrix                 a build for each condition
+  espalier verify --line >> RELEASE.md     one line for the page of a release
   espalier verify --against vendor.bin
   espalier verify --against /dev/ttyACM0
   espalier verify --provenance firmware.intoto.json --key release.pub firmware.bin`,
@@ -60,40 +66,23 @@ subject of it.` +
 				return err
 			}
 			defer w.Close()
-			return verify(cmd.Context(), a.ui, w, o.Record)
+			return w.Verify(cmd.Context(), o.what)
 		},
 	}
-	o.work.addFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&o.Record, "record", false, "record the verified result in espalier.lock")
-	cmd.Flags().StringVar(&o.Against, "against", "", "compare with the firmware in `FILE`, at a URL or on the board at a port, instead of building twice")
-	cmd.Flags().StringVar(&o.Provenance, "provenance", "", "check the signed provenance in `FILE` instead of building twice")
-	cmd.Flags().StringVar(&o.Key, "key", "", "the public key, or keys, in `FILE` that may have signed the provenance")
-	cmd.MarkFlagsMutuallyExclusive("against", "provenance", "record")
+	f := cmd.Flags()
+	o.work.addFlags(f)
+	f.BoolVar(&o.what.Record, "record", false, "record the verified result in espalier.lock")
+	f.StringSliceVar(&o.what.Conditions, "condition", nil, "vary only the conditions `NAMES`, separated by commas (default all)")
+	_ = cmd.RegisterFlagCompletionFunc("condition", command.OneOf(build.ConditionNames()))
+	f.BoolVar(&o.what.Matrix, "matrix", false, "build once for each condition instead of once for all")
+	f.BoolVar(&o.what.Line, "line", false, "print the verdict as one line for the page of a release")
+	f.StringVar(&o.Against, "against", "", "compare with the firmware in `FILE`, at a URL or on the board at a port, instead of building twice")
+	f.StringVar(&o.Provenance, "provenance", "", "check the signed provenance in `FILE` instead of building twice")
+	f.StringVar(&o.Key, "key", "", "the public key, or keys, in `FILE` that may have signed the provenance")
+	for _, name := range []string{"record", "condition", "matrix", "line"} {
+		cmd.MarkFlagsMutuallyExclusive("against", "provenance", name)
+	}
 	return cmd
-}
-
-// verify prints the verdict on a project, and records the result if wanted.
-func verify(ctx context.Context, out *ui.UI, w *workspace.Workspace, record bool) error {
-	v, err := w.Verify(ctx)
-	if err != nil {
-		return err
-	}
-	out.Event("verify", v)
-	for _, d := range v.Differences {
-		out.Printf("%s", d)
-		out.Printf("  likely cause: %s", d.Cause)
-	}
-	if err := v.Err(record); err != nil {
-		return err
-	}
-	out.Printf("ELF    %s", v.ELF)
-	out.Printf("image  %s", v.Image)
-	out.Note("%s is bit-identical when it is built from scratch as another user, on another host name, in another place, with %s jobs and files in another order",
-		v.Name, v.Jobs)
-	if record {
-		return w.Record(v)
-	}
-	return nil
 }
 
 // checkProvenance verifies the signature of a provenance and compares files with it, or

@@ -75,7 +75,7 @@ var packages = []packageRule{
 	{"internal/trial", []string{"emu/testbed", "firmware", "internal/action", "internal/build", "internal/cargo", "internal/explain", "internal/flashimage", "internal/fwtest", "internal/lock", "internal/project", "internal/session", "internal/size", "internal/store", "internal/supply/crates", "internal/ui", "internal/updating"}, "a project with old and with new pins, built and on a board; it writes nothing to it"},
 	{"internal/updating", []string{"internal/cargo", "internal/chipfiles", "internal/config", "internal/lock", "internal/pin", "internal/project", "internal/store", "internal/supply/crates", "internal/tomldoc", "internal/ui"}, "which pins move, and why; versions are chosen by pin's cargo"},
 	{"internal/chipfiles", []string{"internal/lock", "internal/store", "esp/image"}, "it names and reads pinned files; it fetches nothing, so that tests of a board need no supplier"},
-	{"internal/proof", []string{"esp/image", "esp/partition", "internal/build", "internal/store", "internal/action", "internal/lock", "internal/project", "internal/sandbox"}, "verify builds again and compares; it does not depend on a board"},
+	{"internal/proof", []string{"esp/image", "esp/partition", "internal/build", "internal/layout", "internal/store", "internal/action", "internal/lock", "internal/project", "internal/sandbox"}, "verify builds again and compares; it does not depend on a board"},
 	{"internal/release", []string{"internal/atomicfile", "internal/cli"}, "makes a release's files; the cli's commands give manual pages and completions"},
 	{"internal/devtest/...", []string{"..."}, "for tests, and programs that prepare them"},
 	{"internal/elftest", nil, "for tests"},

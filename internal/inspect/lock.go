@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -86,10 +87,11 @@ func gitCount(f *lock.File) string {
 }
 
 func golden(f *lock.File) string {
-	if f.Golden == nil {
-		return ""
+	var list []string
+	for _, g := range f.Golden {
+		list = append(list, strings.TrimSpace(g.Firmware+" "+g.Image.Hash))
 	}
-	return f.Golden.Image.Hash
+	return strings.Join(list, ", ")
 }
 
 // shortDigest is the beginning of a digest, enough to compare by eye.

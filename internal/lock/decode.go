@@ -52,10 +52,7 @@ func Decode(name string, b []byte) (*File, error) {
 	d.crates(root, f)
 	d.git(root, f)
 	d.blobs(root, f)
-	if t := d.Table(root, "golden"); t != nil {
-		d.Known(t, "golden", "elf", "image")
-		f.Golden = &Golden{ELF: d.digest(t, "elf", "golden"), Image: d.digest(t, "image", "golden")}
-	}
+	d.golden(root, f)
 	if d.Err() != nil {
 		return nil, fault.Wrap(fault.Pins, d.Err(), "", "git checkout -- "+name, "espalier lock")
 	}
@@ -265,4 +262,25 @@ func Read(path string) (*File, error) {
 		return nil, fault.Wrap(fault.Pins, err, "reading "+FileName)
 	}
 	return Decode(filepath.Base(path), b)
+}
+
+// golden reads the tables [[golden]], or the only [golden] of an older lock.
+func (d *decoder) golden(root *tomldoc.Node, f *File) {
+	list := []*tomldoc.Node{root.Get("golden")}
+	switch {
+	case list[0] == nil:
+		return
+	case list[0].Kind != tomldoc.Table:
+		list = d.Tables(root, "golden")
+	}
+	seen := map[string]bool{}
+	for _, t := range list {
+		d.Known(t, "golden", "firmware", "profile", "action", "elf", "image")
+		g := Golden{Firmware: d.String(t, "firmware"), Profile: d.String(t, "profile"), ELF: d.digest(t, "elf", "golden"), Image: d.digest(t, "image", "golden")}
+		if t.Get("action") != nil {
+			g.Action = d.digest(t, "action", "golden")
+		}
+		d.once(seen, t, "golden", g.Firmware, g.Profile)
+		f.Golden = append(f.Golden, g)
+	}
 }

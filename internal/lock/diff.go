@@ -99,8 +99,14 @@ func Compare(from, to *File) Diff {
 	}
 	value("project", "", "std's Cargo.lock", short(from.Std.Lock), short(to.Std.Lock))
 	d.Changes = append(d.Changes, changes(items(from), items(to))...)
-	value("golden", "", "ELF", golden(from, false), golden(to, false))
-	value("golden", "", "image", golden(from, true), golden(to, true))
+	for _, g := range goldens(from, to) {
+		of := ""
+		if g.Firmware != "" {
+			of = " of " + strings.TrimSpace(g.Firmware+" "+g.Profile)
+		}
+		value("golden", "", "ELF"+of, golden(from, g, false), golden(to, g, false))
+		value("golden", "", "image"+of, golden(from, g, true), golden(to, g, true))
+	}
 	return d
 }
 
@@ -113,14 +119,27 @@ func names(list []string) string {
 
 func when(epoch int64) string { return time.Unix(epoch, 0).UTC().Format(time.RFC3339) }
 
-func golden(f *File, image bool) string {
-	switch {
-	case f.Golden == nil:
-		return "none"
-	case image:
-		return short(f.Golden.Image)
+// goldens lists the firmware that has golden results in one of two locks.
+func goldens(from, to *File) (out []Golden) {
+	for _, g := range append(slices.Clone(from.Golden), to.Golden...) {
+		if !slices.ContainsFunc(out, func(have Golden) bool { return have.Firmware == g.Firmware && have.Profile == g.Profile }) {
+			out = append(out, g)
+		}
 	}
-	return short(f.Golden.ELF)
+	return out
+}
+
+func golden(f *File, of Golden, image bool) string {
+	for _, g := range f.Golden {
+		if g.Firmware != of.Firmware || g.Profile != of.Profile {
+			continue
+		}
+		if image {
+			return short(g.Image)
+		}
+		return short(g.ELF)
+	}
+	return "none"
 }
 
 func items(f *File) []item {

@@ -44,6 +44,9 @@ func (f *File) sort() {
 		slices.Sort(f.Git[i].Crates)
 	}
 	order.Sort(f.Blobs, func(a, b Blob) int { return cmp.Compare(a.Name, b.Name) })
+	order.Sort(f.Golden, func(a, b Golden) int {
+		return cmp.Or(cmp.Compare(a.Firmware, b.Firmware), cmp.Compare(a.Profile, b.Profile))
+	})
 }
 
 // Encode writes the canonical form: sorted, one item per line group, no
@@ -120,10 +123,13 @@ func Encode(f *File) ([]byte, error) {
 		w.text("from", b.From)
 		w.digest("crate", b.Crate)
 	}
-	if f.Golden != nil {
-		w.table("[golden]")
-		w.digest("elf", f.Golden.ELF)
-		w.digest("image", f.Golden.Image)
+	for _, g := range f.Golden {
+		w.table("[[golden]]")
+		w.text("firmware", g.Firmware)
+		w.text("profile", g.Profile)
+		w.digest("action", g.Action)
+		w.digest("elf", g.ELF)
+		w.digest("image", g.Image)
 	}
 	if _, err := Decode(FileName, w.Bytes()); err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", FileName, err)

@@ -3,7 +3,11 @@
 // and never decides what a pin should be.
 package lock
 
-import "espalier.dev/espalier/internal/store"
+import (
+	"slices"
+
+	"espalier.dev/espalier/internal/store"
+)
 
 // Version is the format of espalier.lock that this package writes; older ones
 // are read. A lock with a higher one is refused: it may mean things that this
@@ -28,7 +32,7 @@ type File struct {
 	Crates     []Crate     `toml:"crate"`
 	Git        []Git       `toml:"git"`
 	Blobs      []Blob      `toml:"blob"`
-	Golden     *Golden     `toml:"golden,omitempty"`
+	Golden     []Golden    `toml:"golden,omitempty"`
 }
 
 // Project is what the pins were made for.
@@ -112,8 +116,30 @@ func RequiredBlobs() []string { return []string{"bootloader", "rom-rev300"} }
 // give another tree.
 const DebianPrune = 1
 
-// Golden are the results that verify must reach again.
+// Golden are the results that builds of one firmware must reach again.
 type Golden struct {
-	ELF   store.Digest `toml:"elf" json:"elf"`
-	Image store.Digest `toml:"image" json:"image"`
+	Firmware string       `toml:"firmware,omitempty" json:"firmware,omitempty"` // name of the binary or example; empty in locks with a single [golden]: any
+	Profile  string       `toml:"profile,omitempty" json:"profile,omitempty"`   // empty: release
+	Action   store.Digest `toml:"action,omitempty" json:"action,omitempty"`     // of the step that compiles everything; zero: not known
+	ELF      store.Digest `toml:"elf" json:"elf"`
+	Image    store.Digest `toml:"image" json:"image"`
+}
+
+// GoldenOf returns the golden results of a firmware; profile is empty for release.
+func (f *File) GoldenOf(firmware, profile string) (Golden, bool) {
+	for _, g := range f.Golden {
+		if (g.Firmware == firmware || g.Firmware == "") && g.Profile == profile {
+			return g, true
+		}
+	}
+	return Golden{}, false
+}
+
+// SetGolden replaces the golden results of a firmware.
+func (f *File) SetGolden(g Golden) {
+	f.Golden = slices.DeleteFunc(slices.Clone(f.Golden), func(have Golden) bool {
+		return have.Profile == g.Profile && (have.Firmware == g.Firmware || have.Firmware == "")
+	})
+	f.Golden = append(f.Golden, g)
+	f.sort()
 }

@@ -55,7 +55,7 @@ func sample() *File {
 		},
 		Git:    []Git{{URL: "https://git.example.invalid/net.git", Ref: "branch=main", Commit: commit, Tree: dig("tree", 80), Crates: []string{"net-z 0.1.0", "net 0.2.0", "a 1.0.0", "b 1.0.0"}}},
 		Blobs:  []Blob{{Name: "rom-rev3", Digest: dig("rom", 5), From: "espflash 4.7.0: resources/roms/x.elf", Crate: dig("crate", 9)}, {Name: "bootloader", Digest: dig("boot", 5), From: "a \"quoted\" \\ name\t"}},
-		Golden: &Golden{ELF: dig("elf", 1), Image: dig("image", 2)},
+		Golden: []Golden{{ELF: dig("elf", 1), Image: dig("image", 2)}, {Firmware: "app", Profile: "dev", Action: dig("action", 4), ELF: dig("elf", 3), Image: dig("image", 4)}},
 	}
 }
 

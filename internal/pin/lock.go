@@ -203,7 +203,7 @@ func (s *Session) lockCrates(ctx context.Context, p *project.Project, f *lock.Fi
 
 // keepGolden carries the golden results over when no pin moved.
 func (s *Session) keepGolden(old, f *lock.File) {
-	if old == nil || old.Golden == nil {
+	if old == nil || len(old.Golden) == 0 {
 		return
 	}
 	f.Golden = old.Golden
@@ -211,7 +211,7 @@ func (s *Session) keepGolden(old, f *lock.File) {
 		return
 	}
 	f.Golden = nil
-	s.Report.Note("the golden results of the old lock are dropped, because pins moved; espalier verify --record makes new ones")
+	s.Report.Note("the golden results of the old lock are dropped, because pins moved; espalier lock --golden makes new ones")
 }
 
 // checkRegistries refuses a registry that a manifest names and the project's own

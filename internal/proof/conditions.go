@@ -1,31 +1,39 @@
 package proof
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
+	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/project"
-	"espalier.dev/espalier/internal/sandbox"
 )
 
-// ConditionsOf are the strings by which a text shows the conditions of its build: the first build's and those of a build with other conditions.
-func ConditionsOf(other sandbox.Perturb) []Condition {
-	return []Condition{
-		{What: "the host name", First: "espalier", Second: other.Hostname},
-		{What: "the user's number", First: "1000", Second: strconv.Itoa(other.UID)},
-		{What: "the user's name", First: "espalier", Second: other.Env["USER"]},
-		{What: "the number of jobs", First: strconv.Itoa(runtime.NumCPU()), Second: other.Env["CARGO_BUILD_JOBS"]},
+// ConditionsOf are the words by which a text shows the conditions of its build:
+// those that build.Conditions gives one.
+func ConditionsOf(list []build.Condition) (out []Condition) {
+	for _, c := range list {
+		if c.First != "" && c.First != c.Second {
+			out = append(out, Condition{What: c.What, First: c.First, Second: c.Second})
+		}
 	}
+	return out
 }
 
-// lister is how Rust programs list a directory.
-var lister = regexp.MustCompile(`\b(read_dir|WalkDir|glob|glob_with)\s*(::new\s*)?\(`)
+// Explained lists the names of the conditions that the causes of differences name.
+func Explained(list []Difference, conditions []build.Condition) (names []string) {
+	for _, c := range conditions {
+		for _, d := range list {
+			if strings.Contains(d.Cause, c.What+" is in it: ") || c.Name == build.ConditionFileOrder && d.Order() {
+				names = append(names, c.Name)
+				break
+			}
+		}
+	}
+	return names
+}
 
 // NameListers adds to differences in an order the places in own build scripts
 // and macros of p that list directories.
@@ -45,14 +53,8 @@ func NameListers(p *project.Project, list []Difference) {
 			}
 		}
 		for _, name := range sources {
-			text, err := os.ReadFile(filepath.Join(p.Root, filepath.FromSlash(name)))
-			if err != nil {
-				continue
-			}
-			for i, line := range strings.Split(string(text), "\n") {
-				if at := lister.FindStringIndex(line); at != nil {
-					places = append(places, fmt.Sprintf("%s:%d:%d", name, i+1, at[0]+1))
-				}
+			if text, err := os.ReadFile(filepath.Join(p.Root, filepath.FromSlash(name))); err == nil {
+				places = append(places, placesIn(name, text, []*regexp.Regexp{readers[build.ConditionFileOrder]})...)
 			}
 		}
 	}

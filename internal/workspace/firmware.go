@@ -35,8 +35,18 @@ func (f *Firmware) Rustc() string {
 	return tc.Rustc
 }
 
-// Firmware builds the project and makes its flash image.
+// Firmware builds the project and makes its flash image. One that is not the golden
+// result of its lock is a fault.Differ.
 func (w *Workspace) Firmware(ctx context.Context) (*Firmware, error) {
+	f, err := w.build(ctx)
+	if err != nil {
+		return f, err
+	}
+	return f, w.checkGolden(ctx, f)
+}
+
+// build is Firmware without a comparison with golden results.
+func (w *Workspace) build(ctx context.Context) (*Firmware, error) {
 	if _, err := w.Project.Artifact(); err != nil {
 		return nil, err
 	}

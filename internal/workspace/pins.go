@@ -65,11 +65,14 @@ func (w *Workspace) Pins(ctx context.Context) (*lock.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	locked := w.selection.Locked
-	if v, ok := w.opener.Lookup("CI"); ok && v != "" && v != "0" && v != "false" {
-		locked = true
-	}
-	return s.Pins(ctx, w.Project, pin.Policy{Lock: w.selection.MayLock, Locked: locked}, w.writeLock)
+	return s.Pins(ctx, w.Project, pin.Policy{Lock: w.selection.MayLock, Locked: w.locked()}, w.writeLock)
+}
+
+// locked reports whether the lock must fit as it is: by --locked, or because CI is
+// set.
+func (w *Workspace) locked() bool {
+	v, ok := w.opener.Lookup("CI")
+	return w.selection.Locked || ok && v != "" && v != "0" && v != "false"
 }
 
 // Lock resolves the project's names again and writes the lock; what changed is

@@ -79,6 +79,12 @@ func flashRules() []Rule {
 func bootRules() []Rule {
 	return []Rule{
 		{
+			Name: "flash-chip-silent", Title: "the flash chip does not answer",
+			Cause:  "The loader reads an identification of all ones or zeros: the chip's pins (GPIO12 to GPIO17) are wired to something else, the flash is damaged, or the module has none.",
+			Cure:   []string{"remove what is connected to GPIO12 to GPIO17", "espalier inspect --port PORT   # reads the identification again", "try another board of the same kind"},
+			Source: "espressif/esptool#962", Facts: one("Failed to communicate with the flash chip"), Rank: 4,
+		},
+		{
 			Name: "flash-empty", Title: "there is not a bootloader in the flash",
 			Cause:  "The ROM reads 0xffffffff at offset 0: the flash is erased, or the bootloader was written to 0x1000, its place on the ESP32.",
 			Cure:   []string{"espalier flash", "the bootloader of the ESP32-C3 is at 0x0"},

@@ -32,7 +32,7 @@ func compilerRules() []Rule {
 			Cause:  "riscv32imc has atomic loads and stores, but no compare-and-swap.",
 			Cure:   []string{"the crate's feature for portable-atomic, if it has one", `portable-atomic = { version = "1", features = ["unsafe-assume-single-core"] } or its feature "critical-section" in the program`},
 			Source: "zesterer/spin-rs#138, rust-embedded/heapless#123", Rank: 3,
-			Facts: one("error[E0599]: no method named `compare_exchange* found for struct `Atomic", "error[E0599]: no method named `compare_exchange* found for type `core::sync::atomic", "error[E0599]: no method named `fetch_* found for struct `Atomic", "error[E0599]: no method named `fetch_* found for * `&Atomic<", "error[E0599]: no method named `compare_exchange* found for * `&Atomic<", "error[E0599]: no method named `swap` found for * `&Atomic<", "error[E0599]: no method named `swap` found for struct `Atomic", "portable_atomic::diagnostic_helper::HasCompareExchange` is not implemented"),
+			Facts: one("error[E0599]: no method named `compare_exchange* found for * `*Atomic", "error[E0599]: no method named `compare_and_swap` found for * `*Atomic", "error[E0599]: no method named `fetch_* found for * `*Atomic", "error[E0599]: no method named `swap` found for struct `Atomic", "error[E0599]: no method named `swap` found for * `&Atomic<", "portable_atomic::diagnostic_helper::HasCompareExchange` is not implemented"),
 		},
 		{
 			Name: "portable-atomic-twice", Title: "two ways of atomics exclude each other",
@@ -69,6 +69,12 @@ func compilerRules() []Rule {
 			Cause:  "The chip's target has core and alloc only. A dependency was compiled with its feature std: a default feature, a feature that another dependency switches on, or tests.",
 			Cure:   []string{"default-features = false on the crate that is named", "cargo tree -e features -i CRATE   # who switches std on"},
 			Source: "reproducible builds: obstacle 21", Facts: one("error[E0463]: can't find crate for `std`"), Not: []string{"target may not be installed", "consider downloading the target with `rustup target add"}, Rank: 2,
+		},
+		{
+			Name: "no-panic-abort", Title: "the panic strategy of the target has no crate",
+			Cause:  "The target aborts on a panic, and std is compiled from source (build-std) without panic_abort, or a list on the command line replaces that of .cargo/config.toml.",
+			Cure:   []string{`build-std = ["std", "panic_abort"] under [unstable] in .cargo/config.toml`, "no -Zbuild-std on the command line: it replaces the list"},
+			Source: "ivmarkov/rust-esp32-std-demo#33, japaric/cargo-call-stack#87", Facts: one("error[E0463]: can't find crate for `panic_abort`"), Rank: 3,
 		},
 		{
 			Name: "target-not-installed", Title: "the compiler has no core for the target",
@@ -271,6 +277,12 @@ func linkerRules() []Rule {
 			Facts: one("undefined symbol: _stack_start", "undefined symbol: _sdata", "undefined symbol: _bss_start", "undefined symbol: _rwtext_start", "undefined symbol: _init_start", "undefined symbol: __sdata", "undefined symbol: _dram_data_start", "undefined symbol: __sbss"),
 		},
 		{
+			Name: "linker-script-too-old", Title: "the linker does not understand a linker script of the HAL",
+			Cause:  "The script was written for an earlier lld, which accepted more: (*(.trap)) in parentheses, for example. The compiler has moved and the HAL has not.",
+			Cure:   []string{"espalier update esp-hal --edit   # a HAL of the compiler's time", "or name the compiler of the project's time in rust-toolchain.toml"},
+			Source: "esp-rs/esp-hal#148", Facts: one("link.x:*: expected filename pattern", ".x:*: unexpected token: ", ".x:*: unknown directive: "), Rank: 5,
+		},
+		{
 			Name: "linker-script-not-found", Title: "the linker does not find a script",
 			Cause:  "linkall.x and rom_functions.x come from the build scripts of esp-hal and esp-wifi; a script is named that no crate of this program brings, or was renamed in a newer version.",
 			Cure:   []string{"remove the -T of a script that the locked crates do not have", "the migration guide of the crate"},
@@ -287,6 +299,12 @@ func linkerRules() []Rule {
 			Cause:  "A crate uses critical-section, and none of the program implements it for the chip.",
 			Cure:   []string{"esp-hal in the program, or its feature for critical sections", `for tests on the host: critical-section = { version = "1", features = ["std"] }`},
 			Source: "rp-rs/rp-hal#657; critical-section's documentation", Facts: one("undefined symbol: _critical_section_1_0_acquire", "undefined reference to `_critical_section_1_0_acquire'"), Rank: 4,
+		},
+		{
+			Name: "no-defmt-script", Title: "defmt's linker script is not used",
+			Cause:  "A crate logs with defmt, whose linker script defines the symbol and the section of the log's strings.",
+			Cure:   []string{`println!("cargo:rustc-link-arg=-Tdefmt.x") in build.rs`, `or "-C", "link-arg=-Tdefmt.x" in rustflags`},
+			Source: "embassy-rs/embassy#2772; defmt book, setup", Facts: one("undefined symbol: _defmt_panic", "load address range overlaps with .defmt"), Rank: 5,
 		},
 		{
 			Name: "no-logger-for-defmt", Title: "defmt has no transport",

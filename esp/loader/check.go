@@ -61,6 +61,8 @@ func Check(s State, parts []Part) []Refusal {
 	}
 	for _, p := range parts {
 		switch {
+		case p.Offset == chip.ESP32C3().BootloaderOffset && image.Identify(p.Bytes) == image.Direct:
+			checkDirect(s, p, refuse)
 		case p.Offset == chip.ESP32C3().BootloaderOffset:
 			checkBootloader(s, p, refuse)
 		case partition.IsBinary(p.Bytes):
@@ -114,6 +116,15 @@ func checkBootloader(s State, p Part, refuse func(Refusal)) {
 			Reason: "secure boot is on and " + p.Name + " is not signed",
 			Would:  "the ROM would refuse it, and the chip would not start until it is replaced",
 			Hint:   "sign bootloader and app with the key whose digest is in this chip"})
+	}
+}
+
+// checkDirect is about a program that the ROM starts without a bootloader.
+func checkDirect(s State, p Part, refuse func(Refusal)) {
+	if s.Security.SecureBoot() {
+		refuse(Refusal{
+			Reason: "secure boot is on and " + p.Name + " is for direct boot, which cannot be signed",
+			Would:  "the ROM would refuse it, and the chip would not start until it is replaced"})
 	}
 }
 

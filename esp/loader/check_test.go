@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -31,6 +32,8 @@ func TestRefusals(t *testing.T) {
 		change(&s)
 		return s
 	}
+	// The first word twice, then the program (esp32c3-direct-boot).
+	direct := []Part{{"app", 0, append(bytes.Repeat([]byte{0x1d, 0x04, 0xdb, 0xae}, 2), make([]byte, 0x100)...)}}
 	for _, tc := range []struct {
 		name  string
 		state State
@@ -50,6 +53,9 @@ func TestRefusals(t *testing.T) {
 		{"overlap", healthy(), []Part{{"x", 0x9000, make([]byte, 0x1800)}, {"y", 0xa000, []byte{1}}}, "overlap", "destroy", true},
 		{"empty", healthy(), []Part{{"x", 0x9000, nil}}, "is empty", "", true},
 		{"no bootloader", healthy(), []Part{{"bootloader", 0, []byte("#!/bin/sh and more than an image header")}}, "is not a bootloader", "invalid header", false},
+		{"direct boot", healthy(), direct, "", "", false},
+		{"direct boot with secure boot", state(func(s *State) { s.Security.Flags = flagSecureBoot }), direct, "for direct boot", "ROM would refuse", false},
+		{"direct boot elsewhere", healthy(), []Part{{"app", 0x10000, f.App()}, {"bootloader", 0, direct[0].Bytes[1:]}}, "is not a bootloader", "invalid header", false},
 		{"cut app", healthy(), []Part{{"app", 0x10000, f.App()[:0x800]}}, "not a complete image", "bootloader would refuse", false},
 		{"spoilt app", healthy(), app(func(b []byte) { b[0x300] ^= 1 }), "checksum", "bootloader would refuse", false},
 		{"app of another chip", healthy(), app(func(b []byte) { b[12] = 13 }), "esp32c6", "bootloader would refuse", false},

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"os"
@@ -100,6 +101,10 @@ func TestPortVerbs(t *testing.T) {
 	if err := os.WriteFile(large, make([]byte, 100<<10), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	direct := filepath.Join(dir, "direct") // for direct boot: no bootloader
+	if err := os.WriteFile(direct, append(bytes.Repeat([]byte{0x1d, 0x04, 0xdb, 0xae}, 2), make([]byte, 0x100)...), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		args []string
 		code int
@@ -124,6 +129,7 @@ func TestPortVerbs(t *testing.T) {
 		{[]string{"flash", hello, "--erase-data", "nvs"}, 0, "flash is up to date"},
 		{[]string{"read-flash", "0x9000", "0x1000", filepath.Join(dir, "erased")}, 0, ""},
 		{[]string{"erase", "--partition", "factory"}, 0, ""},
+		{[]string{"flash", direct}, 0, ", verified"},
 	} {
 		code, _, errs := espalierHere(t, env, append(tc.args, "--port", port)...)
 		if code != tc.code || !strings.Contains(errs, tc.text) {
@@ -149,7 +155,7 @@ func TestPortVerbs(t *testing.T) {
 		t.Errorf("the board ended with %d", code)
 	}
 	b, err := os.ReadFile(saved)
-	if err != nil || len(b) != 4<<20 || b[0] != 0xe9 || b[0x10000] != 0xff {
+	if err != nil || len(b) != 4<<20 || binary.LittleEndian.Uint32(b) != 0xaedb041d || b[0x10000] != 0xff {
 		t.Errorf("saved flash: %d bytes, %v", len(b), err)
 	}
 }

@@ -7,5 +7,6 @@
 //
 // Input: the crates of locks. Output: blobs and the vendor tree. The package
 // does not depend on the project's configuration, and it never requests a crate
-// that is in the store.
+// that is in the store. The trees of its steps are marked as passing: nothing
+// but the blobs is kept.
 package crates

@@ -113,7 +113,11 @@ func ReadConfig(r *config.Reader, dir, root, want string) (Config, error) {
 		}
 	}
 	l.perTarget(&c, v, triple, tr)
-	c.HostLinker = v.get("target", HostTriple, "linker").program(tr, "target.linker")
+	for _, t := range matchingTables(v.get("target"), HostTriple, targetCfg(HostTriple)) {
+		if s := t.get("linker").program(tr, "target.linker"); c.HostLinker.Origin.IsZero() {
+			c.HostLinker = s
+		}
+	}
 	c.Env = envTable(v.get("env"), tr)
 	c.Alias = map[string]config.Value[[]string]{}
 	if t := v.get("alias"); t != nil {

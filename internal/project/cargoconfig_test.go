@@ -270,6 +270,8 @@ func TestLinker(t *testing.T) {
 		{"beside", "[target.'cfg(target_arch = \"riscv32\")']\nlinker = './ld.sh'\n", "./ld.sh", ""},
 		{"absolute", "[target.riscv32imc-unknown-none-elf]\nlinker = '/opt/ld'\n", "/opt/ld", ""},
 		{"host", "[target.x86_64-unknown-linux-gnu]\nlinker = 'clang'\n", "", "clang"},
+		{"host by cfg", "[target.'cfg(target_os = \"linux\")']\nlinker = 'clang'\n", "", "clang"},
+		{"the host's triple before cfg", "[target.'cfg(unix)']\nlinker = 'b'\n[target.x86_64-unknown-linux-gnu]\nlinker = 'a'\n", "", "a"},
 		{"flags win", "[target.riscv32imc-unknown-none-elf]\nlinker = 'a'\nrustflags = ['-C', 'linker=b', '-Cforce-frame-pointers', '--codegen=linker=c']\n", "c", ""},
 		{"flag in one word", "[build]\nrustflags = '-Clinker=rust-lld -C link-arg=linker=x'\n", "rust-lld", ""},
 	} {

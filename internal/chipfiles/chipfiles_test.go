@@ -169,6 +169,60 @@ func TestFinder(t *testing.T) {
 	}
 }
 
+// What the store lacks is brought, once, for files that a verb cannot do without.
+func TestBring(t *testing.T) {
+	dir := t.TempDir()
+	brought := 0
+	var failure error
+	f := Finder{
+		Dir:       dir,
+		OpenStore: func(ctx context.Context) (*store.Store, error) { return store.Open(ctx, filepath.Join(dir, "store")) },
+		Bring: func(ctx context.Context, st *store.Store, pins []lock.Blob) error {
+			if !slices.EqualFunc(pins, Pins(), func(a, b lock.Blob) bool { return a == b }) {
+				t.Errorf("asked for %v", pins)
+			}
+			brought++
+			return failure
+		},
+	}
+	failure = fault.Wrap(fault.Pins, errors.New("no network"), "crate espflash 4.7.0", "the first hint")
+	_, err := f.ROM(t.Context(), EmulatedRevision)
+	if !errors.Is(err, store.ErrMissing) || !strings.Contains(err.Error(), "not in the store, and crate espflash 4.7.0: no network") || fault.Hints(err)[0] != "the first hint" {
+		t.Errorf("brought nothing: %v, hints %q", err, fault.Hints(err))
+	}
+	if brought != 1 {
+		t.Errorf("asked %d times", brought)
+	}
+	if _, err := f.ROMs(t.Context(), EmulatedRevision); err == nil || brought != 1 {
+		t.Errorf("names of the mask ROM are not worth a download: %v, asked %d times", err, brought)
+	}
+	f.Paths.ROM = filepath.Join(dir, "missing")
+	if _, err := f.ROM(t.Context(), EmulatedRevision); err == nil || brought != 1 {
+		t.Errorf("a named file: %v, asked %d times", err, brought)
+	}
+	f.Paths.ROM = ""
+
+	// From a store that has them.
+	devtest.Long(t, "needs the files of the chip")
+	from := openStore(t, devtest.Store(t))
+	f.Bring = func(ctx context.Context, st *store.Store, pins []lock.Blob) error {
+		for _, b := range pins {
+			text, err := from.ReadBlob(ctx, b.Digest, largest)
+			if err == nil {
+				_, err = st.PutBytes(ctx, text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	rom, err := f.ROM(t.Context(), EmulatedRevision)
+	if err != nil || image.Identify(rom) != image.ELF {
+		t.Errorf("brought: %v, %v", image.Identify(rom), err)
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	env := map[string]string{"ESPALIER_ROM": "r", "ESPALIER_STUB": "s"}
 	got := Paths{ROM: "flag"}.WithEnvironment(func(n string) (string, bool) { v, ok := env[n]; return v, ok })

@@ -4,5 +4,5 @@
 // content (or this version of espalier does, where there is no lock), the crate
 // that carries them is fetched as every crate is, and the store holds them as
 // blobs. A Set answers from one set of pins, a Finder also from files that the
-// user names. The package fetches nothing.
+// user names. The package fetches nothing itself: a Finder's Bring does.
 package chipfiles

@@ -3,12 +3,15 @@ package chipfiles
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
 
 	"espalier.dev/espalier/esp/image"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -41,6 +44,8 @@ type Finder struct {
 	Dir   string // the nearest lock is here or above; "" is the working directory
 	// OpenStore opens the store; the Finder closes it after each file.
 	OpenStore func(context.Context) (*store.Store, error)
+	// Bring stores the files of a set of pins that the store lacks; nil is offline.
+	Bring func(context.Context, *store.Store, []lock.Blob) error
 	// ReadFile reads a file of Paths; nil is ReadFile of this package.
 	ReadFile func(ctx context.Context, name string) ([]byte, error)
 }
@@ -51,8 +56,9 @@ func (f Finder) ROM(ctx context.Context, revision uint16) ([]byte, error) {
 }
 
 // ROMs returns the mask ROMs of all revisions that are at hand, that of revision
-// first; or the file Paths.ROM alone. It fails when there is none.
+// first; or the file Paths.ROM alone. It fails when there is none, and brings none.
 func (f Finder) ROMs(ctx context.Context, revision uint16) (all [][]byte, err error) {
+	f.Bring = nil
 	first, err := f.ROM(ctx, revision)
 	if err == nil {
 		all = append(all, first)
@@ -102,6 +108,16 @@ func (f Finder) find(ctx context.Context, named string, pinned func(Set, *store.
 		return nil, err
 	}
 	defer st.Close()
+	b, err := pinned(set, st)
+	if f.Bring == nil || !errors.Is(err, store.ErrMissing) {
+		return b, err
+	}
+	if cause := f.Bring(ctx, st, set.pins); cause != nil {
+		if ctx.Err() != nil {
+			return nil, cause
+		}
+		return nil, fault.Wrap(fault.KindOf(err), fmt.Errorf("%w, and %v", err, cause), "", append(fault.Hints(cause), fault.Hints(err)...)...)
+	}
 	return pinned(set, st)
 }
 

@@ -119,8 +119,8 @@ func (s Set) read(ctx context.Context, st *store.Store, what string, is func(loc
 	b, err := st.ReadBlob(ctx, s.pins[i].Digest, largest)
 	if s.path == "" && errors.Is(err, store.ErrMissing) {
 		return nil, fault.Wrap(fault.Pins, store.ErrMissing, what+", which no "+lock.FileName+" here or above pins",
-			"espalier demo                    # brings it, for every later command anywhere",
-			"espalier --project DIR ...       # uses the lock in DIR",
+			"with Rust's cargo installed and a network espalier brings it by itself",
+			"espalier demo                    # brings it on Linux, for every later command anywhere",
 			"espalier emulate FILE --rom esp32c3_rev300_rom.elf --bootloader esp32c3-bootloader.bin")
 	}
 	if err != nil {

@@ -40,8 +40,9 @@ real time: a flasher, a monitor, another espalier. RFC 2217 has modem lines, whi
 out of it. Plain TCP has none, and a pseudo-terminal has them for espalier only, so --download starts the board in the
 loader.
 
-Mask ROM and bootloader are those that the espalier.lock here or above pins; --rom and --bootloader, or ESPALIER_ROM
-and ESPALIER_BOOTLOADER, name files instead.` +
+Mask ROM and bootloader are those that the espalier.lock here or above pins; this version has pins for where there is
+none. If they are not in the store yet, the cargo of this machine brings them, once. --rom and --bootloader,
+or ESPALIER_ROM and ESPALIER_BOOTLOADER, name files instead.` +
 			command.Exits(fault.Program, fault.Port, fault.Pins, fault.Differ, fault.Timeout),
 		Example: `  espalier emulate target/riscv32imc-unknown-none-elf/release/blinky
   espalier emulate firmware.bin --elf blinky.elf --expect "Hello" --fail /panick?ed/ --timeout 10s

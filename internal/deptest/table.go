@@ -24,7 +24,7 @@ var packages = []packageRule{
 	{"internal/attest", nil, "bytes and keys in, statements and signatures out; it opens nothing"},
 	{"internal/audit", []string{"internal/cargo", "internal/lock", "internal/tomldoc"}, "a lock and advisories in, findings out; it opens nothing"},
 	{"internal/archive", []string{"internal/lock", "internal/store"}, "a lock and a store in, an OCI image layout out, and back; it neither builds nor downloads"},
-	{"internal/workspace", []string{"esp/image", "firmware", "internal/action", "internal/archive", "internal/attest", "internal/audit", "internal/budget", "internal/build", "internal/cargo", "internal/chipfiles", "internal/config", "internal/credential", "internal/flashimage", "internal/gitconfig", "internal/lock", "internal/pin", "internal/project", "internal/proof", "internal/remote", "internal/revision", "internal/sandbox", "internal/sbom", "internal/size", "internal/source", "internal/store", "internal/supply/crates", "internal/supply/fetch", "internal/supply/git", "internal/ui", "internal/updating", "internal/version"}, "an opened project and what is made of it; it depends on neither flags nor boards"},
+	{"internal/workspace", []string{"esp/image", "firmware", "internal/action", "internal/archive", "internal/attest", "internal/audit", "internal/budget", "internal/build", "internal/cargo", "internal/chipfiles", "internal/config", "internal/credential", "internal/flashimage", "internal/gitconfig", "internal/lock", "internal/pin", "internal/project", "internal/proof", "internal/remote", "internal/revision", "internal/sandbox", "internal/sbom", "internal/size", "internal/source", "internal/store", "internal/supply/crates", "internal/supply/fetch", "internal/supply/git", "internal/supply/hostcargo", "internal/ui", "internal/updating", "internal/version"}, "an opened project and what is made of it; it depends on neither flags nor boards"},
 	{"internal/version", []string{"internal/layout", "internal/lock"}, "what the running binary is"},
 	{"internal/ui", nil, "the printer shows values that it receives"},
 	{"internal/atomicfile", nil, "replacing a file needs the operating system only"},
@@ -50,6 +50,7 @@ var packages = []packageRule{
 	{"internal/supply/fetch", []string{"internal/store"}, "a download is a digest and a list of locations; it does not depend on what the file is for"},
 	{"internal/supply/debian", []string{"internal/lock", "internal/store", "internal/supply/fetch"}, "suppliers turn pins into trees and do not depend on each other"},
 	{"internal/supply/rustdist", []string{"internal/lock", "internal/store", "internal/supply/fetch"}, "suppliers do not depend on each other"},
+	{"internal/supply/hostcargo", []string{"internal/lock", "internal/store"}, "single crates by the cargo of the user, where no step can run"},
 	{"internal/supply/crates", []string{"internal/cargo", "internal/lock", "internal/store", "internal/action", "internal/layout", "internal/supply/fetch"}, "the pinned cargo fetches, in a step"},
 	{"internal/gitconfig", nil, "the user's git configuration: files and environment in, answers about addresses out"},
 	{"internal/credential", []string{"internal/gitconfig"}, "logins, from the helpers that the user configured; it makes no connection"},
@@ -176,9 +177,9 @@ var bans = []ban{
 		why: "goroutines and a clock of its own cannot give the same bytes in every run; see docs/RATIONALE.md",
 	},
 	{
-		name: "only the sandbox starts processes", except: []string{"internal/shell", "internal/sandbox", "internal/credential", "internal/release", "internal/devtest/..."},
+		name: "only the sandbox starts processes", except: []string{"internal/shell", "internal/sandbox", "internal/credential", "internal/supply/hostcargo", "internal/release", "internal/devtest/..."},
 		imports: []string{"os/exec"}, uses: []string{"os.StartProcess", "syscall.ForkExec", "syscall.StartProcess", "syscall.Exec", "unix.Exec"},
-		why: "espalier needs no program of the host, and every process it starts is in a sandbox; the release tool is not part of espalier",
+		why: "no build uses a program of the host, and every process of one is in a sandbox; helpers of the user are asked for logins and for a file of the chip; the release tool is not part of espalier",
 	},
 	{
 		name: "only some packages make connections", imports: []string{"net", "net/http/...", "net/rpc"},

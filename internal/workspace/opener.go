@@ -7,8 +7,11 @@ import (
 
 	"espalier.dev/espalier/internal/chipfiles"
 	"espalier.dev/espalier/internal/fault"
+	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/store"
+	"espalier.dev/espalier/internal/supply/crates"
+	"espalier.dev/espalier/internal/supply/hostcargo"
 	"espalier.dev/espalier/internal/ui"
 )
 
@@ -82,10 +85,12 @@ func (o Opener) OpenStore(ctx context.Context, c project.Config) (*store.Store, 
 }
 
 // ChipFiles finds mask ROM, bootloader and stub: the named files, those of the
-// environment, or what the nearest espalier.lock pins. readFile reads a named
-// file; nil is chipfiles.ReadFile.
+// environment, or what the nearest espalier.lock pins, else this version of
+// espalier. What the store lacks is brought by the user's own cargo, since there
+// may be no project and no sandbox. readFile reads a named file; nil is
+// chipfiles.ReadFile.
 func (o Opener) ChipFiles(named chipfiles.Paths, readFile func(context.Context, string) ([]byte, error)) chipfiles.Finder {
-	return chipfiles.Finder{
+	f := chipfiles.Finder{
 		Paths: named.WithEnvironment(o.Lookup),
 		Dir:   o.dir(),
 		OpenStore: func(ctx context.Context) (*store.Store, error) {
@@ -97,4 +102,11 @@ func (o Opener) ChipFiles(named chipfiles.Paths, readFile func(context.Context, 
 		},
 		ReadFile: readFile,
 	}
+	if !o.Offline {
+		f.Bring = func(ctx context.Context, st *store.Store, pins []lock.Blob) error {
+			cargo := hostcargo.Fetcher{Store: st, Home: hostcargo.Home(o.Lookup), Report: o.UI}
+			return crates.Blobs(ctx, st, pins, cargo.One)
+		}
+	}
+	return f
 }

@@ -142,3 +142,10 @@ func (r *Registry) line(c Crate) []byte {
 	}
 	return b
 }
+
+// Archive returns the .crate file of a version, nil when it was not published.
+func (r *Registry) Archive(name, version string) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.files[name+"/"+version]
+}

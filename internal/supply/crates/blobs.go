@@ -22,13 +22,19 @@ func parseFrom(from string) (name, version, path string, err error) {
 // Blobs stores the files that blobs names. The crates that contain them are
 // downloaded when missing; blobs that are in the store already are skipped.
 func (f *Fetcher) Blobs(ctx context.Context, blobs []lock.Blob) error {
+	return Blobs(ctx, f.Store, blobs, f.One)
+}
+
+// Blobs stores the files that blobs names, from crates that one brings into the
+// store. Blobs that are there already are skipped.
+func Blobs(ctx context.Context, st *store.Store, blobs []lock.Blob, one func(context.Context, lock.Crate) error) error {
 	type carrierKey struct {
 		name, version string
 		digest        store.Digest
 	}
 	byCrate := map[carrierKey]map[string]store.Digest{}
 	for _, b := range blobs {
-		if f.Store.Has(b.Digest) {
+		if st.Has(b.Digest) {
 			continue
 		}
 		name, version, path, err := parseFrom(b.From)
@@ -45,10 +51,10 @@ func (f *Fetcher) Blobs(ctx context.Context, blobs []lock.Blob) error {
 	}
 	for key, files := range byCrate {
 		c := lock.Crate{Name: key.name, Version: key.version, Digest: key.digest}
-		if err := f.One(ctx, c); err != nil {
+		if err := one(ctx, c); err != nil {
 			return err
 		}
-		if err := extractFiles(ctx, f.Store, c, files); err != nil {
+		if err := extractFiles(ctx, st, c, files); err != nil {
 			return err
 		}
 	}

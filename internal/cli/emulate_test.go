@@ -206,3 +206,22 @@ func flashOf(t *testing.T, env []string, elf []byte) *image.Flash {
 	}
 	return f
 }
+
+// The step after an expected line begins when the line has come, also at full speed.
+func TestEmulateScenario(t *testing.T) {
+	env := testChipFiles(t)
+	file := filepath.Join(t.TempDir(), "s.scenario")
+	if err := os.WriteFile(file, []byte("expect \"Hello\" within 20s\nexpect \"blink 1\" within 20s\nwait 1ms\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := emulateHere(t, env, testFirmware(t, "hello.elf"), "--scenario", file, "--json")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var result struct {
+		Event   string
+		Seconds float64
+	}
+	err := json.Unmarshal([]byte(lines[len(lines)-1]), &result)
+	if code != 0 || err != nil || result.Event != "result" || result.Seconds == 0 || result.Seconds > 2 {
+		t.Errorf("exit %d, %v, %+v\n%s", code, err, result, errs)
+	}
+}

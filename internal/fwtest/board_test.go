@@ -155,9 +155,9 @@ func TestFailFastAndRetries(t *testing.T) {
 
 func TestScenarioDecides(t *testing.T) {
 	for text, want := range map[string]string{
-		"expect \"plain program\"\n":           "ok ",
-		"expect \"no such text\" within 5ms\n": `FAILED s:1:1: no line with "no such text" within 5ms`,
-		"expect \"plain program\"\nwait 10s\n": "FAILED s:2:1: not reached: wait",
+		"expect \"plain program\"\n":                      "ok ",
+		"expect \"no such text\" within 5ms\n":            `FAILED s:1:1: no line with "no such text" within 5ms`,
+		"expect \"plain program\" within 20s\nwait 10s\n": "FAILED s:2:1: not reached: wait",
 	} {
 		p := built(t, "plain")
 		var err error
@@ -168,6 +168,20 @@ func TestScenarioDecides(t *testing.T) {
 		if got := r.Outcome.String() + " " + r.Message; got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
+	}
+}
+
+// The step after an expected line begins when the line has come, not when the time
+// for it is over.
+func TestScenarioIsPrompt(t *testing.T) {
+	p := built(t, "../hello")
+	var err error
+	if p.Scenario, err = scenario.Parse("s", []byte("expect \"Hello\" within 20s\nexpect \"blink 1\" within 20s\nwait 1ms\n"), nil); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, fwtest.Runner{}, p)[0]
+	if r.Outcome != fwtest.Passed || r.Elapsed > 2*time.Second {
+		t.Errorf("%v %s after %v", r.Outcome, r.Message, r.Elapsed)
 	}
 }
 

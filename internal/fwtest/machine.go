@@ -117,7 +117,7 @@ func (m *machine) run(ctx context.Context, end time.Duration) emu.Result {
 				until = min(until, at)
 			}
 		}
-		r := m.board.Run(ctx, emu.Limit(until-now), emu.UntilReset(), emu.UntilOutput(func(emu.Output) bool { return m.out.done() }))
+		r := m.board.Run(ctx, emu.Limit(until-now), emu.UntilReset(), emu.UntilOutput(func(emu.Output) bool { return m.out.done() || m.playing && m.player.Met() }))
 		now = m.board.Now()
 		m.probe.Poll(now)
 		m.monitor.Tick(now)

@@ -43,6 +43,7 @@ type Player struct {
 	since   time.Duration // when the current step could begin
 	entered bool
 	unread  string // lines that no Expect has read, the last maxUnread bytes
+	met     bool   // see Met
 	release []release
 }
 
@@ -87,13 +88,21 @@ func (p *Player) Start(now time.Duration, ap *radio.AccessPoint, f faults.Schedu
 	p.step, p.entered, p.unread = 0, false, ""
 }
 
-// Line takes a line of the board.
+// Line takes a line of the board. Its owner ends the run when Met holds then.
 func (p *Player) Line(text string) {
 	p.unread += text + "\n"
 	if n := len(p.unread) - maxUnread; n > 0 {
 		p.unread = p.unread[n:]
 	}
+	if p.step < len(p.s.Steps) && p.s.Steps[p.step].Action == Expect {
+		p.met = p.met || p.find(p.s.Steps[p.step]) >= 0
+	}
 }
+
+// Met reports whether a line has come that the current step waits for. Advance is
+// wanted at once then: the next step begins at this instant, not when the time of
+// this one is over.
+func (p *Player) Met() bool { return p.met }
 
 // Steps is how many steps there are.
 func (p *Player) Steps() int { return len(p.s.Steps) }
@@ -130,6 +139,7 @@ func (p *Player) Next(now time.Duration) (at time.Duration, ok bool) {
 // expected has not come.
 func (p *Player) Advance(b *emu.Board) error {
 	now := b.Now()
+	p.met = false
 	kept := p.release[:0]
 	for _, r := range p.release {
 		if now >= r.at {
@@ -236,19 +246,24 @@ func (p *Player) perform(b *emu.Board, st Step, begin time.Duration) (done bool,
 
 // read looks for the text of a step in what was not read yet.
 func (p *Player) read(st Step) bool {
-	end := -1
-	if st.Match != nil {
-		if at := st.Match.FindStringIndex(p.unread); at != nil {
-			end = at[1]
-		}
-	} else if i := strings.Index(p.unread, st.Text); i >= 0 {
-		end = i + len(st.Text)
-	}
+	end := p.find(st)
 	if end < 0 {
 		return false
 	}
 	p.unread = p.unread[end:]
 	return true
+}
+
+// find returns the end of the text of a step in what was not read yet, or -1.
+func (p *Player) find(st Step) int {
+	if st.Match != nil {
+		if at := st.Match.FindStringIndex(p.unread); at != nil {
+			return at[1]
+		}
+	} else if i := strings.Index(p.unread, st.Text); i >= 0 {
+		return i + len(st.Text)
+	}
+	return -1
 }
 
 func (p *Player) set(b *emu.Board, st Step) error {

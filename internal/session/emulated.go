@@ -114,7 +114,8 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 	b.port, err = emuport.New(b.around.bed.Config, emuport.Options{
 		Stream: b.stream, Pace: cfg.Speed,
 		Output: func(r emu.Output) bool {
-			return b.deliver(monitor.Stream(r.Stream.String()), r.At.Duration(), r.Data)
+			stop := b.deliver(monitor.Stream(r.Stream.String()), r.At.Duration(), r.Data)
+			return stop || b.player != nil && b.player.Met()
 		},
 	})
 	if err != nil {

@@ -37,8 +37,8 @@ Filters and the flags after -- are those of cargo test. Only the output of tests
 and the command that repeats it. As a runner (runner = "espalier run") espalier does the same under cargo test and
 cargo nextest.
 
-With --port each program that is one test is written to that board and passes with the text of --expect: a semihosting
-exit needs a debug probe. docs/testing.md has the details.` +
+With --port each program is written to that board and passes with the text of --expect, or with the last line of
+defmt-test: a semihosting exit needs a debug probe. docs/testing.md has the details.` +
 			command.Exits(fault.Program, fault.Build, fault.Port, fault.Chip, fault.Pins, fault.Sandbox),
 		Example: `  espalier test
   espalier test sensor --test hardware

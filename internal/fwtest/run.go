@@ -204,7 +204,7 @@ func (r *Runner) test(ctx context.Context, p *Program, t Test, b *boot) ([]Resul
 		}
 		if res.Outcome == Passed || attempt == r.Retries {
 			res.Attempts = attempt + 1
-			return subtests(res), nil
+			return Subtests(res), nil
 		}
 	}
 	panic("unreachable")

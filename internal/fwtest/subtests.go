@@ -7,9 +7,9 @@ import (
 // defmtTest matches the lines with which defmt-test begins a test.
 var defmtTest = regexp.MustCompile("\\(\\d+/\\d+\\) (running|ignoring) `([^`]+)`")
 
-// subtests splits the result of a program of defmt-test, which runs its tests one
+// Subtests splits the result of a program of defmt-test, which runs its tests one
 // after the other in one boot, into one result for each test that has begun.
-func subtests(r Result) []Result {
+func Subtests(r Result) []Result {
 	if r.Program.kind != whole {
 		return []Result{r}
 	}

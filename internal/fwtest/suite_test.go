@@ -233,7 +233,7 @@ func TestGitHub(t *testing.T) {
 
 func TestDefmtTest(t *testing.T) {
 	p := &Program{Name: "d", kind: whole}
-	got := subtests(Result{Program: p, Test: Test{Name: "d"}, Outcome: Failed, Message: "panicked", Output: []string{
+	got := Subtests(Result{Program: p, Test: Test{Name: "d"}, Outcome: Failed, Message: "panicked", Output: []string{
 		"INFO  (1/3) running `first`...", "DEBUG note", "INFO  (2/3) ignoring `second`", "INFO  (3/3) running `third`...", "ERROR panicked",
 	}})
 	var text []string
@@ -243,7 +243,7 @@ func TestDefmtTest(t *testing.T) {
 	if want := "first ok , second ignored , third FAILED panicked"; strings.Join(text, ", ") != want {
 		t.Errorf("%q, want %q", text, want)
 	}
-	if one := subtests(Result{Program: p, Test: Test{Name: "d"}, Output: []string{"hello"}}); len(one) != 1 || one[0].Test.Name != "d" {
+	if one := Subtests(Result{Program: p, Test: Test{Name: "d"}, Output: []string{"hello"}}); len(one) != 1 || one[0].Test.Name != "d" {
 		t.Errorf("%+v", one)
 	}
 }

@@ -40,6 +40,8 @@ type Session struct {
 	// FromReset says that the board starts its boot with the session: piped input
 	// waits until the program is running.
 	FromReset bool
+	// Lines, when not nil, receives the text of each line.
+	Lines func(text string)
 
 	opt          Options
 	expect, fail []monitor.Rule
@@ -112,7 +114,7 @@ func (s *Session) start(b Board, symbols *firmware.Symbols) (*run, error) {
 	r.monitor = monitor.New(monitor.Options{
 		Symbols: symbols, Expect: s.expect, Fail: s.fail, For: s.opt.For,
 		KeepGoing: s.opt.KeepGoing, KeepColor: s.UI.Color(ui.Stdout),
-	}, programSink{r.console, &r.running, liner(b)})
+	}, programSink{r.console, &r.running, []func(string){liner(b), s.Lines}})
 	r.input = openInput(s.Stdin, s.UI, s.Hooks)
 	return r, nil
 }
@@ -161,7 +163,7 @@ func verdictName(v monitor.Verdict) string {
 type programSink struct {
 	monitor.Sink
 	running *bool
-	line    func(text string) // nil: no one else reads the lines
+	lines   []func(text string) // what else reads the lines; nil: nothing
 }
 
 // liner returns what wants the lines of a board, or nil.
@@ -176,8 +178,10 @@ func (s programSink) Line(l monitor.Line) {
 	if l.Class != monitor.Boot {
 		*s.running = true
 	}
-	if s.line != nil {
-		s.line(l.Text)
+	for _, read := range s.lines {
+		if read != nil {
+			read(l.Text)
+		}
 	}
 	s.Sink.Line(l)
 }

@@ -1,10 +1,11 @@
-//! Tests of defmt-test: all of them in one boot, in their order.
+//! Tests of defmt-test, with a log that also a serial port shows: all of them in one
+//! boot, in their order.
 
 #![no_std]
 #![no_main]
 
-use defmt_rtt as _;
 use esp_hal as _;
+use esp_println as _;
 
 esp_bootloader_esp_idf::esp_app_desc!();
 frameworks::panic_handler!();

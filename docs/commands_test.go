@@ -14,9 +14,9 @@ import (
 
 var (
 	inlineCode = regexp.MustCompile("`([^`]+)`")
-	// In a code block a command is at the beginning of a line, after environment
-	// variables.
-	blockCommand = regexp.MustCompile(`^\s*(?:\$ )?(?:hint: )?(?:[A-Z_]+=\S+ )*(?:go run \./cmd/)?espalier ([a-z-].*)$`)
+	// In a code block a command is at the beginning of a line, or of a step of a CI
+	// workflow, after environment variables.
+	blockCommand = regexp.MustCompile(`^\s*(?:- )?(?:run: )?(?:\$ )?(?:hint: )?(?:[A-Z_]+=\S+ )*(?:go run \./cmd/)?espalier ([a-z-].*)$`)
 	comment      = regexp.MustCompile(`\s+#.*$`)
 	quoted       = regexp.MustCompile(`"[^"]*"|'[^']*'`)
 	flagName     = regexp.MustCompile(`^--[a-z][a-z0-9-]*`)

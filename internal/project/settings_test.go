@@ -152,6 +152,8 @@ func TestEspalierFaults(t *testing.T) {
 		{"uri", "[[supply.source]]\nuri = \"x\"\nsuites = [\"s\"]\n", "espalier.toml:2:7: uri \"x\": want an address"},
 		{"profile", "[build]\nprofile = \"fast\"\n", `espalier.toml:2:11: no profile "fast" in Cargo.toml`},
 		{"both", "[build]\nbin = \"app\"\nexample = \"x\"\n", "exclude each other"},
+		{"cache of a project", "[remote]\ncache = \"grpcs://x.example\"\n", "espalier.toml:1:2: [remote] is for all projects that share the store"},
+		{"cluster of a project", "[remote]\nexecute = \"grpcs://x.example\"\n", "espalier.toml:1:2: [remote] is for all projects that share the store"},
 		{"syntax", "[build\n", "espalier.toml:1:7: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -68,7 +68,7 @@ func New(cfg Config) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cache{cfg: cfg, name: u.Scheme + "://" + u.Host}
+	c := &Cache{cfg: cfg, name: u.Scheme + "://" + u.Host, role: "cache"}
 	switch u.Scheme {
 	case "grpc", "grpcs":
 		if strings.Trim(u.Path, "/") != "" {
@@ -117,7 +117,7 @@ func (cfg Config) client(u *url.URL) (*http.Client, error) {
 		IdleConnTimeout:       time.Minute,
 		DisableCompression:    true, // the digest is that of the content
 		Protocols:             &http.Protocols{},
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: cfg.stall / 2, PingTimeout: cfg.stall / 2, MaxReceiveBufferPerStream: 4 << 20},
+		HTTP2:                 &http.HTTP2Config{MaxReceiveBufferPerStream: 4 << 20},
 	}
 	if cfg.Proxy != nil {
 		t.Proxy = func(r *http.Request) (*url.URL, error) { return cfg.Proxy(r.URL) }

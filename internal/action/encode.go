@@ -58,6 +58,19 @@ func outputPath(name string) string {
 	return path.Join(outDir, name)
 }
 
+// OutputPath is the path of an output of a step in the Command.
+func OutputPath(name string) string { return outputPath(name) }
+
+// Messages returns the encodings of a step's Action and Command, as Put writes
+// them.
+func Messages(ctx context.Context, st *store.Store, step Step) (action, command []byte, err error) {
+	m, err := encode(ctx, st.Composed, step)
+	if err != nil {
+		return nil, nil, err
+	}
+	return m.action, m.command, nil
+}
+
 // outputName is the inverse of outputPath.
 func outputName(p string) (string, error) {
 	if !fs.ValidPath(p) || p == "." || p == outDir {

@@ -6,10 +6,12 @@ import (
 	"reflect"
 	"testing"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	repb "github.com/bazelbuild/remote-apis/build/bazel/remote/execution/v2"
 	"google.golang.org/genproto/googleapis/bytestream"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // pairs are our messages and the generated ones.
@@ -34,6 +36,13 @@ var pairs = map[string]struct {
 	"BatchUpdateBlobsRequest":   {func() Message { return &BatchUpdateBlobsRequest{} }, func() proto.Message { return &repb.BatchUpdateBlobsRequest{} }},
 	"BatchUpdateBlobsResponse":  {func() Message { return &BatchUpdateBlobsResponse{} }, func() proto.Message { return &repb.BatchUpdateBlobsResponse{} }},
 	"Status":                    {func() Message { return &Status{} }, func() proto.Message { return &status.Status{} }},
+
+	"ExecuteRequest":           {func() Message { return &ExecuteRequest{} }, func() proto.Message { return &repb.ExecuteRequest{} }},
+	"WaitExecutionRequest":     {func() Message { return &WaitExecutionRequest{} }, func() proto.Message { return &repb.WaitExecutionRequest{} }},
+	"CancelOperationRequest":   {func() Message { return &WaitExecutionRequest{} }, func() proto.Message { return &longrunningpb.CancelOperationRequest{} }},
+	"Any":                      {func() Message { return &Any{} }, func() proto.Message { return &anypb.Any{} }},
+	"ExecuteOperationMetadata": {func() Message { return &ExecuteOperationMetadata{} }, func() proto.Message { return &repb.ExecuteOperationMetadata{} }},
+	"ExecuteResponse":          {func() Message { return &ExecuteResponse{} }, func() proto.Message { return &repb.ExecuteResponse{} }},
 
 	"ReadRequest":              {func() Message { return &ReadRequest{} }, func() proto.Message { return &bytestream.ReadRequest{} }},
 	"ReadResponse":             {func() Message { return &ReadResponse{} }, func() proto.Message { return &bytestream.ReadResponse{} }},

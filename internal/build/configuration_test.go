@@ -92,7 +92,7 @@ var compiles = map[string]struct{ text, want string }{
 	"store.dir":   {"[store]\ndir = \"target/store\"", none},
 	"store.limit": {"", none}, // of the user's file only
 
-	"remote.cache": {"", none}, "remote.instance": {"", none}, "remote.mode": {"", none}, // the same
+	"remote.cache": {"", none}, "remote.execute": {"", none}, "remote.runner": {"", none}, "remote.instance": {"", none}, "remote.mode": {"", none}, // the same
 	"remote.token-file": {"", none}, "remote.token-header": {"", none},
 	"remote.ca": {"", none}, "remote.certificate": {"", none}, "remote.key": {"", none},
 }

@@ -26,12 +26,14 @@ import (
 	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/progress"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/remote/worker"
 	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 )
 
 func TestMain(m *testing.M) {
 	sandbox.Init()
+	worker.Init()
 	os.Exit(m.Run())
 }
 

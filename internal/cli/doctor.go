@@ -39,11 +39,12 @@ came from instead.` + command.Exits(fault.Pins, fault.Sandbox),
 
 func (a *app) doctor(ctx context.Context) error {
 	findings, err := doctor.Check(ctx, doctor.Subject{
-		Dir:       a.projectDir(),
-		Options:   a.opener().Options(project.Flags{}),
-		Settings:  func() (*project.Project, error) { return a.settings(project.Flags{}) },
-		OpenStore: a.opener().OpenStore,
-		OpenCache: a.opener().Cache,
+		Dir:         a.projectDir(),
+		Options:     a.opener().Options(project.Flags{}),
+		Settings:    func() (*project.Project, error) { return a.settings(project.Flags{}) },
+		OpenStore:   a.opener().OpenStore,
+		OpenCache:   a.opener().Cache,
+		OpenCluster: a.opener().Cluster,
 	})
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ var leaves = []string{"internal/atomicfile", "internal/fault", "internal/order",
 // trees, steps, ELF, image, board, lines. A package that is not here fails the
 // test, and so does a row without a package.
 var packages = []packageRule{
-	{"cmd/espalier", []string{"internal/cli", "internal/sandbox"}, "main calls the cli; before that, the sandbox's runner is this program executed again"},
+	{"cmd/espalier", []string{"internal/cli", "internal/remote/worker", "internal/sandbox"}, "main calls the cli; before that, the sandbox's runner is this program executed again, and so is a step on a worker"},
 	{"internal/cli/...", []string{"..."}, "the cli combines all packages, and none depends on it"},
 	{"internal/command", []string{"internal/exithook", "internal/ui"}, "the frame of any command line; it does not depend on what a verb is about"},
 	{"internal/libtest", []string{"internal/command", "internal/fwtest"}, "the flags of cargo test; it runs nothing"},
@@ -46,6 +46,7 @@ var packages = []packageRule{
 	{"internal/action", []string{"internal/layout", "internal/reapi", "internal/store"}, "a step is data over trees; it does not depend on how or where it runs"},
 	{"internal/remote/grpc", []string{"internal/reapi"}, "calls and streams over HTTP/2; it does not depend on what they are for"},
 	{"internal/remote", []string{"internal/action", "internal/reapi", "internal/remote/grpc", "internal/store"}, "results of a store out to a cache and back; it does not depend on how steps are made or run"},
+	{"internal/remote/worker", []string{"internal/action", "internal/layout", "internal/remote", "internal/sandbox", "internal/store"}, "one step on a worker of a cluster, in its sandbox; it makes no connection"},
 	{"internal/sandbox", []string{"internal/action", "internal/layout", "internal/shell", "internal/store"}, "it runs any step, so it must not depend on what a firmware is"},
 	{"internal/supply/fetch", []string{"internal/store"}, "a download is a digest and a list of locations; it does not depend on what the file is for"},
 	{"internal/supply/debian", []string{"internal/lock", "internal/store", "internal/supply/fetch"}, "suppliers turn pins into trees and do not depend on each other"},
@@ -62,7 +63,7 @@ var packages = []packageRule{
 	{"internal/cargohome", []string{"internal/cargo", "internal/lock", "internal/layout", "internal/project", "internal/store", "internal/supply/git"}, "the configuration of the cargo inside a step, for locking and building"},
 	{"internal/settings", []string{"esp/image", "esp/loader", "esp/nvs", "esp/partition", "internal/config", "internal/project"}, "values into NVS partitions of boards and files; it builds nothing"},
 	{"internal/complete", []string{"internal/cargo", "internal/project", "serial"}, "values for a shell: names from a project and from the machine"},
-	{"internal/doctor", []string{"internal/build", "internal/cargo", "internal/lock", "internal/pin", "internal/project", "internal/remote", "internal/sandbox", "internal/store", "internal/supply/debian", "internal/ui"}, "checks for a build; it changes nothing"},
+	{"internal/doctor", []string{"internal/action", "internal/build", "internal/cargo", "internal/lock", "internal/pin", "internal/project", "internal/remote", "internal/sandbox", "internal/store", "internal/supply/debian", "internal/ui"}, "checks for a build; it changes nothing"},
 	{"internal/inspect", []string{"esp/chip", "esp/image", "esp/loader", "esp/partition", "firmware", "internal/lock", "internal/store", "internal/ui"}, "content or a loader in, a description out; it opens nothing"},
 	{"internal/budget", []string{"internal/project", "internal/size"}, "sizes and limits in, violations out"},
 	{"internal/diff", []string{"esp/...", "firmware", "firmware/defmt", "internal/inspect", "internal/lock", "internal/size", "internal/ui"}, "two contents in, what differs out; it opens nothing"},
@@ -200,12 +201,12 @@ var bans = []ban{
 		why:  "stdout is data, stderr is for people, and --json must be able to change both",
 	},
 	{
-		name: "the process's streams", except: []string{"internal/release", "internal/ui", "internal/cli", "internal/sandbox", "internal/shell", "cmd/espalier", "internal/devtest/..."},
+		name: "the process's streams", except: []string{"internal/remote/worker", "internal/release", "internal/ui", "internal/cli", "internal/sandbox", "internal/shell", "cmd/espalier", "internal/devtest/..."},
 		uses: []string{"os.Stdout", "os.Stderr", "os.Stdin"},
 		why:  "the cli passes them to ui, and the sandbox to a shell inside; no other package uses them",
 	},
 	{
-		name: "exit", except: []string{"internal/release", "cmd/espalier", "internal/sandbox", "internal/command:run.go", "internal/devtest/..."}, uses: []string{"os.Exit", "log.Fatal"},
+		name: "exit", except: []string{"internal/remote/worker", "internal/release", "cmd/espalier", "internal/sandbox", "internal/command:run.go", "internal/devtest/..."}, uses: []string{"os.Exit", "log.Fatal"},
 		why: "one place turns an error into the exit status, and ends the process at a second Ctrl-C; the sandbox's runner is a process of its own",
 	},
 }

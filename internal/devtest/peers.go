@@ -16,7 +16,7 @@ var peersList string
 // peer is one line of peers.txt.
 type peer struct {
 	name string // of a program, or of a directory with a slash at its end
-	from string // host, apt, cargo, pip, module, python, go, crate, wheel
+	from string // host, apt, testing, cargo, pip, module, python, go, crate, wheel
 	pkg  string
 	dir  string // of a wheel, the directory inside
 }
@@ -43,7 +43,7 @@ func peers() (map[string]peer, error) {
 		}
 		isDir := strings.HasSuffix(p.name, "/")
 		switch p.from {
-		case "host", "apt", "cargo", "pip", "module", "python", "go":
+		case "host", "apt", "testing", "cargo", "pip", "module", "python", "go":
 			if isDir {
 				return nil, fmt.Errorf("peers.txt:%d: %s gives programs, not directories: %q", i+1, p.from, line)
 			}

@@ -7,6 +7,7 @@ package doctor
 import (
 	"context"
 
+	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/project"
 	"espalier.dev/espalier/internal/remote"
 	"espalier.dev/espalier/internal/store"
@@ -34,6 +35,8 @@ type Subject struct {
 	OpenStore func(context.Context, project.Config) (*store.Store, error)
 	// OpenCache returns the shared cache; nil offline.
 	OpenCache func(project.RemoteConfig) (*remote.Cache, error)
+
+	OpenCluster func(project.RemoteConfig, action.Executor) (*remote.Cluster, error)
 }
 
 // Check does all checks. The error is that of ctx.
@@ -45,6 +48,9 @@ func Check(ctx context.Context, s Subject) ([]Finding, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+	}
+	if f, ok := s.checkCluster(ctx); ok {
+		out = append(out, f)
 	}
 	if f, ok := s.checkCache(ctx); ok {
 		out = append(out, f)

@@ -81,3 +81,8 @@ func Inside(root, dir string) string {
 	}
 	return path.Join(Src, filepath.ToSlash(rel))
 }
+
+// Inputs returns the names of all input trees.
+func Inputs() []string {
+	return []string{InputRootfs, InputSrc, InputCargo, InputVendor, InputGit, InputTarget, InputUnits}
+}

@@ -136,9 +136,12 @@ type SupplyConfig struct {
 	Sources  []SupplySource         // [[supply.source]], the project's before the user's
 }
 
-// RemoteConfig is [remote]: a shared cache. It is the user's own setting.
+// RemoteConfig is [remote]: a shared cache, and a cluster that runs steps. It is
+// the user's own setting.
 type RemoteConfig struct {
 	Cache       config.Value[string] // address; empty: none
+	Execute     config.Value[string] // address of the cluster; empty: steps run here
+	Runner      config.Value[string] // espalier for the machines of the cluster; empty: this program
 	Instance    config.Value[string] // the server's name of the cache
 	Mode        config.Value[string] // "read", "read-write"
 	TokenFile   config.Value[string] // absolute, as all files; its first line is sent with every request

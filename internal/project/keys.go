@@ -25,7 +25,7 @@ var espalierTables = []struct {
 	{"supply", []string{"prefixes", "source", "rust-dist", "rust-keys"}, true},
 	{"toolchain", []string{"accept"}, false},
 	{"store", []string{"dir", "limit"}, true},
-	{"remote", []string{"cache", "instance", "mode", "token-file", "token-header", "ca", "certificate", "key"}, true}, // the user's own only
+	{"remote", []string{"cache", "execute", "runner", "instance", "mode", "token-file", "token-header", "ca", "certificate", "key"}, true}, // the user's own only
 }
 
 // Keys returns the keys of espalier.toml with their tables, such as

@@ -31,6 +31,8 @@ func (o *opening) remote() RemoteConfig {
 	}
 	return RemoteConfig{
 		Cache:       x.str(spec{name: "remote.cache", env: "ESPALIER_REMOTE_CACHE"}),
+		Execute:     x.str(spec{name: "remote.execute", env: "ESPALIER_REMOTE_EXECUTE"}),
+		Runner:      file("runner", "ESPALIER_REMOTE_RUNNER"),
 		Instance:    x.str(spec{name: "remote.instance", env: "ESPALIER_REMOTE_INSTANCE"}),
 		Mode:        x.oneOf(spec{name: "remote.mode", env: "ESPALIER_REMOTE_MODE", def: "read"}, "read", "read-write"),
 		TokenFile:   file("token-file", "ESPALIER_REMOTE_TOKEN_FILE"),

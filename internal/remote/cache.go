@@ -21,6 +21,7 @@ const transfers = 8
 type Cache struct {
 	cfg  Config
 	name string // the address, for messages
+	role string // "cache" or "cluster", for messages
 	srv  server
 
 	mu    sync.Mutex

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -123,17 +124,31 @@ func (c *Cache) tree(ctx context.Context, st *store.Store, root store.Digest, ta
 	if err := st.HasContent(ctx, root); err == nil || !errors.Is(err, store.ErrMissing) {
 		return err
 	}
+	got, err := c.take(ctx, st, root, selection{}, task)
+	if err == nil && got != root {
+		return fmt.Errorf("tree %s: its content is %s", root, got)
+	}
+	return err
+}
+
+// take is tree for a selection of it: the digest is that of what was taken.
+func (c *Cache) take(ctx context.Context, st *store.Store, root store.Digest, s selection, task progress.Task) (store.Digest, error) {
 	b, err := st.NewTree()
 	if err != nil {
-		return ofStore(err)
+		return store.Digest{}, ofStore(err)
 	}
 	defer b.Close()
-	src := b.Source("the cache")
+	src := b.Source("the " + c.role)
 	need := map[string]*wanted{}
 	var order []*wanted
 	err = st.Walk(ctx, root, func(e store.Entry) error {
 		switch {
 		case e.Path == "":
+			return nil
+		case !s.keeps(e):
+			if e.Type == store.TypeDir {
+				return fs.SkipDir
+			}
 			return nil
 		case e.Type == store.TypeDir:
 			return ofStore(src.Dir(e.Path))
@@ -142,6 +157,9 @@ func (c *Cache) tree(ctx context.Context, st *store.Store, root store.Digest, ta
 		}
 		if e.Digest.Size > largestBlob {
 			return fmt.Errorf("blob %s: more than %d bytes", e.Digest, largestBlob)
+		}
+		if s.rewrite != nil {
+			return c.rewritten(ctx, st, src, e, s)
 		}
 		if done, err := copyFile(ctx, st, src, e); done || err != nil {
 			return err
@@ -156,29 +174,26 @@ func (c *Cache) tree(ctx context.Context, st *store.Store, root store.Digest, ta
 		return nil
 	})
 	if err != nil {
-		return err
+		return store.Digest{}, err
 	}
 	var size int64
 	for _, w := range order {
 		size += w.digest.Size
 	}
 	if size > largestContent {
-		return fmt.Errorf("tree %s: more than %d bytes", root, int64(largestContent))
+		return store.Digest{}, fmt.Errorf("tree %s: more than %d bytes", root, int64(largestContent))
 	}
 	task.SetTotal(size)
 	if len(order) > 0 {
 		if !c.use(ctx) {
-			return errNotThere
+			return store.Digest{}, errNotThere
 		}
 		if err := c.files(ctx, st, src, order, task); err != nil {
-			return err
+			return store.Digest{}, err
 		}
 	}
 	got, err := b.Commit(ctx)
-	if err == nil && got != root {
-		return fmt.Errorf("tree %s: its content is %s", root, got)
-	}
-	return ofStore(err)
+	return got, ofStore(err)
 }
 
 // copyFile adds a file to a tree whose content the store has.
@@ -273,6 +288,9 @@ func (c *Cache) stream(ctx context.Context, st *store.Store, src store.TreeSourc
 		r.Close()
 		if err = r.explain(err); err == nil && got != w.digest {
 			err = &store.MismatchError{Want: w.digest, Got: got}
+		}
+		if errors.Is(err, errNotThere) {
+			err = fmt.Errorf("blob %s: %w", w.digest, err)
 		}
 		if err != nil {
 			return err

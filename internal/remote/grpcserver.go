@@ -93,9 +93,19 @@ func unary[Req, Resp reapi.Message](ctx context.Context, s *grpcServer, size int
 	return m.(Resp), nil
 }
 
-func (s *grpcServer) limits(ctx context.Context) (limits, error) {
-	m, err := unary(ctx, s, 0, serviceCapabilities+"GetCapabilities", &reapi.GetCapabilitiesRequest{InstanceName: s.instance},
+func (s *grpcServer) capabilities(ctx context.Context) (*reapi.ServerCapabilities, error) {
+	return unary(ctx, s, 0, serviceCapabilities+"GetCapabilities", &reapi.GetCapabilitiesRequest{InstanceName: s.instance},
 		func() *reapi.ServerCapabilities { return &reapi.ServerCapabilities{} })
+}
+
+// executes asks whether the server executes actions.
+func (s *grpcServer) executes(ctx context.Context) (bool, error) {
+	m, err := s.capabilities(ctx)
+	return err == nil && m.ExecutionCapabilities != nil && m.ExecutionCapabilities.ExecEnabled, err
+}
+
+func (s *grpcServer) limits(ctx context.Context) (limits, error) {
+	m, err := s.capabilities(ctx)
 	if err != nil {
 		return limits{}, err
 	}
@@ -174,12 +184,12 @@ func (s *grpcServer) readBatch(ctx context.Context, blobs []store.Digest, fn fun
 	}
 	got := map[string]bool{}
 	for _, r := range m.Responses {
-		if err := statusOf(r.Status); err != nil {
-			return err
-		}
 		d, err := store.DigestFromProto(r.Digest)
 		if err != nil {
 			return err
+		}
+		if err := statusOf(r.Status); err != nil {
+			return fmt.Errorf("blob %s: %w", d, err)
 		}
 		if r.Compressor != 0 {
 			return fmt.Errorf("blob %s is compressed, which was not asked for", d)

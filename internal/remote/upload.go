@@ -115,7 +115,7 @@ func (c *Cache) send(ctx context.Context, sources map[string]source) (err error)
 		}
 		need = append(need, s)
 	}
-	task := c.cfg.Report.Start("writing to the cache", progress.Bytes, total(missing))
+	task := c.cfg.Report.Start("writing to the "+c.role, progress.Bytes, total(missing))
 	defer func() { task.Done(err) }()
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(transfers)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/fault"
 	"espalier.dev/espalier/internal/lock"
@@ -32,9 +33,10 @@ type Selection struct {
 type Workspace struct {
 	Project *project.Project
 	Store   *store.Store
-	Box     sandbox.Local // where steps run
+	Box     sandbox.Local // where steps run, but for those that a cluster runs
 
-	cache     *remote.Cache // nil: none
+	cache     *remote.Cache   // nil: none
+	cluster   *remote.Cluster // nil: none
 	opener    Opener
 	options   project.Options // to open Project again
 	selection Selection
@@ -64,9 +66,14 @@ func (o Opener) Open(ctx context.Context, s Selection) (*Workspace, error) {
 		return nil, err
 	}
 	sandbox.Sweep(st.Dir())
+	box := sandbox.Local{NoSandbox: s.NoSandbox}
 	var cache *remote.Cache
+	var cluster *remote.Cluster
 	if !s.NoSandbox {
-		if cache, err = o.Cache(p.Espalier.Remote); err != nil {
+		if cache, err = o.Cache(p.Espalier.Remote); err == nil {
+			cluster, err = o.Cluster(p.Espalier.Remote, box)
+		}
+		if err != nil {
 			st.Close()
 			return nil, err
 		}
@@ -75,8 +82,8 @@ func (o Opener) Open(ctx context.Context, s Selection) (*Workspace, error) {
 		o.UI.Note("without the sandbox: the result may depend on this machine and is not shared")
 	}
 	return &Workspace{
-		Project: p, Store: st, Box: sandbox.Local{NoSandbox: s.NoSandbox},
-		cache: cache, opener: o, options: options, selection: s, ui: o.UI,
+		Project: p, Store: st, Box: box,
+		cache: cache, cluster: cluster, opener: o, options: options, selection: s, ui: o.UI,
 	}, nil
 }
 
@@ -123,11 +130,19 @@ func (w *Workspace) LockedPlan(ctx context.Context) (build.Plan, error) {
 	return w.Plan(ctx, pins)
 }
 
+// executor runs steps on the cluster, if there is one.
+func (w *Workspace) executor() action.Executor {
+	if w.cluster != nil {
+		return w.cluster
+	}
+	return w.Box
+}
+
 // Runner runs the steps of plans, and shows the compiler's messages.
 func (w *Workspace) Runner() build.Runner {
 	return build.Runner{
 		Store:       w.Store,
-		Executor:    w.Box,
+		Executor:    w.executor(),
 		Unsandboxed: w.Box.NoSandbox,
 		Cache:       w.cache,
 		Report:      w.ui,

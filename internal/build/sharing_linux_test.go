@@ -12,10 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"espalier.dev/espalier/internal/action"
 	"espalier.dev/espalier/internal/build"
 	"espalier.dev/espalier/internal/devtest/cacheserver"
+	"espalier.dev/espalier/internal/devtest/cluster"
 	"espalier.dev/espalier/internal/devtest/tcpproxy"
 	"espalier.dev/espalier/internal/remote"
+	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/store"
 )
 
@@ -122,7 +125,7 @@ const noise = 30_000
 
 // edit gives the program content that cannot be compressed.
 func (b *bench) edit(seed uint64) {
-	r := rand.NewChaCha8([32]byte{byte(seed)})
+	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), byte(seed >> 24)})
 	content := make([]byte, noise)
 	_, _ = r.Read(content)
 	b.file("app/src/noise", string(content))
@@ -256,4 +259,60 @@ func (b *bench) buildWith(c *remote.Cache) (build.Output, map[string][]string) {
 	}
 	c.Wait()
 	return out, b.rec.take()
+}
+
+// TestExecutedFirmware compiles an application on a real cluster: the same ELF as
+// here, and the result is filed under the step's own digest. The second build
+// moves the changed sources only.
+func TestExecutedFirmware(t *testing.T) {
+	b := newBench(t)
+	b.lock(1700000001)
+	want := b.build()
+	c := cluster.Start(t)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(c.Logs())
+		}
+	})
+	proxy := tcpproxy.New(t, c.Storage)
+	cfg := func(addr string) remote.Config {
+		return remote.Config{Address: "grpc://" + addr, Write: true, Debug: t.Logf, Warn: func(s string) { t.Error(s) }}
+	}
+	e, err := remote.NewCluster(cfg(c.Execution), cfg(proxy.Addr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Program = func() (io.ReadCloser, error) { return os.Open("/proc/self/exe") }
+	run := func() build.Output {
+		t.Helper()
+		r := b.runner()
+		r.Executor = e
+		begin := time.Now()
+		proxy.Reset()
+		out, err := r.Run(t.Context(), b.plan())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%v, %d bytes sent, %d received, compiled %v", time.Since(begin), proxy.Sent.Load(), proxy.Received.Load(), b.rec.take())
+		return out
+	}
+	b.edit(rand.Uint64()) // no earlier run has left it in the store
+	got := run()
+	first := proxy.Sent.Load()
+	last := got.Steps[len(got.Steps)-1]
+	if last.Result.Cached || !got.Hermetic {
+		t.Errorf("not executed: %+v", last.Result)
+	}
+	if id, err := action.Digest(t.Context(), b.st, last.Step); err != nil || last.Result.Digest != id {
+		t.Errorf("the result is that of %s, not of the step %s, %v", last.Result.Digest, id, err)
+	}
+	here, err := sandbox.Local{}.Run(t.Context(), b.st, last.Step, action.RunOptions{})
+	if err != nil || here.Outputs["app"] != got.ELF || got.ELF == want.ELF || here.Digest != last.Result.Digest {
+		t.Errorf("on the cluster %s, here %+v, %v; before the edit %s", got.ELF, here, err, want.ELF)
+	}
+	b.edit(rand.Uint64())
+	run()
+	if n := proxy.Sent.Load(); n > first/20 {
+		t.Errorf("the second build sent %d bytes, the first one %d", n, first)
+	}
 }

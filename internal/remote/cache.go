@@ -136,7 +136,7 @@ func (c *Cache) use(ctx context.Context) bool {
 	l, err := c.srv.limits(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			c.loseLocked("connecting: " + cause(err))
+			c.loseLocked(connecting(err))
 		}
 		return false
 	}

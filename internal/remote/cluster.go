@@ -149,7 +149,7 @@ func (c *Cluster) connect(ctx context.Context) (why string, err error) {
 		if ctx.Err() != nil {
 			return "", interrupted(ctx)
 		}
-		return c.loseLocked("connecting: " + cause(err)), nil
+		return c.loseLocked(connecting(err)), nil
 	}
 	c.open = true
 	c.content.mu.Lock()

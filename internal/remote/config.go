@@ -172,6 +172,11 @@ func (cfg Config) tls(u *url.URL) (*tls.Config, error) {
 	return out, nil
 }
 
+// connecting is the text of a failure of the first call to a server.
+func connecting(err error) string {
+	return "connecting: " + strings.TrimPrefix(cause(err), "connecting: ")
+}
+
 // cause is the text of a failure on one line, without the address, which the
 // message names already.
 func cause(err error) string {

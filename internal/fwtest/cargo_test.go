@@ -21,13 +21,16 @@ import (
 func TestUnderCargo(t *testing.T) {
 	devtest.Long(t, "compiles a firmware with cargo")
 	const target = "riscv32imc-unknown-none-elf"
+	t.Setenv("RUSTUP_TOOLCHAIN", "stable") // as it is: rust-toolchain.toml would ask for components that only espalier's build needs
 	cargo, nextest := devtest.Tool(t, "cargo"), devtest.Tool(t, "cargo-nextest")
 	libs, err := exec.CommandContext(t.Context(), devtest.Tool(t, "rustc"), "--print", "target-libdir", "--target", target).Output()
 	if err == nil {
 		_, err = os.Stat(strings.TrimSpace(string(libs)))
 	}
 	if err != nil {
-		devtest.Missing(t, "the standard library for the chip (rustup target add "+target+")")
+		// scripts/peers asks rustup for it; neither a cargo of apt nor a machine that
+		// reaches registries only can have it, so this is no failure in CI.
+		t.Skip("the machine's Rust has no standard library for the chip: rustup target add " + target)
 	}
 	built(t, "suite") // mask ROM and bootloader are in the store
 

@@ -40,7 +40,7 @@ import (
 // events is the table of all events with the types of their fields.
 func events() map[string]any {
 	return map[string]any{
-		"adoption": adopt.Event{}, "address": console.PlaceEvent{}, "against": workspace.Against{}, "attest": workspace.Attested{}, "provenance": workspace.Attestation{}, "audit": workspace.Audited{}, "archive": workspace.Archived{}, "archive-check": archive.Checked{}, "restore": workspace.Restoration{}, "budget": workspace.OverBudget{}, "build": workspace.Delivered{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
+		"adoption": adopt.Event{}, "address": console.PlaceEvent{}, "against": workspace.Against{}, "attest": workspace.Attested{}, "provenance": workspace.Attestation{}, "audit": workspace.Audited{}, "archive": workspace.Archived{}, "archive-check": archive.Checked{}, "export": workspace.Exported{}, "restore": workspace.Restoration{}, "budget": workspace.OverBudget{}, "build": workspace.Delivered{}, "check": doctor.Finding{}, "diagnostic": ui.DiagnosticEvent{}, "diff": diff.Result{},
 		"error": ui.ErrorEvent{}, "explanation": explain.Event{}, "flashed": flashing.Flashed{}, "fetch-check": pin.Checked{}, "gc": doctor.Cleaned{}, "line": console.LineEvent{}, "lock": lock.Diff{},
 		"new": newEvent{}, "note": ui.NoteEvent{}, "part": session.PartEvent{}, "phase": ui.PhaseEvent{}, "port": ports.Port{}, "report": console.ReportEvent{},
 		"result": session.ResultEvent{}, "sbom": sbomEvent{}, "serve": serveEvent{}, "size": size.Report{}, "setting": doctor.Setting{}, "template": templateEvent{},

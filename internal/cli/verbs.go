@@ -63,6 +63,7 @@ func verbs() []verb {
 		{groupProve, newAudit},
 		{groupProve, newArchive},
 		{groupProve, newRestore},
+		{groupProve, newExport},
 		{groupMaintenance, newDoctor},
 		{groupMaintenance, newGC},
 		{groupMaintenance, newCompletion},

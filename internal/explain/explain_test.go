@@ -2,8 +2,10 @@ package explain
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +204,43 @@ func TestLarge(t *testing.T) {
 	if len(s.Result()) != 0 {
 		t.Error(names(s.Result()))
 	}
+}
+
+// repeated reads a text again and again.
+type repeated struct {
+	text []byte
+	at   int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	n := copy(p, r.text[r.at:])
+	r.at = (r.at + n) % len(r.text)
+	return n, nil
+}
+
+// TestGigabyte: of a log of one gigabyte the cause at its end is found, and what is
+// kept is a few megabytes.
+func TestGigabyte(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: reads a gigabyte")
+	}
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s := allRules.Scanner()
+	log := io.MultiReader(io.LimitReader(&repeated{text: bigLog(1 << 20)}, 1<<30), strings.NewReader("\nerror: environment variable `SSID` not defined at compile time\n"))
+	if n, err := s.ReadFrom(log); err != nil || n < 1<<30 {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+	if got := names(s.Result()); len(got) != 1 || got[0] != "missing-env" {
+		t.Errorf("%v", got)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
+		t.Errorf("%d bytes are kept", grown)
+	}
+	runtime.KeepAlive(s)
 }
 
 func BenchmarkScan(b *testing.B) {

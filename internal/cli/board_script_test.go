@@ -19,13 +19,7 @@ func TestBoardScripts(t *testing.T) {
 	env := testChipFiles(t)
 	hello, panics := testFirmware(t, "hello.elf"), testFirmware(t, "exception.elf")
 	commands := scriptCommands()
-	// wait-for FILE waits until a file exists, for at most 30 seconds.
-	commands["wait-for"] = func(ts *testscript.TestScript, neg bool, args []string) {
-		if neg || len(args) != 1 {
-			ts.Fatalf("usage: wait-for file")
-		}
-		waitFor(ts, func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return err == nil }, args[0]+" does not appear")
-	}
+	addWaitFor(commands)
 	// read-line FILE VARIABLE waits for the first line of a file that another
 	// program writes, and puts it into a variable.
 	commands["read-line"] = func(ts *testscript.TestScript, neg bool, args []string) {
@@ -60,6 +54,17 @@ func TestBoardScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "large"), make([]byte, 28<<10), 0o644) // 4 KiB more than nvs has
 		},
 	})
+}
+
+// addWaitFor adds the command wait-for FILE, which waits until a file exists, for at
+// most 30 seconds.
+func addWaitFor(commands map[string]func(*testscript.TestScript, bool, []string)) {
+	commands["wait-for"] = func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 1 {
+			ts.Fatalf("usage: wait-for file")
+		}
+		waitFor(ts, func() bool { _, err := os.Stat(ts.MkAbs(args[0])); return err == nil }, args[0]+" does not appear")
+	}
 }
 
 func waitFor(ts *testscript.TestScript, done func() bool, text string) {

@@ -42,6 +42,7 @@ func runToolchainScripts(t *testing.T, dir string) {
 	devtest.Long(t, "a toolchain, and compiling core once")
 	store := devtest.Store(t)
 	cmds := scriptCommands()
+	addWaitFor(cmds)
 	// absent PATH TEXT and present PATH TEXT look into every file below a path.
 	cmds["absent"] = func(ts *testscript.TestScript, _ bool, args []string) { look(ts, args, false) }
 	cmds["present"] = func(ts *testscript.TestScript, _ bool, args []string) { look(ts, args, true) }

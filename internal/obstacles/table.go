@@ -55,7 +55,7 @@ var Table = []Obstacle{
 	{20, "two cores, because tests are compiled for the chip", "a build has no test phase", []string{tests, explained + "20-duplicate-lang-item"}},
 	{21, "no std for the chip, because tests are compiled for it", "as 20", []string{tests, explained + "21-no-std-for-target"}},
 	{22, "tests have to be switched off first", "as 20", []string{tests}},
-	{23, "the flasher wants the path of the firmware", "espalier names cause and cure", []string{explained + "23-artifact-path"}},
+	{23, "the flasher wants the path of the firmware", "flash knows it", []string{projects + "obstacle-23-flash", explained + "23-artifact-path"}},
 	{24, "a pinned tool asks the network for a newer version of itself", "nothing in a build has a network", []string{noNetwork}},
 	{25, "the bootloader is that of the flasher's version", "the lock has its digest", []string{"internal/cli TestObstacle25Bootloader"}},
 	{26, "the lock moves while a failing build is repeated", "build never changes a lock", []string{projects + "obstacle-26-updates"}},

@@ -184,6 +184,9 @@ func TestDecodeFaults(t *testing.T) {
 		{"ref", "ref = \"branch=main\"", "ref = \"main\"", `ref "main": want rev=`},
 		{"size missing", "/63000000\"", "\"", "digest of rustc-web has no size"},
 		{"host twice", "host = \"linux/arm64\"", "host = \"linux/amd64\"", "toolchain for linux/amd64 appears twice"},
+		{"golden twice", "firmware = \"app\"\nprofile = \"dev\"\n", "", "appears twice"},
+		{"golden key", "action = ", "actions = ", `unknown key "actions"`},
+		{"golden digest", "action = \"sha256:", "action = \"sha256:z", `digest "sha256:z`},
 		{"conflict", "[std]\n", "<<<<<<< HEAD\n[std]\n", "espalier.lock:"},
 		{"control", "name = \"libc6\"", "name = \"lib\\nc6\"", "control character"},
 	} {
@@ -449,5 +452,29 @@ func TestVersion1(t *testing.T) {
 	}
 	if _, err := Decode(FileName, []byte(strings.Replace(old, "version = 1\n", "version = 2\n", 1))); err == nil {
 		t.Error("a lock of version 2 has a target")
+	}
+}
+
+// The single [golden] of older locks is read, as that of any firmware, and written as a list.
+func TestOldGolden(t *testing.T) {
+	b, err := Encode(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(b), "\n[[golden]]\nfirmware")
+	f, err := Decode(FileName, []byte(strings.Replace(first, "[[golden]]", "[golden]", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok := f.GoldenOf("any", "")
+	if !ok || got.ELF != dig("elf", 1) || got.Image != dig("image", 2) {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	if _, ok := f.GoldenOf("any", "dev"); ok {
+		t.Error("the result of a release is that of another profile")
+	}
+	f.SetGolden(Golden{Firmware: "app", ELF: dig("elf", 3), Image: dig("image", 4)})
+	if again, err := Encode(f); err != nil || strings.Count(string(again), "[[golden]]") != 1 || !strings.Contains(string(again), "firmware = \"app\"") {
+		t.Errorf("%v\n%s", err, again)
 	}
 }

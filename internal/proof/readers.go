@@ -31,7 +31,7 @@ var readers = map[string]*regexp.Regexp{
 	"kernel":             regexp.MustCompile(`\b(uname|osrelease|sys_info|os_info)\b`),
 	"file-order":         regexp.MustCompile(`\b(read_dir|WalkDir|glob|glob_with)\s*(::new\s*)?\(`),
 	"umask":              regexp.MustCompile(`\b(umask|permissions|mode)\s*\(`),
-	"environment":        regexp.MustCompile(`\b(vars|vars_os)\s*\(|\bfn main\b.*\benvp\b`),
+	"environment":        regexp.MustCompile(`\b(vars|vars_os)\s*\(`),
 	EachTime:             regexp.MustCompile(`\b(SystemTime|Instant|Utc|Local|OffsetDateTime)\s*::\s*now|\b(rand|getrandom|RandomState|HashMap|HashSet)\b|\{:p\}|\bprocess\s*::\s*id\b`),
 }
 

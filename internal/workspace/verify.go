@@ -271,8 +271,8 @@ func (r *verifier) verdict(ctx context.Context, o VerifyOptions) error {
 	default:
 		r.ui.Printf("ELF    %s", v.ELF)
 		r.ui.Printf("image  %s", v.Image)
-		r.ui.Note("%s is bit-identical when it is built from scratch with another %s", name, strings.Join(v.Conditions, ", "))
 	}
+	r.ui.Note("%s is bit-identical when it is built from scratch with another %s", name, strings.Join(v.Conditions, ", "))
 	if o.Record {
 		return r.record(ctx, r.first)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"espalier.dev/espalier/emu"
 	"espalier.dev/espalier/emutest"
+	"espalier.dev/espalier/internal/devtest"
 )
 
 // pair returns two boards of one firmware whose pins 4 and 5 are joined, crossed or
@@ -63,6 +64,9 @@ var (
 func TestGroup(t *testing.T) {
 	for _, c := range []conversation{squares, memory} {
 		t.Run(c.firmware, func(t *testing.T) {
+			if c.firmware != squares.firmware {
+				devtest.Long(t, "runs six boards")
+			}
 			orders := []struct {
 				name    string
 				threads int

@@ -255,6 +255,7 @@ func TestRecordAndReplay(t *testing.T) {
 
 // Wireshark reads the capture of the network.
 func TestWiresharkReadsTheNetwork(t *testing.T) {
+	devtest.Long(t, "starts tshark")
 	tshark := devtest.Tool(t, "tshark")
 	name := filepath.Join(t.TempDir(), "lan.pcapng")
 	f, err := os.Create(name)
@@ -293,6 +294,7 @@ func TestWiresharkReadsTheNetwork(t *testing.T) {
 
 // Wireshark decrypts TLS with the keys in the capture.
 func TestWiresharkReadsTLS(t *testing.T) {
+	devtest.Long(t, "starts tshark")
 	devtest.Long(t, "boots firmware")
 	tshark := devtest.Tool(t, "tshark")
 	name := filepath.Join(t.TempDir(), "lan.pcapng")

@@ -18,6 +18,7 @@ import (
 // sigrok's decoders read from the value change dump of a run what drivers that
 // others wrote and parts have exchanged.
 func TestVCDSigrok(t *testing.T) {
+	devtest.Long(t, "starts sigrok")
 	sigrok := devtest.Tool(t, "sigrok-cli")
 	for _, c := range []struct {
 		test       string

@@ -194,6 +194,7 @@ func TestSign(t *testing.T) {
 // TestSecureSystemsPeer verifies envelopes with in-toto's library, which signs one
 // that this package verifies.
 func TestSecureSystemsPeer(t *testing.T) {
+	devtest.Long(t, "starts Python")
 	python := devtest.Tool(t, "securesystemslib-python")
 	all := pairs(t)
 	for _, name := range []string{"ed25519", "p256", "p384", "rsa"} {

@@ -164,6 +164,7 @@ func TestDeterministic(t *testing.T) {
 // TestCycloneDXPeer reads the document with the library of CycloneDX, which has the
 // schema, and looks at what that library understood.
 func TestCycloneDXPeer(t *testing.T) {
+	devtest.Long(t, "starts Python")
 	text, err := CycloneDX(Assemble(sample()))
 	if err != nil {
 		t.Fatal(err)
@@ -203,6 +204,7 @@ print("components", len(bom.components), "dependencies", len(bom.dependencies), 
 // TestSPDXPeers reads the document with the tools of SPDX, and asks whether it has
 // the minimum elements of an SBOM (NTIA).
 func TestSPDXPeers(t *testing.T) {
+	devtest.Long(t, "starts Python")
 	text, err := SPDX(Assemble(sample()))
 	if err != nil {
 		t.Fatal(err)

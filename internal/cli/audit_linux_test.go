@@ -19,7 +19,7 @@ func TestAuditYanked(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(db, "crates", "none", "EX-2026-0001.md"), "```toml\n[advisory]\nid = \"EX-2026-0001\"\npackage = \"none\"\ndate = \"2026-01-02\"\n[versions]\npatched = []\n```\n\n# Title\n")
-	if out, errs := b.run(0, "audit", "--db", db); out != "" || !strings.Contains(errs, "6 crates") {
+	if out, errs := b.run(0, "audit", "--db", db); out != "" || !strings.Contains(errs, "6 crates and the compiler, 1 advisory, ") {
 		t.Errorf("nothing is yanked:\n%s%s", out, errs)
 	}
 	b.reg.Publish(t, registry.Crate{Name: "below", Version: "1.0.0", Yanked: true})

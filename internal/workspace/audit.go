@@ -187,7 +187,11 @@ func (a Audited) Scope() string {
 	if a.Yanked {
 		asked = "yanked versions by the registry's index"
 	}
-	return fmt.Sprintf("%d crates and the compiler, %d advisories, %s", a.Crates, a.Advisories, asked)
+	advisories := "1 advisory"
+	if a.Advisories != 1 {
+		advisories = fmt.Sprintf("%d advisories", a.Advisories)
+	}
+	return fmt.Sprintf("%d crates and the compiler, %s, %s", a.Crates, advisories, asked)
 }
 
 // Err is the verdict: a fault.Program when there are findings that count. With strict,

@@ -189,41 +189,52 @@ func TestFetchSeedsCache(t *testing.T) {
 	}
 }
 
-// The trees of fetch steps do not stay in the store: their archives are blobs.
-func TestFetchLeavesNoCopies(t *testing.T) {
-	f := runCargo(t, map[string]string{"own-0123/a-1.0.0.crate": "A", "own-0123/b-1.0.0.crate": "B"}, "", 0, nil)
-	a, b := crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B")
-	for _, want := range []lock.Crate{a, b} {
-		if err := f.Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{want}, All: []lock.Crate{a}}); err != nil {
-			t.Fatal(err)
+// archivesInTrees counts the .crate files of unpacked trees.
+func archivesInTrees(t *testing.T, st *store.Store) (n int) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(st.Dir(), "trees"), func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".crate") {
+			n++
 		}
-	}
-	archives := func() (n int) {
-		err := filepath.WalkDir(filepath.Join(f.Store.Dir(), "trees"), func(path string, _ fs.DirEntry, err error) error {
-			if strings.HasSuffix(path, ".crate") {
-				n++
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	if n := archives(); n != 3 { // a and b of cargo's cache, and a given to the second step
-		t.Fatalf("%d archives are in trees while the store is open", n)
-	}
-	f.Store.Close()
-	if n := archives(); n != 0 {
-		t.Errorf("%d archives are left in trees", n)
-	}
-	st, err := store.Open(t.Context(), f.Store.Dir())
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer st.Close()
-	if !st.Has(a.Digest) || !st.Has(b.Digest) {
-		t.Error("the blobs are missing")
+	return n
+}
+
+// The trees of fetch steps do not stay in the store, also of one that failed: their
+// archives are blobs.
+func TestFetchLeavesNoCopies(t *testing.T) {
+	for name, exit := range map[string]int{"success": 0, "failure": 101} {
+		t.Run(name, func(t *testing.T) {
+			f := runCargo(t, map[string]string{"own-0123/a-1.0.0.crate": "A", "own-0123/b-1.0.0.crate": "B"}, "error: failed to download `c v1.0.0`\n", exit, nil)
+			a, b, c := crate("a", "1.0.0", "A"), crate("b", "1.0.0", "B"), crate("c", "1.0.0", "C")
+			for _, want := range []lock.Crate{a, b} {
+				if exit != 0 {
+					want = c // a and b are kept for the next try
+				}
+				if err := f.Project(t.Context(), Job{Dir: "/src", Want: []lock.Crate{want}, All: []lock.Crate{a}}); (err == nil) != (exit == 0) {
+					t.Fatal(err)
+				}
+			}
+			if n := archivesInTrees(t, f.Store); n != 3 { // a and b of cargo's cache, and a given to the second step
+				t.Fatalf("%d archives are in trees while the store is open", n)
+			}
+			f.Store.Close()
+			if n := archivesInTrees(t, f.Store); n != 0 {
+				t.Errorf("%d archives are left in trees", n)
+			}
+			st, err := store.Open(t.Context(), f.Store.Dir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer st.Close()
+			if !st.Has(a.Digest) || st.Has(b.Digest) != (exit == 0) {
+				t.Error("the blobs are not those that were wanted")
+			}
+		})
 	}
 }
 

@@ -56,9 +56,9 @@ func TestPeersAreListed(t *testing.T) {
 	}
 }
 
-// forPeers are what scripts/peers itself needs, and a directory that tests find
-// below devtest.Peers.
-var forPeers = map[string]bool{"cargo": true, "cc": true, "python3": true, "espflash/": true}
+// forPeers are what scripts/peers itself needs, a directory that tests find below
+// devtest.Peers, and programs of shell scripts that tests run.
+var forPeers = map[string]bool{"cargo": true, "cc": true, "python3": true, "espflash/": true, "hostname": true, "xz": true}
 
 type request struct {
 	name string

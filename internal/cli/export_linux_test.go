@@ -18,9 +18,9 @@ import (
 func TestExport(t *testing.T) {
 	dir, env := miniProject(t)
 	sh := devtest.Tool(t, "sh")
-	for _, tool := range []string{"tar", "xz", "unshare"} {
-		devtest.Tool(t, tool)
-	}
+	devtest.Tool(t, "tar")
+	devtest.Tool(t, "xz")
+	devtest.Tool(t, "unshare")
 	mini.Edit(t, dir, "macros/src/lib.rs", "42", "19")
 	to := filepath.Join(t.TempDir(), "recipe")
 	if out, err := espalier(t, env, "-C", dir, "export", "nix", to).CombinedOutput(); err != nil || !strings.Contains(string(out), "default.nix") {

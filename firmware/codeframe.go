@@ -21,7 +21,8 @@ const maxCodeSteps = 1 << 22
 // codeFrame finds the frame of a function from its instructions, where the ELF
 // has no call frame information: a release build without debug information has
 // none, whatever its frame pointers. It follows the stack pointer, the frame
-// pointer and the saves of registers along the function's own jumps.
+// pointer and the saves of registers along the function's own jumps;
+// docs/RATIONALE.md has the alternatives.
 type codeFrame struct {
 	code  []byte
 	start uint32

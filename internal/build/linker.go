@@ -36,11 +36,11 @@ func checkLinkers(ctx context.Context, st *store.Store, p *project.Project, root
 		if found {
 			continue
 		}
-		where := "the toolchain of the lock has no such program"
+		cause := "the toolchain of the lock has no such program"
 		if strings.HasPrefix(l.name, "./") {
-			where = "the project has no such file, or git ignores it"
+			cause = "the project has no such file, or git ignores it"
 		}
-		return fault.New(fault.Usage, fmt.Sprintf("%s: linker %q of %s: %s", l.origin, l.name, l.triple, where),
+		return fault.New(fault.Usage, fmt.Sprintf("%s: linker %q of %s: %s", l.origin, l.name, l.triple, cause),
 			fmt.Sprintf("linker = %q in [target.%s] of .cargo/config.toml, or remove the line: that is the linker without it", l.usual, l.triple))
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 func (s Subject) checkSupplier(context.Context) Finding {
 	const what = "compiler"
 	if runtime.GOOS != "linux" {
-		return Finding{What: what, Text: "firmware is built on Linux; on " + runtime.GOOS + " espalier emulates and inspects",
+		return Finding{What: what, Text: "the steps of a build run on Linux; on " + runtime.GOOS + " espalier emulates, flashes and inspects",
 			Err: fault.New(fault.Sandbox, "not Linux")}
 	}
 	cfg := debian.Config{Host: runtime.GOOS + "/" + runtime.GOARCH}

@@ -44,8 +44,15 @@ type facts struct {
 	prune  int      // of the supplier's unpacking rule; 0 is not compared
 }
 
-// Host is the platform that builds here, as Toolchain.Host names it.
-func Host() string { return runtime.GOOS + "/" + runtime.GOARCH }
+// Host is the platform that runs the steps of builds made here, as Toolchain.Host
+// names it: this machine, or linux/amd64 for one that is not Linux, whose steps run
+// on a cluster.
+func Host() string {
+	if runtime.GOOS != "linux" {
+		return "linux/amd64"
+	}
+	return runtime.GOOS + "/" + runtime.GOARCH
+}
 
 // Check lists what in f no longer matches the project, in a fixed order.
 func Check(p *project.Project, f *File) []Stale {

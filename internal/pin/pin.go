@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,10 @@ type Session struct {
 	GitDir   string   // of the project's repository, for conditions of git's configuration; "" for none
 	Sources  []string // configured sources, one-line style
 	CargoEnv crates.HostCargo
+
+	// One brings a crate of the default registry where the pinned cargo cannot run;
+	// nil where it can.
+	One func(context.Context, lock.Crate) error
 }
 
 // SourcesOf writes the configured archives of a project in apt's one-line
@@ -154,7 +159,11 @@ func (s *Session) Fetch(ctx context.Context, p *project.Project, f *lock.File) e
 	if err := s.fetchCrates(ctx, p, f, root, nil); err != nil {
 		return err
 	}
-	if err := s.crates(tc.Rootfs).Blobs(ctx, f.Blobs); err != nil {
+	one := s.crates(tc.Rootfs).One
+	if s.One != nil {
+		one = s.One
+	}
+	if err := crates.Blobs(ctx, s.Store, f.Blobs, one); err != nil {
 		return err
 	}
 	return s.keep(ctx, p, f)
@@ -207,6 +216,9 @@ func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.F
 		}
 	}
 	fetcher := s.crates(root.Digest)
+	if s.One != nil {
+		return s.oneByOne(ctx, fetcher.Missing(slices.Concat(own, std)))
+	}
 	if len(fetcher.Missing(own)) > 0 {
 		job, err := s.job(ctx, p, f, cargoLock)
 		if err != nil {
@@ -229,6 +241,23 @@ func (s *Session) fetchCrates(ctx context.Context, p *project.Project, f *lock.F
 		index = cmp.Or(index, pkg.Source)
 	}
 	return fetcher.List(ctx, std, index)
+}
+
+// oneByOne brings crates without the pinned cargo.
+func (s *Session) oneByOne(ctx context.Context, missing []lock.Crate) error {
+	if s.Offline && len(missing) > 0 {
+		return fault.New(fault.Pins, fmt.Sprintf("offline, and not in the store: %d crates", len(missing)), "espalier fetch   # on a machine with a network")
+	}
+	for _, c := range missing {
+		if c.Source != "" {
+			return fault.New(fault.Pins, fmt.Sprintf("crate %s %s: of %s, which only the pinned cargo can ask, on Linux", c.Name, c.Version, c.Source),
+				"espalier archive on Linux, and espalier restore here")
+		}
+		if err := s.One(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // job describes the project to the fetching cargo.

@@ -6,6 +6,9 @@ import (
 	"espalier.dev/espalier/internal/shell"
 )
 
+// Unsupported is why no step can run on this system; nil on Linux.
+func Unsupported() error { return nil }
+
 // Init must be the first call of main and of TestMain: it turns a re-executed
 // process into the runner, or the shell of a step, and does not return then.
 func Init() {

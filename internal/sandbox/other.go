@@ -17,21 +17,23 @@ import (
 // runner.
 func Init() {}
 
-func unsupported() error {
+// Unsupported is why no step can run on this system; nil on Linux.
+func Unsupported() error {
 	return fault.New(fault.Sandbox, "running a build step: the sandbox needs Linux and this is "+runtime.GOOS,
-		"run espalier on a Linux machine, in a Linux virtual machine or (Windows) inside WSL 2")
+		"run espalier on a Linux machine, in a Linux virtual machine, in its container or (Windows) inside WSL 2",
+		"or let a cluster run the steps: [remote] execute in the user's configuration")
 }
 
 func (l Local) run(context.Context, *store.Store, action.Step, action.RunOptions) (action.Result, error) {
-	return action.Result{}, unsupported()
+	return action.Result{}, Unsupported()
 }
 
 func (l Local) shell(context.Context, *store.Store, action.Step, *os.File, *os.File) (int, error) {
-	return 0, unsupported()
+	return 0, Unsupported()
 }
 
 func probe(context.Context) Report {
-	return Report{Checks: []Check{{Name: "Linux", Note: runtime.GOOS}}, Err: unsupported()}
+	return Report{Checks: []Check{{Name: "Linux", Note: runtime.GOOS}}, Err: Unsupported()}
 }
 
 // Sweep does nothing: no sandbox runs on this system.

@@ -13,7 +13,9 @@ import (
 	"espalier.dev/espalier/internal/lock"
 	"espalier.dev/espalier/internal/pin"
 	"espalier.dev/espalier/internal/project"
+	"espalier.dev/espalier/internal/sandbox"
 	"espalier.dev/espalier/internal/supply/crates"
+	"espalier.dev/espalier/internal/supply/hostcargo"
 	"espalier.dev/espalier/internal/ui"
 	"espalier.dev/espalier/internal/updating"
 	"espalier.dev/espalier/internal/version"
@@ -35,6 +37,11 @@ func (w *Workspace) PinSession() (*pin.Session, error) {
 		w.ui.Note("%s", n)
 	}
 	home, _ := os.UserHomeDir() // without one, no rustup is looked for
+	var one func(context.Context, lock.Crate) error
+	if sandbox.Unsupported() != nil {
+		cargo := hostcargo.Fetcher{Store: w.Store, Home: hostcargo.Home(w.opener.Lookup), Report: w.ui}
+		one = cargo.One
+	}
 	return &pin.Session{
 		Store:    w.Store,
 		Executor: w.Box,
@@ -52,6 +59,7 @@ func (w *Workspace) PinSession() (*pin.Session, error) {
 		GitDir:   w.Project.GitDir,
 		Sources:  pin.SourcesOf(w.Project.Espalier.Supply),
 		CargoEnv: host,
+		One:      one,
 	}, nil
 }
 
@@ -60,6 +68,9 @@ func (w *Workspace) PinSession() (*pin.Session, error) {
 func (w *Workspace) Pins(ctx context.Context) (*lock.File, error) {
 	if err := w.Project.CheckChip(); err != nil {
 		return nil, err
+	}
+	if err := sandbox.Unsupported(); err != nil && w.cluster == nil {
+		return nil, err // before a toolchain is downloaded
 	}
 	s, err := w.PinSession()
 	if err != nil {
@@ -79,6 +90,9 @@ func (w *Workspace) locked() bool {
 // printed. supplier is that of the compiler: "" keeps the locked one, AnySupplier
 // chooses again.
 func (w *Workspace) Lock(ctx context.Context, supplier string) error {
+	if err := sandbox.Unsupported(); err != nil {
+		return err // the pinned cargo resolves names in a step with a network, which no cluster gives
+	}
 	s, err := w.PinSession()
 	if err != nil {
 		return err

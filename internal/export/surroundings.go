@@ -14,6 +14,7 @@ func Containerfile(r Recipe) string {
 	fmt.Fprintf(&b, "# Builds %[1]s in a container that has the locked files only:\n#\n"+
 		"#   sh build.sh unpack root\n"+
 		"#   podman build --network none --output type=local,dest=elf .      (docker build has the same options)\n"+
+		"#       where a container cannot have control groups: --isolation chroot --network host\n"+
 		"#   sh build.sh image elf/%[2]s\n#\n"+
 		"FROM scratch AS build\nCOPY root/ /\nENV", r.Name, r.Out[strings.LastIndexByte(r.Out, '/')+1:])
 	for _, e := range r.environment() {

@@ -91,10 +91,15 @@ func (m *messages) line(b []byte) {
 type status struct {
 	lines  lineBuffer
 	task   progress.Task
+	script []string // what build scripts said by cargo::error=
 	errors []string // the last error and its causes
 	full   bool     // it reports that the disk is full
 	warn   func(string)
 }
+
+// scriptError matches a line of cargo for cargo::error= of a build script
+// ("error: rtic@2.1.0: text"; The Cargo Book, Build Scripts).
+var scriptError = regexp.MustCompile(`^error: [A-Za-z0-9_-]+@[0-9][^ :]*: `)
 
 func (s *status) Write(p []byte) (int, error) {
 	return s.lines.write(p, func(b []byte) { s.line(string(b)) })
@@ -112,6 +117,11 @@ func (s *status) line(line string) {
 		s.warn(line + "\n") // warnings of cargo and of build scripts
 	case strings.HasPrefix(text, "LLVM ERROR: ") && noSpace(text):
 		s.full = true
+	case scriptError.MatchString(text):
+		// Cargo's own error comes after it and says only that there was one.
+		if len(s.script) < 40 {
+			s.script = append(s.script, line)
+		}
 	case strings.HasPrefix(text, "error: ") || strings.HasPrefix(text, "error["):
 		s.errors, s.full = []string{line}, s.full || noSpace(text)
 	case len(s.errors) > 0 && len(s.errors) < 40:

@@ -294,7 +294,7 @@ func (r Runner) stepAs(ctx context.Context, pl Plan, phase string, step action.S
 	res, err := r.Executor.Run(ctx, r.Store, step, opts)
 	if err == nil && res.ExitCode != 0 {
 		err = r.failed(pl, phase, res, out, status)
-		if r.namesLeftOut(ctx, step, out.text.String()+plain(strings.Join(status.errors, "\n"))) {
+		if r.namesLeftOut(ctx, step, out.text.String()+plain(strings.Join(append(status.script, status.errors...), "\n"))) {
 			err = leftOutError{err}
 		}
 	}
@@ -330,6 +330,9 @@ func crateCount(n int) string {
 
 func (r Runner) failed(pl Plan, phase string, res action.Result, out *messages, status *status) error {
 	text := phase + " failed"
+	if len(status.script) > 0 && out.show != nil {
+		out.show(strings.Join(status.script, "\n") + "\n")
+	}
 	switch {
 	case out.full || status.full:
 		return r.Store.Full(phase)
@@ -346,7 +349,8 @@ func (r Runner) failed(pl Plan, phase string, res action.Result, out *messages, 
 		if out.show != nil {
 			out.show(strings.Join(status.errors, "\n") + "\n")
 		}
-		text += ": " + userPaths(strings.TrimPrefix(plain(status.errors[0]), "error: "), pl.root)
+		first := append(status.script, status.errors...)[0]
+		text += ": " + userPaths(strings.TrimPrefix(plain(first), "error: "), pl.root)
 	case res.ExitCode > 128:
 		text += fmt.Sprintf(": killed by signal %d", res.ExitCode-128)
 	default:

@@ -286,6 +286,11 @@ func (t *tree) file(abs, name string, info fs.FileInfo, st walkState) error {
 		if litter(name) {
 			return nil
 		}
+		if !tracked && isArchive(abs, info) { // gigabytes that no build reads, and that a second archive would repeat
+			t.ignored = append(t.ignored, Ignored{abs, config.Origin{File: "espalier"}})
+			t.skipped = append(t.skipped, abs)
+			return nil
+		}
 	}
 	shown := t.l.Show(abs)
 	switch mode := info.Mode(); {

@@ -47,6 +47,14 @@ func TestEmulateOnTheAir(t *testing.T) {
 	if code, _, errs := emulateHere(t, env, client, "--replay", changed, "--seed", "5"); code != int(fault.Differ) || !strings.Contains(errs, "replay differs") {
 		t.Errorf("an acknowledgement that is lost: exit %d, %s", code, errs)
 	}
+	short := filepath.Join(dir, "short.esr")
+	if err := os.WriteFile(short, b[:len(b)-20], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := emulateHere(t, env, client, "--replay", short, "--seed", "5", "--for", "500ms"); code != 0 ||
+		!strings.Contains(errs, "short.esr was cut short: it has no end") || !strings.Contains(errs, "the run is the same as far as the recording goes") {
+		t.Errorf("cut short: exit %d, %s", code, errs)
+	}
 
 	if err := os.WriteFile(filepath.Join(dir, "index.html"), []byte("from a file"), 0o666); err != nil {
 		t.Fatal(err)

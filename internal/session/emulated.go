@@ -106,6 +106,9 @@ func (b *Emulated) open(cfg EmulatedConfig) error {
 	if err := b.around.open(cfg.Environment, chip); err != nil {
 		return err
 	}
+	if _, ok := b.around.bed.End(); !ok && cfg.Environment.Replays() {
+		b.ui.Note("%s was cut short: it has no end, and the run continues after it", cfg.Environment.replay)
+	}
 	if cfg.Scenario != nil {
 		b.player, b.ends = cfg.Scenario.Play(b.parts), cfg.ScenarioEnds
 		b.player.Save = savePicture

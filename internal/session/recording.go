@@ -37,6 +37,10 @@ func (b *Emulated) finish() error {
 	case testbed.Equal:
 		b.ui.Note("the run is the recorded one: %d instructions, trace %s", instructions, traceText(trace))
 	case testbed.EqualSoFar:
+		if _, ok := b.around.bed.End(); !ok {
+			b.ui.Note("the run is the same as far as the recording goes")
+			return nil
+		}
 		b.ui.Note("the recording continues; up to here the run is the same")
 	}
 	return nil

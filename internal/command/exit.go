@@ -26,7 +26,7 @@ func ExitCodes() []ExitCode {
 		{fault.Chip, "the chip did not answer, or flash verification failed"},
 		{fault.Pins, "pins: wrong hash, missing while offline, lock out of date"},
 		{fault.Sandbox, "the sandbox is not available on this machine"},
-		{fault.Differ, "two builds, two compared files, or a run and its recording, differ"},
+		{fault.Differ, "two builds, a build and its golden result, two compared files, or a run and its recording, differ"},
 		{fault.Bug, "a bug in espalier"},
 		{fault.Timeout, "timeout"},
 		{fault.Interrupted, "interrupted"},

@@ -90,7 +90,7 @@ func TestContainerBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(source, append(bytes.Clone(code), "// in a container\n"...), 0o666); err != nil {
+	if err := os.WriteFile(source, append(bytes.Clone(code), "// in a container, "+dir+"\n"...), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	in := func(want int, options []string, args ...string) string {

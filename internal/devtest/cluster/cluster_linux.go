@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -38,7 +39,7 @@ type Cluster struct {
 func Start(t testing.TB) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, dir: t.TempDir(), Execution: freeAddress(t), casd: freeAddress(t)}
-	if err := os.Chmod(c.dir, 0o755); err != nil {
+	if err := errors.Join(os.Chmod(c.dir, 0o755), os.Mkdir(c.path("tmp"), 0o777), os.Chmod(c.path("tmp"), 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	c.Storage = cacheserver.Start(t, c.dir, "--storage_mode", "uncompressed").GRPC
@@ -257,6 +258,7 @@ func (c *Cluster) start(name string, attr *syscall.SysProcAttr, program string, 
 	cmd := exec.CommandContext(context.Background(), program, args...)
 	attr.Setpgid = true
 	cmd.SysProcAttr, cmd.Stdout, cmd.Stderr, cmd.Dir = attr, log, log, "/"
+	cmd.Env = append(os.Environ(), "TMPDIR="+c.path("tmp")) // what a killed process leaves there ends with the test
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}

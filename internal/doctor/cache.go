@@ -7,8 +7,8 @@ import (
 	"espalier.dev/espalier/internal/fault"
 )
 
-// cacheTimeout bounds the question to the shared cache.
-const cacheTimeout = 10 * time.Second
+// askTimeout bounds the question to a server of [remote].
+const askTimeout = 10 * time.Second
 
 // checkCache asks the shared cache what it supports; false when none is
 // configured.
@@ -25,14 +25,25 @@ func (s Subject) checkCache(ctx context.Context) (Finding, bool) {
 		return Finding{What: what, Err: err}, true
 	}
 	if c == nil {
-		return Finding{What: what, OK: true, Text: where + "; not used with --offline"}, true
+		return notUsed(what, where), true
 	}
-	ctx, cancel := context.WithTimeout(ctx, cacheTimeout)
+	return ask(ctx, what, where, "builds go on without it", c.Check), true
+}
+
+// notUsed is the finding about a server of [remote] that --offline switches off.
+func notUsed(what, where string) Finding {
+	return Finding{What: what, OK: true, Text: where + "; not used with --offline"}
+}
+
+// ask asks a server of [remote] what it supports. without is what happens when it
+// cannot be used.
+func ask(ctx context.Context, what, where, without string, check func(context.Context) (string, error)) Finding {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	text, err := c.Check(ctx)
+	text, err := check(ctx)
 	if err != nil {
-		return Finding{What: what, Text: where + ": " + err.Error() + "; builds go on without it",
-			Hints: []string{"espalier doctor --config   # where each value of [remote] comes from"}, Err: fault.Wrap(fault.Usage, err, "asking the cache")}, true
+		return Finding{What: what, Text: where + ": " + err.Error() + "; " + without,
+			Hints: []string{"espalier doctor --config   # where each value of [remote] comes from"}, Err: fault.Wrap(fault.Usage, err, "asking the "+what)}
 	}
-	return Finding{What: what, OK: true, Text: where + ": " + text}, true
+	return Finding{What: what, OK: true, Text: where + ": " + text}
 }

@@ -1,10 +1,6 @@
 package doctor
 
-import (
-	"context"
-
-	"espalier.dev/espalier/internal/fault"
-)
+import "context"
 
 // checkCluster asks the cluster that runs steps whether it does; false when none
 // is configured.
@@ -21,14 +17,7 @@ func (s Subject) checkCluster(ctx context.Context) (Finding, bool) {
 		return Finding{What: what, Err: err}, true
 	}
 	if c == nil {
-		return Finding{What: what, OK: true, Text: where + "; not used with --offline"}, true
+		return notUsed(what, where), true
 	}
-	ctx, cancel := context.WithTimeout(ctx, cacheTimeout)
-	defer cancel()
-	text, err := c.Check(ctx)
-	if err != nil {
-		return Finding{What: what, Text: where + ": " + err.Error() + "; steps run on this machine",
-			Hints: []string{"espalier doctor --config   # where each value of [remote] comes from"}, Err: fault.Wrap(fault.Usage, err, "asking the cluster")}, true
-	}
-	return Finding{What: what, OK: true, Text: where + ": " + text}, true
+	return ask(ctx, what, where, "steps run on this machine", c.Check), true
 }
